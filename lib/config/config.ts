@@ -1,0 +1,112 @@
+// The configuration as the program uses it: every default filled in, every text parsed.
+
+import type { Address } from "../core/address.ts";
+import type { Backend } from "../core/backend.ts";
+
+export type StrategyName = "least_load" | "round_robin" | "least_connections" | "random";
+export type LoadSourceName = "nrpe" | "ssh" | "exec" | "none";
+export type HealthProbeName = "tcp" | "banner" | "none";
+export type LogLevel = "error" | "warning" | "info" | "debug";
+
+export interface Config {
+  readonly log: LogConfig;
+  readonly admin: AdminConfig;
+  readonly engine: EngineConfig;
+  /** Whom to become after the sockets are bound; absent: stay who we are. */
+  readonly user?: string;
+  /** How long sessions may go on after TERM. 0: for as long as they last. */
+  readonly shutdownTimeoutMs: number;
+  readonly frontends: readonly FrontendConfig[];
+  readonly pools: readonly PoolConfig[];
+}
+
+export interface LogConfig {
+  readonly level: LogLevel;
+  readonly format: "text" | "json";
+  /** Whether tunnels are recorded: a record when one opens and one when it closes. */
+  readonly access: boolean;
+}
+
+export interface AdminConfig {
+  /** The unix socket that `status` asks: "auto", "off", or an absolute path. */
+  readonly socket: "auto" | "off" | { readonly path: string };
+}
+
+export interface EngineConfig {
+  readonly kind: "auto" | "portable";
+  /** What the portable engine reads at once on a busy tunnel, in bytes. */
+  readonly bufferBytes: number;
+}
+
+export interface FrontendConfig {
+  readonly name: string;
+  readonly mode: "tcp";
+  readonly listen: readonly Address[];
+  readonly pool: string;
+  /** 0: no limit. */
+  readonly maxConnections: number;
+  /** 0: off. */
+  readonly idleTimeoutMs: number;
+}
+
+export interface PoolConfig {
+  readonly name: string;
+  readonly strategy: StrategyName;
+  readonly fallback: Exclude<StrategyName, "least_load">;
+  readonly connect: { readonly timeoutMs: number; readonly retries: number };
+  /** Every address has its port: written, or taken from the frontend. */
+  readonly backends: readonly Backend[];
+  readonly load: LoadConfig;
+  readonly health: HealthConfig;
+}
+
+export interface LoadConfig {
+  readonly source: LoadSourceName;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** A sample older than this is no sample. */
+  readonly maxAgeMs: number;
+  readonly nrpe: NrpeConfig;
+  readonly ssh: SshConfig;
+  readonly exec: ExecConfig;
+}
+
+export interface NrpeConfig {
+  readonly port: number;
+  /** The command as nrpe.cfg defines it, with arguments after "!" where the daemon takes them. */
+  readonly command: string;
+  readonly tls: "auto" | "off" | "certificates" | "anonymous";
+  /** PEM files; `ca` for tls certificates, `certificate` and `key` when the daemon asks for ours. */
+  readonly ca?: string;
+  readonly certificate?: string;
+  readonly key?: string;
+  /** Whether the daemon's certificate must carry the name that we called. */
+  readonly verifyName: boolean;
+}
+
+export interface SshConfig {
+  /** Absent: ssh's own choice (ssh_config, else the current user). */
+  readonly user?: string;
+  /** Absent: the backend's own port. */
+  readonly port?: number;
+  readonly identityFile?: string;
+  /** An ssh_config file instead of the user's own. */
+  readonly configFile?: string;
+  /** More `-o` options, each "Name=value". */
+  readonly options: readonly string[];
+}
+
+export interface ExecConfig {
+  /** Program and arguments; {host}, {port} and {backend} are replaced, no shell. */
+  readonly command: readonly string[];
+}
+
+export interface HealthConfig {
+  readonly probe: HealthProbeName;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly rise: number;
+  readonly fall: number;
+  /** What the backend must say first, for the probe `banner`. */
+  readonly expect: string;
+}

@@ -1,0 +1,35 @@
+// A backend: one place where sessions can be sent, as the configuration or a discovery source names it.
+
+import { type Address, formatAddress, parseBackendAddress } from "./address.ts";
+import { failure, type Result, success } from "./result.ts";
+
+export interface Backend {
+  /** What logs, status and commands call it: its address as written, unique in its pool. */
+  readonly id: string;
+  readonly address: Address;
+  /** CPU cores as configured; absent when they are to be learnt from the load source. */
+  readonly cores?: number;
+  /** Most tunnels at a time; 0 means no limit. */
+  readonly maxConnections: number;
+  /** Where its load is asked, when that is not the backend's own host and the source's own port. */
+  readonly loadAddress?: Address;
+}
+
+/** The most cores a backend can be said to have: the kernel's NR_CPUS limit on x86-64 is 8192. */
+export const MAX_CORES = 8192;
+
+/** Reads a backend as the command line takes it: `host[:port][=cores]`. */
+export function parseBackendSpec(text: string, defaultPort?: number): Result<Backend> {
+  const equals = text.lastIndexOf("=");
+  const addressText = equals === -1 ? text : text.slice(0, equals);
+  const address = parseBackendAddress(addressText, defaultPort);
+  if (!address.ok) return address;
+  const backend = { id: formatAddress(address.value), address: address.value, maxConnections: 0 };
+  if (equals === -1) return success(backend);
+  const coresText = text.slice(equals + 1);
+  const cores = /^\d{1,4}(\.\d+)?$/.test(coresText) ? Number(coresText) : 0;
+  if (cores <= 0 || cores > MAX_CORES) {
+    return failure(`Cannot read "${coresText}" as cores: expected a number up to ${MAX_CORES}`);
+  }
+  return success({ ...backend, cores });
+}

@@ -1,0 +1,81 @@
+// The one place that knows what the errors of the operating system mean to a balancer. Deno reports
+// most as named classes and some (EMFILE, EHOSTUNREACH) as a plain Error with a code; both are read
+// by name here, so that core/ needs no Deno.
+
+/** What went wrong with a socket, in the words that logs, status and health use. */
+export type FailureKind =
+  | "refused"
+  | "timeout"
+  | "unreachable"
+  | "reset"
+  | "closed"
+  | "aborted"
+  | "address_in_use"
+  | "address_not_available"
+  | "permission_denied"
+  | "name_not_found"
+  | "out_of_descriptors"
+  | "other";
+
+const BY_NAME: Readonly<Record<string, FailureKind>> = {
+  ConnectionRefused: "refused",
+  ConnectionReset: "reset",
+  ConnectionAborted: "reset",
+  BrokenPipe: "reset",
+  TimedOut: "timeout",
+  TimeoutError: "timeout",
+  NetworkUnreachable: "unreachable",
+  HostUnreachable: "unreachable",
+  AbortError: "aborted",
+  Interrupted: "closed",
+  BadResource: "closed",
+  NotConnected: "reset",
+  AddrInUse: "address_in_use",
+  AddrNotAvailable: "address_not_available",
+  PermissionDenied: "permission_denied",
+  NotCapable: "permission_denied",
+  UnexpectedEof: "closed",
+};
+
+const BY_CODE: Readonly<Record<string, FailureKind>> = {
+  ECONNREFUSED: "refused",
+  ECONNRESET: "reset",
+  ECONNABORTED: "reset",
+  EPIPE: "reset",
+  ENOTCONN: "reset",
+  ETIMEDOUT: "timeout",
+  ENETUNREACH: "unreachable",
+  EHOSTUNREACH: "unreachable",
+  EHOSTDOWN: "unreachable",
+  ENETDOWN: "unreachable",
+  EADDRINUSE: "address_in_use",
+  EADDRNOTAVAIL: "address_not_available",
+  EACCES: "permission_denied",
+  EPERM: "permission_denied",
+  EMFILE: "out_of_descriptors",
+  ENFILE: "out_of_descriptors",
+  ENOBUFS: "out_of_descriptors",
+  ENOMEM: "out_of_descriptors",
+  ENOTFOUND: "name_not_found",
+  EAI_AGAIN: "name_not_found",
+  ENOENT: "refused",
+};
+
+/** Tells what kind of failure a caught value is; never throws. */
+export function classify(error: unknown): FailureKind {
+  if (!(error instanceof Error)) return "other";
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  const known = BY_CODE[code] ?? BY_NAME[error.name];
+  if (known !== undefined) return known;
+  if (
+    /failed to lookup address|Name or service not known|No address associated/.test(error.message)
+  ) {
+    return "name_not_found";
+  }
+  return "other";
+}
+
+/** The message of a caught value, whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,229 @@
+// The kernels: each chooses a row of a PickTable for one connection. They run once per connection in
+// every engine, so they are loops over integers without closures or allocation. A pick reserves: the
+// winner's ACTIVE count is raised before it is returned, and `release` gives it back.
+//
+// `!` on typed-array reads: indices are below the table's row count by construction.
+
+import {
+  ACTIVE,
+  CURSOR,
+  ELIGIBLE,
+  FREE_MILLI_CORES,
+  HEADER_WORDS,
+  KERNEL,
+  MAX_CONNECTIONS,
+  type PickTable,
+  ROW_WORDS,
+  TOTAL,
+  UNKNOWN_FREE,
+} from "./pick_table.ts";
+
+/** Rows that this connection has tried in vain. */
+export class Tried {
+  readonly rows = new Int32Array(MAX_TRIES);
+  count = 0;
+
+  add(row: number): void {
+    if (this.count < MAX_TRIES) this.rows[this.count++] = row;
+  }
+
+  has(row: number): boolean {
+    for (let i = 0; i < this.count; i++) if (this.rows[i] === row) return true;
+    return false;
+  }
+}
+
+/** The most backends that one connection tries. */
+export const MAX_TRIES = 32;
+
+/**
+ * Why a pick fell as it did. One is made per engine loop and written anew by each pick, so that
+ * explaining costs no allocation.
+ */
+export class Choice {
+  /** The kernel's number in KERNELS. */
+  kernel = 0;
+  row = -1;
+  /** Of the winner at that instant: free milli-cores, UNKNOWN_FREE when nobody knows. */
+  free = UNKNOWN_FREE;
+  /** Tunnels the winner held, this one not counted. */
+  active = 0;
+  /** The best of the others, -1 when there was none. */
+  runnerUp = -1;
+  runnerUpFree = UNKNOWN_FREE;
+  runnerUpActive = 0;
+}
+
+const NO_ROW = -1;
+/** A pick that loses its backend's last place to another worker starts over; this bounds it. */
+const RACES = 8;
+
+/**
+ * Chooses a row by the table's kernel and reserves a place in it.
+ * @param random in [0, 1), used by the kernel `random` alone.
+ * @returns the row, or -1 when no backend can take the connection.
+ */
+export function pick(
+  table: PickTable,
+  tried: Tried | null,
+  random: number,
+  choice: Choice,
+): number {
+  const words = table.words;
+  const kernel = Atomics.load(words, KERNEL);
+  choice.kernel = kernel;
+  for (let race = 0; race < RACES; race++) {
+    choice.runnerUp = NO_ROW;
+    let row = NO_ROW;
+    switch (kernel) {
+      case 1:
+        row = mostFree(table, tried, choice);
+        break;
+      case 2:
+        row = leastConnections(table, tried, choice);
+        break;
+      case 3:
+        row = randomRow(table, tried, random);
+        break;
+      default:
+        row = rotation(table, tried);
+    }
+    choice.row = row;
+    if (row === NO_ROW) return NO_ROW;
+    const at = HEADER_WORDS + row * ROW_WORDS;
+    choice.free = words[at + FREE_MILLI_CORES]!;
+    if (reserve(words, at, choice)) {
+      if (choice.runnerUp !== NO_ROW) {
+        const other = HEADER_WORDS + choice.runnerUp * ROW_WORDS;
+        choice.runnerUpFree = words[other + FREE_MILLI_CORES]!;
+        choice.runnerUpActive = words[other + ACTIVE]!;
+      }
+      return row;
+    }
+  }
+  choice.row = NO_ROW;
+  return NO_ROW;
+}
+
+/** Gives back the place that a pick reserved. */
+export function release(table: PickTable, row: number): void {
+  Atomics.sub(table.words, HEADER_WORDS + row * ROW_WORDS + ACTIVE, 1);
+}
+
+/** Counts a tunnel that was made. */
+export function countTunnel(table: PickTable, row: number): void {
+  Atomics.add(table.words, HEADER_WORDS + row * ROW_WORDS + TOTAL, 1);
+}
+
+/** Takes a place unless another worker took the last one since the kernel looked. */
+function reserve(words: Int32Array, at: number, choice: Choice): boolean {
+  const before = Atomics.add(words, at + ACTIVE, 1);
+  const limit = words[at + MAX_CONNECTIONS]!;
+  if (limit !== 0 && before >= limit) {
+    Atomics.sub(words, at + ACTIVE, 1);
+    return false;
+  }
+  choice.active = before;
+  return true;
+}
+
+function usable(words: Int32Array, at: number): boolean {
+  if (words[at + ELIGIBLE] === 0) return false;
+  const limit = words[at + MAX_CONNECTIONS]!;
+  return limit === 0 || words[at + ACTIVE]! < limit;
+}
+
+/** The first usable row after the last one taken, in a circle; the first pick is row 0. */
+function rotation(table: PickTable, tried: Tried | null): number {
+  const words = table.words;
+  const rows = table.rows;
+  for (let race = 0; race < RACES; race++) {
+    const last = Atomics.load(words, CURSOR);
+    let chosen = NO_ROW;
+    for (let step = 1; step <= rows; step++) {
+      const row = (last + step) % rows;
+      if (usable(words, HEADER_WORDS + row * ROW_WORDS) && !(tried !== null && tried.has(row))) {
+        chosen = row;
+        break;
+      }
+    }
+    if (chosen === NO_ROW) return NO_ROW;
+    if (Atomics.compareExchange(words, CURSOR, last, chosen) === last) return chosen;
+  }
+  return NO_ROW;
+}
+
+/** The most free cores; the lowest row wins ties (the ancestor's rule, seeds 1.5). */
+function mostFree(table: PickTable, tried: Tried | null, choice: Choice): number {
+  const words = table.words;
+  const rows = table.rows;
+  let best = NO_ROW;
+  let bestFree = 0;
+  let second = NO_ROW;
+  let secondFree = 0;
+  for (let row = 0; row < rows; row++) {
+    const at = HEADER_WORDS + row * ROW_WORDS;
+    if (!usable(words, at) || (tried !== null && tried.has(row))) continue;
+    const free = words[at + FREE_MILLI_CORES]!;
+    if (best === NO_ROW || free > bestFree) {
+      second = best;
+      secondFree = bestFree;
+      best = row;
+      bestFree = free;
+    } else if (second === NO_ROW || free > secondFree) {
+      second = row;
+      secondFree = free;
+    }
+  }
+  choice.runnerUp = second;
+  return best;
+}
+
+/** The fewest tunnels; equals take turns, starting after the last row taken. */
+function leastConnections(table: PickTable, tried: Tried | null, choice: Choice): number {
+  const words = table.words;
+  const rows = table.rows;
+  const last = Atomics.load(words, CURSOR);
+  let best = NO_ROW;
+  let bestActive = 0;
+  let second = NO_ROW;
+  let secondActive = 0;
+  for (let step = 1; step <= rows; step++) {
+    const row = (last + step) % rows;
+    const at = HEADER_WORDS + row * ROW_WORDS;
+    if (!usable(words, at) || (tried !== null && tried.has(row))) continue;
+    const active = words[at + ACTIVE]!;
+    if (best === NO_ROW || active < bestActive) {
+      second = best;
+      secondActive = bestActive;
+      best = row;
+      bestActive = active;
+    } else if (second === NO_ROW || active < secondActive) {
+      second = row;
+      secondActive = active;
+    }
+  }
+  choice.runnerUp = second;
+  if (best !== NO_ROW) Atomics.store(words, CURSOR, best);
+  return best;
+}
+
+/** Any usable row, each as likely as the next. */
+function randomRow(table: PickTable, tried: Tried | null, random: number): number {
+  const words = table.words;
+  const rows = table.rows;
+  let count = 0;
+  for (let row = 0; row < rows; row++) {
+    if (usable(words, HEADER_WORDS + row * ROW_WORDS) && !(tried !== null && tried.has(row))) {
+      count++;
+    }
+  }
+  let skip = Math.floor(random * count);
+  for (let row = 0; row < rows; row++) {
+    if (!usable(words, HEADER_WORDS + row * ROW_WORDS) || (tried !== null && tried.has(row))) {
+      continue;
+    }
+    if (skip-- === 0) return row;
+  }
+  return NO_ROW;
+}

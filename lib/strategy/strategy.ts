@@ -1,0 +1,33 @@
+// What a strategy is: it turns what is known of a pool's backends into numbers that a kernel compares.
+
+import type { Backend } from "../core/backend.ts";
+import type { LoadSample } from "../core/load.ts";
+import type { PickKernel, PickTable } from "../core/pick_table.ts";
+
+/** A backend as a strategy sees it. */
+export interface MemberView {
+  readonly row: number;
+  readonly backend: Backend;
+  /** Healthy enough, enabled, resolved and not held back by its load source. */
+  readonly usable: boolean;
+  /** Absent when there is none, or the last is too old. */
+  readonly load?: LoadSample;
+  /** Configured, learnt or assumed. */
+  readonly cores: number;
+}
+
+export type PoolView = readonly MemberView[];
+
+export interface Strategy {
+  /** As in lb.conf. */
+  readonly name: string;
+  /** What runs per connection, in shared memory. */
+  readonly kernel: PickKernel;
+  /**
+   * Writes who is eligible, and with what numbers, into the table. Runs on the control plane when the
+   * pool, health or load changes.
+   * @returns false when it has nothing to go on; then nothing was written and the pool's fallback
+   * weighs instead.
+   */
+  weigh(view: PoolView, table: PickTable, nowMs: number): boolean;
+}

@@ -1,0 +1,5 @@
+// Entry point. Inside a worker this same file is loaded again (a separate worker file would not
+// survive bundling), so the first question is which of the two we are.
+
+const { main } = await import("./lib/cli/main.ts");
+Deno.exit(await main(Deno.args));
