@@ -1,0 +1,29 @@
+// Turns the numbers that a kernel left behind into the words of the access log.
+
+import type { Choice } from "../core/pick_kernels.ts";
+import { KERNELS, UNKNOWN_FREE } from "../core/pick_table.ts";
+import type { Decision, Endpoint } from "./engine.ts";
+
+/** Says in words why a pick fell as it did. */
+export function describeChoice(
+  choice: Choice,
+  endpoints: readonly (Endpoint | undefined)[],
+): Decision {
+  const runnerUp = endpoints[choice.runnerUp];
+  return {
+    kernel: KERNELS[choice.kernel] ?? "rotation",
+    ...known(choice.free),
+    active: choice.active,
+    ...(runnerUp === undefined ? {} : {
+      runnerUp: {
+        backend: runnerUp.backend,
+        ...known(choice.runnerUpFree),
+        active: choice.runnerUpActive,
+      },
+    }),
+  };
+}
+
+function known(free: number): { freeMilliCores?: number } {
+  return free === UNKNOWN_FREE ? {} : { freeMilliCores: free };
+}

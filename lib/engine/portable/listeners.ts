@@ -1,0 +1,176 @@
+// The listening sockets of the portable engine: binding all or none, and accept loops that survive what
+// clients and the kernel do to them.
+
+import { type Address, formatAddress } from "../../core/address.ts";
+import { classify, type FailureKind, messageOf } from "../../core/errors.ts";
+import type { Frontend } from "../engine.ts";
+import { close } from "./relay.ts";
+
+/** Clients that the kernel keeps waiting for us; clamped to net.core.somaxconn. */
+const BACKLOG = 4096;
+
+/** How long an accept loop rests when descriptors have run out. */
+const EXHAUSTED_PAUSE_MS = 100;
+
+export interface AcceptHandlers {
+  accepted(frontend: string, conn: Deno.Conn): void;
+  failed(frontend: string, failure: FailureKind, message: string): void;
+}
+
+interface Listening {
+  readonly listener: Deno.TcpListener | Deno.UnixListener;
+  readonly bound: Address;
+  /** Set anew when a reload gives the same address to another frontend. */
+  frontend: string;
+  loop: Promise<void>;
+}
+
+export class Listeners {
+  #listening = new Map<string, Listening>();
+
+  constructor(readonly handlers: AcceptHandlers) {}
+
+  /** See {@linkcode Engine.start}. */
+  async replace(
+    frontends: readonly Frontend[],
+  ): Promise<ReadonlyMap<string, readonly Address[]>> {
+    const next = new Map<string, Listening>();
+    const fresh: Listening[] = [];
+    const bound = new Map<string, readonly Address[]>();
+    const owners: [Listening, string][] = [];
+    try {
+      for (const frontend of frontends) {
+        const addresses: Address[] = [];
+        for (const [index, address] of frontend.listen.entries()) {
+          const key = keyOf(frontend, index, address);
+          let entry = this.#listening.get(key);
+          if (entry === undefined) {
+            const listener = await listen(address, frontend.name);
+            entry = {
+              listener,
+              bound: boundAddress(listener, address),
+              frontend: frontend.name,
+              loop: Promise.resolve(),
+            };
+            fresh.push(entry);
+          }
+          owners.push([entry, frontend.name]);
+          next.set(key, entry);
+          addresses.push(entry.bound);
+        }
+        bound.set(frontend.name, addresses);
+      }
+    } catch (error) {
+      for (const entry of fresh) close(entry.listener);
+      throw error;
+    }
+    for (const [entry, name] of owners) entry.frontend = name;
+    for (const entry of fresh) entry.loop = this.#accept(entry);
+    const gone = [...this.#listening].filter(([key]) => !next.has(key)).map(([, entry]) => entry);
+    this.#listening = next;
+    await closeAll(gone);
+    return bound;
+  }
+
+  /** Stops accepting everywhere. */
+  async stop(): Promise<void> {
+    const all = [...this.#listening.values()];
+    this.#listening = new Map();
+    await closeAll(all);
+  }
+
+  async #accept(entry: Listening): Promise<void> {
+    let troubled = false;
+    for (;;) {
+      try {
+        const conn = await entry.listener.accept();
+        troubled = false;
+        tune(conn);
+        this.handlers.accepted(entry.frontend, conn);
+      } catch (error) {
+        const failure = classify(error);
+        if (failure === "closed") return;
+        // A client that connected and reset before it was accepted (denoland/deno#8499).
+        if (failure === "reset") continue;
+        if (!troubled) this.handlers.failed(entry.frontend, failure, messageOf(error));
+        troubled = true;
+        await new Promise((resolve) => setTimeout(resolve, EXHAUSTED_PAUSE_MS));
+      }
+    }
+  }
+}
+
+/** No Nagle: a keystroke must not wait for the answer to the one before it. */
+function tune(conn: Deno.TcpConn | Deno.UnixConn): void {
+  if (!("setNoDelay" in conn)) return;
+  try {
+    conn.setNoDelay(true);
+    conn.setKeepAlive(true);
+  } catch {
+    // Reset since it was accepted; the relay will find out.
+  }
+}
+
+/** A port that the kernel chooses is a new one for each mention; any other address is itself. */
+function keyOf(frontend: Frontend, index: number, address: Address): string {
+  const text = formatAddress(address);
+  const chosen = address.transport === "tcp" && address.port === 0;
+  return chosen ? `${frontend.name} ${index} ${text}` : text;
+}
+
+async function closeAll(entries: readonly Listening[]): Promise<void> {
+  for (const entry of entries) close(entry.listener);
+  // The port is free only after the pending accept has ended (denoland/deno#22885).
+  await Promise.all(entries.map((entry) => entry.loop));
+}
+
+async function listen(
+  address: Address,
+  frontend: string,
+): Promise<Deno.TcpListener | Deno.UnixListener> {
+  try {
+    if (address.transport === "unix") return await listenUnix(address.path);
+    if (address.host !== "") return listenTcp(address.host, address.port);
+    try {
+      return listenTcp("::", address.port);
+    } catch (error) {
+      // No IPv6 on this machine.
+      if (classify(error) === "address_in_use" || classify(error) === "permission_denied") {
+        throw error;
+      }
+      return listenTcp("0.0.0.0", address.port);
+    }
+  } catch (error) {
+    throw new Error(
+      `Cannot listen on ${formatAddress(address)} for frontend "${frontend}": ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+function listenTcp(hostname: string, port: number): Deno.TcpListener {
+  return Deno.listen({ hostname, port, tcpBacklog: BACKLOG });
+}
+
+async function listenUnix(path: string): Promise<Deno.UnixListener> {
+  try {
+    return Deno.listen({ transport: "unix", path });
+  } catch (error) {
+    if (classify(error) !== "address_in_use") throw error;
+  }
+  // A file is in the way. If nobody answers there, its owner died without removing it.
+  try {
+    close(await Deno.connect({ transport: "unix", path }));
+  } catch (error) {
+    if (classify(error) !== "refused") throw error;
+    await Deno.remove(path);
+    return Deno.listen({ transport: "unix", path });
+  }
+  throw new Deno.errors.AddrInUse("Another process listens there");
+}
+
+function boundAddress(listener: Deno.TcpListener | Deno.UnixListener, asked: Address): Address {
+  const { addr } = listener;
+  if (asked.transport === "unix" || addr.transport !== "tcp") return asked;
+  return { transport: "tcp", host: addr.hostname, port: addr.port };
+}

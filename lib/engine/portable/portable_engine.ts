@@ -1,0 +1,314 @@
+// The portable engine: Deno.listen, one pair of pumps per tunnel. Runs wherever Deno runs.
+
+import { type Address, unmapHost } from "../../core/address.ts";
+import type { Clock, Random } from "../../core/clock.ts";
+import { classify, messageOf } from "../../core/errors.ts";
+import { Choice, countTunnel, pick, release, Tried } from "../../core/pick_kernels.ts";
+import { CONNECT_FAILURES } from "../../core/pick_table.ts";
+import { describeChoice } from "../decision.ts";
+import type {
+  Decision,
+  Engine,
+  EngineCounters,
+  EngineEvent,
+  Frontend,
+  PoolPlan,
+  RefusalReason,
+} from "../engine.ts";
+import { EventQueue } from "../event_queue.ts";
+import { connect } from "./connect.ts";
+import { Listeners } from "./listeners.ts";
+import { BufferPool, close, Relay } from "./relay.ts";
+
+export interface PortableEngineOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** What a busy direction reads at once, in bytes. */
+  readonly bufferBytes: number;
+}
+
+/** How often the shared tick advances and idle tunnels are looked for. */
+const TICK_MS = 250;
+
+/** A client on its way to a backend. */
+interface Visitor {
+  readonly frontend: string;
+  readonly pool: string;
+  readonly client: Address;
+  attempts: number;
+}
+
+/** A backend that has taken the connection. */
+interface Place {
+  readonly row: number;
+  readonly backend: string;
+  readonly conn: Deno.Conn;
+  readonly connectMs: number;
+  readonly decision: Decision;
+}
+
+/** What lives as long as tunnels of a frontend's name do. */
+interface FrontendState {
+  settings: Frontend;
+  /** Clients accepted and not yet done with, tunnel or not. */
+  active: number;
+}
+
+export class PortableEngine implements Engine {
+  readonly name = "portable";
+  readonly #options: PortableEngineOptions;
+  readonly #listeners: Listeners;
+  readonly #frontends = new Map<string, FrontendState>();
+  readonly #plans = new Map<string, PoolPlan>();
+  readonly #events = new EventQueue<EngineEvent>();
+  readonly #buffers: BufferPool;
+  readonly #relays = new Map<Relay, FrontendState>();
+  readonly #serving = new Set<Promise<void>>();
+  readonly #choice = new Choice();
+  readonly #ticks: { now: number };
+  readonly #ticker: ReturnType<typeof setInterval>;
+  #nextTunnel = 1;
+  #cutting = false;
+  #accepted = 0;
+  #opened = 0;
+  #refused = 0;
+  #connectFailures = 0;
+  #bytesToBackend = 0;
+  #bytesToClient = 0;
+
+  constructor(options: PortableEngineOptions) {
+    this.#options = options;
+    this.#buffers = new BufferPool(options.bufferBytes);
+    this.#ticks = { now: options.clock.now() };
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+    this.#listeners = new Listeners({
+      accepted: (frontend, conn) => this.#accept(frontend, conn),
+      failed: (frontend, failure, message) =>
+        this.#events.push({ kind: "accept_failed", frontend, failure, message, atMs: this.#now() }),
+    });
+  }
+
+  async start(
+    frontends: readonly Frontend[],
+  ): Promise<ReadonlyMap<string, readonly Address[]>> {
+    const before = new Map(this.#frontends);
+    // A client can be accepted before replace() returns, so the settings come first.
+    for (const settings of frontends) {
+      const state = this.#frontends.get(settings.name);
+      if (state === undefined) this.#frontends.set(settings.name, { settings, active: 0 });
+    }
+    try {
+      const bound = await this.#listeners.replace(frontends);
+      for (const settings of frontends) {
+        const state = this.#frontends.get(settings.name);
+        if (state !== undefined) state.settings = settings;
+      }
+      for (const [name, state] of this.#frontends) {
+        const named = frontends.some((frontend) => frontend.name === name);
+        if (!named && state.active === 0) this.#frontends.delete(name);
+      }
+      return bound;
+    } catch (error) {
+      for (const name of this.#frontends.keys()) {
+        if (!before.has(name)) this.#frontends.delete(name);
+      }
+      throw error;
+    }
+  }
+
+  publish(pool: string, plan: PoolPlan): void {
+    this.#plans.set(pool, plan);
+  }
+
+  withdraw(pool: string): void {
+    this.#plans.delete(pool);
+  }
+
+  counters(): EngineCounters {
+    return {
+      accepted: this.#accepted,
+      opened: this.#opened,
+      active: this.#relays.size,
+      refused: this.#refused,
+      connectFailures: this.#connectFailures,
+      bytesToBackend: this.#bytesToBackend,
+      bytesToClient: this.#bytesToClient,
+      eventsDropped: this.#events.dropped,
+      activeByFrontend: new Map([...this.#frontends].map(([name, state]) => [name, state.active])),
+    };
+  }
+
+  events(): AsyncIterable<EngineEvent> {
+    return this.#events;
+  }
+
+  async drain(signal: AbortSignal): Promise<void> {
+    await this.#listeners.stop();
+    const cut = () => {
+      this.#cutting = true;
+      for (const relay of this.#relays.keys()) relay.cut("shutdown");
+    };
+    if (signal.aborted) cut();
+    signal.addEventListener("abort", cut);
+    while (this.#serving.size > 0) await Promise.all(this.#serving);
+    signal.removeEventListener("abort", cut);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain(AbortSignal.abort());
+    clearInterval(this.#ticker);
+    this.#events.end();
+  }
+
+  #now(): number {
+    return this.#options.clock.now();
+  }
+
+  #tick(): void {
+    const now = this.#now();
+    this.#ticks.now = now;
+    for (const [relay, { settings }] of this.#relays) {
+      const { idleTimeoutMs } = settings;
+      if (idleTimeoutMs > 0 && now - relay.lastActivity >= idleTimeoutMs) relay.cut("idle_timeout");
+    }
+  }
+
+  #accept(name: string, client: Deno.Conn): void {
+    this.#accepted++;
+    const state = this.#frontends.get(name);
+    if (state === undefined) return close(client);
+    const { maxConnections, pool } = state.settings;
+    const address = addressOf(client.remoteAddr);
+    if (maxConnections > 0 && state.active >= maxConnections) {
+      this.#refuse(client, address, name, pool, "frontend_full", 0);
+      return;
+    }
+    state.active++;
+    const served = this.#serve(state, client, address).finally(() => {
+      state.active--;
+      this.#serving.delete(served);
+    });
+    this.#serving.add(served);
+  }
+
+  async #serve(state: FrontendState, client: Deno.Conn, address: Address): Promise<void> {
+    const acceptedMs = this.#now();
+    const { name: frontend, pool } = state.settings;
+    const plan = this.#plans.get(pool);
+    const visitor: Visitor = { frontend, pool, client: address, attempts: 0 };
+    const place = plan === undefined ? undefined : await this.#findPlace(plan, visitor);
+    if (plan === undefined || place === undefined) {
+      const reason = visitor.attempts === 0 ? "no_backend" : "connect_failed";
+      this.#refuse(client, address, frontend, pool, reason, visitor.attempts);
+      return;
+    }
+    const relay = new Relay(client, place.conn, this.#buffers, this.#ticks);
+    this.#relays.set(relay, state);
+    if (this.#cutting) relay.cut("shutdown");
+    this.#opened++;
+    const common = {
+      tunnel: this.#nextTunnel++,
+      frontend,
+      pool,
+      row: place.row,
+      backend: place.backend,
+      client: address,
+      outgoing: addressOf(place.conn.localAddr),
+    };
+    this.#events.push({
+      kind: "opened",
+      ...common,
+      atMs: this.#now(),
+      local: addressOf(client.localAddr),
+      backendAddress: addressOf(place.conn.remoteAddr),
+      attempts: visitor.attempts,
+      connectMs: place.connectMs,
+      decision: place.decision,
+    });
+    const reason = await relay.run();
+    this.#relays.delete(relay);
+    release(plan.table, place.row);
+    const { bytesToBackend, bytesToClient } = relay;
+    this.#bytesToBackend += bytesToBackend;
+    this.#bytesToClient += bytesToClient;
+    const atMs = this.#now();
+    this.#events.push({
+      kind: "closed",
+      ...common,
+      atMs,
+      bytesToBackend,
+      bytesToClient,
+      durationMs: atMs - acceptedMs,
+      reason,
+    });
+  }
+
+  /** Picks and connects until a backend takes the connection; its place in the table stays reserved. */
+  async #findPlace(plan: PoolPlan, visitor: Visitor): Promise<Place | undefined> {
+    const { table, endpoints, connectTimeoutMs } = plan;
+    let tried: Tried | null = null;
+    while (visitor.attempts <= plan.connectRetries && !this.#cutting) {
+      const row = pick(table, tried, this.#options.random(), this.#choice);
+      if (row < 0) return undefined;
+      const endpoint = endpoints[row];
+      tried ??= new Tried();
+      tried.add(row);
+      if (endpoint === undefined) {
+        // Weighed, but the plan that says where it is has not come yet.
+        release(table, row);
+        continue;
+      }
+      const decision = describeChoice(this.#choice, endpoints);
+      const { backend } = endpoint;
+      visitor.attempts++;
+      const startedMs = this.#now();
+      try {
+        const conn = await connect(endpoint.addresses, connectTimeoutMs);
+        countTunnel(table, row);
+        return { row, backend, conn, connectMs: this.#now() - startedMs, decision };
+      } catch (error) {
+        release(table, row);
+        table.add(row, CONNECT_FAILURES, 1);
+        this.#connectFailures++;
+        const failure = classify(error);
+        const { frontend, pool, client } = visitor;
+        this.#events.push({
+          kind: "connect_failed",
+          frontend,
+          pool,
+          row,
+          backend,
+          client,
+          atMs: this.#now(),
+          failure,
+          message: messageOf(error),
+        });
+        // Our own lack of descriptors is not cured by asking elsewhere.
+        if (failure === "out_of_descriptors") return undefined;
+      }
+    }
+    return undefined;
+  }
+
+  #refuse(
+    conn: Deno.Conn,
+    client: Address,
+    frontend: string,
+    pool: string,
+    reason: RefusalReason,
+    attempts: number,
+  ): void {
+    close(conn);
+    this.#refused++;
+    const atMs = this.#now();
+    this.#events.push({ kind: "refused", frontend, pool, client, atMs, reason, attempts });
+  }
+}
+
+/** An address as Deno gives it, in our words; clients of a unix socket have no name. */
+function addressOf(address: Deno.Addr): Address {
+  if (address.transport === "tcp" || address.transport === "udp") {
+    return { transport: "tcp", host: unmapHost(address.hostname), port: address.port };
+  }
+  return { transport: "unix", path: "path" in address ? address.path ?? "" : "" };
+}

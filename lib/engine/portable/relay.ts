@@ -1,0 +1,150 @@
+// The relay of the portable engine: two pumps, one for each direction.
+//
+//     client ──read──▶ [buffer] ──write──▶ backend      FIN travels on as FIN (half-close)
+//     client ◀──write── [buffer] ◀──read── backend      a full socket stops the reads (back-pressure)
+//
+// Only read, write and closeWrite are used: an end of file on `conn.readable` closes the whole
+// connection, and the answer to a client that has closed its write side would be lost
+// (denoland/deno#27510).
+
+import { classify } from "../../core/errors.ts";
+import type { EndReason } from "../engine.ts";
+
+/** What an idle direction holds. A pending read pins its buffer, so this is the price of a session. */
+const IDLE_BUFFER_BYTES = 2048;
+
+/** How long a side that is of no use any more is still read, so that our FIN is not turned into RST. */
+const LINGER_MS = 5000;
+
+/** Large buffers, lent to directions that are busy and taken back when they calm down. */
+export class BufferPool {
+  readonly #free: Uint8Array<ArrayBuffer>[] = [];
+
+  /**
+   * @param bufferBytes size of a large buffer.
+   * @param keep how many are kept for later; more are left to the garbage collector.
+   */
+  constructor(readonly bufferBytes: number, readonly keep: number = 64) {}
+
+  take(): Uint8Array<ArrayBuffer> {
+    return this.#free.pop() ?? new Uint8Array(this.bufferBytes);
+  }
+
+  give(buffer: Uint8Array<ArrayBuffer>): void {
+    if (this.#free.length < this.keep) this.#free.push(buffer);
+  }
+}
+
+/** What both pumps of a tunnel share with the engine. */
+export class Relay {
+  bytesToBackend = 0;
+  bytesToClient = 0;
+  /** Engine ticks; the engine writes `now`, the pumps copy it here. Idle tunnels are found by it. */
+  lastActivity: number;
+  #reason: EndReason | undefined;
+  #finished = false;
+
+  constructor(
+    readonly client: Deno.Conn,
+    readonly backend: Deno.Conn,
+    readonly buffers: BufferPool,
+    readonly ticks: { now: number },
+  ) {
+    this.lastActivity = ticks.now;
+  }
+
+  /** Relays until both directions have ended, closes both connections, says why it ended. */
+  async run(): Promise<EndReason> {
+    const toClient = this.#pump(this.backend, this.client, false);
+    const toBackend = this.#pump(this.client, this.backend, true);
+    await Promise.all([toClient, toBackend]);
+    this.#finished = true;
+    close(this.client);
+    close(this.backend);
+    return this.#reason ?? "client_closed";
+  }
+
+  /** Ends the tunnel now, both ways. */
+  cut(reason: EndReason): void {
+    this.#reason ??= reason;
+    if (this.#finished) return;
+    this.#finished = true;
+    close(this.client);
+    close(this.backend);
+  }
+
+  async #pump(from: Deno.Conn, to: Deno.Conn, toBackend: boolean): Promise<void> {
+    const idle = new Uint8Array(IDLE_BUFFER_BYTES);
+    let buffer = idle;
+    try {
+      for (;;) {
+        let count: number | null;
+        try {
+          count = await from.read(buffer);
+        } catch (error) {
+          this.#fail(toBackend ? "client_reset" : "backend_reset", error);
+          return;
+        }
+        if (count === null) break;
+        this.lastActivity = this.ticks.now;
+        try {
+          let written = await to.write(buffer.subarray(0, count));
+          while (written < count) written += await to.write(buffer.subarray(written, count));
+        } catch (error) {
+          if (toBackend) await this.#backendTakesNoMore();
+          else this.#fail("client_reset", error);
+          return;
+        }
+        if (toBackend) this.bytesToBackend += count;
+        else this.bytesToClient += count;
+        if (buffer === idle) {
+          if (count === idle.length) buffer = this.buffers.take();
+        } else if (count <= IDLE_BUFFER_BYTES) {
+          this.buffers.give(buffer);
+          buffer = idle;
+        }
+      }
+    } finally {
+      if (buffer !== idle) this.buffers.give(buffer);
+    }
+    this.#reason ??= toBackend ? "client_closed" : "backend_closed";
+    try {
+      await to.closeWrite();
+    } catch {
+      // The other side is gone already; its own pump reports that.
+    }
+  }
+
+  /**
+   * The backend answered, perhaps, and closed while the client was still sending. Its answer must reach
+   * the client: closing now, with bytes unread, would send a reset that can overtake it. So what the
+   * client still sends is read and thrown away, for a while.
+   */
+  async #backendTakesNoMore(): Promise<void> {
+    this.#reason ??= "backend_reset";
+    const timer = setTimeout(() => this.cut("backend_reset"), LINGER_MS);
+    const waste = new Uint8Array(IDLE_BUFFER_BYTES);
+    try {
+      while (await this.client.read(waste) !== null);
+    } catch {
+      // Cut, or reset by the client: either way it has ended.
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #fail(reason: EndReason, error: unknown): void {
+    // A read that our own close() interrupted is not the peer's doing: cut() has set the reason.
+    if (classify(error) === "closed" && this.#finished) return;
+    this.cut(reason);
+  }
+}
+
+/** Closes a connection that may be closed already. */
+export function close(conn: { close(): void }): void {
+  try {
+    conn.close();
+  } catch {
+    // BadResource: closed before.
+  }
+}

@@ -1,0 +1,25 @@
+// What every engine must do, as cases that run on each. A skip needs a reason.
+
+import type { Engine } from "../../lib/engine/engine.ts";
+import { EngineFixture } from "./engine_fixture.ts";
+import { PLACING_CASES } from "./placing_cases.ts";
+import { RELAY_CASES } from "./relay_cases.ts";
+import { RUNNING_CASES } from "./running_cases.ts";
+
+export interface EngineCase {
+  readonly name: string;
+  run(fixture: EngineFixture): Promise<void>;
+}
+
+/** Registers every case for one kind of engine. */
+export function engineConformance(
+  engineName: string,
+  makeEngine: () => Engine | Promise<Engine>,
+): void {
+  for (const { name, run } of [...RELAY_CASES, ...PLACING_CASES, ...RUNNING_CASES]) {
+    Deno.test(`${engineName} engine: ${name}`, async () => {
+      await using fixture = new EngineFixture(await makeEngine());
+      await run(fixture);
+    });
+  }
+}

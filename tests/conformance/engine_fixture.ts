@@ -1,0 +1,124 @@
+// What the engine cases stand on: one engine, a pool described in a line, its events collected.
+
+import { type Address, parseBackendAddress } from "../../lib/core/address.ts";
+import {
+  ELIGIBLE,
+  FREE_MILLI_CORES,
+  MAX_CONNECTIONS,
+  type PickKernel,
+  PickTable,
+} from "../../lib/core/pick_table.ts";
+import type { Engine, EngineEvent, Frontend, PoolPlan } from "../../lib/engine/engine.ts";
+import { waitFor, within } from "../support/wait_for.ts";
+
+export interface BackendSetup {
+  readonly address: string;
+  readonly eligible?: boolean;
+  readonly free?: number;
+  readonly maxConnections?: number;
+}
+
+export interface PoolSetup {
+  readonly kernel?: PickKernel;
+  readonly retries?: number;
+  readonly connectTimeoutMs?: number;
+}
+
+/** Makes a plan as the control plane would. */
+export function planOf(
+  backends: readonly (string | BackendSetup)[],
+  setup: PoolSetup = {},
+): PoolPlan {
+  const table = PickTable.allocate(64);
+  const taken = new Set<number>();
+  table.kernel = setup.kernel ?? "rotation";
+  const endpoints = backends.map((entry) => {
+    const backend = typeof entry === "string" ? { address: entry } : entry;
+    const address = parseBackendAddress(backend.address);
+    if (!address.ok) throw new Error(address.message);
+    const row = table.claim(taken);
+    taken.add(row);
+    table.write(row, ELIGIBLE, backend.eligible === false ? 0 : 1);
+    table.write(row, FREE_MILLI_CORES, backend.free ?? 0);
+    table.write(row, MAX_CONNECTIONS, backend.maxConnections ?? 0);
+    return { backend: backend.address, addresses: [address.value] };
+  });
+  return {
+    table,
+    endpoints,
+    connectTimeoutMs: setup.connectTimeoutMs ?? 2000,
+    connectRetries: setup.retries ?? 3,
+  };
+}
+
+export class EngineFixture implements AsyncDisposable {
+  readonly events: EngineEvent[] = [];
+  readonly #reader: Promise<void>;
+
+  constructor(readonly engine: Engine) {
+    this.#reader = this.#collect();
+  }
+
+  async #collect(): Promise<void> {
+    for await (const event of this.engine.events()) this.events.push(event);
+  }
+
+  /** Listens on a free loopback port for pool `p` and returns the port. */
+  async listen(plan: PoolPlan, settings: Partial<Frontend> = {}): Promise<number> {
+    this.engine.publish("p", plan);
+    const frontend = frontendOf(settings);
+    const bound = await within("bind", this.engine.start([frontend]));
+    return portOf(bound.get(frontend.name));
+  }
+
+  /** All events of a kind so far. */
+  of<K extends EngineEvent["kind"]>(kind: K): Extract<EngineEvent, { kind: K }>[] {
+    return this.events.filter((event): event is Extract<EngineEvent, { kind: K }> =>
+      event.kind === kind
+    );
+  }
+
+  /** Waits for the n-th event of a kind. */
+  async nth<K extends EngineEvent["kind"]>(
+    kind: K,
+    n: number = 1,
+  ): Promise<Extract<EngineEvent, { kind: K }>> {
+    return await waitFor(`event "${kind}" number ${n}`, () => this.of(kind)[n - 1]);
+  }
+
+  /** Waits until no tunnel stands. */
+  async quiet(): Promise<void> {
+    await waitFor("the last tunnel's end", () => this.engine.counters().active === 0);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await within("the engine's end", this.engine[Symbol.asyncDispose]());
+    await this.#reader;
+  }
+}
+
+export function frontendOf(settings: Partial<Frontend> = {}): Frontend {
+  return {
+    name: "f",
+    listen: [{ transport: "tcp", host: "127.0.0.1", port: 0 }],
+    pool: "p",
+    maxConnections: 0,
+    idleTimeoutMs: 0,
+    ...settings,
+  };
+}
+
+export function portOf(addresses: readonly Address[] | undefined): number {
+  const address = addresses?.[0];
+  if (address?.transport !== "tcp") throw new Error("The frontend is not bound to TCP");
+  return address.port;
+}
+
+/** Descriptors that this process holds. */
+export function openDescriptors(): number {
+  return [...Deno.readDirSync("/proc/self/fd")].length;
+}
+
+export function connectTo(port: number): Promise<Deno.TcpConn> {
+  return Deno.connect({ hostname: "127.0.0.1", port });
+}

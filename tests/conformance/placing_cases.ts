@@ -1,0 +1,293 @@
+// Engine cases about where a connection goes: picks, retries, limits, refusals.
+
+import { assert, assertEquals } from "@std/assert";
+import { ACTIVE, CONNECT_FAILURES, ELIGIBLE, TOTAL } from "../../lib/core/pick_table.ts";
+import { echo, greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
+import { readAll, receive, send } from "../support/bytes.ts";
+import { waitFor, within } from "../support/wait_for.ts";
+import type { EngineCase } from "./engine_cases.ts";
+import { connectTo, frontendOf, planOf, portOf } from "./engine_fixture.ts";
+
+/** A loopback port where nobody listens. */
+export function deadAddress(): string {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return `127.0.0.1:${listener.addr.port}`;
+}
+
+export const PLACING_CASES: readonly EngineCase[] = [
+  {
+    name: "round robin starts at the first and takes turns",
+    run: async (fixture) => {
+      await using a = new TcpPeer(greetThenEcho("a"));
+      await using b = new TcpPeer(greetThenEcho("b"));
+      await using c = new TcpPeer(greetThenEcho("c"));
+      const port = await fixture.listen(planOf([a.address, b.address, c.address]));
+      let order = "";
+      for (let i = 0; i < 7; i++) {
+        using client = await connectTo(port);
+        order += await receive(client, 1);
+      }
+      assertEquals(order, "abcabca");
+    },
+  },
+  {
+    name: "most free cores wins; the log knows why and who came second",
+    run: async (fixture) => {
+      await using a = new TcpPeer(greetThenEcho("a"));
+      await using b = new TcpPeer(greetThenEcho("b"));
+      const plan = planOf([
+        { address: a.address, free: 4000 },
+        { address: b.address, free: 9000 },
+      ], { kernel: "most_free" });
+      const port = await fixture.listen(plan);
+      using client = await connectTo(port);
+      assertEquals(await receive(client, 1), "b");
+      const opened = await fixture.nth("opened");
+      assertEquals(opened.decision, {
+        kernel: "most_free",
+        freeMilliCores: 9000,
+        active: 0,
+        runnerUp: { backend: a.address, freeMilliCores: 4000, active: 0 },
+      });
+      assertEquals(opened.attempts, 1);
+    },
+  },
+  {
+    name: "least connections counts what stands",
+    run: async (fixture) => {
+      await using a = new TcpPeer(greetThenEcho("a"));
+      await using b = new TcpPeer(greetThenEcho("b"));
+      const plan = planOf([a.address, b.address], { kernel: "least_connections" });
+      const port = await fixture.listen(plan);
+      using first = await connectTo(port);
+      const one = await receive(first, 1);
+      using second = await connectTo(port);
+      const two = await receive(second, 1);
+      assertEquals([one, two].sort(), ["a", "b"]);
+      first.close();
+      await waitFor("the first to be counted out", () => fixture.engine.counters().active === 1);
+      for (let i = 0; i < 3; i++) {
+        using client = await connectTo(port);
+        assertEquals(await receive(client, 1), one);
+        client.close();
+        await waitFor("it to be counted out", () => fixture.engine.counters().active === 1);
+      }
+    },
+  },
+  {
+    name: "random reaches every backend",
+    run: async (fixture) => {
+      await using a = new TcpPeer(greetThenEcho("a"));
+      await using b = new TcpPeer(greetThenEcho("b"));
+      const port = await fixture.listen(planOf([a.address, b.address], { kernel: "random" }));
+      const seen = new Set<string>();
+      for (let i = 0; i < 64 && seen.size < 2; i++) {
+        using client = await connectTo(port);
+        seen.add(await receive(client, 1));
+      }
+      assertEquals(seen.size, 2);
+    },
+  },
+  {
+    name: "a backend that refuses is passed over for the next",
+    run: async (fixture) => {
+      await using good = new TcpPeer(greetThenEcho("g"));
+      const dead = deadAddress();
+      const plan = planOf([dead, good.address]);
+      const port = await fixture.listen(plan);
+      using client = await connectTo(port);
+      assertEquals(await receive(client, 1), "g");
+      const failed = await fixture.nth("connect_failed");
+      assertEquals([failed.backend, failed.failure, failed.row], [dead, "refused", 0]);
+      const opened = await fixture.nth("opened");
+      assertEquals([opened.backend, opened.attempts, opened.row], [good.address, 2, 1]);
+      assertEquals(plan.table.read(0, CONNECT_FAILURES), 1);
+      assertEquals([plan.table.read(0, ACTIVE), plan.table.read(1, ACTIVE)], [0, 1]);
+    },
+  },
+  {
+    name: "a backend that does not answer the connect is given up at the deadline",
+    run: async (fixture) => {
+      // A full accept queue: the kernel drops further SYNs.
+      using full = Deno.listen({ hostname: "127.0.0.1", port: 0, tcpBacklog: 1 });
+      const address = `127.0.0.1:${full.addr.port}`;
+      const fillers: Promise<Deno.Conn | undefined>[] = [];
+      const stop = new AbortController();
+      for (let i = 0; i < 4; i++) {
+        fillers.push(
+          Deno.connect({ hostname: "127.0.0.1", port: full.addr.port, signal: stop.signal })
+            .catch(() => undefined),
+        );
+      }
+      await Promise.race(fillers);
+      await using good = new TcpPeer(greetThenEcho("g"));
+      const plan = planOf([address, good.address], { connectTimeoutMs: 400 });
+      const port = await fixture.listen(plan);
+      using client = await connectTo(port);
+      assertEquals(await receive(client, 1), "g");
+      assertEquals((await fixture.nth("connect_failed")).failure, "timeout");
+      stop.abort();
+      for (const filler of fillers) (await filler)?.close();
+    },
+  },
+  {
+    name: "when all backends refuse, the client is closed and told apart in the log",
+    run: async (fixture) => {
+      const plan = planOf([deadAddress(), deadAddress(), deadAddress()], { retries: 1 });
+      const port = await fixture.listen(plan);
+      using client = await connectTo(port);
+      assertEquals((await readAll(client)).length, 0);
+      const refused = await fixture.nth("refused");
+      assertEquals([refused.reason, refused.attempts], ["connect_failed", 2]);
+      assertEquals(fixture.of("connect_failed").length, 2);
+      for (let row = 0; row < 3; row++) assertEquals(plan.table.read(row, ACTIVE), 0);
+    },
+  },
+  {
+    name: "without an eligible backend the client is closed at once",
+    run: async (fixture) => {
+      await using a = new TcpPeer(echo);
+      const plan = planOf([{ address: a.address, eligible: false }]);
+      const port = await fixture.listen(plan);
+      using client = await connectTo(port);
+      assertEquals((await within("the end", readAll(client), 2000)).length, 0);
+      const refused = await fixture.nth("refused");
+      assertEquals([refused.reason, refused.attempts], ["no_backend", 0]);
+      assertEquals(a.accepted, 0);
+    },
+  },
+  {
+    name: "a pool that was withdrawn refuses, its tunnels go on",
+    run: async (fixture) => {
+      await using a = new TcpPeer(echo);
+      const port = await fixture.listen(planOf([a.address]));
+      using before = await connectTo(port);
+      await send(before, "x");
+      assertEquals(await receive(before, 1), "x");
+      fixture.engine.withdraw("p");
+      using after = await connectTo(port);
+      assertEquals((await readAll(after)).length, 0);
+      await send(before, "y");
+      assertEquals(await receive(before, 1), "y");
+    },
+  },
+  {
+    name: "a backend's max_connections sends the next one elsewhere",
+    run: async (fixture) => {
+      await using a = new TcpPeer(greetThenEcho("a"));
+      await using b = new TcpPeer(greetThenEcho("b"));
+      const plan = planOf([
+        { address: a.address, free: 9000, maxConnections: 1 },
+        { address: b.address, free: 1000, maxConnections: 1 },
+      ], { kernel: "most_free" });
+      const port = await fixture.listen(plan);
+      using one = await connectTo(port);
+      assertEquals(await receive(one, 1), "a");
+      using two = await connectTo(port);
+      assertEquals(await receive(two, 1), "b");
+      using three = await connectTo(port);
+      assertEquals((await readAll(three)).length, 0);
+      assertEquals((await fixture.nth("refused")).reason, "no_backend");
+      one.close();
+      await waitFor("a place", () => plan.table.read(0, ACTIVE) === 0);
+      using four = await connectTo(port);
+      assertEquals(await receive(four, 1), "a");
+      assertEquals(plan.table.read(0, TOTAL), 2);
+    },
+  },
+  {
+    name: "a frontend's max_connections closes the client beyond it",
+    run: async (fixture) => {
+      await using a = new TcpPeer(greetThenEcho("a"));
+      const port = await fixture.listen(planOf([a.address]), { maxConnections: 2 });
+      using one = await connectTo(port);
+      using two = await connectTo(port);
+      await receive(one, 1);
+      await receive(two, 1);
+      using three = await connectTo(port);
+      assertEquals((await readAll(three)).length, 0);
+      assertEquals((await fixture.nth("refused")).reason, "frontend_full");
+      one.close();
+      await waitFor(
+        "a place",
+        () => (fixture.engine.counters().activeByFrontend.get("f") ?? 0) < 2,
+      );
+      using four = await connectTo(port);
+      assertEquals(await receive(four, 1), "a");
+    },
+  },
+  {
+    name: "the log names the address that the backend sees",
+    run: async (fixture) => {
+      const seen = Promise.withResolvers<Deno.Addr>();
+      await using a = new TcpPeer((conn, peer) => {
+        seen.resolve(conn.remoteAddr);
+        return echo(conn, peer);
+      });
+      const port = await fixture.listen(planOf([a.address]));
+      using client = await connectTo(port);
+      const opened = await fixture.nth("opened");
+      const { hostname, port: seenPort } = await seen.promise as Deno.NetAddr;
+      assertEquals(opened.outgoing, { transport: "tcp", host: hostname, port: seenPort });
+      const { localAddr } = client;
+      assertEquals(opened.client, {
+        transport: "tcp",
+        host: localAddr.hostname,
+        port: localAddr.port,
+      });
+      assertEquals(opened.local, { transport: "tcp", host: "127.0.0.1", port });
+      assertEquals(opened.backendAddress, { transport: "tcp", host: "127.0.0.1", port: a.port });
+    },
+  },
+  {
+    name: "IPv6 and unix sockets on both sides",
+    run: async (fixture) => {
+      const folder = await Deno.makeTempDir();
+      try {
+        await using six = new TcpPeer(greetThenEcho("6"), { hostname: "::1" });
+        await using unix = new TcpPeer(greetThenEcho("u"), { path: `${folder}/b.sock` });
+        fixture.engine.publish("p", planOf([six.address, unix.address]));
+        const bound = await fixture.engine.start([
+          frontendOf({
+            listen: [
+              { transport: "tcp", host: "::1", port: 0 },
+              { transport: "unix", path: `${folder}/f.sock` },
+              { transport: "tcp", host: "", port: 0 },
+            ],
+          }),
+        ]);
+        const addresses = bound.get("f") ?? [];
+        using viaSix = await Deno.connect({ hostname: "::1", port: portOf(addresses) });
+        assertEquals(await receive(viaSix, 1), "6");
+        using viaUnix = await Deno.connect({ transport: "unix", path: `${folder}/f.sock` });
+        assertEquals(await receive(viaUnix, 1), "u");
+        using viaAny = await connectTo(portOf(addresses.slice(2)));
+        assertEquals(await receive(viaAny, 1), "6");
+        const third = await fixture.nth("opened", 3);
+        assert(third.client.transport === "tcp" && third.client.host === "127.0.0.1");
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  },
+  {
+    name: "a row made ineligible gets no more, and a new plan is used at once",
+    run: async (fixture) => {
+      await using a = new TcpPeer(greetThenEcho("a"));
+      await using b = new TcpPeer(greetThenEcho("b"));
+      await using c = new TcpPeer(greetThenEcho("c"));
+      const plan = planOf([a.address, b.address]);
+      const port = await fixture.listen(plan);
+      plan.table.write(0, ELIGIBLE, 0);
+      for (let i = 0; i < 3; i++) {
+        using client = await connectTo(port);
+        assertEquals(await receive(client, 1), "b");
+      }
+      fixture.engine.publish("p", planOf([c.address]));
+      for (let i = 0; i < 3; i++) {
+        using client = await connectTo(port);
+        assertEquals(await receive(client, 1), "c");
+      }
+    },
+  },
+];

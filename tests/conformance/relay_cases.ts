@@ -1,0 +1,201 @@
+// Engine cases about bytes: what goes in comes out, whoever closes first and however.
+
+import { assert, assertEquals } from "@std/assert";
+import { answerAtEnd, echo, greetThenEcho, silent, TcpPeer } from "../peers/tcp_peer.ts";
+import { digest, pseudoRandomBytes, readAll, receive, send, writeAll } from "../support/bytes.ts";
+import { connectResettable, ResettingServer } from "../support/reset.ts";
+import { waitFor, within } from "../support/wait_for.ts";
+import type { EngineCase } from "./engine_cases.ts";
+import { connectTo, planOf } from "./engine_fixture.ts";
+
+export const RELAY_CASES: readonly EngineCase[] = [
+  {
+    name: "a server that speaks first is heard, and answers",
+    run: async (fixture) => {
+      await using backend = new TcpPeer(greetThenEcho("SSH-2.0-peer\r\n"));
+      const port = await fixture.listen(planOf([backend.address]));
+      using client = await connectTo(port);
+      assertEquals(await receive(client, 14), "SSH-2.0-peer\r\n");
+      for (const word of ["a", "longer word", "x".repeat(3000)]) {
+        await send(client, word);
+        assertEquals(await receive(client, word.length), word);
+      }
+    },
+  },
+  {
+    name: "a client that closes its write side gets the whole answer",
+    run: async (fixture) => {
+      const answer = pseudoRandomBytes(1_000_000, 7);
+      await using backend = new TcpPeer(answerAtEnd(() => answer));
+      const port = await fixture.listen(planOf([backend.address]));
+      using client = await connectTo(port);
+      await send(client, "question");
+      await client.closeWrite();
+      assertEquals(await digest(await readAll(client)), await digest(answer));
+      const closed = await fixture.nth("closed");
+      assertEquals(closed.reason, "client_closed");
+      assertEquals([closed.bytesToBackend, closed.bytesToClient], [8, answer.length]);
+    },
+  },
+  {
+    name: "a backend that closes its write side still gets all the client sends",
+    run: async (fixture) => {
+      const received = Promise.withResolvers<Uint8Array<ArrayBuffer>>();
+      await using backend = new TcpPeer(async (conn) => {
+        await conn.write(new TextEncoder().encode("bye"));
+        await conn.closeWrite();
+        received.resolve(await readAll(conn));
+      });
+      const port = await fixture.listen(planOf([backend.address]));
+      using client = await connectTo(port);
+      assertEquals(new TextDecoder().decode(await readAll(client)), "bye");
+      const upload = pseudoRandomBytes(300_000, 8);
+      await writeAll(client, upload);
+      await client.closeWrite();
+      assertEquals(await digest(await received.promise), await digest(upload));
+      assertEquals((await fixture.nth("closed")).reason, "backend_closed");
+    },
+  },
+  {
+    name: "large transfers both ways at once arrive identical",
+    run: async (fixture) => {
+      await using backend = new TcpPeer(echo);
+      const port = await fixture.listen(planOf([backend.address]));
+      const bytes = pseudoRandomBytes(32 * 1024 * 1024, 9);
+      using client = await connectTo(port);
+      const reading = readAll(client);
+      await within("the upload", writeAll(client, bytes));
+      await client.closeWrite();
+      assertEquals(await digest(await reading), await digest(bytes));
+    },
+  },
+  {
+    name: "pieces of every size between one byte and more than a buffer arrive in order",
+    run: async (fixture) => {
+      await using backend = new TcpPeer(echo);
+      const port = await fixture.listen(planOf([backend.address]));
+      using client = await connectTo(port);
+      let seed = 1;
+      for (let size = 1; size < 700_000; size = Math.ceil(size * 1.9)) {
+        const piece = pseudoRandomBytes(size, seed++);
+        const reading = receive(client, size);
+        await writeAll(client, piece);
+        assertEquals(await reading, new TextDecoder().decode(piece), `a piece of ${size} bytes`);
+      }
+    },
+  },
+  {
+    name: "a slow reader holds the sender back",
+    run: async (fixture) => {
+      let sent = 0;
+      const chunk = new Uint8Array(65_536);
+      await using backend = new TcpPeer(async (conn) => {
+        for (;;) sent += await conn.write(chunk);
+      });
+      const port = await fixture.listen(planOf([backend.address]));
+      using client = await connectTo(port);
+      await receive(client, 1);
+      // Held back when nothing more moves for a while; kernel buffers on loopback take some megabytes.
+      let before = -1;
+      await waitFor("the sender to stall", async () => {
+        if (sent > 0 && sent === before) return true;
+        before = sent;
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        return false;
+      });
+      assert(sent < 64 * 1024 * 1024, `${sent} bytes are in flight`);
+      await receive(client, 30_000_000);
+      await waitFor("the sender to go on", () => sent > before);
+    },
+  },
+  {
+    name: "a connection without a byte is a tunnel like any other",
+    run: async (fixture) => {
+      await using backend = new TcpPeer(echo);
+      const port = await fixture.listen(planOf([backend.address]));
+      (await connectTo(port)).close();
+      const closed = await fixture.nth("closed");
+      assertEquals([closed.bytesToBackend, closed.bytesToClient], [0, 0]);
+      assertEquals(closed.reason, "client_closed");
+    },
+  },
+  {
+    name: "a client's reset reaches the backend and is named",
+    run: async (fixture) => {
+      await using backend = new TcpPeer(echo);
+      const port = await fixture.listen(planOf([backend.address]));
+      const client = await connectResettable(port);
+      await client.send("x");
+      await fixture.nth("opened");
+      await waitFor("the backend's side", () => backend.open.size === 1);
+      await client.reset();
+      assertEquals((await fixture.nth("closed")).reason, "client_reset");
+      await waitFor("the backend's side to end", () => backend.open.size === 0);
+    },
+  },
+  {
+    name: "a backend that dies in mid-session ends that session alone",
+    run: async (fixture) => {
+      await using dying = new ResettingServer();
+      const dyingAddress = await dying.listen();
+      await using other = new TcpPeer(echo);
+      const port = await fixture.listen(planOf([dyingAddress, other.address]));
+      using first = await connectTo(port);
+      await receive(first, 1);
+      using second = await connectTo(port);
+      await send(second, "ab");
+      assertEquals(await receive(second, 2), "ab");
+      dying.reset();
+      const ended = await fixture.nth("closed");
+      assertEquals(ended.backend, dyingAddress);
+      assertEquals(ended.reason, "backend_reset");
+      await within("the client's end", readAll(first).catch(() => new Uint8Array()));
+      await send(second, "cd");
+      assertEquals(await receive(second, 2), "cd");
+    },
+  },
+  {
+    name: "the answer of a backend that stops reading reaches the client",
+    run: async (fixture) => {
+      await using backend = new TcpPeer(async (conn) => {
+        await conn.read(new Uint8Array(10));
+        await conn.write(new TextEncoder().encode("too much"));
+      });
+      const port = await fixture.listen(planOf([backend.address]));
+      using client = await connectTo(port);
+      const upload = writeAll(client, new Uint8Array(8_000_000)).catch(() => {});
+      // The reset of the dead backend may or may not overtake its last words on their way to us; what
+      // must never happen is a hang.
+      await within("the end", readAll(client).catch(() => new Uint8Array()));
+      client.closeWrite().catch(() => {});
+      await within("the upload's end", upload);
+      await fixture.nth("closed");
+    },
+  },
+  {
+    name: "an idle tunnel is ended only when asked for",
+    run: async (fixture) => {
+      await using backend = new TcpPeer(silent);
+      const port = await fixture.listen(planOf([backend.address]), { idleTimeoutMs: 600 });
+      using client = await connectTo(port);
+      const started = performance.now();
+      assertEquals((await readAll(client)).length, 0);
+      assert(performance.now() - started >= 500, "it was ended too early");
+      assertEquals((await fixture.nth("closed")).reason, "idle_timeout");
+    },
+  },
+  {
+    name: "a trickle keeps a tunnel from being idle",
+    run: async (fixture) => {
+      await using backend = new TcpPeer(echo);
+      const port = await fixture.listen(planOf([backend.address]), { idleTimeoutMs: 800 });
+      using client = await connectTo(port);
+      for (let i = 0; i < 8; i++) {
+        await send(client, "x");
+        await receive(client, 1);
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+      assertEquals(fixture.of("closed").length, 0);
+    },
+  },
+];

@@ -1,0 +1,247 @@
+// Engine cases about starting, changing and stopping, and about what a long run leaves behind.
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { ACTIVE } from "../../lib/core/pick_table.ts";
+import { echo, greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
+import { readAll, receive, send } from "../support/bytes.ts";
+import { connectResettable } from "../support/reset.ts";
+import { waitFor, within } from "../support/wait_for.ts";
+import type { EngineCase } from "./engine_cases.ts";
+import { connectTo, frontendOf, openDescriptors, planOf, portOf } from "./engine_fixture.ts";
+
+export const RUNNING_CASES: readonly EngineCase[] = [
+  {
+    name: "start binds all or none, and says which address was taken",
+    run: async (fixture) => {
+      using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      await using a = new TcpPeer(greetThenEcho("a"));
+      const plan = planOf([a.address]);
+      const port = await fixture.listen(plan);
+      const listen = [
+        { transport: "tcp", host: "127.0.0.1", port: 0 },
+        { transport: "tcp", host: "127.0.0.1", port: taken.addr.port },
+      ] as const;
+      await assertRejects(
+        () => fixture.engine.start([frontendOf({ name: "g", listen })]),
+        Error,
+        `127.0.0.1:${taken.addr.port}`,
+      );
+      using client = await connectTo(port);
+      assertEquals(await receive(client, 1), "a");
+    },
+  },
+  {
+    name: "a restart keeps what stays, binds what is new, leaves what is gone to its tunnels",
+    run: async (fixture) => {
+      await using a = new TcpPeer(echo);
+      fixture.engine.publish("p", planOf([a.address]));
+      const first = await fixture.engine.start([
+        frontendOf({ name: "stays" }),
+        frontendOf({ name: "goes" }),
+      ]);
+      const stays = portOf(first.get("stays"));
+      const goes = portOf(first.get("goes"));
+      using onStays = await connectTo(stays);
+      using onGoes = await connectTo(goes);
+      for (const client of [onStays, onGoes]) {
+        await send(client, "x");
+        await receive(client, 1);
+      }
+      const second = await fixture.engine.start([
+        frontendOf({ name: "stays" }),
+        frontendOf({ name: "new" }),
+      ]);
+      assertEquals(portOf(second.get("stays")), stays);
+      for (const client of [onStays, onGoes]) {
+        await send(client, "y");
+        assertEquals(await receive(client, 1), "y");
+      }
+      await assertRejects(() => connectTo(goes), Deno.errors.ConnectionRefused);
+      using onNew = await connectTo(portOf(second.get("new")));
+      await send(onNew, "z");
+      assertEquals(await receive(onNew, 1), "z");
+    },
+  },
+  {
+    name: "a unix socket's stale file is replaced, a live one is not",
+    run: async (fixture) => {
+      const folder = await Deno.makeTempDir();
+      try {
+        const path = `${folder}/s.sock`;
+        // A listener in a process that is killed leaves its file behind.
+        const owner = new Deno.Command(Deno.execPath(), {
+          args: [
+            "eval",
+            `Deno.listen({ transport: "unix", path: ${JSON.stringify(path)} }); console.log("up");
+             setInterval(() => {}, 1000);`,
+          ],
+          stdout: "piped",
+        }).spawn();
+        const output = owner.stdout.getReader();
+        await output.read();
+        const listen = [{ transport: "unix", path }] as const;
+        await using a = new TcpPeer(greetThenEcho("a"));
+        fixture.engine.publish("p", planOf([a.address]));
+        await assertRejects(() => fixture.engine.start([frontendOf({ listen })]), Error, path);
+        owner.kill("SIGKILL");
+        await owner.status;
+        await output.cancel();
+        await fixture.engine.start([frontendOf({ listen })]);
+        using client = await Deno.connect({ transport: "unix", path });
+        assertEquals(await receive(client, 1), "a");
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  },
+  {
+    name: "clients that reset before they are accepted do no harm",
+    run: async (fixture) => {
+      await using a = new TcpPeer(greetThenEcho("a"));
+      const port = await fixture.listen(planOf([a.address]));
+      for (let i = 0; i < 50; i++) await (await connectResettable(port)).reset();
+      using client = await connectTo(port);
+      assertEquals(await receive(client, 1), "a");
+    },
+  },
+  {
+    name: "plans swapped under load lose no connection",
+    run: async (fixture) => {
+      await using a = new TcpPeer(echo);
+      await using b = new TcpPeer(echo);
+      const plans = [planOf([a.address]), planOf([b.address]), planOf([a.address, b.address])];
+      const port = await fixture.listen(planOf([a.address]));
+      let swapping = true;
+      const swapper = (async () => {
+        for (let i = 0; swapping; i++) {
+          fixture.engine.publish("p", plans[i % plans.length] ?? planOf([a.address]));
+          await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+      })();
+      const user = async () => {
+        for (let i = 0; i < 50; i++) {
+          using client = await connectTo(port);
+          await send(client, "hello");
+          assertEquals(await receive(client, 5), "hello");
+        }
+      };
+      await Promise.all(Array.from({ length: 8 }, user));
+      swapping = false;
+      await swapper;
+      await fixture.quiet();
+      for (const plan of plans) {
+        assertEquals([plan.table.read(0, ACTIVE), plan.table.read(1, ACTIVE)], [0, 0]);
+      }
+    },
+  },
+  {
+    name: "drain stops accepting and waits for the last tunnel",
+    run: async (fixture) => {
+      await using a = new TcpPeer(echo);
+      const port = await fixture.listen(planOf([a.address]));
+      using client = await connectTo(port);
+      await send(client, "x");
+      await receive(client, 1);
+      let drained = false;
+      const draining = fixture.engine.drain(new AbortController().signal)
+        .then(() => drained = true);
+      await waitFor(
+        "the port to be closed",
+        () =>
+          connectTo(port).then((conn) => {
+            conn.close();
+            return false;
+          }, () => true),
+      );
+      await send(client, "y");
+      assertEquals(await receive(client, 1), "y");
+      assert(!drained);
+      client.close();
+      await within("the drain", draining);
+      assertEquals((await fixture.nth("closed")).reason, "client_closed");
+    },
+  },
+  {
+    name: "drain cuts what stands at the deadline",
+    run: async (fixture) => {
+      await using a = new TcpPeer(echo);
+      const port = await fixture.listen(planOf([a.address]));
+      using client = await connectTo(port);
+      await send(client, "x");
+      await receive(client, 1);
+      const deadline = new AbortController();
+      const draining = fixture.engine.drain(deadline.signal);
+      await send(client, "y");
+      assertEquals(await receive(client, 1), "y");
+      deadline.abort();
+      await within("the drain", draining);
+      await readAll(client).catch(() => {});
+      assertEquals((await fixture.nth("closed")).reason, "shutdown");
+    },
+  },
+  {
+    name: "2000 tunnels at once echo every byte and leave no descriptor behind",
+    run: async (fixture) => {
+      await using a = new TcpPeer(echo);
+      const plan = planOf([a.address]);
+      const port = await fixture.listen(plan);
+      // The first connection brings lazily made descriptors with it.
+      using warm = await connectTo(port);
+      await send(warm, "x");
+      await receive(warm, 1);
+      warm.close();
+      await fixture.quiet();
+      await waitFor("the warm-up's end", () => a.open.size === 0);
+      const before = openDescriptors();
+      const clients: Deno.TcpConn[] = [];
+      for (let i = 0; i < 2000; i += 100) {
+        clients.push(...await Promise.all(Array.from({ length: 100 }, () => connectTo(port))));
+      }
+      await Promise.all(clients.map(async (client, i) => {
+        for (let round = 0; round < 3; round++) {
+          const text = `${i} ${round} `.padEnd(64 + i % 512, "#");
+          await send(client, text);
+          assertEquals(await receive(client, text.length), text);
+        }
+      }));
+      assertEquals(fixture.engine.counters().active, 2000);
+      assertEquals(plan.table.read(0, ACTIVE), 2000);
+      for (const client of clients) client.close();
+      await fixture.quiet();
+      await waitFor("the backend's side to end", () => a.open.size === 0);
+      // The very last close may still be on its way through the event loop.
+      await waitFor("the descriptors to return", () => openDescriptors() <= before);
+      assertEquals(plan.table.read(0, ACTIVE), 0);
+      const { opened, accepted, refused } = fixture.engine.counters();
+      assertEquals([opened, accepted, refused], [2001, 2001, 0]);
+    },
+  },
+  {
+    name: "5000 short connections leave descriptors where they were",
+    run: async (fixture) => {
+      await using a = new TcpPeer(echo);
+      const port = await fixture.listen(planOf([a.address]));
+      const visit = async () => {
+        using client = await connectTo(port);
+        await send(client, "hello");
+        assertEquals(await receive(client, 5), "hello");
+      };
+      await visit();
+      await fixture.quiet();
+      await waitFor("the warm-up's end", () => a.open.size === 0);
+      const before = openDescriptors();
+      await Promise.all(Array.from({ length: 10 }, async () => {
+        for (let i = 0; i < 500; i++) await visit();
+      }));
+      await fixture.quiet();
+      await waitFor("the backend's side to end", () => a.open.size === 0);
+      await waitFor("the descriptors to return", () => openDescriptors() <= before);
+      const closed = await waitFor("all records", () => {
+        const records = fixture.of("closed");
+        return records.length === 5001 ? records : undefined;
+      });
+      assert(closed.every((record) => record.bytesToBackend === 5 && record.bytesToClient === 5));
+      assertEquals(new Set(closed.map((record) => record.tunnel)).size, 5001);
+    },
+  },
+];
