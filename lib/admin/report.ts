@@ -1,0 +1,74 @@
+// What the running balancer tells of itself: the shape of `status --json` and of GET /v1/status.
+
+export interface StatusReport {
+  readonly version: string;
+  readonly pid: number;
+  readonly state: "running" | "draining";
+  readonly engine: { readonly name: string; readonly reason: string };
+  readonly startedAt: string;
+  readonly now: string;
+  readonly reload: {
+    readonly count: number;
+    /** Of the last reload that was refused, when that was the last one. */
+    readonly error?: string;
+  };
+  readonly counters: {
+    readonly accepted: number;
+    readonly opened: number;
+    readonly active: number;
+    readonly refused: number;
+    readonly connectFailures: number;
+    readonly bytesToBackend: number;
+    readonly bytesToClient: number;
+    readonly eventsDropped: number;
+    readonly logLinesDropped: number;
+  };
+  readonly frontends: readonly FrontendReport[];
+  readonly pools: readonly PoolReport[];
+}
+
+export interface FrontendReport {
+  readonly name: string;
+  readonly listen: readonly string[];
+  readonly pool: string;
+  readonly active: number;
+  readonly maxConnections: number;
+}
+
+export interface PoolReport {
+  readonly name: string;
+  /** As configured. */
+  readonly strategy: string;
+  /** What places sessions now: the strategy, or the fallback while no load is known. */
+  readonly strategyInUse: string;
+  readonly loadSource: string;
+  readonly healthProbe: string;
+  readonly backends: readonly BackendReport[];
+}
+
+export interface BackendReport {
+  readonly id: string;
+  readonly addresses: readonly string[];
+  /** `leaving`: no longer configured, its last sessions are still on. */
+  readonly state: "up" | "down" | "unknown" | "leaving";
+  readonly admin: string;
+  /** Why health is what it is, and since when. */
+  readonly reason: string;
+  readonly since: string;
+  /** Whether new sessions can be sent there now. */
+  readonly usable: boolean;
+  readonly load1: number | null;
+  /** Age of the last sample in seconds. */
+  readonly loadAgeSeconds: number | null;
+  /** Why there is no newer sample. */
+  readonly loadFailure: string | null;
+  readonly cores: number;
+  readonly coresFrom: "configured" | "learnt" | "assumed";
+  /** cores − load1, as the kernels see it; null while no fresh load is known. */
+  readonly free: number | null;
+  readonly memoryAvailableBytes: number | null;
+  readonly active: number;
+  readonly total: number;
+  readonly maxConnections: number;
+  readonly connectFailures: number;
+}

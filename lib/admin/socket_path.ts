@@ -1,0 +1,33 @@
+// Where the admin socket is when nobody says: a place that the server can make and the client can guess.
+
+/** The places in order of preference, for this user. */
+export function socketCandidates(uid: number | null, runtimeDir: string | undefined): string[] {
+  const places = ["/run/compute-lb"];
+  if (runtimeDir !== undefined && runtimeDir.startsWith("/")) {
+    places.push(`${runtimeDir}/compute-lb`);
+  }
+  places.push(`/tmp/compute-lb-${uid ?? "user"}`);
+  return places.map((place) => `${place}/admin.sock`);
+}
+
+/**
+ * Makes the folder of a socket, private to this user.
+ * @returns false when it cannot be made, or belongs to somebody else and must not be trusted.
+ */
+export async function prepareFolder(socket: string, uid: number | null): Promise<boolean> {
+  const folder = socket.slice(0, socket.lastIndexOf("/"));
+  try {
+    await Deno.mkdir(folder, { recursive: true, mode: 0o750 });
+    const info = await Deno.lstat(folder);
+    if (!info.isDirectory) return false;
+    const ours = info.uid === uid || info.uid === null;
+    const othersMayWrite = ((info.mode ?? 0) & 0o002) !== 0;
+    if (folder.startsWith("/tmp/") && (!ours || othersMayWrite)) return false;
+    const trial = `${folder}/.trial-${crypto.randomUUID()}`;
+    await Deno.writeTextFile(trial, "");
+    await Deno.remove(trial);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,202 @@
+// The composition root: the one place that knows every part. Starts them, reloads them, ends them.
+
+import { type Address, formatAddress } from "./core/address.ts";
+import type { Clock, Random } from "./core/clock.ts";
+import { messageOf } from "./core/errors.ts";
+import type { Config, FrontendConfig, LoadConfig } from "./config/config.ts";
+import type { Engine, Frontend } from "./engine/engine.ts";
+import type { LoadSource } from "./load/load_source.ts";
+import type { AccessLog } from "./log/access_log.ts";
+import type { ServiceLog } from "./log/setup.ts";
+import type { StatusReport } from "./admin/report.ts";
+import { EventLog } from "./app/event_log.ts";
+import { PoolKeeper } from "./app/pool_keeper.ts";
+import { reportPool } from "./app/report.ts";
+import { alreadyResolved, resolve } from "./host/resolve.ts";
+import { VERSION } from "./version.ts";
+
+export interface AppParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: ServiceLog;
+  readonly access: AccessLog;
+  readonly engine: Engine;
+  /** Why this engine and no other. */
+  readonly engineReason: string;
+  readonly createLoadSource: (config: LoadConfig) => LoadSource | undefined;
+}
+
+export class App implements AsyncDisposable {
+  readonly #parts: AppParts;
+  readonly #events: Promise<void>;
+  readonly #keepers = new Map<string, PoolKeeper>();
+  readonly #startedMs: number;
+  #config: Config;
+  #bound: ReadonlyMap<string, readonly Address[]> = new Map();
+  #draining = false;
+  #reloads = 0;
+  #reloadError: string | undefined;
+  /** Reloads run one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(config: Config, parts: AppParts) {
+    this.#config = config;
+    this.#parts = parts;
+    this.#startedMs = parts.clock.now();
+    this.#events = this.#readEvents();
+  }
+
+  /** Where each frontend listens, port 0 resolved. */
+  get bound(): ReadonlyMap<string, readonly Address[]> {
+    return this.#bound;
+  }
+
+  /**
+   * Prepares the pools and opens the frontends.
+   * @throws {Error} when an address cannot be bound; nothing is left open then but what dispose ends.
+   */
+  async start(): Promise<void> {
+    await this.#addPools(this.#config);
+    this.#bound = await this.#parts.engine.start(this.#config.frontends.map(frontendOf));
+    this.#tellListening();
+  }
+
+  /**
+   * Takes a new configuration in. Sessions that stand are not touched. When an address cannot be bound,
+   * nothing changes and the reason comes back.
+   */
+  reload(config: Config): Promise<{ ok: true } | { ok: false; reason: string }> {
+    const reloaded = this.#turn.then(() => this.#reload(config));
+    this.#turn = reloaded;
+    return reloaded;
+  }
+
+  /** Keeps for `status` that a reload was refused, and why. */
+  reloadRefused(reason: string): void {
+    this.#reloadError = reason;
+  }
+
+  /** Stops accepting and waits for the last session; aborting the signal cuts what still stands. */
+  async drain(signal: AbortSignal): Promise<void> {
+    this.#draining = true;
+    await this.#turn;
+    await this.#parts.engine.drain(signal);
+  }
+
+  status(): StatusReport {
+    const { clock, engine, engineReason, access, log } = this.#parts;
+    const nowMs = clock.now();
+    const counters = engine.counters();
+    const { activeByFrontend, ...totals } = counters;
+    return {
+      version: VERSION,
+      pid: Deno.pid,
+      state: this.#draining ? "draining" : "running",
+      engine: { name: engine.name, reason: engineReason },
+      startedAt: new Date(this.#startedMs).toISOString(),
+      now: new Date(nowMs).toISOString(),
+      reload: {
+        count: this.#reloads,
+        ...(this.#reloadError === undefined ? {} : { error: this.#reloadError }),
+      },
+      counters: { ...totals, logLinesDropped: access.writer.dropped + log.dropped },
+      frontends: this.#config.frontends.map((frontend) => ({
+        name: frontend.name,
+        listen: (this.#bound.get(frontend.name) ?? []).map(formatAddress),
+        pool: frontend.pool,
+        active: activeByFrontend.get(frontend.name) ?? 0,
+        maxConnections: frontend.maxConnections,
+      })),
+      pools: [...this.#keepers.values()].map((keeper) => reportPool(keeper, nowMs)),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#turn;
+    await Promise.all([...this.#keepers.values()].map((keeper) => keeper[Symbol.asyncDispose]()));
+    await this.#parts.engine[Symbol.asyncDispose]();
+    await this.#events;
+  }
+
+  async #reload(config: Config): Promise<{ ok: true } | { ok: false; reason: string }> {
+    const { engine } = this.#parts;
+    const before = new Set(this.#keepers.keys());
+    await this.#addPools(config);
+    try {
+      this.#bound = await engine.start(config.frontends.map(frontendOf));
+    } catch (error) {
+      for (const name of this.#keepers.keys()) if (!before.has(name)) await this.#removePool(name);
+      const reason = messageOf(error);
+      this.#reloadError = reason;
+      return { ok: false, reason };
+    }
+    for (const pool of config.pools) {
+      if (before.has(pool.name)) await this.#keepers.get(pool.name)?.reconfigure(pool);
+    }
+    for (const name of before) {
+      if (!config.pools.some((pool) => pool.name === name)) await this.#removePool(name);
+    }
+    this.#config = config;
+    this.#reloads++;
+    this.#reloadError = undefined;
+    this.#tellListening();
+    return { ok: true };
+  }
+
+  async #addPools(config: Config): Promise<void> {
+    const { clock, random, log, engine, createLoadSource } = this.#parts;
+    await Promise.all(
+      config.pools.filter((pool) => !this.#keepers.has(pool.name)).map((pool) => {
+        const keeper = new PoolKeeper(pool, {
+          clock,
+          random,
+          log: log.area("pool"),
+          createLoadSource,
+          resolve,
+          alreadyResolved,
+          publish: (plan) => engine.publish(pool.name, plan),
+        });
+        this.#keepers.set(pool.name, keeper);
+        return keeper.start();
+      }),
+    );
+  }
+
+  async #removePool(name: string): Promise<void> {
+    const keeper = this.#keepers.get(name);
+    this.#keepers.delete(name);
+    this.#parts.engine.withdraw(name);
+    await keeper?.[Symbol.asyncDispose]();
+  }
+
+  async #readEvents(): Promise<void> {
+    const log = new EventLog(
+      this.#parts.log.area("engine"),
+      this.#parts.access,
+      (pool, kernel) => this.#keepers.get(pool)?.strategyOf(kernel) ?? kernel,
+    );
+    for await (const event of this.#parts.engine.events()) {
+      log.write(event);
+      if ("pool" in event) this.#keepers.get(event.pool)?.observe(event);
+    }
+  }
+
+  #tellListening(): void {
+    const log = this.#parts.log.area("app");
+    for (const { name, pool } of this.#config.frontends) {
+      const listen = (this.#bound.get(name) ?? []).map(formatAddress).join(", ");
+      const keeper = this.#keepers.get(pool);
+      const backends = keeper?.config.backends.length ?? 0;
+      log.info(
+        `frontend ${name} listens on ${listen}: pool ${pool}, ${backends} backends, ` +
+          `${keeper?.config.strategy}`,
+        { frontend: name, listen },
+      );
+    }
+  }
+}
+
+function frontendOf(config: FrontendConfig): Frontend {
+  const { name, listen, pool, maxConnections, idleTimeoutMs } = config;
+  return { name, listen, pool, maxConnections, idleTimeoutMs };
+}

@@ -1,0 +1,370 @@
+// Keeps one pool: looks names up, probes, samples, weighs, and publishes the outcome to the engine.
+// Everything slow about placement happens here, when something changes, never per connection.
+
+import type { Address } from "../core/address.ts";
+import type { Backend } from "../core/backend.ts";
+import type { Clock, Random } from "../core/clock.ts";
+import { PickTable } from "../core/pick_table.ts";
+import { type Member, Pool, type PoolChange } from "../core/pool.ts";
+import type { Result } from "../core/result.ts";
+import { Rounds } from "../core/rounds.ts";
+import type { LoadConfig, PoolConfig } from "../config/config.ts";
+import type { EngineEvent, PoolPlan } from "../engine/engine.ts";
+import { createHealthProbe } from "../health/registry.ts";
+import type { LoadSource } from "../load/load_source.ts";
+import type { LogArea } from "../log/setup.ts";
+import { createStrategy } from "../strategy/registry.ts";
+import type { MemberView, Strategy } from "../strategy/strategy.ts";
+
+export interface PoolKeeperParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: LogArea;
+  /** Makes the source that the configuration names; undefined for `none`. */
+  readonly createLoadSource: (config: LoadConfig) => LoadSource | undefined;
+  readonly resolve: (address: Address, signal: AbortSignal) => Promise<Result<readonly Address[]>>;
+  readonly alreadyResolved: (address: Address) => boolean;
+  /** Hands the engine where the backends are. */
+  readonly publish: (plan: PoolPlan) => void;
+}
+
+const NAME_INTERVAL_MS = 30_000;
+const NAME_TIMEOUT_MS = 5000;
+/** How long a start waits for names, before it goes on with those that have resolved. */
+const FIRST_NAMES_MS = 2000;
+/** How often time alone is let work: samples grow old. */
+const TICK_MS = 1000;
+/** Without probes, a backend that refused is tried again after so many health intervals. */
+const RETRY_INTERVALS = 2;
+
+/** What is made anew when its part of the configuration changes. */
+interface Drivers {
+  readonly config: string;
+  readonly stop: () => Promise<void>;
+  readonly setKeys: (keys: readonly string[]) => Promise<void>;
+}
+
+export class PoolKeeper implements AsyncDisposable {
+  readonly pool: Pool;
+  readonly #parts: PoolKeeperParts;
+  readonly #ticker: Rounds;
+  readonly #names: Rounds;
+  #config: PoolConfig;
+  #strategy: Strategy;
+  #fallback: Strategy;
+  #inUse: Strategy;
+  #load: Drivers | undefined;
+  #health: Drivers | undefined;
+  #published = "";
+  #weighing = false;
+  #stopped = false;
+
+  constructor(config: PoolConfig, parts: PoolKeeperParts) {
+    this.#config = config;
+    this.#parts = parts;
+    this.#strategy = createStrategy(config.strategy);
+    this.#fallback = createStrategy(config.fallback);
+    this.#inUse = this.#strategy;
+    this.pool = new Pool(config.name, rulesOf(config), PickTable.allocate());
+    const { clock, random } = parts;
+    this.#ticker = new Rounds({
+      clock,
+      random,
+      intervalMs: TICK_MS,
+      timeoutMs: TICK_MS,
+      run: () => {
+        this.#tell(this.pool.tick(clock.now()));
+        this.#weigh();
+        return Promise.resolve();
+      },
+    });
+    this.#names = new Rounds({
+      clock,
+      random,
+      intervalMs: NAME_INTERVAL_MS,
+      timeoutMs: NAME_TIMEOUT_MS,
+      run: (id, signal) => this.#lookUp(id, signal),
+    });
+  }
+
+  get config(): PoolConfig {
+    return this.#config;
+  }
+
+  get strategyInUse(): string {
+    return this.#inUse.name;
+  }
+
+  /** Looks names up, publishes a first plan, starts the rounds. */
+  async start(): Promise<void> {
+    await this.#apply(this.#config.backends);
+    await this.#ticker.setKeys(["tick"]);
+  }
+
+  /** Takes a new configuration in; what is known of backends that stay is kept. */
+  async reconfigure(config: PoolConfig): Promise<void> {
+    this.#config = config;
+    this.#strategy = createStrategy(config.strategy);
+    this.#fallback = createStrategy(config.fallback);
+    this.pool.setRules(rulesOf(config));
+    await this.#apply(config.backends);
+  }
+
+  /** Takes in what the engine saw. */
+  observe(event: EngineEvent): void {
+    const nowMs = this.#parts.clock.now();
+    if (event.kind === "connect_failed") {
+      this.#tell(this.pool.observeConnect(event.backend, event.failure, nowMs));
+      this.#weigh();
+    } else if (event.kind === "opened") {
+      this.#tell(this.pool.observeConnect(event.backend, undefined, nowMs));
+    }
+  }
+
+  /** The strategy that a kernel ran for, in the words of lb.conf. */
+  strategyOf(kernel: string): string {
+    for (const strategy of [this.#strategy, this.#fallback]) {
+      if (strategy.kernel === kernel) return strategy.name;
+    }
+    return kernel;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
+    await Promise.all([
+      this.#ticker[Symbol.asyncDispose](),
+      this.#names[Symbol.asyncDispose](),
+      this.#load?.stop(),
+      this.#health?.stop(),
+    ]);
+  }
+
+  async #apply(backends: readonly Backend[]): Promise<void> {
+    const { clock, alreadyResolved } = this.#parts;
+    this.#tell(this.pool.setBackends(backends, clock.now()));
+    const named: string[] = [];
+    for (const { backend } of this.pool.members) {
+      if (alreadyResolved(backend.address)) this.pool.observeName(backend.id, [backend.address]);
+      else named.push(backend.id);
+    }
+    await this.#firstNames(named);
+    this.#weighNow();
+    await this.#names.setKeys(named);
+    const ids = backends.map((backend) => backend.id);
+    this.#load = await this.#drive(
+      this.#load,
+      loadSignature(this.#config),
+      () => this.#loadDrivers(),
+    );
+    this.#health = await this.#drive(
+      this.#health,
+      JSON.stringify(this.#config.health),
+      () => this.#healthDrivers(),
+    );
+    await Promise.all([this.#load?.setKeys(ids), this.#health?.setKeys(ids)]);
+  }
+
+  /** Replaces drivers whose configuration has changed. */
+  async #drive(
+    old: Drivers | undefined,
+    config: string,
+    make: () => Omit<Drivers, "config"> | undefined,
+  ): Promise<Drivers | undefined> {
+    if (old?.config === config) return old;
+    await old?.stop();
+    const made = make();
+    return made === undefined ? undefined : { ...made, config };
+  }
+
+  #loadDrivers(): Omit<Drivers, "config"> | undefined {
+    const { load } = this.#config;
+    const source = this.#parts.createLoadSource(load);
+    if (source === undefined) return undefined;
+    const { clock, random } = this.#parts;
+    const known = new Set<string>();
+    const rounds = new Rounds({
+      clock,
+      random,
+      intervalMs: load.intervalMs,
+      timeoutMs: load.timeoutMs,
+      run: async (id, signal) => {
+        const member = this.pool.member(id);
+        if (member === undefined) return;
+        const result = await source.sample(member.backend, signal);
+        if (this.#stopped) return;
+        this.#tell(this.pool.observeLoad(id, result));
+        this.#weigh();
+      },
+    });
+    return {
+      setKeys: async (ids) => {
+        await rounds.setKeys(ids);
+        for (const id of known) if (!ids.includes(id)) source.forget(id);
+        known.clear();
+        for (const id of ids) known.add(id);
+      },
+      stop: async () => {
+        await rounds[Symbol.asyncDispose]();
+        await source[Symbol.asyncDispose]();
+      },
+    };
+  }
+
+  #healthDrivers(): Omit<Drivers, "config"> | undefined {
+    const { health } = this.#config;
+    const { clock, random } = this.#parts;
+    const probe = createHealthProbe(health, clock);
+    if (probe === undefined) return undefined;
+    const rounds = new Rounds({
+      clock,
+      random,
+      intervalMs: health.intervalMs,
+      timeoutMs: health.timeoutMs,
+      run: async (id, signal) => {
+        const member = this.pool.member(id);
+        if (member === undefined || this.#provenByUse(member)) return;
+        const result = await probe.run(member.backend, member.addresses, signal);
+        if (this.#stopped) return;
+        this.#tell(this.pool.observeProbe(id, result, clock.now()));
+        this.#weigh();
+      },
+    });
+    return {
+      setKeys: (ids) => rounds.setKeys(ids),
+      stop: async () => {
+        await rounds[Symbol.asyncDispose]();
+        await probe[Symbol.asyncDispose]();
+      },
+    };
+  }
+
+  /**
+   * Whether a real session has just shown what a tcp probe would find out. Such probes are left out:
+   * each costs sshd a process and, from OpenSSH 9.8 on, earns our address a penalty for leaving
+   * without logging in (PerSourcePenalties).
+   */
+  #provenByUse(member: Member): boolean {
+    const { health } = this.#config;
+    return health.probe === "tcp" && member.health.state === "up" &&
+      member.health.streak === 0 && member.connectFailures === 0 &&
+      this.#parts.clock.now() - member.lastConnectedMs < health.intervalMs;
+  }
+
+  async #firstNames(ids: readonly string[]): Promise<void> {
+    const fresh = ids.filter((id) => (this.pool.member(id)?.addresses.length ?? 0) === 0);
+    if (fresh.length === 0) return;
+    const deadline = new AbortController();
+    const finished = new AbortController();
+    const timer = this.#parts.clock.sleep(FIRST_NAMES_MS, finished.signal)
+      .then(() => deadline.abort(), () => {});
+    await Promise.all(fresh.map((id) => this.#lookUp(id, deadline.signal)));
+    finished.abort();
+    await timer;
+  }
+
+  async #lookUp(id: string, signal: AbortSignal): Promise<void> {
+    const member = this.pool.member(id);
+    if (member === undefined) return;
+    const found = await this.#parts.resolve(member.backend.address, signal);
+    if (this.#stopped) return;
+    this.#tell(
+      found.ok
+        ? this.pool.observeName(id, found.value)
+        : this.pool.observeName(id, [], found.message),
+    );
+    this.#weigh();
+  }
+
+  /** Weighs once at the end of this turn of the event loop, however much has changed in it. */
+  #weigh(): void {
+    if (this.#weighing) return;
+    this.#weighing = true;
+    queueMicrotask(() => {
+      this.#weighing = false;
+      if (!this.#stopped) this.#weighNow();
+    });
+  }
+
+  #weighNow(): void {
+    const nowMs = this.#parts.clock.now();
+    this.#publish();
+    this.#tell(this.pool.tellAssumedCores());
+    const view = this.pool.members.map((member): MemberView => {
+      const load = this.pool.freshLoad(member, nowMs);
+      return {
+        row: member.row,
+        backend: member.backend,
+        usable: this.pool.isUsable(member),
+        ...(load === undefined ? {} : { load }),
+        cores: this.pool.coresOf(member).cores,
+      };
+    });
+    const weighed = this.#strategy.weigh(view, this.pool.table, nowMs);
+    if (!weighed) this.#fallback.weigh(view, this.pool.table, nowMs);
+    this.#tellStrategy(weighed ? this.#strategy : this.#fallback);
+  }
+
+  /** A new plan only when backends or their addresses have changed; numbers travel in the table. */
+  #publish(): void {
+    const { connect } = this.#config;
+    const endpoints: ({ backend: string; addresses: readonly Address[] } | undefined)[] = [];
+    for (const member of this.pool.members) {
+      endpoints[member.row] = { backend: member.backend.id, addresses: member.addresses };
+    }
+    const signature = JSON.stringify([connect, endpoints]);
+    if (signature === this.#published) return;
+    this.#published = signature;
+    this.#parts.publish({
+      table: this.pool.table,
+      endpoints: Array.from(endpoints),
+      connectTimeoutMs: connect.timeoutMs,
+      connectRetries: connect.retries,
+    });
+  }
+
+  #tellStrategy(inUse: Strategy): void {
+    const before = this.#inUse.name;
+    if (inUse.name === before) {
+      this.#inUse = inUse;
+      return;
+    }
+    // While first samples are still awaited, nothing is degraded yet.
+    const awaited = this.pool.members.some((member) =>
+      member.load === undefined && member.loadFailure === undefined
+    );
+    if (inUse === this.#fallback && awaited && this.#load !== undefined) return;
+    this.#inUse = inUse;
+    const { log } = this.#parts;
+    if (inUse === this.#strategy) log.info(`${this.pool.name}: places by ${inUse.name} again`);
+    else {
+      log.warning(
+        `${this.pool.name}: no usable backend has a fresh load: places by ${inUse.name} until one has`,
+      );
+    }
+  }
+
+  #tell(changes: readonly PoolChange[]): void {
+    for (const { level, backend, text } of changes) {
+      this.#parts.log[level](`${this.pool.name}: ${backend} ${text}`, {
+        pool: this.pool.name,
+        backend,
+      });
+    }
+  }
+}
+
+function rulesOf(config: PoolConfig): ConstructorParameters<typeof Pool>[1] {
+  const { health, load } = config;
+  return {
+    rise: health.rise,
+    fall: health.fall,
+    loadMaxAgeMs: load.maxAgeMs,
+    ...(health.probe === "none" ? { retryAfterMs: RETRY_INTERVALS * health.intervalMs } : {}),
+  };
+}
+
+/** What a load source is made of; a new maximum age alone needs no new source. */
+function loadSignature({ load }: PoolConfig): string {
+  const { maxAgeMs: _, ...rest } = load;
+  return JSON.stringify(rest);
+}

@@ -1,0 +1,62 @@
+// Builds the report that `status` shows, from what the parts of the program know.
+
+import { formatAddress } from "../core/address.ts";
+import {
+  ACTIVE,
+  CONNECT_FAILURES,
+  FREE_MILLI_CORES,
+  TOTAL,
+  UNKNOWN_FREE,
+} from "../core/pick_table.ts";
+import type { Member } from "../core/pool.ts";
+import type { BackendReport, PoolReport } from "../admin/report.ts";
+import type { PoolKeeper } from "./pool_keeper.ts";
+
+/** What is known of one pool now. */
+export function reportPool(keeper: PoolKeeper, nowMs: number): PoolReport {
+  const { config, pool } = keeper;
+  return {
+    name: config.name,
+    strategy: config.strategy,
+    strategyInUse: keeper.strategyInUse,
+    loadSource: config.load.source,
+    healthProbe: config.health.probe,
+    backends: [...pool.members, ...pool.leaving].map((member) =>
+      reportMember(keeper, member, nowMs)
+    ),
+  };
+}
+
+function reportMember({ pool }: PoolKeeper, member: Member, nowMs: number): BackendReport {
+  const { table } = pool;
+  const fresh = pool.freshLoad(member, nowMs);
+  const free = table.read(member.row, FREE_MILLI_CORES);
+  const { cores, from } = pool.coresOf(member);
+  return {
+    id: member.backend.id,
+    addresses: member.addresses.map(formatAddress),
+    state: member.leaving ? "leaving" : member.health.state,
+    admin: member.admin,
+    reason: reasonOf(member),
+    since: new Date(member.healthSinceMs).toISOString(),
+    usable: pool.isUsable(member),
+    load1: member.load?.load1 ?? null,
+    loadAgeSeconds: member.load === undefined ? null : (nowMs - member.load.takenAtMs) / 1000,
+    loadFailure: member.loadFailure ?? null,
+    cores,
+    coresFrom: from,
+    free: fresh === undefined || free === UNKNOWN_FREE ? null : free / 1000,
+    memoryAvailableBytes: member.load?.memoryAvailableBytes ?? null,
+    active: table.read(member.row, ACTIVE),
+    total: table.read(member.row, TOTAL),
+    maxConnections: member.backend.maxConnections,
+    connectFailures: table.read(member.row, CONNECT_FAILURES),
+  };
+}
+
+function reasonOf(member: Member): string {
+  if (member.leaving) return "no longer configured";
+  if (member.addresses.length === 0 && member.nameFailure !== undefined) return member.nameFailure;
+  if (member.heldByLoad) return "its load source says OFFLINE";
+  return member.healthReason;
+}

@@ -1,0 +1,314 @@
+// A pool: its backends with what is known of each (health, administration, load, address), and the table
+// that kernels pick from. It decides nothing about placement (strategies do) and does no I/O: results of
+// probes, samples and look-ups are handed in with the time.
+
+import { type Address, formatAddress } from "./address.ts";
+import type { Backend } from "./backend.ts";
+import type { FailureKind } from "./errors.ts";
+import type { AdminState, HealthState, ProbeResult } from "./health.ts";
+import type { LoadResult, LoadSample } from "./load.ts";
+import { ACTIVE, ELIGIBLE, MAX_CONNECTIONS, type PickTable } from "./pick_table.ts";
+import { type HealthTransition, RiseFall } from "./rise_fall.ts";
+
+export interface PoolRules {
+  readonly rise: number;
+  readonly fall: number;
+  /** A load sample older than this is no sample. */
+  readonly loadMaxAgeMs: number;
+  /**
+   * Without active probes, a backend that connects took down is tried again after this time; absent
+   * when probes bring it back.
+   */
+  readonly retryAfterMs?: number;
+}
+
+/** Something that people want to know when it happens. */
+export interface PoolChange {
+  readonly level: "info" | "warning";
+  readonly backend: string;
+  /** What happened, as a sentence without the backend's name. */
+  readonly text: string;
+}
+
+/** All that is known of one backend. */
+export interface Member {
+  backend: Backend;
+  readonly row: number;
+  readonly health: RiseFall;
+  /** Why health is what it is. */
+  healthReason: string;
+  healthSinceMs: number;
+  /** Connects in a row that the engine saw fail. */
+  connectFailures: number;
+  lastConnectedMs: number;
+  admin: AdminState;
+  /** Resolved; empty while the name has never resolved. */
+  addresses: readonly Address[];
+  nameFailure: string | undefined;
+  /** The last sample, however old. */
+  load: LoadSample | undefined;
+  /** Why there is no newer sample. */
+  loadFailure: string | undefined;
+  /** The load source says that no session must go there. */
+  heldByLoad: boolean;
+  learntCores: number | undefined;
+  assumedCoresTold: boolean;
+  /** Left the pool; its last tunnels are still on. */
+  leaving: boolean;
+}
+
+/** Connect failures that tell something of the backend and not of us. */
+const BACKENDS_FAULT: ReadonlySet<FailureKind> = new Set([
+  "refused",
+  "timeout",
+  "unreachable",
+  "reset",
+  "closed",
+  "name_not_found",
+]);
+
+/** Cores of a backend of which nothing at all is known. */
+const ASSUMED_CORES = 1;
+
+export class Pool {
+  readonly #members = new Map<string, Member>();
+  #rules: PoolRules;
+
+  constructor(readonly name: string, rules: PoolRules, readonly table: PickTable) {
+    this.#rules = rules;
+  }
+
+  /** Those that are in the pool, in the order in which they joined. */
+  get members(): readonly Member[] {
+    return [...this.#members.values()].filter((member) => !member.leaving);
+  }
+
+  /** Those that have left but still hold tunnels. */
+  get leaving(): readonly Member[] {
+    return [...this.#members.values()].filter((member) => member.leaving);
+  }
+
+  member(id: string): Member | undefined {
+    return this.#members.get(id);
+  }
+
+  setRules(rules: PoolRules): void {
+    this.#rules = rules;
+    for (const member of this.#members.values()) {
+      member.health.setThresholds(rules.rise, rules.fall);
+    }
+  }
+
+  /** Makes these the backends. Those that stay keep what is known of them; those that go drain. */
+  setBackends(backends: readonly Backend[], nowMs: number): PoolChange[] {
+    const changes: PoolChange[] = [];
+    this.sweep();
+    const ids = new Set(backends.map((backend) => backend.id));
+    for (const member of this.members) {
+      if (ids.has(member.backend.id)) continue;
+      member.leaving = true;
+      this.table.write(member.row, ELIGIBLE, 0);
+      const active = this.table.read(member.row, ACTIVE);
+      changes.push({
+        level: "info",
+        backend: member.backend.id,
+        text: `left the pool, its ${active} sessions go on`,
+      });
+    }
+    const first = this.#members.size === 0;
+    for (const backend of backends) {
+      const known = this.#members.get(backend.id);
+      if (known === undefined) {
+        this.#members.set(backend.id, this.#newMember(backend, nowMs));
+      } else {
+        known.backend = backend;
+        known.assumedCoresTold = false;
+      }
+      if (!first && (known === undefined || known.leaving)) {
+        changes.push({ level: "info", backend: backend.id, text: "joined the pool" });
+      }
+      const member = this.#members.get(backend.id);
+      if (member === undefined) continue;
+      member.leaving = false;
+      this.table.write(member.row, MAX_CONNECTIONS, backend.maxConnections);
+    }
+    this.sweep();
+    return changes;
+  }
+
+  /** Forgets backends that have left once their last tunnel has ended. */
+  sweep(): void {
+    for (const member of this.leaving) {
+      if (this.table.read(member.row, ACTIVE) === 0) this.#members.delete(member.backend.id);
+    }
+  }
+
+  observeProbe(id: string, result: ProbeResult, nowMs: number): PoolChange[] {
+    const member = this.#members.get(id);
+    if (member === undefined) return [];
+    const before = member.health.state;
+    const transition = member.health.observe(result.ok);
+    const reason = result.ok ? result.detail ?? "answered the probe" : result.reason;
+    return this.#afterHealth(member, before, transition, reason, nowMs);
+  }
+
+  /** Takes in what the engine saw when it connected. */
+  observeConnect(id: string, failure: FailureKind | undefined, nowMs: number): PoolChange[] {
+    const member = this.#members.get(id);
+    if (member === undefined) return [];
+    if (failure === undefined) {
+      member.connectFailures = 0;
+      member.lastConnectedMs = nowMs;
+      return [];
+    }
+    if (!BACKENDS_FAULT.has(failure)) return [];
+    member.connectFailures++;
+    if (member.connectFailures < this.#rules.fall) return [];
+    const before = member.health.state;
+    const reason = `${member.connectFailures} connections failed in a row: ${failure}`;
+    return this.#afterHealth(member, before, member.health.force("down"), reason, nowMs);
+  }
+
+  observeLoad(id: string, result: LoadResult): PoolChange[] {
+    const member = this.#members.get(id);
+    if (member === undefined) return [];
+    const changes: PoolChange[] = [];
+    const tell = (level: PoolChange["level"], text: string) =>
+      changes.push({ level, backend: id, text });
+    const held = result.kind === "offline";
+    if (held !== member.heldByLoad && result.kind !== "failed") {
+      member.heldByLoad = held;
+      if (held) tell("warning", "is held back: its load source says OFFLINE");
+      else tell("info", "is no longer held back by its load source");
+    }
+    if (result.kind === "sample") {
+      if (member.loadFailure !== undefined || member.load === undefined) {
+        tell("info", `reports its load: ${result.sample.load1.toFixed(2)}`);
+      }
+      member.load = result.sample;
+      member.loadFailure = undefined;
+      if (result.sample.cores !== undefined) member.learntCores = result.sample.cores;
+      return changes;
+    }
+    const reason = result.kind === "failed" ? result.reason : `the source says ${result.kind}`;
+    if (member.loadFailure === undefined && result.kind === "failed") {
+      tell("warning", `does not report its load: ${reason}`);
+    }
+    member.loadFailure = reason;
+    return changes;
+  }
+
+  /** Takes in what a look-up of the backend's name gave. A failure keeps the addresses of before. */
+  observeName(id: string, addresses: readonly Address[], failure?: string): PoolChange[] {
+    const member = this.#members.get(id);
+    if (member === undefined) return [];
+    const told = member.nameFailure !== undefined;
+    member.nameFailure = failure;
+    if (failure !== undefined) {
+      if (told) return [];
+      const kept = member.addresses.map(formatAddress).join(", ");
+      const text = kept === ""
+        ? `cannot be used: ${failure}`
+        : `keeps its last addresses (${kept}): ${failure}`;
+      return [{ level: "warning", backend: id, text }];
+    }
+    member.addresses = addresses;
+    return told ? [{ level: "info", backend: id, text: "resolves again" }] : [];
+  }
+
+  /** Lets time pass: what connects took down is tried again where no probe would bring it back. */
+  tick(nowMs: number): PoolChange[] {
+    this.sweep();
+    const { retryAfterMs } = this.#rules;
+    if (retryAfterMs === undefined) return [];
+    return this.members.flatMap((member) => {
+      if (member.health.state !== "down" || nowMs - member.healthSinceMs < retryAfterMs) return [];
+      member.connectFailures = 0;
+      const transition = member.health.force("unknown");
+      return this.#afterHealth(member, "down", transition, "is tried again", nowMs);
+    });
+  }
+
+  /** Whether a new session may be sent there at all. */
+  isUsable(member: Member): boolean {
+    return !member.leaving && member.health.state !== "down" && member.admin === "enabled" &&
+      !member.heldByLoad && member.addresses.length > 0;
+  }
+
+  /** The last sample unless it is too old. */
+  freshLoad(member: Member, nowMs: number): LoadSample | undefined {
+    const { load } = member;
+    return load !== undefined && nowMs - load.takenAtMs <= this.#rules.loadMaxAgeMs
+      ? load
+      : undefined;
+  }
+
+  /**
+   * Cores as configured, else as the load source told, else the fewest known in the pool: an assumption
+   * on the safe side.
+   */
+  coresOf(member: Member): { cores: number; from: "configured" | "learnt" | "assumed" } {
+    if (member.backend.cores !== undefined) {
+      return { cores: member.backend.cores, from: "configured" };
+    }
+    if (member.learntCores !== undefined) return { cores: member.learntCores, from: "learnt" };
+    let fewest = Infinity;
+    for (const other of this.#members.values()) {
+      fewest = Math.min(fewest, other.backend.cores ?? other.learntCores ?? Infinity);
+    }
+    return { cores: fewest === Infinity ? ASSUMED_CORES : fewest, from: "assumed" };
+  }
+
+  /** Says, once for each backend with a load, that its cores are an assumption. */
+  tellAssumedCores(): PoolChange[] {
+    return this.members.flatMap((member) => {
+      const { cores, from } = this.coresOf(member);
+      if (from !== "assumed" || member.load === undefined || member.assumedCoresTold) return [];
+      member.assumedCoresTold = true;
+      const text =
+        `has ${cores} cores by assumption: neither lb.conf nor its load source says how many`;
+      return [{ level: "warning", backend: member.backend.id, text }];
+    });
+  }
+
+  #newMember(backend: Backend, nowMs: number): Member {
+    const taken = new Set([...this.#members.values()].map((member) => member.row));
+    return {
+      backend,
+      row: this.table.claim(taken),
+      health: new RiseFall(this.#rules.rise, this.#rules.fall),
+      healthReason: "not probed yet",
+      healthSinceMs: nowMs,
+      connectFailures: 0,
+      lastConnectedMs: -Infinity,
+      admin: "enabled",
+      addresses: [],
+      nameFailure: undefined,
+      load: undefined,
+      loadFailure: undefined,
+      heldByLoad: false,
+      learntCores: undefined,
+      assumedCoresTold: false,
+      leaving: false,
+    };
+  }
+
+  #afterHealth(
+    member: Member,
+    before: HealthState,
+    transition: HealthTransition,
+    reason: string,
+    nowMs: number,
+  ): PoolChange[] {
+    if (transition !== "changed") return [];
+    const { state } = member.health;
+    member.healthReason = reason;
+    member.healthSinceMs = nowMs;
+    if (state === "up") member.connectFailures = 0;
+    return [{
+      level: state === "down" ? "warning" : "info",
+      backend: member.backend.id,
+      text: `is ${state} (was ${before}): ${reason}`,
+    }];
+  }
+}

@@ -1,0 +1,89 @@
+// The probe `banner`: the backend is up when the first line it sends begins as expected ("SSH-2.0-"). It
+// tells a wedged sshd, whose kernel still accepts, from one that lives.
+
+import type { Address } from "../core/address.ts";
+import type { Backend } from "../core/backend.ts";
+import type { Clock } from "../core/clock.ts";
+import type { ProbeResult } from "../core/health.ts";
+import type { HealthProbe } from "./health_probe.ts";
+import { connectAny } from "./tcp_probe.ts";
+
+/** RFC 4253 section 4.2: an identification line has at most 255 characters, other lines may precede it. */
+const MAX_BYTES = 4096;
+
+export class BannerProbe implements HealthProbe {
+  readonly kind = "banner";
+  readonly #clock: Clock;
+  readonly #expect: string;
+
+  /** @param expect what one of the backend's first lines must begin with. */
+  constructor(clock: Clock, expect: string) {
+    this.#clock = clock;
+    this.#expect = expect;
+  }
+
+  async run(
+    _backend: Backend,
+    addresses: readonly Address[],
+    signal: AbortSignal,
+  ): Promise<ProbeResult> {
+    const startedMs = this.#clock.now();
+    const connected = await connectAny(addresses, signal);
+    if ("failure" in connected) return { ok: false, ...connected };
+    const { conn } = connected;
+    const interrupt = () => conn.close();
+    signal.addEventListener("abort", interrupt, { once: true });
+    try {
+      const heard = await this.#listen(conn, signal);
+      if (heard.line === undefined) {
+        return { ok: false, failure: heard.failure, reason: heard.reason };
+      }
+      return {
+        ok: true,
+        latencyMs: this.#clock.now() - startedMs,
+        detail: `says ${JSON.stringify(heard.line)}`,
+      };
+    } finally {
+      signal.removeEventListener("abort", interrupt);
+      if (!signal.aborted) conn.close();
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #listen(
+    conn: Deno.Conn,
+    signal: AbortSignal,
+  ): Promise<
+    | { line: string }
+    | { line?: undefined; failure: "timeout" | "protocol" | "closed"; reason: string }
+  > {
+    const expected = JSON.stringify(this.#expect);
+    const bytes = new Uint8Array(MAX_BYTES);
+    let length = 0;
+    let text = "";
+    try {
+      while (length < MAX_BYTES) {
+        const count = await conn.read(bytes.subarray(length));
+        if (count === null) break;
+        length += count;
+        text = new TextDecoder("latin1").decode(bytes.subarray(0, length));
+        const line = text.split("\n").find((candidate) => candidate.startsWith(this.#expect));
+        if (line !== undefined) return { line: line.trimEnd() };
+      }
+    } catch {
+      // Reset, or our own close at the deadline; what was heard until then decides.
+    }
+    const heard = JSON.stringify((text.split("\n")[0] ?? "").slice(0, 60).trimEnd());
+    if (signal.aborted) {
+      const reason = length === 0
+        ? "accepts connections but says nothing"
+        : `says ${heard}, not ${expected}`;
+      return { failure: "timeout", reason };
+    }
+    if (length === 0) return { failure: "closed", reason: "closes connections without a word" };
+    return { failure: "protocol", reason: `says ${heard}, expected ${expected}` };
+  }
+}

@@ -1,0 +1,27 @@
+// Health probes by the name that lb.conf gives them.
+
+import type { Clock } from "../core/clock.ts";
+import { BannerProbe } from "./banner_probe.ts";
+import type { HealthProbe } from "./health_probe.ts";
+import { TcpProbe } from "./tcp_probe.ts";
+
+export interface HealthProbeOptions {
+  readonly probe: "tcp" | "banner" | "none";
+  /** What the probe `banner` waits for. */
+  readonly expect: string;
+}
+
+/** Makes the probe of that name; undefined for `none`. */
+export function createHealthProbe(
+  options: HealthProbeOptions,
+  clock: Clock,
+): HealthProbe | undefined {
+  switch (options.probe) {
+    case "tcp":
+      return new TcpProbe(clock);
+    case "banner":
+      return new BannerProbe(clock, options.expect);
+    case "none":
+      return undefined;
+  }
+}

@@ -1,0 +1,59 @@
+// The probe `tcp`: the backend is up when it takes a connection. Closed again without a byte.
+
+import { type Address, formatAddress } from "../core/address.ts";
+import type { Backend } from "../core/backend.ts";
+import type { Clock } from "../core/clock.ts";
+import { classify, messageOf } from "../core/errors.ts";
+import type { ProbeResult } from "../core/health.ts";
+import type { HealthProbe } from "./health_probe.ts";
+
+export class TcpProbe implements HealthProbe {
+  readonly kind = "tcp";
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  async run(
+    _backend: Backend,
+    addresses: readonly Address[],
+    signal: AbortSignal,
+  ): Promise<ProbeResult> {
+    const startedMs = this.#clock.now();
+    const connected = await connectAny(addresses, signal);
+    if ("failure" in connected) return { ok: false, ...connected };
+    connected.conn.close();
+    return { ok: true, latencyMs: this.#clock.now() - startedMs, detail: "accepts connections" };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+type Failed = Omit<Extract<ProbeResult, { ok: false }>, "ok">;
+
+/** Connects to the first address that answers, or says why the last did not. */
+export async function connectAny(
+  addresses: readonly Address[],
+  signal: AbortSignal,
+): Promise<{ conn: Deno.Conn } | Failed> {
+  let failed: Failed = { failure: "name_not_found", reason: "its name does not resolve" };
+  for (const address of addresses) {
+    try {
+      const conn = address.transport === "unix"
+        ? await Deno.connect({ transport: "unix", path: address.path })
+        : await Deno.connect({ hostname: address.host, port: address.port, signal });
+      return { conn };
+    } catch (error) {
+      failed = signal.aborted
+        ? { failure: "timeout", reason: `no connection to ${formatAddress(address)} in time` }
+        : {
+          failure: classify(error),
+          reason: `cannot connect to ${formatAddress(address)}: ${messageOf(error)}`,
+        };
+    }
+  }
+  return failed;
+}

@@ -1,0 +1,32 @@
+// The few calls to the C library that Deno has no API for. Linux with glibc; elsewhere there is none and
+// what needs it says so.
+
+const SYMBOLS = {
+  getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+  setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+  getpwnam: { parameters: ["buffer"], result: "pointer" },
+  initgroups: { parameters: ["buffer", "u32"], result: "i32" },
+  setgid: { parameters: ["u32"], result: "i32" },
+  setuid: { parameters: ["u32"], result: "i32" },
+} as const;
+
+export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
+let libc: Libc | undefined;
+
+/** The C library, or undefined where there is no glibc or FFI is not permitted. */
+export function openLibc(): Libc | undefined {
+  if (libc === undefined && Deno.build.os === "linux") {
+    try {
+      libc = Deno.dlopen("libc.so.6", SYMBOLS).symbols;
+    } catch {
+      return undefined;
+    }
+  }
+  return libc;
+}
+
+/** A string as C takes it. */
+export function cString(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(`${text}\0`);
+}

@@ -1,0 +1,49 @@
+// Gives root up after the sockets are bound.
+
+import { cString, openLibc } from "./libc.ts";
+
+export interface User {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+}
+
+/**
+ * Looks a user up, by getpwnam(3), so that NIS and LDAP count.
+ * @throws {Error} when there is no such user, or no glibc to ask.
+ */
+export function findUser(name: string): User {
+  const libc = openLibc();
+  if (libc === undefined) throw new Error(`Cannot become user "${name}": there is no glibc to ask`);
+  const entry = libc.getpwnam(cString(name));
+  if (entry === null) throw new Error(`Cannot become user "${name}": there is no such user`);
+  // struct passwd: name, passwd (pointers), uid, gid (32 bits each), gecos, dir, shell (pointers).
+  const view = new Deno.UnsafePointerView(entry);
+  const home = view.getPointer(32);
+  return {
+    name,
+    uid: view.getUint32(16),
+    gid: view.getUint32(20),
+    home: home === null ? "/" : new Deno.UnsafePointerView(home).getCString(),
+  };
+}
+
+/**
+ * Becomes that user for good: groups, group, user, in this order. glibc's wrappers change every thread.
+ * @throws {Error} when any step fails; the process must not go on then.
+ */
+export function becomeUser(user: User): void {
+  if (Deno.uid() === user.uid) return;
+  const libc = openLibc();
+  const done = libc !== undefined &&
+    libc.initgroups(cString(user.name), user.gid) === 0 &&
+    libc.setgid(user.gid) === 0 &&
+    libc.setuid(user.uid) === 0;
+  if (!done || Deno.uid() !== user.uid) {
+    throw new Error(`Cannot become user "${user.name}": not permitted, start as root`);
+  }
+  Deno.env.set("HOME", user.home);
+  Deno.env.set("USER", user.name);
+  Deno.env.set("LOGNAME", user.name);
+}

@@ -1,0 +1,39 @@
+// Looks host names up the way the system does (getaddrinfo: /etc/hosts, NIS, DNS).
+
+import { lookup } from "node:dns/promises";
+import { type Address, isIpv4, isIpv6 } from "../core/address.ts";
+import { messageOf } from "../core/errors.ts";
+import { failure, type Result, success } from "../core/result.ts";
+
+/** What needs no look-up: literals and unix sockets. */
+export function alreadyResolved(address: Address): boolean {
+  return address.transport === "unix" || isIpv4(address.host) || isIpv6(address.host);
+}
+
+/**
+ * Resolves an address to literals, in the system's order of preference, each once. The system's own
+ * deadline is long (resolv.conf(5): often 15 s), so the signal's counts.
+ */
+export async function resolve(
+  address: Address,
+  signal: AbortSignal,
+): Promise<Result<readonly Address[]>> {
+  if (address.transport === "unix" || alreadyResolved(address)) return success([address]);
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    signal.throwIfAborted();
+    const found = await Promise.race([
+      lookup(address.host, { all: true, order: "verbatim" }),
+      late,
+    ]);
+    const hosts = [...new Set(found.map((entry) => entry.address))];
+    return success(hosts.map((host) => ({ transport: "tcp", host, port: address.port })));
+  } catch (error) {
+    const reason = signal.aborted ? "no answer in time" : messageOf(error);
+    return failure(`name "${address.host}" does not resolve: ${reason}`);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}

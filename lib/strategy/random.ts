@@ -1,0 +1,15 @@
+// random: any backend, each as likely as the next.
+
+import type { PickTable } from "../core/pick_table.ts";
+import type { PoolView, Strategy } from "./strategy.ts";
+import { writeRows } from "./write_rows.ts";
+
+export class RandomChoice implements Strategy {
+  readonly name = "random";
+  readonly kernel = "random";
+
+  weigh(view: PoolView, table: PickTable): boolean {
+    writeRows(view, table, this.kernel);
+    return true;
+  }
+}

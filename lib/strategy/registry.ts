@@ -1,0 +1,21 @@
+// Strategies by the name that lb.conf gives them.
+
+import { LeastConnections } from "./least_connections.ts";
+import { LeastLoad } from "./least_load.ts";
+import { RandomChoice } from "./random.ts";
+import { RoundRobin } from "./round_robin.ts";
+import type { Strategy } from "./strategy.ts";
+
+const STRATEGIES = {
+  least_load: LeastLoad,
+  round_robin: RoundRobin,
+  least_connections: LeastConnections,
+  random: RandomChoice,
+} as const satisfies Readonly<Record<string, new () => Strategy>>;
+
+export type StrategyName = keyof typeof STRATEGIES;
+
+/** Makes the strategy of that name. */
+export function createStrategy(name: StrategyName): Strategy {
+  return new STRATEGIES[name]();
+}
