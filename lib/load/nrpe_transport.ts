@@ -138,7 +138,7 @@ export function tlsReason(error: unknown): string {
   const message = oneLine(messageOf(error));
   if (classify(error) === "closed" || classify(error) === "reset") return CLOSED;
   if (/CertificateRequired/.test(message)) return `the daemon wants a certificate (${message})`;
-  if (/NotValidForName/.test(message)) {
+  if (/NotValidForName|not valid for name/.test(message)) {
     return `the daemon's certificate is for another name (${message})`;
   }
   if (/UnknownIssuer/.test(message)) {
