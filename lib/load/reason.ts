@@ -1,0 +1,48 @@
+// The words in which load sources say why there is no sample: for an administrator, on one line.
+
+import { classify, messageOf } from "../core/errors.ts";
+
+/** Foreign text for a log line: control characters replaced, cut at `longest` characters. */
+export function oneLine(text: string, longest = 200): string {
+  // deno-lint-ignore no-control-regex -- control characters are what this is about
+  const clean = text.trim().replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim();
+  return clean.length <= longest ? clean : `${clean.slice(0, longest - 3)}...`;
+}
+
+/** The last line of a program's complaints that says something. */
+export function lastLine(text: string): string {
+  return oneLine(text.trimEnd().split(/[\r\n]/).at(-1) ?? "");
+}
+
+/** Why a connection to `place` ("10.0.0.5:5666") failed. */
+export function connectReason(error: unknown, place: string): string {
+  switch (classify(error)) {
+    case "refused":
+      return `connection refused (${place})`;
+    case "unreachable":
+      return `no route to host (${place})`;
+    case "timeout":
+      return `connection timed out (${place})`;
+    case "name_not_found":
+      return `host name not found (${place})`;
+    case "reset":
+      return `connection reset (${place})`;
+    case "out_of_descriptors":
+      return "this process has no file descriptor left";
+    default:
+      return `${oneLine(messageOf(error))} (${place})`;
+  }
+}
+
+/**
+ * What an aborted signal says: the message of the error that its owner aborted it with, such as "no
+ * answer within 2s".
+ */
+export function abortReason(signal: AbortSignal): string {
+  const reason: unknown = signal.reason;
+  // AbortSignal.timeout() and abort() without a reason have nothing of their own to say.
+  if (reason instanceof DOMException) {
+    return reason.name === "TimeoutError" ? "no answer in time" : "stopped";
+  }
+  return oneLine(messageOf(reason));
+}

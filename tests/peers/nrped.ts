@@ -1,0 +1,221 @@
+// The real NRPE daemon of this machine, on a loopback address and port of its own: plain, with the
+// stock anonymous Diffie-Hellman, or with certificates made for it. Tests set the load it reports.
+//
+//   await using nrped = await Nrped.start({ mode: "plain" });
+//   await nrped.setLoad(3.25, 8);
+
+import { peerProgram } from "../support/require_peer.ts";
+import { endTree, freePort, runProgram, waitFor } from "../support/processes.ts";
+
+export interface NrpedOptions {
+  /** A loopback address. @default "127.0.0.1" */
+  readonly address?: string;
+  /** @default one that is free */
+  readonly port?: number;
+  /** plain: `nrpe -n`. anonymous: what a stock nrpe.cfg gives. @default "plain" */
+  readonly mode?: "plain" | "anonymous" | "certificates";
+  /** Mode certificates: whether a client without a certificate of the authority is refused. */
+  readonly requireClientCertificate?: boolean;
+  /** More commands, or another check_load: name to command line. */
+  readonly commands?: Readonly<Record<string, string>>;
+  /** Whom it answers; others are dropped without a word. @default "127.0.0.0/8,::1" */
+  readonly allowedHosts?: string;
+  /** More lines for nrpe.cfg. */
+  readonly config?: readonly string[];
+}
+
+/** Certificate files in PEM, made for one daemon. The daemon's names "localhost" and its address. */
+export interface NrpedCertificates {
+  readonly ca: string;
+  readonly clientCertificate: string;
+  readonly clientKey: string;
+}
+
+export class Nrped implements AsyncDisposable {
+  readonly address: string;
+  /** Temporary, removed with the daemon. */
+  readonly directory: string;
+  readonly #mode: "plain" | "anonymous" | "certificates";
+  #port: number;
+  #process: Deno.ChildProcess | undefined;
+
+  private constructor(directory: string, options: NrpedOptions) {
+    this.directory = directory;
+    this.address = options.address ?? "127.0.0.1";
+    this.#port = options.port ?? 0;
+    this.#mode = options.mode ?? "plain";
+  }
+
+  /** Starts a daemon and waits until it listens. It reports load 0.00 of 4 cores. */
+  static async start(options: NrpedOptions = {}): Promise<Nrped> {
+    const directory = await Deno.makeTempDir({ prefix: "compute-lb-nrped-" });
+    try {
+      // The daemon runs as another user and reads its files there.
+      await Deno.chmod(directory, 0o755);
+      const nrped = new Nrped(directory, options);
+      await nrped.setLoad(0, 4);
+      await prepare(nrped, options);
+      await nrped.#startListening(options.port !== undefined);
+      return nrped;
+    } catch (error) {
+      await Deno.remove(directory, { recursive: true });
+      throw error;
+    }
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** The daemon's process id, undefined while it is stopped. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  get certificates(): NrpedCertificates {
+    return {
+      ca: `${this.directory}/ca.pem`,
+      clientCertificate: `${this.directory}/client.pem`,
+      clientKey: `${this.directory}/client.key`,
+    };
+  }
+
+  /** What check_load answers from now on, in the form that `check_load -r` has in Debian. */
+  async setLoad(load1: number, cores: number): Promise<void> {
+    const scaled = (load1 / cores).toFixed(3);
+    await this.setOutput(
+      `LOAD OK - scaled load average: ${(load1 / cores).toFixed(2)}, 0.00, 0.00 - ` +
+        `total load average: ${load1.toFixed(2)}, 0.00, 0.00` +
+        `|load1=${load1.toFixed(3)};;;0; scaled_load1=${scaled};0.150;0.300;0; ` +
+        "load5=0.000;;;0; scaled_load5=0.000;0.100;0.250;0; " +
+        "load15=0.000;;;0; scaled_load15=0.000;0.050;0.200;0; ",
+    );
+  }
+
+  /** What check_load answers from now on, word for word. */
+  async setOutput(text: string): Promise<void> {
+    // Renamed into place: the daemon's cat must never see half a file.
+    const path = `${this.directory}/check_load.txt`;
+    await Deno.writeTextFile(`${path}.new`, `${text}\n`);
+    await Deno.rename(`${path}.new`, path);
+  }
+
+  /** What the daemon has logged so far. */
+  async log(): Promise<string> {
+    return await Deno.readTextFile(`${this.directory}/nrpe.log`).catch(() => "");
+  }
+
+  /** Stops listening; the port stays known for `restart`. */
+  async stop(): Promise<void> {
+    if (this.#process === undefined) return;
+    await endTree(this.#process);
+    this.#process = undefined;
+  }
+
+  /** Listens again on the same address and port. */
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.#startListening(true);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    await Deno.remove(this.directory, { recursive: true });
+  }
+
+  async #startListening(portIsFixed: boolean): Promise<void> {
+    const attempts = portIsFixed ? 1 : 5;
+    for (let attempt = 1;; attempt++) {
+      if (!portIsFixed) this.#port = freePort(this.address);
+      const complaint = await this.#tryToListen();
+      if (complaint === undefined) return;
+      if (attempt >= attempts) throw new Error(`nrpe does not start: ${complaint}`);
+    }
+  }
+
+  /** Why nrpe does not listen, undefined when it does. */
+  async #tryToListen(): Promise<string | undefined> {
+    const config = `${this.directory}/nrpe.cfg`;
+    const fixed = await Deno.readTextFile(`${this.directory}/nrpe.cfg.in`);
+    await Deno.writeTextFile(config, `server_port=${this.#port}\n${fixed}`);
+    const before = (await this.log()).length;
+    const process = new Deno.Command(peerProgram("nrpe"), {
+      args: ["-c", config, "-f", ...(this.#mode === "plain" ? ["-n"] : [])],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    let ended = false;
+    process.status.then(() => ended = true);
+    try {
+      const ready = await waitFor("nrpe to listen", async () => {
+        const text = (await this.log()).slice(before);
+        if (text.includes("Listening for connections on port")) return "listening";
+        return ended ? text.trim() || "it ended without a word" : undefined;
+      });
+      if (ready === "listening") {
+        this.#process = process;
+        return undefined;
+      }
+      return ready;
+    } catch (error) {
+      await endTree(process);
+      throw error;
+    }
+  }
+}
+
+async function prepare(nrped: Nrped, options: NrpedOptions): Promise<void> {
+  const { directory, address } = nrped;
+  const commands = { check_load: `/bin/cat ${directory}/check_load.txt`, ...options.commands };
+  // nrpe refuses to run as root.
+  const root = Deno.uid() === 0;
+  const user = root ? "nagios" : (await runProgram("/usr/bin/id", "-un")).trim();
+  const group = root ? "nagios" : (await runProgram("/usr/bin/id", "-gn")).trim();
+  // Opened by the daemon after it has become that user.
+  await Deno.writeTextFile(`${directory}/nrpe.log`, "");
+  await Deno.chmod(`${directory}/nrpe.log`, 0o666);
+  const lines = [
+    `server_address=${address}`,
+    `pid_file=${directory}/nrpe.pid`,
+    `log_file=${directory}/nrpe.log`,
+    `nrpe_user=${user}`,
+    `nrpe_group=${group}`,
+    `allowed_hosts=${options.allowedHosts ?? "127.0.0.0/8,::1"}`,
+    "dont_blame_nrpe=0",
+    "command_timeout=60",
+    "connection_timeout=300",
+    ...Object.entries(commands).map(([name, line]) => `command[${name}]=${line}`),
+    ...(options.config ?? []),
+  ];
+  if (options.mode === "certificates") {
+    await makeCertificates(directory, address);
+    lines.push(
+      `ssl_cacert_file=${directory}/ca.pem`,
+      `ssl_cert_file=${directory}/server.pem`,
+      `ssl_privatekey_file=${directory}/server.key`,
+      `ssl_client_certs=${options.requireClientCertificate ? 2 : 0}`,
+      "ssl_use_adh=0",
+      "ssl_version=TLSv1.2+",
+    );
+  }
+  await Deno.writeTextFile(`${directory}/nrpe.cfg.in`, lines.join("\n") + "\n");
+}
+
+/** Makes an authority, a server's and a client's certificate signed by it; P-256 is fast to make. */
+async function makeCertificates(directory: string, address: string): Promise<void> {
+  const make = (name: string, subject: string, ...more: readonly string[]) =>
+    runProgram(
+      peerProgram("openssl"),
+      ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
+      ...["-days", "2", "-subj", subject],
+      ...["-keyout", `${directory}/${name}.key`, "-out", `${directory}/${name}.pem`, ...more],
+    );
+  const signed = ["-CA", `${directory}/ca.pem`, "-CAkey", `${directory}/ca.key`];
+  const leaf = [...signed, "-addext", "basicConstraints=critical,CA:FALSE"];
+  await make("ca", "/CN=test authority", "-addext", "keyUsage=critical,keyCertSign");
+  const names = `subjectAltName=DNS:localhost,IP:${address}`;
+  await make("server", "/CN=localhost", ...leaf, "-addext", names);
+  await make("client", "/CN=balancer", ...leaf, "-addext", "extendedKeyUsage=clientAuth");
+  for (const name of ["server", "client"]) await Deno.chmod(`${directory}/${name}.key`, 0o644);
+}

@@ -1,0 +1,231 @@
+// The real sshd of this machine, on a loopback address and port of its own, with keys of its own, run
+// by the current user. Everything it needs is in one temporary directory that goes with it.
+//
+//   await using sshd = await Sshd.start();
+//   ssh ...sshd.clientArguments() -p ${sshd.port} ${sshd.address} uptime
+
+import { peerProgram } from "../support/require_peer.ts";
+import {
+  DEADLINE_MS,
+  descendantsOf,
+  endTree,
+  freePort,
+  isAlive,
+  runProgram,
+  signal,
+  waitFor,
+} from "../support/processes.ts";
+
+export interface SshdOptions {
+  /** A loopback address. @default "127.0.0.1" */
+  readonly address?: string;
+  /** @default one that is free */
+  readonly port?: number;
+  /**
+   * Takes host key and client key from another one, as sites do whose compute servers share a host
+   * key: one client configuration then fits all of them, also through a balancer.
+   */
+  readonly keysOf?: Sshd;
+  /** Becomes ~/.bashrc of the login shell, which bash reads when sshd starts it. @default "" */
+  readonly bashrc?: string;
+  /** Runs every command as this program's `-c` argument, as a login shell in passwd(5) would be. */
+  readonly loginShell?: string;
+  /** More lines for sshd_config. */
+  readonly config?: readonly string[];
+}
+
+/** How an ssh client gets in. */
+export interface SshClient {
+  readonly user: string;
+  readonly identityFile: string;
+  /** Trusts the daemon's host key whatever address it is reached by. */
+  readonly knownHostsFile: string;
+  /** An ssh_config with user, identity and known hosts in it: enough by itself, by `-F`. */
+  readonly configFile: string;
+}
+
+export class Sshd implements AsyncDisposable {
+  readonly address: string;
+  readonly client: SshClient;
+  /** Temporary, removed with the daemon; tests may put files there. */
+  readonly directory: string;
+  #port: number;
+  #process: Deno.ChildProcess | undefined;
+
+  private constructor(directory: string, address: string, port: number, client: SshClient) {
+    this.directory = directory;
+    this.address = address;
+    this.#port = port;
+    this.client = client;
+  }
+
+  /** Starts a daemon and waits until it listens. */
+  static async start(options: SshdOptions = {}): Promise<Sshd> {
+    const directory = await Deno.makeTempDir({ prefix: "compute-lb-sshd-" });
+    try {
+      const client = await prepare(directory, options);
+      const address = options.address ?? "127.0.0.1";
+      const sshd = new Sshd(directory, address, options.port ?? 0, client);
+      await sshd.#startListening(options.port !== undefined);
+      return sshd;
+    } catch (error) {
+      await Deno.remove(directory, { recursive: true });
+      throw error;
+    }
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** The daemon's process id, undefined while it is stopped. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  /** Arguments for the ssh program, before port and host. */
+  clientArguments(): string[] {
+    return ["-F", this.client.configFile, "-o", "BatchMode=yes"];
+  }
+
+  /** What sshd has logged so far. */
+  async log(): Promise<string> {
+    return await Deno.readTextFile(`${this.directory}/sshd.log`).catch(() => "");
+  }
+
+  /** The processes of its sessions: sshd's own, shells and what they run. */
+  async sessions(): Promise<number[]> {
+    return this.#process === undefined ? [] : await descendantsOf(this.#process.pid);
+  }
+
+  /** Ends every session at once, as the kernel does when it runs out of memory. */
+  async killSessions(): Promise<void> {
+    const pids = await this.sessions();
+    for (const pid of pids) signal(pid, "SIGKILL");
+    await waitFor("the sessions' end", async () => {
+      const alive = await Promise.all(pids.map(isAlive));
+      return !alive.includes(true);
+    });
+  }
+
+  /** Stops listening and ends every session; the port stays known for `restart`. */
+  async stop(): Promise<void> {
+    if (this.#process === undefined) return;
+    await endTree(this.#process);
+    this.#process = undefined;
+  }
+
+  /** Listens again on the same address and port, with the same keys. */
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.#startListening(true);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    await Deno.remove(this.directory, { recursive: true });
+  }
+
+  async #startListening(portIsFixed: boolean): Promise<void> {
+    const attempts = portIsFixed ? 1 : 5;
+    for (let attempt = 1;; attempt++) {
+      if (!portIsFixed) this.#port = freePort(this.address);
+      const complaint = await this.#tryToListen();
+      if (complaint === undefined) return;
+      if (attempt >= attempts) throw new Error(`sshd does not start: ${complaint}`);
+    }
+  }
+
+  /** Why sshd does not listen, undefined when it does. */
+  async #tryToListen(): Promise<string | undefined> {
+    const logFile = `${this.directory}/sshd.log`;
+    const before = (await this.log()).length;
+    const process = new Deno.Command(peerProgram("sshd"), {
+      args: [
+        ...["-D", "-f", `${this.directory}/sshd_config`, "-E", logFile],
+        ...["-o", `ListenAddress=${this.address}`, "-p", String(this.#port)],
+      ],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    let ended = false;
+    process.status.then(() => ended = true);
+    try {
+      const ready = await waitFor("sshd to listen", async () => {
+        const text = (await this.log()).slice(before);
+        if (text.includes("Server listening on ")) return "listening";
+        return ended ? text.trim() || "it ended without a word" : undefined;
+      });
+      if (ready === "listening") {
+        this.#process = process;
+        return undefined;
+      }
+      return ready;
+    } catch (error) {
+      await endTree(process);
+      throw error;
+    }
+  }
+}
+
+/** Makes keys and configuration files. */
+async function prepare(directory: string, options: SshdOptions): Promise<SshClient> {
+  // Without this directory sshd refuses to start as root ("Missing privilege separation directory").
+  if (Deno.uid() === 0) await Deno.mkdir("/run/sshd", { recursive: true, mode: 0o755 });
+  const user = (await runProgram("/usr/bin/id", "-un")).trim();
+  const [hostKey, identityFile] = [`${directory}/host_key`, `${directory}/identity`];
+  for (const [path, name] of [[hostKey, "host_key"], [identityFile, "identity"]] as const) {
+    if (options.keysOf === undefined) {
+      await runProgram(peerProgram("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", path);
+    } else {
+      await Deno.copyFile(`${options.keysOf.directory}/${name}`, path);
+      await Deno.copyFile(`${options.keysOf.directory}/${name}.pub`, `${path}.pub`);
+    }
+  }
+  await Deno.copyFile(`${identityFile}.pub`, `${directory}/authorized_keys`);
+  const home = `${directory}/home`;
+  await Deno.mkdir(home);
+  await Deno.writeTextFile(`${home}/.bashrc`, options.bashrc ?? "");
+
+  const knownHostsFile = `${directory}/known_hosts`;
+  await Deno.writeTextFile(knownHostsFile, `* ${await Deno.readTextFile(`${hostKey}.pub`)}`);
+  const configFile = `${directory}/ssh_config`;
+  await writeLines(configFile, [
+    "Host *",
+    `  User ${user}`,
+    `  IdentityFile ${identityFile}`,
+    "  IdentitiesOnly yes",
+    `  UserKnownHostsFile ${knownHostsFile}`,
+    "  GlobalKnownHostsFile /dev/null",
+    "  StrictHostKeyChecking yes",
+    `  ConnectTimeout ${Math.ceil(DEADLINE_MS / 1000)}`,
+  ]);
+  await writeLines(`${directory}/sshd_config`, [
+    `HostKey ${hostKey}`,
+    `AuthorizedKeysFile ${directory}/authorized_keys`,
+    `PidFile ${directory}/sshd.pid`,
+    "StrictModes no",
+    "UsePAM no",
+    "UseDNS no",
+    "PermitRootLogin yes",
+    "PasswordAuthentication no",
+    "KbdInteractiveAuthentication no",
+    "PrintMotd no",
+    "PrintLastLog no",
+    // Tests log in many times in a row; the default refuses some once 10 are on their way.
+    "MaxStartups 200",
+    "Subsystem sftp internal-sftp",
+    "LogLevel VERBOSE",
+    `SetEnv HOME=${home}`,
+    ...(options.loginShell === undefined
+      ? []
+      : [`ForceCommand exec ${options.loginShell} -c "$SSH_ORIGINAL_COMMAND"`]),
+    ...(options.config ?? []),
+  ]);
+  return { user, identityFile, knownHostsFile, configFile };
+}
+
+async function writeLines(path: string, lines: readonly string[]): Promise<void> {
+  await Deno.writeTextFile(path, lines.join("\n") + "\n");
+}

@@ -1,0 +1,10 @@
+// Backends as tests need them.
+
+import { formatAddress } from "../../lib/core/address.ts";
+import type { Backend } from "../../lib/core/backend.ts";
+
+/** A backend at a TCP address, named after it. */
+export function backendAt(host: string, port = 22, more: Partial<Backend> = {}): Backend {
+  const address = { transport: "tcp", host, port } as const;
+  return { id: formatAddress(address), address, maxConnections: 0, ...more };
+}
