@@ -1,0 +1,30 @@
+// Says what a test needs of the machine. Without it the test is skipped and says why; with CI=true
+// it fails, so that nobody ships on skipped tests.
+
+const told = new Set<string>();
+
+/**
+ * To be spread into a test's definition: `Deno.test({ ...needs("root", "dash"), name, fn })`.
+ * @param what "root", or names of programs looked for in PATH and the sbin directories.
+ * @throws when something is missing and CI=true.
+ */
+export function needs(...what: readonly string[]): { readonly ignore: boolean } {
+  const missing = what.filter((name) => name === "root" ? Deno.uid() !== 0 : !isInstalled(name));
+  if (missing.length === 0) return { ignore: false };
+  const text = `this machine lacks ${missing.join(", ")}`;
+  if (Deno.env.get("CI") === "true") throw new Error(text);
+  if (!told.has(text)) console.error(`skipping tests: ${text}`);
+  told.add(text);
+  return { ignore: true };
+}
+
+function isInstalled(program: string): boolean {
+  const places = [...(Deno.env.get("PATH") ?? "").split(":"), "/usr/sbin", "/sbin"];
+  return places.some((place) => {
+    try {
+      return Deno.statSync(`${place}/${program}`).isFile;
+    } catch {
+      return false;
+    }
+  });
+}
