@@ -52,12 +52,16 @@ export class App implements AsyncDisposable {
   }
 
   /**
-   * Prepares the pools and opens the frontends.
+   * Prepares the pools, opens the frontends, starts the rounds.
+   * @param afterBind runs when every address is bound and before any program is started for a load
+   * source: the moment to give privileges up.
    * @throws {Error} when an address cannot be bound; nothing is left open then but what dispose ends.
    */
-  async start(): Promise<void> {
-    await this.#addPools(this.#config);
+  async start(afterBind: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+    const keepers = await this.#addPools(this.#config);
     this.#bound = await this.#parts.engine.start(this.#config.frontends.map(frontendOf));
+    await afterBind();
+    await Promise.all(keepers.map((keeper) => keeper.start()));
     this.#tellListening();
   }
 
@@ -121,7 +125,7 @@ export class App implements AsyncDisposable {
   async #reload(config: Config): Promise<{ ok: true } | { ok: false; reason: string }> {
     const { engine } = this.#parts;
     const before = new Set(this.#keepers.keys());
-    await this.#addPools(config);
+    const added = await this.#addPools(config);
     try {
       this.#bound = await engine.start(config.frontends.map(frontendOf));
     } catch (error) {
@@ -130,6 +134,7 @@ export class App implements AsyncDisposable {
       this.#reloadError = reason;
       return { ok: false, reason };
     }
+    await Promise.all(added.map((keeper) => keeper.start()));
     for (const pool of config.pools) {
       if (before.has(pool.name)) await this.#keepers.get(pool.name)?.reconfigure(pool);
     }
@@ -143,23 +148,24 @@ export class App implements AsyncDisposable {
     return { ok: true };
   }
 
-  async #addPools(config: Config): Promise<void> {
+  /** Makes keepers for pools that have none, ready for a first client. */
+  async #addPools(config: Config): Promise<PoolKeeper[]> {
     const { clock, random, log, engine, createLoadSource } = this.#parts;
-    await Promise.all(
-      config.pools.filter((pool) => !this.#keepers.has(pool.name)).map((pool) => {
-        const keeper = new PoolKeeper(pool, {
-          clock,
-          random,
-          log: log.area("pool"),
-          createLoadSource,
-          resolve,
-          alreadyResolved,
-          publish: (plan) => engine.publish(pool.name, plan),
-        });
-        this.#keepers.set(pool.name, keeper);
-        return keeper.start();
-      }),
-    );
+    const added = config.pools.filter((pool) => !this.#keepers.has(pool.name)).map((pool) => {
+      const keeper = new PoolKeeper(pool, {
+        clock,
+        random,
+        log: log.area("pool"),
+        createLoadSource,
+        resolve,
+        alreadyResolved,
+        publish: (plan) => engine.publish(pool.name, plan),
+      });
+      this.#keepers.set(pool.name, keeper);
+      return keeper;
+    });
+    await Promise.all(added.map((keeper) => keeper.prepare()));
+    return added;
   }
 
   async #removePool(name: string): Promise<void> {

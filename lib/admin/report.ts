@@ -72,3 +72,12 @@ export interface BackendReport {
   readonly maxConnections: number;
   readonly connectFailures: number;
 }
+
+/** Tells whether a value that came over the socket is a report that this version can show. */
+export function isStatusReport(value: unknown): value is StatusReport {
+  return typeof value === "object" && value !== null &&
+    "version" in value && typeof value.version === "string" &&
+    "counters" in value && typeof value.counters === "object" &&
+    "frontends" in value && Array.isArray(value.frontends) &&
+    "pools" in value && Array.isArray(value.pools);
+}

@@ -95,9 +95,14 @@ export class PoolKeeper implements AsyncDisposable {
     return this.#inUse.name;
   }
 
-  /** Looks names up, publishes a first plan, starts the rounds. */
+  /** Looks names up and publishes a first plan, so that the first client finds a place. */
+  async prepare(): Promise<void> {
+    await this.#admit(this.#config.backends);
+  }
+
+  /** Starts the rounds. */
   async start(): Promise<void> {
-    await this.#apply(this.#config.backends);
+    await this.#drive();
     await this.#ticker.setKeys(["tick"]);
   }
 
@@ -107,7 +112,8 @@ export class PoolKeeper implements AsyncDisposable {
     this.#strategy = createStrategy(config.strategy);
     this.#fallback = createStrategy(config.fallback);
     this.pool.setRules(rulesOf(config));
-    await this.#apply(config.backends);
+    await this.#admit(config.backends);
+    await this.#drive();
   }
 
   /** Takes in what the engine saw. */
@@ -139,41 +145,35 @@ export class PoolKeeper implements AsyncDisposable {
     ]);
   }
 
-  async #apply(backends: readonly Backend[]): Promise<void> {
+  async #admit(backends: readonly Backend[]): Promise<void> {
     const { clock, alreadyResolved } = this.#parts;
     this.#tell(this.pool.setBackends(backends, clock.now()));
-    const named: string[] = [];
-    for (const { backend } of this.pool.members) {
+    const fresh: string[] = [];
+    for (const { backend, addresses } of this.pool.members) {
       if (alreadyResolved(backend.address)) this.pool.observeName(backend.id, [backend.address]);
-      else named.push(backend.id);
+      else if (addresses.length === 0) fresh.push(backend.id);
     }
-    await this.#firstNames(named);
+    await this.#firstNames(fresh);
     this.#weighNow();
-    await this.#names.setKeys(named);
-    const ids = backends.map((backend) => backend.id);
-    this.#load = await this.#drive(
+  }
+
+  /** Starts, keeps or replaces what goes the rounds, as the configuration says. */
+  async #drive(): Promise<void> {
+    const { alreadyResolved } = this.#parts;
+    const ids = this.pool.members.map((member) => member.backend.id);
+    const named = this.pool.members.filter(({ backend }) => !alreadyResolved(backend.address));
+    await this.#names.setKeys(named.map((member) => member.backend.id));
+    this.#load = await replaceDrivers(
       this.#load,
       loadSignature(this.#config),
       () => this.#loadDrivers(),
     );
-    this.#health = await this.#drive(
+    this.#health = await replaceDrivers(
       this.#health,
       JSON.stringify(this.#config.health),
       () => this.#healthDrivers(),
     );
     await Promise.all([this.#load?.setKeys(ids), this.#health?.setKeys(ids)]);
-  }
-
-  /** Replaces drivers whose configuration has changed. */
-  async #drive(
-    old: Drivers | undefined,
-    config: string,
-    make: () => Omit<Drivers, "config"> | undefined,
-  ): Promise<Drivers | undefined> {
-    if (old?.config === config) return old;
-    await old?.stop();
-    const made = make();
-    return made === undefined ? undefined : { ...made, config };
   }
 
   #loadDrivers(): Omit<Drivers, "config"> | undefined {
@@ -251,13 +251,12 @@ export class PoolKeeper implements AsyncDisposable {
   }
 
   async #firstNames(ids: readonly string[]): Promise<void> {
-    const fresh = ids.filter((id) => (this.pool.member(id)?.addresses.length ?? 0) === 0);
-    if (fresh.length === 0) return;
+    if (ids.length === 0) return;
     const deadline = new AbortController();
     const finished = new AbortController();
     const timer = this.#parts.clock.sleep(FIRST_NAMES_MS, finished.signal)
       .then(() => deadline.abort(), () => {});
-    await Promise.all(fresh.map((id) => this.#lookUp(id, deadline.signal)));
+    await Promise.all(ids.map((id) => this.#lookUp(id, deadline.signal)));
     finished.abort();
     await timer;
   }
@@ -351,6 +350,18 @@ export class PoolKeeper implements AsyncDisposable {
       });
     }
   }
+}
+
+/** Keeps drivers whose configuration is the same, else stops them and makes new ones. */
+async function replaceDrivers(
+  old: Drivers | undefined,
+  config: string,
+  make: () => Omit<Drivers, "config"> | undefined,
+): Promise<Drivers | undefined> {
+  if (old?.config === config) return old;
+  await old?.stop();
+  const made = make();
+  return made === undefined ? undefined : { ...made, config };
 }
 
 function rulesOf(config: PoolConfig): ConstructorParameters<typeof Pool>[1] {

@@ -14,8 +14,10 @@ export interface RoundsOptions {
   readonly run: (key: string, signal: AbortSignal) => Promise<void>;
 }
 
-/** First runs start within this time of each other, so that a large pool is not probed in one instant. */
-const SPREAD_MS = 500;
+/** First runs start so far apart, so that a large pool is not probed in one instant. */
+const FIRST_STEP_MS = 20;
+/** The last of the first runs starts within this time, however large the pool. */
+const FIRST_SPREAD_MS = 1000;
 
 interface Round {
   readonly stop: AbortController;
@@ -30,7 +32,7 @@ export class Rounds implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Makes these the keys: new ones start at once (one key alone without delay), others stop. */
+  /** Makes these the keys: new ones start at once, others stop. */
   async setKeys(keys: readonly string[]): Promise<void> {
     const stopped: Promise<void>[] = [];
     for (const [key, round] of this.#rounds) {
@@ -42,7 +44,7 @@ export class Rounds implements AsyncDisposable {
     const fresh = keys.filter((key) => !this.#rounds.has(key));
     for (const [index, key] of fresh.entries()) {
       const stop = new AbortController();
-      const delayMs = Math.min(SPREAD_MS, this.#options.intervalMs) * index / fresh.length;
+      const delayMs = index * Math.min(FIRST_STEP_MS, FIRST_SPREAD_MS / fresh.length);
       this.#rounds.set(key, { stop, done: this.#go(key, delayMs, stop.signal) });
     }
     await Promise.all(stopped);

@@ -1,0 +1,84 @@
+// `compute-lb check`: validates a configuration and shows what it comes to; with --probe it asks every
+// backend once, as the running balancer would.
+
+import { loadSourceMaker } from "../app/parts.ts";
+import type { PoolConfig } from "../config/config.ts";
+import { formatConfigErrors } from "../config/config_error.ts";
+import { formatConfig } from "../config/effective.ts";
+import type { Backend } from "../core/backend.ts";
+import type { LoadResult } from "../core/load.ts";
+import { createHealthProbe } from "../health/registry.ts";
+import { SYSTEM_CLOCK } from "../host/clock.ts";
+import { resolve } from "../host/resolve.ts";
+import { type ConfigCommand, readCommandConfig } from "./config_source.ts";
+import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
+import { colourful, complain, GREEN, paint, print, RED } from "./output.ts";
+
+const NAME_TIMEOUT_MS = 5000;
+
+export async function check(
+  command: ConfigCommand & { readonly probe: boolean },
+): Promise<number> {
+  const read = await readCommandConfig(command);
+  if (read.kind === "usage") {
+    complain(read.message);
+    return EXIT_USAGE;
+  }
+  if (read.kind === "errors") {
+    complain(formatConfigErrors(read.errors));
+    const count = read.errors.length;
+    complain(count === 1 ? "1 error" : `${count} errors`);
+    return EXIT_CONFIG;
+  }
+  if (!command.probe) {
+    print(formatConfig(read.config));
+    return EXIT_OK;
+  }
+  let allWell = true;
+  for (const pool of read.config.pools) {
+    print(`pool ${pool.name}: health by ${pool.health.probe}, load by ${pool.load.source}\n`);
+    const answers = await probePool(pool);
+    for (const { backend, well, text } of answers) {
+      allWell &&= well;
+      print(`  ${paint(well ? "ok  " : "FAIL", well ? GREEN : RED, colourful())} ${backend}: ${text}\n`);
+    }
+  }
+  return allWell ? EXIT_OK : EXIT_FAILURE;
+}
+
+interface ProbeAnswer {
+  readonly backend: string;
+  readonly well: boolean;
+  readonly text: string;
+}
+
+async function probePool(pool: PoolConfig): Promise<ProbeAnswer[]> {
+  await using probe = createHealthProbe(pool.health, SYSTEM_CLOCK) ?? null;
+  await using source = loadSourceMaker(SYSTEM_CLOCK, Math.random)(pool.load) ?? null;
+  return await Promise.all(pool.backends.map(async (backend) => {
+    const found = await resolve(backend.address, AbortSignal.timeout(NAME_TIMEOUT_MS));
+    if (!found.ok) return { backend: backend.id, well: false, text: found.message };
+    const health = await probe?.run(
+      backend,
+      found.value,
+      AbortSignal.timeout(pool.health.timeoutMs),
+    );
+    const load = await source?.sample(backend, AbortSignal.timeout(pool.load.timeoutMs));
+    const texts: string[] = [];
+    if (health !== undefined) {
+      texts.push(health.ok ? health.detail ?? "answers" : health.reason);
+    }
+    if (load !== undefined) texts.push(describeLoad(load, backend));
+    const well = health?.ok !== false && load?.kind !== "failed" && load?.kind !== "offline";
+    return { backend: backend.id, well, text: texts.join("; ") };
+  }));
+}
+
+function describeLoad(result: LoadResult, backend: Backend): string {
+  if (result.kind === "failed") return `no load: ${result.reason}`;
+  if (result.kind !== "sample") return `the load source says ${result.kind.toUpperCase()}`;
+  const { load1, cores } = result.sample;
+  const known = backend.cores ?? cores;
+  if (known === undefined) return `load ${load1.toFixed(2)}, cores unknown`;
+  return `load ${load1.toFixed(2)} of ${known} cores, ${(known - load1).toFixed(2)} free`;
+}

@@ -1,0 +1,229 @@
+// `compute-lb demo`: the real balancer in front of three embedded backends of different size, real
+// sockets, real NRPE, clients arriving; a live table on a terminal, plain lines when piped.
+
+import type { BackendReport, StatusReport } from "../../admin/report.ts";
+import { App } from "../../app.ts";
+import { loadSourceMaker, makeEngine, makeLogs } from "../../app/parts.ts";
+import type { Config } from "../../config/config.ts";
+import { readConfig } from "../../config/read_config.ts";
+import { SYSTEM_CLOCK } from "../../host/clock.ts";
+import { EXIT_FAILURE, EXIT_OK } from "../exit_code.ts";
+import { BOLD, colourful, DIM, paint, print, RED } from "../output.ts";
+import { renderPool } from "../status_table.ts";
+import { DemoBackend, MEMORY_MS } from "./backend.ts";
+import { type ClientCounts, sendClients } from "./clients.ts";
+
+export interface DemoCommand {
+  /** @default 20 */
+  readonly seconds?: number;
+  /** Whether only the summary is printed, as JSON. */
+  readonly json: boolean;
+}
+
+const DEFAULT_SECONDS = 20;
+const LIVE_MS = 200;
+const PLAIN_MS = 2000;
+
+const ENTER_SCREEN = "\x1b[?1049h\x1b[?25l";
+const LEAVE_SCREEN = "\x1b[?25h\x1b[?1049l";
+const HOME = "\x1b[H";
+const CLEAR_LINE_END = "\x1b[K";
+const CLEAR_BELOW = "\x1b[J";
+
+export async function demo(command: DemoCommand): Promise<number> {
+  await using small = new DemoBackend("small", 4);
+  await using middle = new DemoBackend("middle", 8);
+  await using large = new DemoBackend("large", 16);
+  const backends = [small, middle, large];
+  // The demo has nothing to log: what happens is on the screen.
+  const nowhere = { write: (bytes: Uint8Array) => Promise.resolve(bytes.length) };
+  await using logs = makeLogs(nowhere, nowhere, false);
+  const clock = SYSTEM_CLOCK;
+  const config = demoConfig(backends);
+  const { engine, reason } = makeEngine(config.engine, clock, Math.random);
+  await using app = new App(config, {
+    clock,
+    random: Math.random,
+    log: logs.log,
+    access: logs.access,
+    engine,
+    engineReason: reason,
+    createLoadSource: loadSourceMaker(clock, Math.random),
+  });
+  await app.start();
+  const port = portOf(app);
+  const counts: ClientCounts = { started: 0, served: 0, failed: 0, lastFailure: undefined };
+  const stop = new AbortController();
+  const endMs = Date.now() + (command.seconds ?? DEFAULT_SECONDS) * 1000;
+  const interrupt = () => stop.abort();
+  Deno.addSignalListener("SIGINT", interrupt);
+  Deno.addSignalListener("SIGTERM", interrupt);
+  const timer = setTimeout(interrupt, endMs - Date.now());
+  try {
+    await waitForLoads(app, stop.signal);
+    const arriving = sendClients(port, counts, Math.random, stop.signal);
+    if (!command.json) await show(app, port, counts, endMs, stop.signal);
+    await arriving;
+  } finally {
+    clearTimeout(timer);
+    Deno.removeSignalListener("SIGINT", interrupt);
+    Deno.removeSignalListener("SIGTERM", interrupt);
+  }
+  await app.drain(stop.signal);
+  summarize(app.status(), backends, counts, command.json);
+  return counts.failed === 0 && counts.served > 0 ? EXIT_OK : EXIT_FAILURE;
+}
+
+function demoConfig(backends: readonly DemoBackend[]): Config {
+  const text = JSON.stringify({
+    admin: { socket: "off" },
+    frontends: { ssh: { listen: "127.0.0.1:0" } },
+    pools: {
+      compute: {
+        backends: backends.map((backend) => ({
+          address: `127.0.0.1:${backend.port}`,
+          cores: backend.cores,
+          load_address: `127.0.0.1:${backend.nrpePort}`,
+        })),
+        load: { interval: "500ms", timeout: "400ms", max_age: "5s", nrpe: { tls: "off" } },
+        health: { probe: "banner", interval: "2s", timeout: "1s" },
+      },
+    },
+  });
+  const read = readConfig({ file: { path: "demo", text } });
+  if (!read.ok) throw new Error(read.errors.map((error) => error.message).join("; "));
+  return read.config;
+}
+
+function portOf(app: App): number {
+  const address = app.bound.get("ssh")?.[0];
+  if (address?.transport !== "tcp") throw new Error("The demo's frontend is not bound");
+  return address.port;
+}
+
+/** A first reading of every load, so that the very first client is placed by it. */
+async function waitForLoads(app: App, stop: AbortSignal): Promise<void> {
+  const known = () =>
+    app.status().pools.every((pool) => pool.backends.every((backend) => backend.load1 !== null));
+  while (!known() && !stop.aborted) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+async function show(
+  app: App,
+  port: number,
+  counts: ClientCounts,
+  endMs: number,
+  stop: AbortSignal,
+): Promise<void> {
+  const live = Deno.stdout.isTerminal();
+  const stopped = new Promise<void>((resolve) => {
+    if (stop.aborted) resolve();
+    else stop.addEventListener("abort", () => resolve(), { once: true });
+  });
+  if (live) print(ENTER_SCREEN);
+  else print(`the balancer listens on 127.0.0.1:${port}\n`);
+  try {
+    while (!stop.aborted) {
+      if (live) print(frame(app.status(), port, counts, endMs));
+      else print(plainLine(app.status(), counts));
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      await Promise.race([
+        stopped,
+        new Promise((resolve) => timer = setTimeout(resolve, live ? LIVE_MS : PLAIN_MS)),
+      ]);
+      clearTimeout(timer);
+    }
+  } finally {
+    if (live) print(LEAVE_SCREEN);
+  }
+}
+
+function frame(report: StatusReport, port: number, counts: ClientCounts, endMs: number): string {
+  const colours = colourful();
+  const left = Math.max(0, Math.ceil((endMs - Date.now()) / 1000));
+  const lines = [
+    paint(`compute-lb demo: the balancer on 127.0.0.1:${port}, ${left} s left`, BOLD, colours),
+    "Three backends with 4, 8 and 16 cores answer NRPE; each session keeps one core busy.",
+    paint(
+      `Their load average remembers ${MEMORY_MS / 1000} s, not the kernel's minute.`,
+      DIM,
+      colours,
+    ),
+    "",
+    ...report.pools.flatMap((pool) => renderPool(pool, Date.parse(report.now), colours)),
+    "",
+    ...report.pools.flatMap((pool) => pool.backends.map(bar)),
+    "",
+    `clients: ${counts.started} arrived, ${counts.served} served, ` +
+    paint(`${counts.failed} failed`, counts.failed === 0 ? DIM : RED, colours),
+  ];
+  const clipped = lines.slice(0, Math.max(1, height() - 1));
+  return HOME + clipped.map((line) => line + CLEAR_LINE_END + "\n").join("") + CLEAR_BELOW;
+}
+
+function height(): number {
+  try {
+    return Deno.consoleSize().rows;
+  } catch {
+    return 24;
+  }
+}
+
+/** Cores as boxes, those with a session filled. */
+function bar(backend: BackendReport): string {
+  const busy = Math.min(backend.active, backend.cores);
+  const waiting = backend.active - busy;
+  const boxes = "#".repeat(busy) + ".".repeat(Math.max(0, backend.cores - busy)) +
+    "!".repeat(waiting);
+  return `${backend.id.padEnd(16)} [${boxes}]`;
+}
+
+function plainLine(report: StatusReport, counts: ClientCounts): string {
+  const backends = report.pools.flatMap((pool) => pool.backends).map((backend) => {
+    const free = backend.free === null ? "?" : backend.free.toFixed(1);
+    return `${backend.id} ${backend.active} of ${backend.cores} busy, ${free} free`;
+  });
+  return `${counts.started} arrived, ${counts.served} served, ${counts.failed} failed | ` +
+    `${backends.join(" | ")}\n`;
+}
+
+function summarize(
+  report: StatusReport,
+  backends: readonly DemoBackend[],
+  counts: ClientCounts,
+  json: boolean,
+): void {
+  const all = backends.reduce((sum, backend) => sum + backend.cores, 0);
+  const shares = backends.map(({ name, cores, port }) => {
+    const placed = report.pools[0]?.backends.find((backend) => backend.id.endsWith(`:${port}`));
+    const sessions = placed?.total ?? 0;
+    return {
+      name,
+      cores,
+      sessions,
+      share: counts.served === 0 ? 0 : sessions / counts.served,
+      coresShare: cores / all,
+    };
+  });
+  if (json) {
+    const { started, served, failed, lastFailure } = counts;
+    const summary = {
+      started,
+      served,
+      failed,
+      ...(lastFailure === undefined ? {} : { lastFailure }),
+      backends: shares,
+    };
+    print(JSON.stringify(summary, null, 2) + "\n");
+    return;
+  }
+  const percent = (share: number) => `${Math.round(share * 100)} %`.padStart(5);
+  print(`${counts.served} of ${counts.started} clients served, every byte checked.\n`);
+  for (const { name, cores, sessions, share, coresShare } of shares) {
+    print(
+      `  ${name.padEnd(6)} ${String(cores).padStart(2)} cores: ${String(sessions).padStart(4)} ` +
+        `sessions, ${percent(share)} of them with ${percent(coresShare)} of the cores\n`,
+    );
+  }
+  if (counts.lastFailure !== undefined) print(`The last failure: ${counts.lastFailure}\n`);
+}

@@ -1,0 +1,35 @@
+// The command line: reads it, runs the command, gives the exit status.
+
+import { parseCommand } from "./arguments.ts";
+import { EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
+import { complain, print } from "./output.ts";
+import { usage } from "./usage.ts";
+import { VERSION } from "../version.ts";
+
+/** Runs one command line, without the program's own name, and returns the exit status. */
+export async function main(args: readonly string[]): Promise<number> {
+  const parsed = parseCommand(args);
+  if (!parsed.ok) {
+    complain(parsed.message);
+    return EXIT_USAGE;
+  }
+  const { command } = parsed;
+  switch (command.name) {
+    case "help":
+      print(usage(command.topic));
+      return EXIT_OK;
+    case "version":
+      print(`${VERSION}\n`);
+      return EXIT_OK;
+    case "run":
+      return await (await import("./run.ts")).run(command);
+    case "check":
+      return await (await import("./check.ts")).check(command);
+    case "status":
+      return await (await import("./status.ts")).status(command);
+    case "echo":
+      return await (await import("./echo.ts")).echo(command.addresses);
+    case "demo":
+      return await (await import("./demo/demo.ts")).demo(command);
+  }
+}

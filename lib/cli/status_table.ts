@@ -1,0 +1,107 @@
+// Draws a StatusReport for people: one line per backend.
+
+import type { BackendReport, PoolReport, StatusReport } from "../admin/report.ts";
+import { describeDuration } from "../core/duration.ts";
+import { describeSize } from "../core/size.ts";
+import { BOLD, DIM, GREEN, paint, RED, YELLOW } from "./output.ts";
+
+interface Cell {
+  readonly text: string;
+  readonly right?: boolean;
+  readonly code?: number;
+}
+
+const HEADINGS: readonly Cell[] = [
+  { text: "BACKEND" },
+  { text: "HEALTH" },
+  { text: "SINCE", right: true },
+  { text: "LOAD", right: true },
+  { text: "AGE", right: true },
+  { text: "CORES", right: true },
+  { text: "FREE", right: true },
+  { text: "ACTIVE", right: true },
+  { text: "TOTAL", right: true },
+  { text: "" },
+];
+
+/** The whole report, lines ended by newlines. */
+export function renderStatus(report: StatusReport, colours: boolean): string {
+  const nowMs = Date.parse(report.now);
+  const uptime = describeDuration(nowMs - Date.parse(report.startedAt));
+  const { active, refused, bytesToBackend, bytesToClient } = report.counters;
+  const lines = [
+    `compute-lb ${report.version} ${report.state}, pid ${report.pid}, up ${uptime}, ` +
+    `engine ${report.engine.name}`,
+    `${active} sessions now, ${report.counters.opened} since start, ${refused} refused, ` +
+    `${describeSize(bytesToBackend)} sent, ${describeSize(bytesToClient)} received`,
+  ];
+  if (report.reload.error !== undefined) {
+    lines.push(paint(`last reload refused: ${report.reload.error}`, RED, colours));
+  }
+  const dropped = report.counters.eventsDropped + report.counters.logLinesDropped;
+  if (dropped > 0) lines.push(paint(`${dropped} log records lost: reader too slow`, YELLOW, colours));
+  for (const frontend of report.frontends) {
+    const limit = frontend.maxConnections === 0 ? "" : ` of ${frontend.maxConnections}`;
+    lines.push(
+      `frontend ${frontend.name} on ${frontend.listen.join(", ")} to pool ${frontend.pool}: ` +
+        `${frontend.active}${limit} sessions`,
+    );
+  }
+  for (const pool of report.pools) lines.push("", ...renderPool(pool, nowMs, colours));
+  return lines.join("\n") + "\n";
+}
+
+/** One pool with its backends. */
+export function renderPool(pool: PoolReport, nowMs: number, colours: boolean): string[] {
+  const inUse = pool.strategyInUse === pool.strategy
+    ? pool.strategy
+    : `${pool.strategyInUse} (${pool.strategy} waits for a load)`;
+  const title = `pool ${pool.name}: ${inUse}, load by ${pool.loadSource}, health by ${pool.healthProbe}`;
+  const rows = [HEADINGS, ...pool.backends.map((backend) => cellsOf(backend, nowMs))];
+  const widths = HEADINGS.map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.text.length ?? 0))
+  );
+  const drawn = rows.map((row, index) =>
+    row.map((cell, column) => {
+      const width = widths[column] ?? 0;
+      const padded = cell.right ? cell.text.padStart(width) : cell.text.padEnd(width);
+      const code = index === 0 ? DIM : cell.code;
+      return code === undefined ? padded : paint(padded, code, colours);
+    }).join("  ").trimEnd()
+  );
+  return [paint(title, BOLD, colours), ...drawn];
+}
+
+function cellsOf(backend: BackendReport, nowMs: number): Cell[] {
+  const { load1, loadAgeSeconds, free } = backend;
+  const state = backend.admin === "enabled" ? backend.state : `${backend.state}, ${backend.admin}`;
+  const code = backend.state === "up" ? GREEN : backend.state === "down" ? RED : YELLOW;
+  return [
+    { text: backend.id },
+    { text: state, code },
+    { text: describeDuration(nowMs - Date.parse(backend.since)), right: true },
+    { text: load1 === null ? "-" : load1.toFixed(2), right: true },
+    {
+      text: loadAgeSeconds === null ? "-" : describeDuration(Math.max(0, loadAgeSeconds) * 1000),
+      right: true,
+    },
+    { text: `${backend.cores}${backend.coresFrom === "assumed" ? "?" : ""}`, right: true },
+    { text: free === null ? "-" : free.toFixed(2), right: true },
+    {
+      text: backend.maxConnections === 0
+        ? `${backend.active}`
+        : `${backend.active}/${backend.maxConnections}`,
+      right: true,
+    },
+    { text: `${backend.total}`, right: true },
+    { text: remarkOf(backend), code: DIM },
+  ];
+}
+
+/** What an administrator has to know beyond the numbers; empty when all is well. */
+function remarkOf(backend: BackendReport): string {
+  const remarks: string[] = [];
+  if (!backend.usable || backend.state !== "up") remarks.push(backend.reason);
+  if (backend.loadFailure !== null) remarks.push(`load: ${backend.loadFailure}`);
+  return remarks.join("; ");
+}
