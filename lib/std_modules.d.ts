@@ -17,6 +17,7 @@ declare module "@std/yaml" {
       sortKeys?: boolean;
       skipInvalid?: boolean;
       useAnchors?: boolean;
+      compatMode?: boolean;
     },
   ): string;
 }

@@ -3,10 +3,22 @@
 import type { Address } from "../core/address.ts";
 import type { Backend } from "../core/backend.ts";
 
-export type StrategyName = "least_load" | "round_robin" | "least_connections" | "random";
-export type LoadSourceName = "nrpe" | "ssh" | "exec" | "none";
-export type HealthProbeName = "tcp" | "banner" | "none";
-export type LogLevel = "error" | "warning" | "info" | "debug";
+/** Every name that lb.conf knows, in the order in which messages list them. */
+export const STRATEGIES = ["least_load", "round_robin", "least_connections", "random"] as const;
+/** Strategies that need no load samples. */
+export const FALLBACKS = ["round_robin", "least_connections", "random"] as const;
+export const LOAD_SOURCES = ["nrpe", "ssh", "exec", "none"] as const;
+export const HEALTH_PROBES = ["tcp", "banner", "none"] as const;
+export const LOG_LEVELS = ["error", "warning", "info", "debug"] as const;
+export const LOG_FORMATS = ["text", "json"] as const;
+export const ENGINE_KINDS = ["auto", "portable"] as const;
+export const FRONTEND_MODES = ["tcp"] as const;
+export const NRPE_TLS_MODES = ["auto", "off", "certificates", "anonymous"] as const;
+
+export type StrategyName = typeof STRATEGIES[number];
+export type LoadSourceName = typeof LOAD_SOURCES[number];
+export type HealthProbeName = typeof HEALTH_PROBES[number];
+export type LogLevel = typeof LOG_LEVELS[number];
 
 export interface Config {
   readonly log: LogConfig;
@@ -22,7 +34,7 @@ export interface Config {
 
 export interface LogConfig {
   readonly level: LogLevel;
-  readonly format: "text" | "json";
+  readonly format: typeof LOG_FORMATS[number];
   /** Whether tunnels are recorded: a record when one opens and one when it closes. */
   readonly access: boolean;
 }
@@ -33,14 +45,14 @@ export interface AdminConfig {
 }
 
 export interface EngineConfig {
-  readonly kind: "auto" | "portable";
+  readonly kind: typeof ENGINE_KINDS[number];
   /** What the portable engine reads at once on a busy tunnel, in bytes. */
   readonly bufferBytes: number;
 }
 
 export interface FrontendConfig {
   readonly name: string;
-  readonly mode: "tcp";
+  readonly mode: typeof FRONTEND_MODES[number];
   readonly listen: readonly Address[];
   readonly pool: string;
   /** 0: no limit. */
@@ -52,7 +64,7 @@ export interface FrontendConfig {
 export interface PoolConfig {
   readonly name: string;
   readonly strategy: StrategyName;
-  readonly fallback: Exclude<StrategyName, "least_load">;
+  readonly fallback: typeof FALLBACKS[number];
   readonly connect: { readonly timeoutMs: number; readonly retries: number };
   /** Every address has its port: written, or taken from the frontend. */
   readonly backends: readonly Backend[];
@@ -75,7 +87,7 @@ export interface NrpeConfig {
   readonly port: number;
   /** The command as nrpe.cfg defines it, with arguments after "!" where the daemon takes them. */
   readonly command: string;
-  readonly tls: "auto" | "off" | "certificates" | "anonymous";
+  readonly tls: typeof NRPE_TLS_MODES[number];
   /** PEM files; `ca` for tls certificates, `certificate` and `key` when the daemon asks for ours. */
   readonly ca?: string;
   readonly certificate?: string;

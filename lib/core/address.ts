@@ -132,8 +132,8 @@ function parseUnixPath(text: string): Result<Address> {
   if (!path.startsWith("/")) {
     return failure(`Cannot read "${text}" as a unix socket: expected an absolute path`);
   }
-  if (path.includes("\0")) {
-    return failure(`Cannot read a unix socket's path: it holds a NUL character`);
+  if (/\p{Cc}/u.test(path)) {
+    return failure("Cannot read a unix socket's path: it holds a control character");
   }
   const bytes = new TextEncoder().encode(path).length;
   if (bytes > UNIX_PATH_MAX_BYTES) {

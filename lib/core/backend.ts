@@ -26,10 +26,15 @@ export function parseBackendSpec(text: string, defaultPort?: number): Result<Bac
   if (!address.ok) return address;
   const backend = { id: formatAddress(address.value), address: address.value, maxConnections: 0 };
   if (equals === -1) return success(backend);
-  const coresText = text.slice(equals + 1);
-  const cores = /^\d{1,4}(\.\d+)?$/.test(coresText) ? Number(coresText) : 0;
+  const cores = parseCores(text.slice(equals + 1));
+  return cores.ok ? success({ ...backend, cores: cores.value }) : cores;
+}
+
+/** Reads a number of cores: above 0, up to {@linkcode MAX_CORES}, at most three decimals. */
+export function parseCores(text: string): Result<number> {
+  const cores = /^\d{1,4}(\.\d{1,3})?$/.test(text) ? Number(text) : 0;
   if (cores <= 0 || cores > MAX_CORES) {
-    return failure(`Cannot read "${coresText}" as cores: expected a number up to ${MAX_CORES}`);
+    return failure(`Cannot read "${text}" as cores: expected a number up to ${MAX_CORES}`);
   }
-  return success({ ...backend, cores });
+  return success(cores);
 }

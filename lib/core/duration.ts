@@ -55,8 +55,9 @@ export function formatDuration(ms: number): string {
 
 /** Writes a length of time for a person to read: two units at most, such as "3m12s" or "2d4h". */
 export function describeDuration(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)}ms`;
-  if (ms < 10_000) return `${(ms / 1000).toFixed(1)}s`;
+  // The limits are where rounding reaches the next form.
+  if (ms < 999.5) return `${Math.round(ms)}ms`;
+  if (ms < 9950) return `${(ms / 1000).toFixed(1)}s`;
   const seconds = Math.round(ms / 1000);
   if (seconds < 60) return `${seconds}s`;
   const whole = seconds < 3600 ? seconds : Math.round(seconds / 60) * 60;

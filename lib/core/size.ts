@@ -46,8 +46,9 @@ export function formatSize(bytes: number): string {
 export function describeSize(bytes: number): string {
   let value = bytes;
   for (const unit of ["B", "KiB", "MiB", "GiB"]) {
-    if (value < 1000) {
-      return `${value < 10 && unit !== "B" ? value.toFixed(1) : Math.round(value)}${unit}`;
+    // The limits are where rounding reaches one figure more.
+    if (value < 999.5) {
+      return `${value < 9.95 && unit !== "B" ? value.toFixed(1) : Math.round(value)}${unit}`;
     }
     value /= 1024;
   }

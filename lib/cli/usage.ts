@@ -1,0 +1,164 @@
+// The help texts: one for the program, one for each command, at most 80 columns wide.
+
+import type { CommandName } from "./arguments.ts";
+
+const CONFIG_FLAGS = `\
+  -c, --config FILE          read FILE; flags win over what it says
+      --listen ADDR,...      where clients come in: :22, 192.0.2.1:22, [::1]:22,
+                             unix:/path; repeatable
+      --backends HOST,...    where sessions go: host[:port][=cores]; without a
+                             port, the port of --listen; repeatable
+      --strategy NAME        least_load (default), round_robin,
+                             least_connections, random
+      --load SOURCE          how load is asked: nrpe (default), ssh, exec, none
+      --health PROBE         how life is asked: tcp (default), banner, none
+      --engine KIND          auto (default), portable
+      --user NAME            whom to become once the sockets are bound
+      --admin-socket PATH    what status asks: auto (default), off, or a path
+      --log-level LEVEL      error, warning, info (default), debug
+      --log-format FORMAT    text (default), json
+      --shutdown-timeout T   how long sessions may go on after TERM: 30s, 1h, or
+                             off (default), as long as they last
+`;
+
+const PROGRAM = `\
+compute-lb: sends every new connection to the compute server with the most CPU
+free.
+
+Usage:
+  compute-lb [run] --listen ADDR --backends HOST,... [flags]
+  compute-lb [run] --config FILE [flags]
+  compute-lb COMMAND [flags]
+
+Commands:
+  run       balance (the default)
+  check     validate the configuration and print all of it
+  demo      the balancer on embedded backends, with a live table
+  status    ask the running balancer
+  echo      a test service that sends back what it gets
+  help      this text, or that of a command: compute-lb help check
+  version   print the version
+
+Flags of run:
+${CONFIG_FLAGS}\
+  -h, --help                 this text
+  -V, --version              print the version
+
+Examples:
+  compute-lb --listen :22 --backends hoek,kelvin=24,euler:2222
+  compute-lb --config /etc/compute-lb/lb.conf
+  compute-lb check --config /etc/compute-lb/lb.conf --probe
+
+Exit codes: 0 done, 1 failed while running, 2 bad configuration, 64 bad usage.
+`;
+
+const RUN = `\
+Usage: compute-lb [run] [flags]
+
+Listens, and hands every new connection to the backend that the strategy picks.
+INT and TERM end it: no new clients, and the sessions that stand go on for
+--shutdown-timeout. What stands neither in a flag nor in a file has a default;
+"compute-lb check" prints it.
+
+Flags:
+${CONFIG_FLAGS}
+Flags about the listener go to the only frontend of the file, those about
+backends to its only pool; without any, they make one that is called main.
+
+Examples:
+  compute-lb --listen :22 --backends hoek,kelvin=24,euler:2222
+  compute-lb --listen :2222 --backends a:22,b:22 --load ssh --health banner
+  compute-lb run --config /etc/compute-lb/lb.conf --log-level debug
+`;
+
+const CHECK = `\
+Usage: compute-lb check [flags]
+
+Reads the configuration, tells everything that is wrong with it in one run, and
+prints the effective configuration, every default filled in, as an lb.conf.
+Ends with 0 when it is sound, 2 when it is not.
+
+Flags:
+${CONFIG_FLAGS}\
+      --probe                also ask every backend once, and show the answers
+
+Examples:
+  compute-lb check --config /etc/compute-lb/lb.conf
+  compute-lb check --listen :22 --backends hoek,kelvin=24 --probe
+`;
+
+const DEMO = `\
+Usage: compute-lb demo [flags]
+
+Runs the balancer on backends that it brings along: real sockets, a real load
+protocol, invented load. Shows a live table of where sessions land and why.
+
+Flags:
+      --seconds N            end after so many seconds (default: at an interrupt)
+      --json                 one JSON object per line instead of the table
+
+Examples:
+  compute-lb demo
+  compute-lb demo --seconds 20 --json
+`;
+
+const STATUS = `\
+Usage: compute-lb status [flags]
+
+Asks the running balancer over its admin socket and shows frontends, pools and
+backends: health, load, sessions.
+
+Flags:
+  -c, --config FILE          the balancer's file, to learn its socket from
+      --admin-socket PATH    the socket itself
+      --json                 JSON instead of tables
+
+Examples:
+  compute-lb status
+  compute-lb status --admin-socket /run/compute-lb/admin.sock --json
+`;
+
+const ECHO = `\
+Usage: compute-lb echo ADDR...
+
+Listens on every address and sends back what it gets: a backend to test with.
+
+Examples:
+  compute-lb echo :7001 :7002
+  compute-lb echo 127.0.0.1:0
+`;
+
+const HELP = `\
+Usage: compute-lb help [COMMAND]
+
+Prints the help of the program or of one command; so does --help behind it.
+
+Examples:
+  compute-lb help
+  compute-lb help check
+`;
+
+const VERSION = `\
+Usage: compute-lb version
+
+Prints the name and the version of the program.
+
+Examples:
+  compute-lb version
+  compute-lb --version
+`;
+
+const TEXTS: Readonly<Record<CommandName, string>> = {
+  run: RUN,
+  check: CHECK,
+  demo: DEMO,
+  status: STATUS,
+  echo: ECHO,
+  help: HELP,
+  version: VERSION,
+};
+
+/** The help text of a command, or of the program. */
+export function usage(topic?: CommandName): string {
+  return topic === undefined ? PROGRAM : TEXTS[topic];
+}

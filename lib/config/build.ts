@@ -1,0 +1,107 @@
+// Turns a checked draft into the Config: references resolved, missing ports filled in.
+
+import { type Address, formatAddress } from "../core/address.ts";
+import type { Backend } from "../core/backend.ts";
+import type { Config, PoolConfig } from "./config.ts";
+import type { PartialAddress } from "./fields.ts";
+import type { Draft } from "./schema.ts";
+
+/** A pool as the schema leaves it. */
+export type PoolDraft = Draft["pools"][string];
+/** A backend as the schema leaves it. */
+export type BackendDraft = PoolDraft["backends"][number];
+
+/** The pool that a frontend sends to: the one it names, else the only one there is. */
+export function poolNameOf(draft: Draft, frontend: string): string | undefined {
+  const named = draft.frontends[frontend]?.pool;
+  const pools = Object.keys(draft.pools);
+  return named ?? (pools.length === 1 ? pools[0] : undefined);
+}
+
+/** The names of the frontends that send to a pool. */
+export function frontendsOf(draft: Draft, pool: string): string[] {
+  return Object.keys(draft.frontends).filter((name) => poolNameOf(draft, name) === pool);
+}
+
+/** Every port on which the frontends of a pool listen; a unix socket counts as 0. */
+export function portsOf(draft: Draft, pool: string): Set<number> {
+  const listen = frontendsOf(draft, pool).flatMap((name) => draft.frontends[name]?.listen ?? []);
+  return new Set(listen.map((address) => address.transport === "tcp" ? address.port : 0));
+}
+
+/** The port of a pool's backends that name none, or undefined when it cannot be told. */
+export function defaultPortOf(draft: Draft, pool: string): number | undefined {
+  const [port, ...others] = portsOf(draft, pool);
+  return port === undefined || port === 0 || others.length > 0 ? undefined : port;
+}
+
+/** A backend's address, or undefined when neither it nor its frontends say the port. */
+export function completeAddress(
+  partial: PartialAddress,
+  defaultPort: number | undefined,
+): Address | undefined {
+  const { address, hasPort } = partial;
+  if (hasPort || address.transport === "unix") return address;
+  return defaultPort === undefined ? undefined : { ...address, port: defaultPort };
+}
+
+/**
+ * Builds the configuration from a draft in which checks.ts has found no fault.
+ * @throws {Error} when the draft has a fault after all.
+ */
+export function buildConfig(draft: Draft): Config {
+  const { user, ...rest } = draft;
+  return {
+    ...rest,
+    ...(user === undefined ? {} : { user }),
+    frontends: Object.entries(draft.frontends).map(([name, frontend]) => ({
+      ...frontend,
+      name,
+      pool: known(poolNameOf(draft, name), `the pool of frontend ${name}`),
+    })),
+    pools: Object.entries(draft.pools).map(([name, pool]) => buildPool(draft, name, pool)),
+  };
+}
+
+function buildPool(draft: Draft, name: string, pool: PoolDraft): PoolConfig {
+  const port = defaultPortOf(draft, name);
+  return {
+    ...pool,
+    name,
+    backends: pool.backends.map((backend) => buildBackend(backend, port, pool)),
+  };
+}
+
+function buildBackend(
+  draft: BackendDraft,
+  defaultPort: number | undefined,
+  pool: PoolDraft,
+): Backend {
+  const partial = known(draft.address, "a backend's address");
+  const address = known(completeAddress(partial, defaultPort), "a backend's port");
+  const { loadAddress, cores } = draft;
+  const loadPort = loadPortOf(pool, address);
+  return {
+    id: formatAddress(address),
+    address,
+    maxConnections: draft.maxConnections,
+    ...(cores === undefined ? {} : { cores }),
+    ...(loadAddress === undefined
+      ? {}
+      : { loadAddress: known(completeAddress(loadAddress, loadPort), "a load address") }),
+  };
+}
+
+/** The port of a load address that names none: the load source's, else the backend's, else 22. */
+function loadPortOf(pool: PoolDraft, backend: Address): number {
+  const { load } = pool;
+  const backendPort = backend.transport === "tcp" ? backend.port : 22;
+  if (load.source === "nrpe") return load.nrpe.port;
+  if (load.source === "ssh") return load.ssh.port ?? backendPort;
+  return backendPort;
+}
+
+function known<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new Error(`Cannot build the configuration: ${what} is unknown`);
+  return value;
+}

@@ -1,0 +1,283 @@
+// Faults that no value shows alone: references between frontends and pools, addresses used twice,
+// ports that cannot be told, times that contradict each other.
+
+import { type Address, formatAddress } from "../core/address.ts";
+import { formatDuration } from "../core/duration.ts";
+import { didYouMean, nearest } from "../core/nearest.ts";
+import { completeAddress, defaultPortOf, frontendsOf, poolNameOf, portsOf } from "./build.ts";
+import type { PoolDraft } from "./build.ts";
+import { type ConfigPath, quote } from "./config_error.ts";
+import type { Draft } from "./schema.ts";
+
+/** A fault between values. */
+export interface CheckIssue {
+  readonly path: ConfigPath;
+  readonly at: "key" | "value";
+  readonly message: string;
+  readonly suggestion?: string;
+  /** What it was concluded from; when one of these is itself at fault, this is no news. */
+  readonly dependsOn: readonly ConfigPath[];
+}
+
+/** Finds every fault between the values of a draft. */
+export function checkDraft(draft: Draft): CheckIssue[] {
+  return [
+    ...checkPresence(draft),
+    ...Object.keys(draft.frontends).flatMap((name) => checkFrontend(draft, name)),
+    ...checkListen(draft),
+    ...Object.entries(draft.pools).flatMap(([name, pool]) => checkPool(draft, name, pool)),
+  ];
+}
+
+function checkPresence(draft: Draft): CheckIssue[] {
+  const issues: CheckIssue[] = [];
+  for (const [section, what] of [["frontends", "frontend"], ["pools", "pool"]] as const) {
+    if (Object.keys(draft[section]).length > 0) continue;
+    issues.push({
+      path: [section],
+      at: "key",
+      message: `Cannot run without a ${what}: expected at least one under "${section}"`,
+      dependsOn: [[section]],
+    });
+  }
+  return issues;
+}
+
+function checkFrontend(draft: Draft, name: string): CheckIssue[] {
+  const path = ["frontends", name];
+  const issues: CheckIssue[] = [];
+  const pools = Object.keys(draft.pools);
+  const frontend = draft.frontends[name];
+  if (frontend === undefined) return [];
+  if (frontend.listen.length === 0) {
+    issues.push({
+      path,
+      at: "key",
+      message: `Cannot run a frontend without an address: expected listen, such as ":22"`,
+      dependsOn: [[...path, "listen"]],
+    });
+  }
+  const { pool } = frontend;
+  if (pool === undefined && pools.length > 1) {
+    issues.push({
+      path,
+      at: "key",
+      message: `Cannot choose a pool: expected pool to be one of ${pools.join(", ")}`,
+      dependsOn: [[...path, "pool"], ["pools"]],
+    });
+  } else if (pool !== undefined && !pools.includes(pool) && pools.length > 0) {
+    const suggestion = nearest(pool, pools);
+    const hint = suggestion === undefined
+      ? `expected one of ${pools.join(", ")}`
+      : didYouMean(pool, pools);
+    issues.push({
+      path: [...path, "pool"],
+      at: "value",
+      message: `Unknown pool ${quote(pool)}: ${hint}`,
+      ...(suggestion === undefined ? {} : { suggestion }),
+      dependsOn: [[...path, "pool"], ["pools"]],
+    });
+  }
+  return issues;
+}
+
+/** Two listeners cannot have one address; port 0 is another one each time. */
+function checkListen(draft: Draft): CheckIssue[] {
+  const issues: CheckIssue[] = [];
+  const owners = new Map<string, string>();
+  for (const [name, frontend] of Object.entries(draft.frontends)) {
+    for (const [index, address] of frontend.listen.entries()) {
+      if (address.transport === "tcp" && address.port === 0) continue;
+      const key = listenKey(address);
+      const owner = owners.get(key);
+      if (owner === undefined) {
+        owners.set(key, name);
+        continue;
+      }
+      const whose = owner === name ? "this frontend" : `frontend ${quote(owner)}`;
+      issues.push({
+        path: ["frontends", name, "listen", index],
+        at: "value",
+        message: `Cannot listen on ${quote(formatAddress(address))} twice: ${whose} does already`,
+        dependsOn: [["frontends", name, "listen", index]],
+      });
+    }
+  }
+  return issues;
+}
+
+/** The wildcard addresses are one place: a dual-stack socket takes both families. */
+function listenKey(address: Address): string {
+  if (address.transport === "unix") return formatAddress(address);
+  const host = ["", "0.0.0.0", "::"].includes(address.host) ? "" : address.host.toLowerCase();
+  return formatAddress({ ...address, host });
+}
+
+function checkPool(draft: Draft, name: string, pool: PoolDraft): CheckIssue[] {
+  const path = ["pools", name];
+  const issues: CheckIssue[] = [];
+  if (pool.backends.length === 0) {
+    issues.push({
+      path,
+      at: "key",
+      message: "Cannot use a pool without backends: expected at least one under backends",
+      dependsOn: [[...path, "backends"]],
+    });
+  }
+  const frontends = Object.keys(draft.frontends);
+  // A frontend whose own pool is unknown may have meant this one.
+  const isUnused = frontendsOf(draft, name).length === 0 &&
+    frontends.every((frontend) => refersToPool(draft, frontend));
+  if (isUnused && frontends.length > 0) {
+    issues.push({
+      path,
+      at: "key",
+      message: `Cannot use pool ${quote(name)}: no frontend sends to it, name it as the pool of ` +
+        "one or remove it",
+      dependsOn: [
+        ["frontends"],
+        ["pools"],
+        ...frontends.map((frontend) => ["frontends", frontend, "pool"]),
+      ],
+    });
+  }
+  return [
+    ...issues,
+    ...checkBackends(draft, name, pool),
+    ...checkTimes(path, pool),
+    ...checkSource(path, pool),
+  ];
+}
+
+function refersToPool(draft: Draft, frontend: string): boolean {
+  const pool = poolNameOf(draft, frontend);
+  return pool !== undefined && Object.hasOwn(draft.pools, pool);
+}
+
+function checkBackends(draft: Draft, name: string, pool: PoolDraft): CheckIssue[] {
+  const issues: CheckIssue[] = [];
+  const port = defaultPortOf(draft, name);
+  const seen = new Set<string>();
+  for (const [index, backend] of pool.backends.entries()) {
+    const path = ["pools", name, "backends", index];
+    if (backend.address === undefined) {
+      const message = 'Cannot use a backend without an address: expected address: "host[:port]"';
+      issues.push({ path, at: "value", message, dependsOn: [[...path, "address"]] });
+      continue;
+    }
+    const address = completeAddress(backend.address, port);
+    if (address === undefined) {
+      if (portsOf(draft, name).size > 0) issues.push(missingPort(draft, name, index));
+      continue;
+    }
+    const key = formatAddress(address).toLowerCase();
+    if (seen.has(key)) {
+      const message = `Cannot use ${quote(formatAddress(address))} twice: the pool has it already`;
+      issues.push({ path, at: "value", message, dependsOn: [path] });
+    }
+    seen.add(key);
+    const asks = pool.load.source === "nrpe" || pool.load.source === "ssh";
+    const asked = backend.loadAddress?.address ?? address;
+    if (asks && asked.transport === "unix") {
+      issues.push({
+        path,
+        at: "value",
+        message: `Cannot ask ${quote(formatAddress(asked))} for its load by ${pool.load.source}: ` +
+          'expected load_address: "host[:port]"',
+        dependsOn: [[...path, "load_address"], ["pools", name, "load", "source"]],
+      });
+    }
+  }
+  return issues;
+}
+
+function missingPort(draft: Draft, name: string, index: number): CheckIssue {
+  const backend = draft.pools[name]?.backends[index];
+  const address = backend?.address?.address;
+  const host = address?.transport === "tcp" ? address.host : "";
+  const written = host.includes(":") ? `[${host}]` : host;
+  const ports = portsOf(draft, name);
+  const frontends = frontendsOf(draft, name);
+  const who = frontends.length === 1 ? `frontend ${frontends[0]}` : "its frontends";
+  const verb = frontends.length === 1 ? "listens" : "listen";
+  const why = ports.size === 1
+    ? `${who} ${verb} on port 0 or a unix socket`
+    : `${who} ${verb} on different ports`;
+  return {
+    path: ["pools", name, "backends", index],
+    at: "value",
+    message: `Cannot tell the port of ${quote(host)}: ${why}, write "${written}:PORT"`,
+    dependsOn: [
+      ["frontends"],
+      ["pools", name, "backends", index, "address"],
+      ...frontends.map((frontend) => ["frontends", frontend, "listen"]),
+    ],
+  };
+}
+
+function checkTimes(path: ConfigPath, pool: PoolDraft): CheckIssue[] {
+  const issues: CheckIssue[] = [];
+  for (const section of ["load", "health"] as const) {
+    const { timeoutMs, intervalMs } = pool[section];
+    if (timeoutMs <= intervalMs) continue;
+    issues.push({
+      path: [...path, section, "timeout"],
+      at: "value",
+      message: `Cannot use a timeout of ${formatDuration(timeoutMs)}: expected at most the ` +
+        `interval, ${formatDuration(intervalMs)}`,
+      dependsOn: [[...path, section, "timeout"], [...path, section, "interval"]],
+    });
+  }
+  const { maxAgeMs, intervalMs } = pool.load;
+  if (maxAgeMs < intervalMs) {
+    issues.push({
+      path: [...path, "load", "max_age"],
+      at: "value",
+      message: `Cannot use a max_age of ${formatDuration(maxAgeMs)}: expected at least the ` +
+        `interval, ${formatDuration(intervalMs)}`,
+      dependsOn: [[...path, "load", "max_age"], [...path, "load", "interval"]],
+    });
+  }
+  return issues;
+}
+
+function checkSource(path: ConfigPath, pool: PoolDraft): CheckIssue[] {
+  const issues: CheckIssue[] = [];
+  const { source, nrpe, exec } = pool.load;
+  const at = [...path, "load", "nrpe"];
+  const complain = (key: string, message: string, others: readonly string[]) =>
+    issues.push({
+      path: [...at, key],
+      at: "value",
+      message,
+      dependsOn: [key, ...others].map((name) => [...at, name]),
+    });
+  if (source === "exec" && exec.command.length === 0) {
+    issues.push({
+      path: [...path, "load", "source"],
+      at: "value",
+      message: "Cannot run a command for the load: expected exec.command",
+      dependsOn: [
+        [...path, "load", "source"],
+        [...path, "load", "exec"],
+        [...path, "load", "exec", "command"],
+      ],
+    });
+  }
+  if (nrpe.tls === "certificates" && nrpe.ca === undefined) {
+    complain("tls", 'Cannot use tls "certificates" alone: expected ca', ["ca"]);
+  }
+  for (const [one, other] of [["certificate", "key"], ["key", "certificate"]] as const) {
+    if (nrpe[one] === undefined || nrpe[other] !== undefined) continue;
+    complain(one, `Cannot use ${one} alone: expected ${other}`, [other]);
+  }
+  if (nrpe.tls === "off" || nrpe.tls === "anonymous") {
+    for (const key of ["ca", "certificate", "key"] as const) {
+      if (nrpe[key] === undefined) continue;
+      complain(key, `Cannot use ${key} with tls ${nrpe.tls}: expected certificates or auto`, [
+        "tls",
+      ]);
+    }
+  }
+  return issues;
+}

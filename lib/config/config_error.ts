@@ -1,0 +1,86 @@
+// What is wrong with a configuration: where, what was found, what was expected. All of them are
+// collected in one run and written the way editors and people read them.
+
+/** A way into the document: keys of mappings and indexes of lists. */
+export type ConfigPath = readonly (string | number)[];
+
+/** One fault in the configuration file or in a flag. */
+export interface ConfigError {
+  /** The file as it was named; absent when the fault is in a flag, or there is no file. */
+  readonly file?: string;
+  /** Counted from 1; with `file` only. */
+  readonly line?: number;
+  /** Counted from 1, in UTF-16 units; with `line` only. */
+  readonly column?: number;
+  /** Such as `pools.web.health.rise`, or the flag, such as `--backends`; "" for the whole. */
+  readonly path: string;
+  /** One sentence: what was found, a colon, what was expected. Includes the suggestion. */
+  readonly message: string;
+  /** The known name that was probably meant. */
+  readonly suggestion?: string;
+  /** The line of the file, when there is one. */
+  readonly excerpt?: string;
+}
+
+/** The longest part of a line that is worth showing. */
+const EXCERPT_MAX = 160;
+
+/** Writes a path the way messages show it: `pools.web.backends[2].cores`. */
+export function formatPath(path: ConfigPath): string {
+  let text = "";
+  for (const step of path) {
+    if (typeof step === "number") text += `[${step}]`;
+    else {
+      const name = /^[A-Za-z0-9_-]{1,64}$/.test(step) ? step : quote(step);
+      text += text === "" ? name : `.${name}`;
+    }
+  }
+  return text;
+}
+
+/** Quotes text from outside for a message: printable, on one line, of bounded length. */
+export function quote(text: string): string {
+  const shown = text.length > 80 ? `${text.slice(0, 77)}...` : text;
+  return `"${shown.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, escapeCharacter)}"`;
+}
+
+function escapeCharacter(character: string): string {
+  const named: Readonly<Record<string, string>> = { "\n": "\\n", "\t": "\\t", "\r": "\\r" };
+  const code = character.codePointAt(0) ?? 0;
+  return named[character] ?? `\\u${code.toString(16).padStart(4, "0")}`;
+}
+
+/** Sorts errors by where they are: those of flags and of the whole first, then down the file. */
+export function sortConfigErrors(errors: readonly ConfigError[]): ConfigError[] {
+  return errors.toSorted((a, b) =>
+    (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
+  );
+}
+
+/**
+ * Writes errors for people and editors: `file:line:column: path: message`, then the line itself with
+ * a caret under the place. A fault in a flag starts with the flag.
+ * @returns lines that end in a newline; "" for no errors.
+ */
+export function formatConfigErrors(errors: readonly ConfigError[]): string {
+  return errors.map(formatConfigError).join("");
+}
+
+function formatConfigError(error: ConfigError): string {
+  const { file, line, column } = error;
+  const place = file === undefined
+    ? ""
+    : line === undefined
+    ? `${file}: `
+    : `${file}:${line}:${column ?? 1}: `;
+  const path = error.path === "" ? "" : `${error.path}: `;
+  return `${place}${path}${error.message}\n` + formatExcerpt(error);
+}
+
+function formatExcerpt({ excerpt, line, column }: ConfigError): string {
+  if (excerpt === undefined || line === undefined || column === undefined) return "";
+  if (column > EXCERPT_MAX) return "";
+  const shown = excerpt.slice(0, EXCERPT_MAX).replace(/\p{Cc}/gu, " ");
+  const number = String(line).padStart(5);
+  return `${number} | ${shown}\n${" ".repeat(5)} | ${" ".repeat(column - 1)}^\n`;
+}

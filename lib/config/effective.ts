@@ -1,0 +1,114 @@
+// The configuration in force, as the text of an lb.conf that says all of it.
+
+import { formatAddress } from "../core/address.ts";
+import type { Backend } from "../core/backend.ts";
+import { formatDuration } from "../core/duration.ts";
+import { formatSize } from "../core/size.ts";
+import type { Config, FrontendConfig, LoadConfig, PoolConfig } from "./config.ts";
+import { stringifyYaml, type YamlDraft } from "./yaml.ts";
+
+/** Writes a configuration as YAML with every key; read back, it is the same configuration. */
+export function formatConfig(config: Config): string {
+  const { log, admin, engine } = config;
+  return stringifyYaml(present({
+    log: { level: log.level, format: log.format, access: log.access },
+    admin: { socket: typeof admin.socket === "string" ? admin.socket : admin.socket.path },
+    engine: { kind: engine.kind, buffer_size: formatSize(engine.bufferBytes) },
+    user: config.user,
+    shutdown_timeout: durationOrOff(config.shutdownTimeoutMs),
+    frontends: byName(config.frontends, draftFrontend),
+    pools: byName(config.pools, draftPool),
+  }));
+}
+
+function draftFrontend(frontend: FrontendConfig): YamlDraft {
+  const listen = frontend.listen.map(formatAddress);
+  return {
+    mode: frontend.mode,
+    listen: listen.length === 1 ? listen[0] ?? "" : listen,
+    pool: frontend.pool,
+    max_connections: frontend.maxConnections,
+    idle_timeout: durationOrOff(frontend.idleTimeoutMs),
+  };
+}
+
+function draftPool(pool: PoolConfig): YamlDraft {
+  const { connect, health } = pool;
+  return {
+    strategy: pool.strategy,
+    fallback: pool.fallback,
+    connect: { timeout: formatDuration(connect.timeoutMs), retries: connect.retries },
+    backends: pool.backends.map(draftBackend),
+    load: draftLoad(pool.load),
+    health: {
+      probe: health.probe,
+      interval: formatDuration(health.intervalMs),
+      timeout: formatDuration(health.timeoutMs),
+      rise: health.rise,
+      fall: health.fall,
+      expect: health.expect,
+    },
+  };
+}
+
+function draftBackend(backend: Backend): YamlDraft {
+  const address = formatAddress(backend.address);
+  const { cores, maxConnections, loadAddress } = backend;
+  if (cores === undefined && maxConnections === 0 && loadAddress === undefined) {
+    // In the short form, "=" means cores.
+    return address.includes("=") ? { address } : address;
+  }
+  return present({
+    address,
+    cores,
+    max_connections: maxConnections,
+    load_address: loadAddress === undefined ? undefined : formatAddress(loadAddress),
+  });
+}
+
+function draftLoad(load: LoadConfig): YamlDraft {
+  const { nrpe, ssh, exec } = load;
+  return {
+    source: load.source,
+    interval: formatDuration(load.intervalMs),
+    timeout: formatDuration(load.timeoutMs),
+    max_age: formatDuration(load.maxAgeMs),
+    nrpe: present({
+      port: nrpe.port,
+      command: nrpe.command,
+      tls: nrpe.tls,
+      ca: nrpe.ca,
+      certificate: nrpe.certificate,
+      key: nrpe.key,
+      verify_name: nrpe.verifyName,
+    }),
+    ssh: present({
+      user: ssh.user,
+      port: ssh.port,
+      identity_file: ssh.identityFile,
+      config_file: ssh.configFile,
+      options: ssh.options,
+    }),
+    exec: { command: exec.command },
+  };
+}
+
+function durationOrOff(ms: number): string {
+  return ms === 0 ? "off" : formatDuration(ms);
+}
+
+function byName<T extends { readonly name: string }>(
+  items: readonly T[],
+  draft: (item: T) => YamlDraft,
+): YamlDraft {
+  return Object.fromEntries(items.map((item) => [item.name, draft(item)]));
+}
+
+/** A mapping without the keys that have no value. */
+function present(mapping: Readonly<Record<string, YamlDraft | undefined>>): YamlDraft {
+  const entries: [string, YamlDraft][] = [];
+  for (const [key, value] of Object.entries(mapping)) {
+    if (value !== undefined) entries.push([key, value]);
+  }
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,193 @@
+// Readers of single values: the text as written in, a parsed value or the reason out. The schema and
+// the flags share them, so both accept the same and complain alike.
+
+import {
+  type Address,
+  parseBackendAddress,
+  parseListenAddress,
+  sameAddress,
+} from "../core/address.ts";
+import { parseBackendSpec, parseCores } from "../core/backend.ts";
+import { formatDuration, parseDuration } from "../core/duration.ts";
+import { didYouMean } from "../core/nearest.ts";
+import { failure, type Result, success } from "../core/result.ts";
+import { formatSize, parseSize } from "../core/size.ts";
+import { quote } from "./config_error.ts";
+
+/** Reads one scalar. */
+export type Reader<T> = (text: string) => Result<T>;
+
+/** One of a list of words. */
+export function oneOf<const T extends string>(words: readonly T[], what: string): Reader<T> {
+  return (text) => {
+    const found = words.find((word) => word === text);
+    if (found !== undefined) return success(found);
+    const hint = didYouMean(text, words);
+    return failure(
+      `Cannot read ${quote(text)} as ${what}: expected ${words.join(", ")}` +
+        (hint === "" ? "" : `; ${hint}`),
+    );
+  };
+}
+
+/** A whole number in plain decimal, so that nobody has to guess what 010 or 1_000 mean. */
+export function integer(lowest: number, highest: number): Reader<number> {
+  return (text) => {
+    const value = /^-?(0|[1-9]\d{0,14})$/.test(text) ? Number(text) : NaN;
+    if (value >= lowest && value <= highest) return success(value);
+    const what = Number.isNaN(value) ? " as an integer" : "";
+    return failure(`Cannot read ${quote(text)}${what}: expected ${lowest} to ${highest}`);
+  };
+}
+
+/** `true` or `false`. */
+export function boolean(text: string): Result<boolean> {
+  return text === "true" || text === "false"
+    ? success(text === "true")
+    : failure(`Cannot read ${quote(text)} as a switch: expected true or false`);
+}
+
+/** A duration between two bounds, in milliseconds. */
+export function duration(lowestMs: number, highestMs: number): Reader<number> {
+  return (text) => {
+    const parsed = parseDuration(text);
+    if (!parsed.ok) return parsed;
+    if (parsed.value >= lowestMs && parsed.value <= highestMs) return parsed;
+    const range = `expected ${formatDuration(lowestMs)} to ${formatDuration(highestMs)}`;
+    return failure(`Cannot use ${quote(text)} here: ${range}`);
+  };
+}
+
+/** A duration between two bounds, or `off`, which is 0. */
+export function durationOrOff(lowestMs: number, highestMs: number): Reader<number> {
+  const read = duration(lowestMs, highestMs);
+  return (text) => {
+    if (text === "off") return success(0);
+    const result = read(text);
+    return result.ok ? result : failure(`${result.message}, or off`);
+  };
+}
+
+/** A size between two bounds, in bytes. */
+export function size(lowest: number, highest: number): Reader<number> {
+  return (text) => {
+    const parsed = parseSize(text);
+    if (!parsed.ok || (parsed.value >= lowest && parsed.value <= highest)) return parsed;
+    const range = `expected ${formatSize(lowest)} to ${formatSize(highest)}`;
+    return failure(`Cannot use ${quote(text)} here: ${range}`);
+  };
+}
+
+/** Text that is not empty and fits one line. */
+export function line(what: string, maxBytes: number): Reader<string> {
+  return (text) => {
+    if (text === "") return failure(`Cannot use "" as ${what}: it is empty`);
+    if (/\p{Cc}/u.test(text)) {
+      return failure(`Cannot use ${quote(text)} as ${what}: it holds a control character`);
+    }
+    const bytes = new TextEncoder().encode(text).length;
+    return bytes <= maxBytes
+      ? success(text)
+      : failure(`Cannot use ${quote(text)} as ${what}: expected at most ${maxBytes} bytes`);
+  };
+}
+
+/** PATH_MAX of linux/limits.h without the final NUL. */
+const PATH_MAX_BYTES = 4095;
+
+/** An absolute path. */
+export function absolutePath(text: string): Result<string> {
+  const read = line("a path", PATH_MAX_BYTES)(text);
+  return !read.ok || text.startsWith("/")
+    ? read
+    : failure(`Cannot use ${quote(text)} as a path: expected an absolute path`);
+}
+
+/** The admin socket: `auto`, `off` or an absolute path. */
+export function adminSocket(text: string): Result<"auto" | "off" | { readonly path: string }> {
+  if (text === "auto" || text === "off") return success(text);
+  if (!text.startsWith("/")) {
+    return failure(
+      `Cannot read ${quote(text)} as a socket: expected auto, off or an absolute path`,
+    );
+  }
+  const printable = absolutePath(text);
+  if (!printable.ok) return printable;
+  const address = parseListenAddress(`unix:${text}`);
+  return address.ok ? success({ path: text }) : address;
+}
+
+/** A user as useradd(8) takes the name, or a number. */
+export function userName(text: string): Result<string> {
+  return /^([A-Za-z_][A-Za-z0-9_.-]{0,30}\$?|0|[1-9]\d{0,9})$/.test(text)
+    ? success(text)
+    : failure(`Cannot read ${quote(text)} as a user: expected a user name or a number`);
+}
+
+/** An address to listen on. */
+export function listenAddress(text: string): Result<Address> {
+  return quoted(parseListenAddress(text));
+}
+
+/** An option for `ssh -o`, as Name=value. */
+export function sshOption(text: string): Result<string> {
+  const read = line("an ssh option", 1024)(text);
+  return !read.ok || /^[A-Za-z]+=./.test(text)
+    ? read
+    : failure(`Cannot read ${quote(text)} as an ssh option: expected "Name=value"`);
+}
+
+/** An address whose port may still be missing. */
+export interface PartialAddress {
+  /** Port 1 stands for a missing one. */
+  readonly address: Address;
+  readonly hasPort: boolean;
+}
+
+/** The address of a backend, with or without a port. */
+export function partialAddress(text: string): Result<PartialAddress> {
+  const one = parseBackendAddress(text, 1);
+  if (!one.ok) return quoted(one);
+  const two = parseBackendAddress(text, 2);
+  return success({
+    address: one.value,
+    hasPort: two.ok && sameAddress(one.value, two.value),
+  });
+}
+
+/** A backend as one text: `host[:port][=cores]`. */
+export function backendSpec(text: string): Result<PartialAddress & { readonly cores?: number }> {
+  const one = parseBackendSpec(text, 1);
+  if (!one.ok) return quoted(one);
+  const two = parseBackendSpec(text, 2);
+  return success({
+    address: one.value.address,
+    hasPort: two.ok && sameAddress(one.value.address, two.value.address),
+    ...(one.value.cores === undefined ? {} : { cores: one.value.cores }),
+  });
+}
+
+/** A number of CPU cores. */
+export function cores(text: string): Result<number> {
+  return quoted(parseCores(text));
+}
+
+/** A program and its arguments as one text, split on spaces. */
+export function commandLine(text: string): Result<readonly string[]> {
+  const read = line("a command", PATH_MAX_BYTES)(text);
+  if (!read.ok) return read;
+  const words = text.split(" ").filter((word) => word !== "");
+  return words.length > 0 ? success(words) : failure(`Cannot use ${quote(text)} as a command`);
+}
+
+/** Names of frontends and pools. */
+export function entityName(text: string): Result<string> {
+  return /^[A-Za-z0-9_][A-Za-z0-9_-]{0,62}$/.test(text) ? success(text) : failure(
+    `Cannot use ${quote(text)} as a name: expected up to 63 letters, digits, "_" or "-"`,
+  );
+}
+
+/** Messages of core/ quote what they were given as it is; here it may be any text from a file. */
+function quoted<T>(result: Result<T>): Result<T> {
+  return result.ok ? result : failure(result.message.replace(/\p{Cc}/gu, "?"));
+}

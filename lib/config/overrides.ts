@@ -1,0 +1,109 @@
+// Lays what the command line says over what the file says, and remembers which flag said it.
+
+import type { ConfigError, ConfigPath } from "./config_error.ts";
+import { isMapping, mappingOf, valueAt, type YamlValue } from "./yaml.ts";
+
+/** What flags can say; each text as it was given. */
+export interface Overrides {
+  readonly listen?: readonly string[];
+  readonly backends?: readonly string[];
+  readonly strategy?: string;
+  readonly load?: string;
+  readonly health?: string;
+  readonly engine?: string;
+  readonly user?: string;
+  readonly adminSocket?: string;
+  readonly logLevel?: string;
+  readonly logFormat?: string;
+  readonly shutdownTimeout?: string;
+}
+
+interface Flag {
+  readonly flag: string;
+  readonly key: keyof Overrides;
+  /** Whose only member the path starts in; absent: it starts at the top. */
+  readonly only?: "frontends" | "pools";
+  readonly path: ConfigPath;
+}
+
+const FLAGS: readonly Flag[] = [
+  { flag: "--listen", key: "listen", only: "frontends", path: ["listen"] },
+  { flag: "--backends", key: "backends", only: "pools", path: ["backends"] },
+  { flag: "--strategy", key: "strategy", only: "pools", path: ["strategy"] },
+  { flag: "--load", key: "load", only: "pools", path: ["load", "source"] },
+  { flag: "--health", key: "health", only: "pools", path: ["health", "probe"] },
+  { flag: "--engine", key: "engine", path: ["engine", "kind"] },
+  { flag: "--user", key: "user", path: ["user"] },
+  { flag: "--admin-socket", key: "adminSocket", path: ["admin", "socket"] },
+  { flag: "--log-level", key: "logLevel", path: ["log", "level"] },
+  { flag: "--log-format", key: "logFormat", path: ["log", "format"] },
+  { flag: "--shutdown-timeout", key: "shutdownTimeout", path: ["shutdown_timeout"] },
+];
+
+/** The frontend or pool that flags make when the file has none. */
+const MADE_NAME = "main";
+
+/** A tree in which the flags have won. */
+export interface Overlaid {
+  readonly tree: YamlValue;
+  /** The flag that said what stands at a path, if one did. */
+  readonly flagAt: (path: ConfigPath) => string | undefined;
+  readonly errors: readonly ConfigError[];
+}
+
+/** Lays flags over a tree. A flag for "the" pool or frontend needs that there are not several. */
+export function applyOverrides(tree: YamlValue, overrides: Overrides): Overlaid {
+  const errors: ConfigError[] = [];
+  const said: { readonly path: ConfigPath; readonly flag: string }[] = [];
+  let overlaid = tree;
+  for (const { flag, key, only, path } of FLAGS) {
+    const value = overrides[key];
+    if (value === undefined) continue;
+    let full = path;
+    if (only !== undefined) {
+      const names = namesIn(tree, only);
+      if (names.length > 1) {
+        const what = only === "pools" ? "pool" : "frontend";
+        errors.push({
+          path: flag,
+          message: `Cannot tell which ${what} is meant: the file has ${names.join(", ")}`,
+        });
+        continue;
+      }
+      const name = names[0] ?? MADE_NAME;
+      full = [only, name, ...path];
+      if (names.length === 0) said.push({ path: [only, name], flag });
+    }
+    overlaid = withValue(overlaid, full, typeof value === "string" ? value : [...value]);
+    said.push({ path: full, flag });
+  }
+  const flagAt = (path: ConfigPath) =>
+    said.filter((one) => startsWith(path, one.path))
+      // The longest path is the most exact; of equal ones, the first flag made it.
+      .reduce<typeof said[number] | undefined>(
+        (best, one) => best === undefined || one.path.length > best.path.length ? one : best,
+        undefined,
+      )?.flag;
+  return { tree: overlaid, flagAt, errors };
+}
+
+/** Tells whether one path leads into, or to, where the other leads. */
+export function startsWith(path: ConfigPath, start: ConfigPath): boolean {
+  return start.length <= path.length && start.every((step, index) => path[index] === step);
+}
+
+function namesIn(tree: YamlValue, section: string): string[] {
+  const value = valueAt(tree, [section]);
+  return isMapping(value) ? Object.keys(value) : [];
+}
+
+/** A copy with one value replaced; where text or a list stands in the way, no change. */
+function withValue(tree: YamlValue, path: ConfigPath, value: YamlValue): YamlValue {
+  const [step, ...rest] = path;
+  if (step === undefined) return value;
+  const mapping = tree ?? mappingOf([]);
+  if (!isMapping(mapping)) return tree;
+  const key = String(step);
+  const inner = Object.hasOwn(mapping, key) ? mapping[key] ?? null : null;
+  return mappingOf([...Object.entries(mapping), [key, withValue(inner, rest, value)]]);
+}

@@ -1,0 +1,179 @@
+// From the text of lb.conf and the flags to a Config, or to all that is wrong with them, in one run.
+
+import { buildConfig } from "./build.ts";
+import { checkDraft } from "./checks.ts";
+import type { Config } from "./config.ts";
+import { type ConfigError, type ConfigPath, formatPath, sortConfigErrors } from "./config_error.ts";
+import { Locator } from "./locate.ts";
+import { applyOverrides, type Overlaid, type Overrides, startsWith } from "./overrides.ts";
+import { applySchema, type SchemaIssue } from "./schema.ts";
+import { isList, isMapping, mappingOf, parseYaml, type YamlValue } from "./yaml.ts";
+
+/** Where a configuration comes from. */
+export interface ConfigInput {
+  /** The file's name, for messages, and what it holds. Absent: there is no file. */
+  readonly file?: { readonly path: string; readonly text: string };
+  /** What flags say; it wins over the file. */
+  readonly overrides?: Overrides;
+}
+
+/** A configuration, or every fault, sorted by place. */
+export type ReadResult =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly errors: readonly ConfigError[] };
+
+interface Issue extends SchemaIssue {
+  readonly dependsOn?: readonly ConfigPath[];
+}
+
+/** Reads a configuration. Pure: no file is opened, nothing is resolved. Never throws. */
+export function readConfig({ file, overrides = {} }: ConfigInput): ReadResult {
+  const parsed = parseYaml(file?.text ?? "");
+  if (!parsed.ok) {
+    // The flags are still read, so that their faults are told in the same run.
+    const errors = [syntaxFault(file, parsed), ...faultsOf(applyOverrides(null, overrides))];
+    return { ok: false, errors: sortConfigErrors(errors) };
+  }
+  const overlaid = applyOverrides(parsed.value, overrides);
+  const place = placer(file, parsed.value, overlaid);
+  const result = applySchema(overlaid.tree);
+  if (result.ok) {
+    const issues = checkDraft(result.draft);
+    if (issues.length === 0 && overlaid.errors.length === 0) {
+      return { ok: true, config: buildConfig(result.draft) };
+    }
+    return { ok: false, errors: sortConfigErrors([...overlaid.errors, ...issues.map(place)]) };
+  }
+  const issues: Issue[] = [...result.issues, ...issuesBeside(overlaid.tree, result.issues)];
+  return { ok: false, errors: sortConfigErrors([...overlaid.errors, ...issues.map(place)]) };
+}
+
+/** The flags' own faults, when there is no tree to lay them over. */
+function faultsOf(overlaid: Overlaid): ConfigError[] {
+  const result = applySchema(overlaid.tree);
+  if (result.ok) return [];
+  return result.issues.map((issue) => ({
+    path: overlaid.flagAt(issue.path) ?? formatPath(issue.path),
+    message: issue.message,
+    ...(issue.suggestion === undefined ? {} : { suggestion: issue.suggestion }),
+  }));
+}
+
+function syntaxFault(
+  file: ConfigInput["file"],
+  fault: { readonly message: string; readonly line: number; readonly column: number },
+): ConfigError {
+  const { message, line, column } = fault;
+  const excerpt = file?.text.split("\n")[line - 1];
+  return {
+    ...(file === undefined ? {} : { file: file.path }),
+    line,
+    column,
+    path: "",
+    message,
+    ...(excerpt === undefined ? {} : { excerpt }),
+  };
+}
+
+/** Gives an issue its place: the flag that said it, or the line of the file. */
+function placer(
+  file: ConfigInput["file"],
+  fileTree: YamlValue,
+  overlaid: Overlaid,
+): (issue: Issue) => ConfigError {
+  const locator = new Locator(file?.text ?? "", fileTree);
+  const lines = file?.text.split("\n") ?? [];
+  return (issue) => {
+    const about = {
+      message: issue.message,
+      ...(issue.suggestion === undefined ? {} : { suggestion: issue.suggestion }),
+    };
+    const flag = overlaid.flagAt(issue.path);
+    if (flag !== undefined) return { path: flag, ...about };
+    if (file === undefined) {
+      const path = formatPath(issue.path);
+      return MISSING_FLAGS[path] ?? { path, ...about };
+    }
+    const { line, column } = locator.find(issue.path, issue.at);
+    const isUnknownKey = issue.at === "key" && issue.dependsOn === undefined;
+    const excerpt = lines[line - 1];
+    return {
+      file: file.path,
+      line,
+      column,
+      path: formatPath(isUnknownKey ? issue.path.slice(0, -1) : issue.path),
+      ...about,
+      ...(excerpt === undefined ? {} : { excerpt }),
+    };
+  };
+}
+
+/** Without a file, what is missing is a flag. */
+const MISSING_FLAGS: Readonly<Record<string, ConfigError>> = {
+  frontends: {
+    path: "--listen",
+    message: "Cannot run without a frontend: expected --listen ADDRESS, or --config FILE",
+  },
+  pools: {
+    path: "--backends",
+    message: "Cannot run without backends: expected --backends HOST,..., or --config FILE",
+  },
+};
+
+/** What else is wrong, were the faults found so far mended. */
+function issuesBeside(tree: YamlValue, found: readonly SchemaIssue[]): Issue[] {
+  const faulty = found.map((issue) => issue.path);
+  const pruned = prune(tree, faulty);
+  const result = applySchema(pruned.tree);
+  if (!result.ok) return [];
+  // A misspelt key stands for the one that was meant.
+  const meant = found.flatMap(({ path, at, suggestion }) =>
+    at === "key" && suggestion !== undefined ? [[...path.slice(0, -1), suggestion]] : []
+  );
+  const doubtful = [...faulty, ...meant];
+  return checkDraft(result.draft)
+    .map((issue) => ({
+      ...issue,
+      path: pruned.original(issue.path),
+      dependsOn: issue.dependsOn.map(pruned.original),
+    }))
+    .filter((issue) => !issue.dependsOn.some((path) => isDoubtful(path, doubtful)));
+}
+
+/** Tells whether what stands at a path, or directly in it, was taken away. */
+function isDoubtful(path: ConfigPath, faulty: readonly ConfigPath[]): boolean {
+  return faulty.some((fault) =>
+    startsWith(path, fault) || startsWith(fault, path) && fault.length === path.length + 1
+  );
+}
+
+interface Pruned {
+  readonly tree: YamlValue;
+  /** Turns a path into the pruned tree into the path into the whole one. */
+  readonly original: (path: ConfigPath) => ConfigPath;
+}
+
+/** Takes away what stands at some paths. */
+function prune(tree: YamlValue, paths: readonly ConfigPath[]): Pruned {
+  const gone = new Set(paths.map((path) => JSON.stringify(path)));
+  const keptIndexes = new Map<string, readonly number[]>();
+  const copy = (value: YamlValue, path: ConfigPath): YamlValue => {
+    const remains = (step: string | number) => !gone.has(JSON.stringify([...path, step]));
+    if (isList(value)) {
+      const kept = [...value.keys()].filter(remains);
+      keptIndexes.set(JSON.stringify(path), kept);
+      return kept.map((index) => copy(value[index] ?? null, [...path, index]));
+    }
+    if (!isMapping(value)) return value;
+    return mappingOf(
+      Object.entries(value).filter(([key]) => remains(key))
+        .map(([key, inner]) => [key, copy(inner, [...path, key])] as const),
+    );
+  };
+  const original = (path: ConfigPath) =>
+    path.reduce<ConfigPath>((whole, step) => {
+      const kept = typeof step === "number" ? keptIndexes.get(JSON.stringify(whole)) : undefined;
+      return [...whole, typeof step === "number" ? kept?.[step] ?? step : step];
+    }, []);
+  return { tree: gone.has("[]") ? null : copy(tree, []), original };
+}

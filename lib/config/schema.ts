@@ -1,0 +1,352 @@
+// The shape of lb.conf: every key, what it accepts and its default; the one importer of zod. What one
+// value alone cannot tell (references, limits between keys) is in checks.ts.
+
+import * as z from "zod";
+import { didYouMean, nearest } from "../core/nearest.ts";
+import {
+  ENGINE_KINDS,
+  FALLBACKS,
+  FRONTEND_MODES,
+  HEALTH_PROBES,
+  LOAD_SOURCES,
+  LOG_FORMATS,
+  LOG_LEVELS,
+  NRPE_TLS_MODES,
+  STRATEGIES,
+} from "./config.ts";
+import { type ConfigPath, quote } from "./config_error.ts";
+import {
+  absolutePath,
+  adminSocket,
+  backendSpec,
+  boolean,
+  commandLine,
+  cores,
+  duration,
+  durationOrOff,
+  entityName,
+  integer,
+  line,
+  listenAddress,
+  oneOf,
+  partialAddress,
+  type Reader,
+  size,
+  sshOption,
+  userName,
+} from "./fields.ts";
+import { isList, isMapping, valueAt, type YamlValue } from "./yaml.ts";
+
+/** The keys of a section; "*" stands for any name or index. A leaf is null. */
+export interface KeyTree {
+  readonly [key: string]: KeyTree | null;
+}
+
+/** A fault that the schema found. */
+export interface SchemaIssue {
+  readonly path: ConfigPath;
+  /** Whether the key itself is wrong, or its value. For a key, it is the last step of the path. */
+  readonly at: "key" | "value";
+  readonly message: string;
+  readonly suggestion?: string;
+}
+
+const keyTrees = z.registry<{ keys: KeyTree }>();
+
+/** A scalar, read by one of the readers of fields.ts. */
+function field<T>(read: Reader<T>, what: string) {
+  return z.unknown().transform((value, context): T => {
+    if (typeof value !== "string") {
+      const message = `Cannot read ${describeKind(value)} here: expected ${what}`;
+      context.addIssue({ code: "custom", message });
+      return z.NEVER;
+    }
+    const result = read(value);
+    if (result.ok) return result.value;
+    context.addIssue({ code: "custom", message: result.message });
+    return z.NEVER;
+  });
+}
+
+/** A mapping of known keys. Missing, or with nothing in it, it takes its defaults. */
+function section<S extends z.core.$ZodLooseShape, T>(
+  shape: S,
+  build: (value: z.output<z.ZodObject<S, z.core.$strict>>) => T,
+) {
+  const schema = z.preprocess(emptyToMapping, z.strictObject(shape)).transform(build).prefault({});
+  const entries = Object.entries(shape).map(([key, inner]) => [key, treeOf(inner)] as const);
+  keyTrees.add(schema, { keys: Object.fromEntries(entries) });
+  return schema;
+}
+
+/** A mapping of names that the administrator chooses. */
+function named<T extends z.ZodType>(inner: T) {
+  const name = field(entityName, "a name");
+  const schema = z.preprocess(emptyToMapping, z.record(name, inner)).prefault({});
+  keyTrees.add(schema, { keys: { "*": treeOf(inner) } });
+  return schema;
+}
+
+/** A list, or one item of it. */
+function oneOrMany<T extends z.ZodType>(inner: T) {
+  const schema = z.preprocess((value) => Array.isArray(value) ? value : [value], z.array(inner))
+    .prefault([]);
+  const keys = treeOf(inner);
+  if (keys !== null) keyTrees.add(schema, { keys: { "*": keys } });
+  return schema;
+}
+
+function emptyToMapping(value: unknown): unknown {
+  return value === null ? {} : value;
+}
+
+function treeOf(schema: unknown): KeyTree | null {
+  return schema instanceof z.ZodType ? keyTrees.get(schema)?.keys ?? null : null;
+}
+
+const SECOND = 1000;
+const HOUR = 3600 * SECOND;
+const DAY = 24 * HOUR;
+/** Timers count in 32 bits of milliseconds: 24.8 days. */
+const LONGEST = 24 * DAY;
+
+const port = integer(1, 65535);
+const interval = field(duration(100, HOUR), "a duration");
+const timeout = field(duration(10, HOUR), "a duration");
+
+const log = section({
+  level: field(oneOf(LOG_LEVELS, "a log level"), "a log level").prefault("info"),
+  format: field(oneOf(LOG_FORMATS, "a log format"), "a log format").prefault("text"),
+  access: field(boolean, "true or false").prefault("true"),
+}, (value) => value);
+
+const admin = section({
+  socket: field(adminSocket, "auto, off or an absolute path").prefault("auto"),
+}, (value) => value);
+
+const engine = section({
+  kind: field(oneOf(ENGINE_KINDS, "an engine"), "an engine").prefault("auto"),
+  buffer_size: field(size(4 * 1024, 4 * 1024 ** 2), "a size").prefault("64KiB"),
+}, (value) => ({ kind: value.kind, bufferBytes: value.buffer_size }));
+
+const frontend = section({
+  mode: field(oneOf(FRONTEND_MODES, "a mode"), "a mode").prefault("tcp"),
+  listen: oneOrMany(field(listenAddress, "an address to listen on")),
+  pool: field(entityName, "the name of a pool").exactOptional(),
+  max_connections: field(integer(0, 1_000_000), "an integer").prefault("4096"),
+  idle_timeout: field(durationOrOff(SECOND, LONGEST), "a duration or off").prefault("off"),
+}, ({ max_connections, idle_timeout, ...rest }) => ({
+  ...rest,
+  maxConnections: max_connections,
+  idleTimeoutMs: idle_timeout,
+}));
+
+const nrpe = section({
+  port: field(port, "a port").prefault("5666"),
+  command: field(line("an NRPE command", 1023), "an NRPE command").prefault("check_load"),
+  tls: field(oneOf(NRPE_TLS_MODES, "a TLS mode"), "a TLS mode").prefault("auto"),
+  ca: field(absolutePath, "an absolute path").exactOptional(),
+  certificate: field(absolutePath, "an absolute path").exactOptional(),
+  key: field(absolutePath, "an absolute path").exactOptional(),
+  verify_name: field(boolean, "true or false").prefault("true"),
+}, ({ verify_name, ...rest }) => ({ ...rest, verifyName: verify_name }));
+
+const ssh = section({
+  user: field(userName, "a user name").exactOptional(),
+  port: field(port, "a port").exactOptional(),
+  identity_file: field(absolutePath, "an absolute path").exactOptional(),
+  config_file: field(absolutePath, "an absolute path").exactOptional(),
+  options: oneOrMany(field(sshOption, 'an ssh option "Name=value"')),
+}, ({ identity_file, config_file, ...rest }) => ({
+  ...rest,
+  ...(identity_file === undefined ? {} : { identityFile: identity_file }),
+  ...(config_file === undefined ? {} : { configFile: config_file }),
+}));
+
+const exec = section({
+  command: z.preprocess(
+    splitCommand,
+    oneOrMany(field(line("an argument", 4095), "a program or an argument")),
+  ).prefault([]),
+}, (value) => value);
+
+/** One text is split on spaces; a list is taken as it is. */
+function splitCommand(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  const words = commandLine(value);
+  return words.ok ? words.value : value;
+}
+
+const load = section({
+  source: field(oneOf(LOAD_SOURCES, "a load source"), "a load source").prefault("nrpe"),
+  interval: interval.prefault("10s"),
+  timeout: timeout.exactOptional(),
+  max_age: field(duration(100, DAY), "a duration").exactOptional(),
+  nrpe,
+  ssh,
+  exec,
+}, ({ interval, timeout, max_age, ...rest }) => ({
+  ...rest,
+  intervalMs: interval,
+  timeoutMs: timeout ?? Math.min(2 * SECOND, interval),
+  maxAgeMs: max_age ?? Math.max(60 * SECOND, 3 * interval),
+}));
+
+const health = section({
+  probe: field(oneOf(HEALTH_PROBES, "a health probe"), "a health probe").prefault("tcp"),
+  interval: interval.prefault("5s"),
+  timeout: timeout.exactOptional(),
+  rise: field(integer(1, 100), "an integer").prefault("2"),
+  fall: field(integer(1, 100), "an integer").prefault("3"),
+  expect: field(line("a banner", 255), "text").prefault("SSH-2.0-"),
+}, ({ interval, timeout, ...rest }) => ({
+  ...rest,
+  intervalMs: interval,
+  timeoutMs: timeout ?? Math.min(2 * SECOND, interval),
+}));
+
+const connect = section({
+  timeout: timeout.prefault("3s"),
+  retries: field(integer(0, 31), "an integer").prefault("3"),
+}, (value) => ({ timeoutMs: value.timeout, retries: value.retries }));
+
+const backendSection = section({
+  address: field(partialAddress, 'an address "host[:port]"').exactOptional(),
+  cores: field(cores, "a number of cores").exactOptional(),
+  max_connections: field(integer(0, 1_000_000), "an integer").prefault("0"),
+  load_address: field(partialAddress, 'an address "host[:port]"').exactOptional(),
+}, ({ address, max_connections, load_address, ...rest }) => ({
+  ...rest,
+  ...(address === undefined ? {} : { address }),
+  maxConnections: max_connections,
+  ...(load_address === undefined ? {} : { loadAddress: load_address }),
+}));
+
+type BackendDraft = z.output<typeof backendSection>;
+
+const backendText = field(backendSpec, "a backend").transform((
+  { address, hasPort, ...rest },
+): BackendDraft => ({ ...rest, address: { address, hasPort }, maxConnections: 0 }));
+
+/** A backend: `host[:port][=cores]`, or a mapping. */
+const backend = z.union([backendText, backendSection]);
+keyTrees.add(backend, { keys: treeOf(backendSection) ?? {} });
+
+const pool = section({
+  strategy: field(oneOf(STRATEGIES, "a strategy"), "a strategy").prefault("least_load"),
+  fallback: field(oneOf(FALLBACKS, "a fallback"), "a strategy").prefault("round_robin"),
+  connect,
+  backends: oneOrMany(backend),
+  load,
+  health,
+}, (value) => value);
+
+const document = section({
+  log,
+  admin,
+  engine,
+  user: field(userName, "a user name").exactOptional(),
+  shutdown_timeout: field(durationOrOff(SECOND, LONGEST), "a duration or off").prefault("off"),
+  frontends: named(frontend),
+  pools: named(pool),
+}, ({ shutdown_timeout, ...rest }) => ({ ...rest, shutdownTimeoutMs: shutdown_timeout }));
+
+/** A document in which every value alone is right; references are not yet checked. */
+export type Draft = z.output<typeof document>;
+
+/** Every key that lb.conf may hold. */
+export const KEYS: KeyTree = treeOf(document) ?? {};
+
+/** What the schema makes of a tree. */
+export type SchemaResult =
+  | { readonly ok: true; readonly draft: Draft }
+  | { readonly ok: false; readonly issues: readonly SchemaIssue[] };
+
+/** Checks every value of a tree by itself. */
+export function applySchema(tree: YamlValue): SchemaResult {
+  const result = document.safeParse(tree);
+  if (result.success) return { ok: true, draft: result.data };
+  return { ok: false, issues: result.error.issues.flatMap((issue) => wordIssue(issue, tree)) };
+}
+
+function wordIssue(issue: z.core.$ZodIssue, tree: YamlValue): SchemaIssue[] {
+  const path = existingPath(
+    issue.path.map((step) => typeof step === "symbol" ? String(step) : step),
+    tree,
+  );
+  const at = "value";
+  switch (issue.code) {
+    case "unrecognized_keys": {
+      const known = Object.keys(keysAt(path) ?? {});
+      return issue.keys.map((key) => unknownKey(path, key, known));
+    }
+    case "invalid_union": {
+      const [ofText = [], ofMapping = []] = issue.errors;
+      const chosen = isMapping(valueAt(tree, path)) ? ofMapping : ofText;
+      return chosen.flatMap((inner) =>
+        wordIssue({ ...inner, path: [...path, ...inner.path] }, tree)
+      );
+    }
+    case "invalid_key":
+      return [{ path, at: "key", message: issue.issues[0]?.message ?? issue.message }];
+    case "invalid_type": {
+      const keys = Object.keys(keysAt(path) ?? {});
+      const expected = keys.includes("*")
+        ? "names, each with its own keys"
+        : `keys (${keys.join(", ")})`;
+      const found = describeValue(valueAt(tree, path));
+      return [{ path, at, message: `Cannot read ${found} here: expected ${expected}` }];
+    }
+    default: {
+      const meant = /did you mean "([^"]+)"\?$/.exec(issue.message)?.[1];
+      const suggestion = meant === undefined ? {} : { suggestion: meant };
+      return [{ path, at, message: issue.message, ...suggestion }];
+    }
+  }
+}
+
+function unknownKey(path: ConfigPath, key: string, known: readonly string[]): SchemaIssue {
+  const suggestion = nearest(key, known);
+  const hint = suggestion === undefined
+    ? key === "<<" ? "merge keys are not supported" : `expected one of ${known.join(", ")}`
+    : didYouMean(key, known);
+  return {
+    path: [...path, key],
+    at: "key",
+    message: `Unknown key ${quote(key)}: ${hint}`,
+    ...(suggestion === undefined ? {} : { suggestion }),
+  };
+}
+
+/** Where one item stands for a list of one, the path has a step that the document has not. */
+function existingPath(path: ConfigPath, tree: YamlValue): ConfigPath {
+  let kept = path;
+  while (kept.length > 0) {
+    const parent = valueAt(tree, kept.slice(0, -1));
+    const fits = typeof kept.at(-1) === "number" ? isList(parent) : isMapping(parent);
+    if (fits) break;
+    kept = kept.slice(0, -1);
+  }
+  return kept;
+}
+
+/** The keys known at a path, or null where no keys can be. */
+function keysAt(path: ConfigPath): KeyTree | null {
+  let tree: KeyTree | null = KEYS;
+  for (const step of path) {
+    const next: KeyTree | null | undefined = tree === null
+      ? null
+      : (typeof step === "string" && Object.hasOwn(tree, step) ? tree[step] : tree["*"]);
+    tree = next ?? null;
+  }
+  return tree;
+}
+
+function describeKind(value: unknown): string {
+  if (value === null || value === undefined) return "nothing";
+  return Array.isArray(value) ? "a list" : "a mapping";
+}
+
+function describeValue(value: YamlValue | undefined): string {
+  return typeof value === "string" ? quote(value) : describeKind(value);
+}

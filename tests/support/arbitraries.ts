@@ -1,0 +1,38 @@
+// Generators of values that are right by construction, for property tests.
+
+import fc from "fast-check";
+import type { Address } from "../../lib/core/address.ts";
+
+const label = fc.stringMatching(/^[A-Za-z0-9_]([A-Za-z0-9_-]{0,10}[A-Za-z0-9_])?$/);
+
+/** Host names that cannot be taken for an IPv4 literal. */
+export const hostName: fc.Arbitrary<string> = fc.array(label, { minLength: 1, maxLength: 4 })
+  .map((labels) => labels.join("."))
+  .filter((name) => !/^[0-9.]+$/.test(name));
+
+/** Host names, IPv4 and IPv6 literals. */
+export const host: fc.Arbitrary<string> = fc.oneof(hostName, fc.ipV4(), fc.ipV6());
+
+/** Absolute paths that fit a unix socket. */
+export const socketPath: fc.Arbitrary<string> = fc.stringMatching(/^\/[ -~]{1,60}$/);
+
+/** Addresses with ports from `lowestPort` on. */
+export function address(lowestPort: number): fc.Arbitrary<Address> {
+  return fc.oneof(
+    { weight: 3, arbitrary: tcpAddress(lowestPort) },
+    {
+      weight: 1,
+      arbitrary: socketPath.map((path): Address => ({ transport: "unix", path })),
+    },
+  );
+}
+
+/** TCP addresses with ports from `lowestPort` on. */
+export function tcpAddress(lowestPort: number): fc.Arbitrary<Address> {
+  return fc.tuple(host, fc.integer({ min: lowestPort, max: 65535 }))
+    .map(([name, port]): Address => ({ transport: "tcp", host: name, port }));
+}
+
+/** Numbers of cores that have a plain decimal form. */
+export const cores: fc.Arbitrary<number> = fc.integer({ min: 1, max: 8_192_000 })
+  .map((milliCores) => milliCores / 1000);
