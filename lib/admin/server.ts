@@ -1,7 +1,10 @@
-// The admin socket: HTTP over a unix socket, so that curl --unix-socket can ask it too.
+// The admin socket: HTTP/1.1 over a unix socket, so that curl --unix-socket can ask it too. One request a
+// connection. Not Deno.serve: that ends the process when descriptors run out while it accepts.
 //
 //   GET /v1/status   the StatusReport
 
+import { acceptEach, closeQuietly } from "../core/accept_loop.ts";
+import type { Clock } from "../core/clock.ts";
 import { classify } from "../core/errors.ts";
 import type { StatusReport } from "./report.ts";
 
@@ -9,39 +12,105 @@ export interface AdminHandlers {
   status(): StatusReport;
 }
 
+/** Head of a request: request line and fields. */
+const MAX_HEAD_BYTES = 8192;
+const TIMEOUT_MS = 5000;
+
+const REASONS: Readonly<Record<number, string>> = {
+  200: "OK",
+  400: "Bad Request",
+  404: "Not Found",
+  405: "Method Not Allowed",
+};
+
 export class AdminServer implements AsyncDisposable {
-  private constructor(readonly path: string, readonly server: Deno.HttpServer<Deno.UnixAddr>) {}
+  readonly #listener: Deno.UnixListener;
+  readonly #loop: Promise<void>;
+  readonly #clock: Clock;
+  readonly #handlers: AdminHandlers;
+  readonly #answering = new Set<Promise<void>>();
+
+  private constructor(
+    readonly path: string,
+    listener: Deno.UnixListener,
+    clock: Clock,
+    handlers: AdminHandlers,
+  ) {
+    this.#listener = listener;
+    this.#clock = clock;
+    this.#handlers = handlers;
+    this.#loop = acceptEach(listener, clock, (conn) => {
+      const answered = this.#answer(conn).finally(() => this.#answering.delete(answered));
+      this.#answering.add(answered);
+    });
+  }
 
   /**
    * Listens. A file left behind by a process that died is replaced.
    * @throws {Error} when another process listens there, or the path cannot be used.
    */
-  static async start(path: string, handlers: AdminHandlers): Promise<AdminServer> {
+  static async start(path: string, clock: Clock, handlers: AdminHandlers): Promise<AdminServer> {
     await removeStale(path);
-    const server = Deno.serve(
-      { transport: "unix", path, onListen: () => {} },
-      (request) => answer(request, handlers),
-    );
-    await Deno.chmod(path, 0o660);
-    return new AdminServer(path, server);
+    const listener = Deno.listen({ transport: "unix", path });
+    try {
+      await Deno.chmod(path, 0o660);
+    } catch (error) {
+      listener.close();
+      throw error;
+    }
+    return new AdminServer(path, listener, clock, handlers);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.server.shutdown();
+    this.#listener.close();
+    await this.#loop;
+    await Promise.all(this.#answering);
+  }
+
+  async #answer(conn: Deno.Conn): Promise<void> {
+    const finished = new AbortController();
+    const deadline = this.#clock.sleep(TIMEOUT_MS, finished.signal)
+      .then(() => closeQuietly(conn), () => {});
+    try {
+      const head = await readHead(conn);
+      const bytes = new TextEncoder().encode(this.#respond(head));
+      for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
+    } catch {
+      // Whoever asked has left, or was too slow.
+    } finally {
+      finished.abort();
+      closeQuietly(conn);
+      await deadline;
+    }
+  }
+
+  #respond(head: string): string {
+    const [, method, target] = /^([A-Z]+) (\S+) HTTP\/1\.[01]\r?$/m.exec(head) ?? [];
+    if (method === undefined) return response(400, { error: "expected an HTTP/1.1 request" });
+    if (target !== "/v1/status") return response(404, { error: `no such resource: ${target}` });
+    if (method !== "GET") return response(405, { error: `${method} is not allowed here: use GET` });
+    return response(200, this.#handlers.status());
   }
 }
 
-function answer(request: Request, handlers: AdminHandlers): Response {
-  const { pathname } = new URL(request.url);
-  if (pathname !== "/v1/status") return refusal(404, `no such resource: ${pathname}`);
-  if (request.method !== "GET") {
-    return refusal(405, `${request.method} is not allowed here: use GET`);
+async function readHead(conn: Deno.Conn): Promise<string> {
+  const bytes = new Uint8Array(MAX_HEAD_BYTES);
+  const decoder = new TextDecoder("latin1");
+  let length = 0;
+  while (length < bytes.length) {
+    const count = await conn.read(bytes.subarray(length));
+    if (count === null) break;
+    length += count;
+    const head = decoder.decode(bytes.subarray(0, length));
+    if (/\r?\n\r?\n/.test(head)) return head;
   }
-  return Response.json(handlers.status());
+  return "";
 }
 
-function refusal(status: number, error: string): Response {
-  return Response.json({ error }, { status });
+function response(status: number, body: unknown): string {
+  const json = JSON.stringify(body) + "\n";
+  return `HTTP/1.1 ${status} ${REASONS[status]}\r\ncontent-type: application/json\r\n` +
+    `content-length: ${new TextEncoder().encode(json).length}\r\nconnection: close\r\n\r\n${json}`;
 }
 
 async function removeStale(path: string): Promise<void> {

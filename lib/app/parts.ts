@@ -31,9 +31,12 @@ export function loadSourceMaker(
 ): (config: LoadConfig) => LoadSource | undefined {
   const anonymousTls = new AnonymousTlsClient();
   return (config) =>
-    config.source === "none"
-      ? undefined
-      : createLoadSource(config.source, config, { clock, random, anonymousTls: anonymousTls.connect });
+    createLoadSource(config.source, {
+      ...config,
+      clock,
+      random,
+      anonymousTls: anonymousTls.connect,
+    });
 }
 
 export interface Logs extends AsyncDisposable {

@@ -327,17 +327,22 @@ export class PoolKeeper implements AsyncDisposable {
       this.#inUse = inUse;
       return;
     }
-    // While first samples are still awaited, nothing is degraded yet.
-    const awaited = this.pool.members.some((member) =>
-      member.load === undefined && member.loadFailure === undefined
-    );
-    if (inUse === this.#fallback && awaited && this.#load !== undefined) return;
-    this.#inUse = inUse;
     const { log } = this.#parts;
-    if (inUse === this.#strategy) log.info(`${this.pool.name}: places by ${inUse.name} again`);
-    else {
+    const { source } = this.#config.load;
+    // While first samples are still awaited, nothing is degraded yet.
+    const awaited = source !== "none" &&
+      this.pool.members.some((member) =>
+        member.load === undefined && member.loadFailure === undefined
+      );
+    if (inUse === this.#fallback && awaited) return;
+    this.#inUse = inUse;
+    const { name } = this.pool;
+    if (inUse === this.#strategy) log.info(`${name}: places by ${inUse.name} again`);
+    else if (source === "none") {
+      log.info(`${name}: places by ${inUse.name}: ${before} needs a load, load.source is none`);
+    } else {
       log.warning(
-        `${this.pool.name}: no usable backend has a fresh load: places by ${inUse.name} until one has`,
+        `${name}: no usable backend has a fresh load: places by ${inUse.name} until one has`,
       );
     }
   }

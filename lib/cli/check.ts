@@ -40,7 +40,9 @@ export async function check(
     const answers = await probePool(pool);
     for (const { backend, well, text } of answers) {
       allWell &&= well;
-      print(`  ${paint(well ? "ok  " : "FAIL", well ? GREEN : RED, colourful())} ${backend}: ${text}\n`);
+      print(
+        `  ${paint(well ? "ok  " : "FAIL", well ? GREEN : RED, colourful())} ${backend}: ${text}\n`,
+      );
     }
   }
   return allWell ? EXIT_OK : EXIT_FAILURE;

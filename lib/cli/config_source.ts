@@ -38,7 +38,10 @@ export async function readCommandConfig(command: ConfigCommand): Promise<Command
         };
       }
       const why = missing ? "there is no such file" : messageOf(error);
-      return { kind: "errors", errors: [{ file: path, path: "", message: `Cannot read it: ${why}` }] };
+      return {
+        kind: "errors",
+        errors: [{ file: path, path: "", message: `Cannot read it: ${why}` }],
+      };
     }
   }
   const read = readConfig({

@@ -1,13 +1,13 @@
 // `compute-lb echo ADDR…`: a TCP echo service to test a balancer with.
 
+import { acceptEach, closeQuietly } from "../core/accept_loop.ts";
 import { formatAddress, parseListenAddress } from "../core/address.ts";
-import { classify, messageOf } from "../core/errors.ts";
+import { messageOf } from "../core/errors.ts";
+import { SYSTEM_CLOCK } from "../host/clock.ts";
 import { EXIT_FAILURE, EXIT_USAGE } from "./exit_code.ts";
 import { complain, print } from "./output.ts";
 
 const BUFFER_BYTES = 65_536;
-/** How long accepting rests when descriptors have run out. */
-const PAUSE_MS = 100;
 
 /** Serves until the process is ended; returns only when it cannot start. */
 export async function echo(addresses: readonly string[]): Promise<number> {
@@ -41,22 +41,11 @@ export async function echo(addresses: readonly string[]): Promise<number> {
   return EXIT_FAILURE;
 }
 
-async function serve(listener: Deno.Listener): Promise<void> {
-  for (;;) {
-    try {
-      const conn = await listener.accept();
-      reflect(conn).catch(() => {}).finally(() => {
-        try {
-          conn.close();
-        } catch {
-          // Closed by the client's reset.
-        }
-      });
-    } catch (error) {
-      if (classify(error) === "reset") continue;
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-    }
-  }
+function serve(listener: Deno.Listener): Promise<void> {
+  return acceptEach(listener, SYSTEM_CLOCK, (conn) => {
+    // A client that breaks off is nobody's trouble.
+    reflect(conn).catch(() => {}).finally(() => closeQuietly(conn));
+  });
 }
 
 async function reflect(conn: Deno.Conn): Promise<void> {

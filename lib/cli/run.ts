@@ -173,11 +173,11 @@ async function startAdmin(
   const { socket } = config.admin;
   if (socket === "off") return undefined;
   const handlers = { status: () => app.status() };
-  if (socket !== "auto") return await AdminServer.start(socket.path, handlers);
+  if (socket !== "auto") return await AdminServer.start(socket.path, SYSTEM_CLOCK, handlers);
   for (const path of socketCandidates(Deno.uid(), Deno.env.get("XDG_RUNTIME_DIR"))) {
     if (!await prepareFolder(path, Deno.uid())) continue;
     try {
-      return await AdminServer.start(path, handlers);
+      return await AdminServer.start(path, SYSTEM_CLOCK, handlers);
     } catch (error) {
       log.warning(`no admin socket, so status cannot ask this process: ${messageOf(error)}`);
       return undefined;

@@ -39,7 +39,9 @@ export function renderStatus(report: StatusReport, colours: boolean): string {
     lines.push(paint(`last reload refused: ${report.reload.error}`, RED, colours));
   }
   const dropped = report.counters.eventsDropped + report.counters.logLinesDropped;
-  if (dropped > 0) lines.push(paint(`${dropped} log records lost: reader too slow`, YELLOW, colours));
+  if (dropped > 0) {
+    lines.push(paint(`${dropped} log records lost: reader too slow`, YELLOW, colours));
+  }
   for (const frontend of report.frontends) {
     const limit = frontend.maxConnections === 0 ? "" : ` of ${frontend.maxConnections}`;
     lines.push(
@@ -56,7 +58,8 @@ export function renderPool(pool: PoolReport, nowMs: number, colours: boolean): s
   const inUse = pool.strategyInUse === pool.strategy
     ? pool.strategy
     : `${pool.strategyInUse} (${pool.strategy} waits for a load)`;
-  const title = `pool ${pool.name}: ${inUse}, load by ${pool.loadSource}, health by ${pool.healthProbe}`;
+  const title =
+    `pool ${pool.name}: ${inUse}, load by ${pool.loadSource}, health by ${pool.healthProbe}`;
   const rows = [HEADINGS, ...pool.backends.map((backend) => cellsOf(backend, nowMs))];
   const widths = HEADINGS.map((_, column) =>
     Math.max(...rows.map((row) => row[column]?.text.length ?? 0))

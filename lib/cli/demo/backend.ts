@@ -1,6 +1,8 @@
 // An embedded backend of the demo: says an ssh banner, echoes, and answers real NRPE for check_load with
 // a load average that follows the sessions it holds.
 
+import { acceptEach, closeQuietly } from "../../core/accept_loop.ts";
+import { SYSTEM_CLOCK } from "../../host/clock.ts";
 import { decodeQuery, encodeResponse, expectedLength } from "../../load/nrpe_packet.ts";
 
 export const BANNER = "SSH-2.0-compute_lb_demo\r\n";
@@ -90,27 +92,12 @@ async function accept(
   serve: (conn: Deno.Conn) => Promise<void>,
 ): Promise<void> {
   const serving = new Set<Promise<void>>();
-  for (;;) {
-    let conn: Deno.Conn;
-    try {
-      conn = await listener.accept();
-    } catch (error) {
-      if (error instanceof Deno.errors.NotConnected) continue;
-      break;
-    }
+  await acceptEach(listener, SYSTEM_CLOCK, (conn) => {
     const served = serve(conn).catch(() => {}).finally(() => {
       closeQuietly(conn);
       serving.delete(served);
     });
     serving.add(served);
-  }
+  });
   await Promise.all(serving);
-}
-
-function closeQuietly(conn: { close(): void }): void {
-  try {
-    conn.close();
-  } catch {
-    // Closed already.
-  }
 }

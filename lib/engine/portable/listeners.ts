@@ -1,16 +1,13 @@
-// The listening sockets of the portable engine: binding all or none, and accept loops that survive what
-// clients and the kernel do to them.
+// The listening sockets of the portable engine: binding all or none, keeping those that stay.
 
+import { acceptEach, closeQuietly } from "../../core/accept_loop.ts";
 import { type Address, formatAddress } from "../../core/address.ts";
+import type { Clock } from "../../core/clock.ts";
 import { classify, type FailureKind, messageOf } from "../../core/errors.ts";
 import type { Frontend } from "../engine.ts";
-import { close } from "./relay.ts";
 
 /** Clients that the kernel keeps waiting for us; clamped to net.core.somaxconn. */
 const BACKLOG = 4096;
-
-/** How long an accept loop rests when descriptors have run out. */
-const EXHAUSTED_PAUSE_MS = 100;
 
 export interface AcceptHandlers {
   accepted(frontend: string, conn: Deno.Conn): void;
@@ -28,7 +25,13 @@ interface Listening {
 export class Listeners {
   #listening = new Map<string, Listening>();
 
-  constructor(readonly handlers: AcceptHandlers) {}
+  readonly #handlers: AcceptHandlers;
+  readonly #clock: Clock;
+
+  constructor(handlers: AcceptHandlers, clock: Clock) {
+    this.#handlers = handlers;
+    this.#clock = clock;
+  }
 
   /** See {@linkcode Engine.start}. */
   async replace(
@@ -61,11 +64,21 @@ export class Listeners {
         bound.set(frontend.name, addresses);
       }
     } catch (error) {
-      for (const entry of fresh) close(entry.listener);
+      for (const entry of fresh) closeQuietly(entry.listener);
       throw error;
     }
     for (const [entry, name] of owners) entry.frontend = name;
-    for (const entry of fresh) entry.loop = this.#accept(entry);
+    for (const entry of fresh) {
+      entry.loop = acceptEach<Deno.TcpConn | Deno.UnixConn>(
+        entry.listener,
+        this.#clock,
+        (conn) => {
+          tune(conn);
+          this.#handlers.accepted(entry.frontend, conn);
+        },
+        (failure, message) => this.#handlers.failed(entry.frontend, failure, message),
+      );
+    }
     const gone = [...this.#listening].filter(([key]) => !next.has(key)).map(([, entry]) => entry);
     this.#listening = next;
     await closeAll(gone);
@@ -77,26 +90,6 @@ export class Listeners {
     const all = [...this.#listening.values()];
     this.#listening = new Map();
     await closeAll(all);
-  }
-
-  async #accept(entry: Listening): Promise<void> {
-    let troubled = false;
-    for (;;) {
-      try {
-        const conn = await entry.listener.accept();
-        troubled = false;
-        tune(conn);
-        this.handlers.accepted(entry.frontend, conn);
-      } catch (error) {
-        const failure = classify(error);
-        if (failure === "closed") return;
-        // A client that connected and reset before it was accepted (denoland/deno#8499).
-        if (failure === "reset") continue;
-        if (!troubled) this.handlers.failed(entry.frontend, failure, messageOf(error));
-        troubled = true;
-        await new Promise((resolve) => setTimeout(resolve, EXHAUSTED_PAUSE_MS));
-      }
-    }
   }
 }
 
@@ -119,7 +112,7 @@ function keyOf(frontend: Frontend, index: number, address: Address): string {
 }
 
 async function closeAll(entries: readonly Listening[]): Promise<void> {
-  for (const entry of entries) close(entry.listener);
+  for (const entry of entries) closeQuietly(entry.listener);
   // The port is free only after the pending accept has ended (denoland/deno#22885).
   await Promise.all(entries.map((entry) => entry.loop));
 }
@@ -160,7 +153,7 @@ async function listenUnix(path: string): Promise<Deno.UnixListener> {
   }
   // A file is in the way. If nobody answers there, its owner died without removing it.
   try {
-    close(await Deno.connect({ transport: "unix", path }));
+    closeQuietly(await Deno.connect({ transport: "unix", path }));
   } catch (error) {
     if (classify(error) !== "refused") throw error;
     await Deno.remove(path);

@@ -1,5 +1,6 @@
 // The portable engine: Deno.listen, one pair of pumps per tunnel. Runs wherever Deno runs.
 
+import { closeQuietly } from "../../core/accept_loop.ts";
 import { type Address, unmapHost } from "../../core/address.ts";
 import type { Clock, Random } from "../../core/clock.ts";
 import { classify, messageOf } from "../../core/errors.ts";
@@ -18,7 +19,7 @@ import type {
 import { EventQueue } from "../event_queue.ts";
 import { connect } from "./connect.ts";
 import { Listeners } from "./listeners.ts";
-import { BufferPool, close, Relay } from "./relay.ts";
+import { BufferPool, Relay } from "./relay.ts";
 
 export interface PortableEngineOptions {
   readonly clock: Clock;
@@ -85,7 +86,7 @@ export class PortableEngine implements Engine {
       accepted: (frontend, conn) => this.#accept(frontend, conn),
       failed: (frontend, failure, message) =>
         this.#events.push({ kind: "accept_failed", frontend, failure, message, atMs: this.#now() }),
-    });
+    }, options.clock);
   }
 
   async start(
@@ -176,7 +177,7 @@ export class PortableEngine implements Engine {
   #accept(name: string, client: Deno.Conn): void {
     this.#accepted++;
     const state = this.#frontends.get(name);
-    if (state === undefined) return close(client);
+    if (state === undefined) return closeQuietly(client);
     const { maxConnections, pool } = state.settings;
     const address = addressOf(client.remoteAddr);
     if (maxConnections > 0 && state.active >= maxConnections) {
@@ -298,7 +299,7 @@ export class PortableEngine implements Engine {
     reason: RefusalReason,
     attempts: number,
   ): void {
-    close(conn);
+    closeQuietly(conn);
     this.#refused++;
     const atMs = this.#now();
     this.#events.push({ kind: "refused", frontend, pool, client, atMs, reason, attempts });

@@ -7,6 +7,7 @@
 // connection, and the answer to a client that has closed its write side would be lost
 // (denoland/deno#27510).
 
+import { closeQuietly } from "../../core/accept_loop.ts";
 import { classify } from "../../core/errors.ts";
 import type { EndReason } from "../engine.ts";
 
@@ -59,8 +60,8 @@ export class Relay {
     const toBackend = this.#pump(this.client, this.backend, true);
     await Promise.all([toClient, toBackend]);
     this.#finished = true;
-    close(this.client);
-    close(this.backend);
+    closeQuietly(this.client);
+    closeQuietly(this.backend);
     return this.#reason ?? "client_closed";
   }
 
@@ -69,8 +70,8 @@ export class Relay {
     this.#reason ??= reason;
     if (this.#finished) return;
     this.#finished = true;
-    close(this.client);
-    close(this.backend);
+    closeQuietly(this.client);
+    closeQuietly(this.backend);
   }
 
   async #pump(from: Deno.Conn, to: Deno.Conn, toBackend: boolean): Promise<void> {
@@ -137,14 +138,5 @@ export class Relay {
     // A read that our own close() interrupted is not the peer's doing: cut() has set the reason.
     if (classify(error) === "closed" && this.#finished) return;
     this.cut(reason);
-  }
-}
-
-/** Closes a connection that may be closed already. */
-export function close(conn: { close(): void }): void {
-  try {
-    conn.close();
-  } catch {
-    // BadResource: closed before.
   }
 }

@@ -1,0 +1,46 @@
+// The one accept loop. Not `for await`: that ends at the first client that resets before it is accepted
+// (denoland/deno#8499) and at the first lack of descriptors.
+
+import type { Clock } from "./clock.ts";
+import { classify, type FailureKind, messageOf } from "./errors.ts";
+
+/** How long the loop rests when accepting fails, for lack of descriptors most often. */
+const PAUSE_MS = 100;
+
+const NEVER = new AbortController().signal;
+
+/**
+ * Hands on every connection until the listener is closed.
+ * @param troubled told once when accepting begins to fail, not again until it has worked in between.
+ */
+export async function acceptEach<T>(
+  listener: { accept(): Promise<T> },
+  clock: Clock,
+  accepted: (conn: T) => void,
+  troubled: (failure: FailureKind, message: string) => void = () => {},
+): Promise<void> {
+  let inTrouble = false;
+  for (;;) {
+    try {
+      const conn = await listener.accept();
+      inTrouble = false;
+      accepted(conn);
+    } catch (error) {
+      const failure = classify(error);
+      if (failure === "closed") return;
+      if (failure === "reset") continue;
+      if (!inTrouble) troubled(failure, messageOf(error));
+      inTrouble = true;
+      await clock.sleep(PAUSE_MS, NEVER);
+    }
+  }
+}
+
+/** Closes what may be closed already. */
+export function closeQuietly(resource: { close(): void }): void {
+  try {
+    resource.close();
+  } catch {
+    // BadResource: closed before.
+  }
+}
