@@ -47,8 +47,8 @@ export async function readTail(
 }
 
 /**
- * Reads lines to the end of the stream. Lines longer than `longest` characters are cut: nobody who
- * keeps to the protocol sends them, and nobody else shall fill the memory.
+ * Reads lines to the end of the stream. Of a line longer than `longest` characters the end is kept: an
+ * answer may stand there, behind a greeting without a newline.
  */
 export async function readLines(
   stream: ReadableStream<Uint8Array>,
@@ -59,7 +59,7 @@ export async function readLines(
   const decoder = new TextDecoder();
   for await (const bytes of stream) {
     const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-    rest = (lines.pop() ?? "").slice(0, longest);
-    for (const line of lines) take(line.slice(0, longest));
+    rest = (lines.pop() ?? "").slice(-longest);
+    for (const line of lines) take(line.slice(-longest));
   }
 }

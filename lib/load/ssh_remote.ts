@@ -47,7 +47,7 @@ export interface RemoteReading {
 /** Reads a line of ssh's stdout; undefined when it is no answer but noise of the login shell. */
 export function parseRemoteLine(line: string): RemoteAnswer | undefined {
   // A greeting without a newline may stand before it.
-  const match = /compute-lb-load (\d{1,15}) (\d{1,6}) (\d{1,15}) (.*)$/.exec(line.trimEnd());
+  const match = /compute-lb-load (\d{1,15}) (\d{1,6}) (\d{1,15})(?: (.*))?$/.exec(line.trimEnd());
   if (match === null) return undefined;
   const [, probe, coresText, memoryText, loadavg = ""] = match;
   const load1 = parseLoadavg(loadavg);
