@@ -7,30 +7,10 @@ import { type NrpeOptions, NrpeSource } from "../../lib/load/nrpe.ts";
 import { type NrpeFault, NrpePeer } from "../peers/nrpe_peer.ts";
 import { Nrped } from "../peers/nrped.ts";
 import { backendAt } from "../support/backends.ts";
+import { Deadline } from "../support/deadline.ts";
 import { childrenOf, DEADLINE_MS, waitFor } from "../support/processes.ts";
 import { requirePeer } from "../support/require_peer.ts";
 import { systemClock } from "../support/system_clock.ts";
-
-/** A deadline whose timer goes with it. */
-class Deadline implements Disposable {
-  readonly #controller = new AbortController();
-  readonly #timer: ReturnType<typeof setTimeout>;
-
-  constructor(ms = DEADLINE_MS) {
-    this.#timer = setTimeout(
-      () => this.#controller.abort(new Error(`no answer within ${ms}ms`)),
-      ms,
-    );
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
-  }
-}
 
 async function ask(
   source: NrpeSource,

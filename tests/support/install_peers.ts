@@ -14,6 +14,8 @@ const PEERS: readonly Peer[] = [
   { program: "/usr/lib/nagios/plugins/check_nrpe", package: "nagios-nrpe-plugin" },
   { program: "/usr/lib/nagios/plugins/check_load", package: "monitoring-plugins-basic" },
   { program: "/usr/bin/openssl", package: "openssl" },
+  { program: "/usr/bin/tcsh", package: "tcsh" },
+  { program: "/usr/bin/fish", package: "fish" },
   { program: "/usr/bin/shellcheck", package: "shellcheck" },
   { program: "/usr/sbin/ip", package: "iproute2" },
   { program: "/usr/bin/systemd-analyze", package: "systemd" },

@@ -1,0 +1,148 @@
+// The load source "exec": runs a program of the administrator's for each sample. Its contract is that
+// of the probe scripts of tcp-balance: ONLINE, OFFLINE or a load on stdout; and, added here, a load
+// with the core count after it.
+
+import type { Backend } from "../core/backend.ts";
+import { MAX_CORES } from "../core/backend.ts";
+import type { Clock } from "../core/clock.ts";
+import { messageOf } from "../core/errors.ts";
+import type { LoadResult } from "../core/load.ts";
+import { describeStatus, readTail, signalGroup, spawnLeader } from "./child_process.ts";
+import type { LoadSource } from "./load_source.ts";
+import { abortReason, lastLine, oneLine } from "./reason.ts";
+
+export interface ExecOptions {
+  /**
+   * Program and arguments, without a shell. {host}, {port} and {backend} are replaced in each
+   * argument; if there is none of them, the host is appended.
+   */
+  readonly command: readonly string[];
+  readonly clock: Clock;
+}
+
+/** More than any of the answers needs. */
+const MOST_OUTPUT_BYTES = 4096;
+
+export class ExecSource implements LoadSource {
+  readonly kind = "exec";
+  readonly #options: ExecOptions;
+  readonly #running = new Map<AbortController, Promise<unknown>>();
+
+  constructor(options: ExecOptions) {
+    this.#options = options;
+  }
+
+  async sample(backend: Backend, signal: AbortSignal): Promise<LoadResult> {
+    const stop = new AbortController();
+    const abort = () => stop.abort(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    if (signal.aborted) abort();
+    const running = run(expandCommand(this.#options.command, backend), stop.signal);
+    this.#running.set(stop, running);
+    try {
+      const outcome = await running;
+      return typeof outcome === "string"
+        ? parseExecOutput(outcome, this.#options.clock.now())
+        : outcome;
+    } finally {
+      signal.removeEventListener("abort", abort);
+      this.#running.delete(stop);
+    }
+  }
+
+  /** Nothing is kept. */
+  forget(_backendId: string): void {}
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const stop of this.#running.keys()) stop.abort();
+    await Promise.all(this.#running.values());
+  }
+}
+
+/** Puts a backend into the command. A backend on a unix socket is on "localhost", without a port. */
+export function expandCommand(command: readonly string[], backend: Backend): string[] {
+  const place = backend.loadAddress ?? backend.address;
+  const values: Readonly<Record<string, string>> = place.transport === "tcp"
+    ? { host: place.host, port: String(place.port), backend: backend.id }
+    : { host: "localhost", port: "", backend: backend.id };
+  let found = false;
+  const expanded = command.map((argument) =>
+    argument.replace(/\{(host|port|backend)\}/g, (_, name: string) => {
+      found = true;
+      return values[name] ?? "";
+    })
+  );
+  return found ? expanded : [...expanded, values["host"] ?? ""];
+}
+
+/** Reads what the program printed: ONLINE, OFFLINE, "load" or "load cores", white space aside. */
+export function parseExecOutput(output: string, takenAtMs: number): LoadResult {
+  const text = output.trim();
+  if (text === "ONLINE") return { kind: "online" };
+  if (text === "OFFLINE") return { kind: "offline" };
+  const match = /^(\d{1,7}(?:\.\d{1,9})?)(?:\s+(\d{1,4}(?:\.\d{1,3})?))?$/.exec(text);
+  const load1 = Number(match?.[1] ?? NaN);
+  const cores = match?.[2] === undefined ? undefined : Number(match[2]);
+  if (Number.isNaN(load1) || (cores !== undefined && (cores <= 0 || cores > MAX_CORES))) {
+    return {
+      kind: "failed",
+      reason: `Cannot read "${oneLine(text, 60)}": expected ONLINE, OFFLINE or "load [cores]"`,
+    };
+  }
+  return {
+    kind: "sample",
+    sample: { load1, takenAtMs, ...(cores === undefined ? {} : { cores }) },
+  };
+}
+
+/** Runs a command to its end. @returns what it printed, or why that is of no use. */
+async function run(
+  [program = "", ...args]: readonly string[],
+  signal: AbortSignal,
+): Promise<string | (LoadResult & { kind: "failed" })> {
+  if (signal.aborted) return failed(abortReason(signal));
+  let process: Deno.ChildProcess;
+  try {
+    process = spawnLeader(program, args, "null");
+  } catch (error) {
+    return failed(`Cannot run "${program}": ${oneLine(messageOf(error))}`);
+  }
+  const kill = () => signalGroup(process.pid, "SIGKILL");
+  signal.addEventListener("abort", kill, { once: true });
+  try {
+    const [stdout, stderr, status] = await Promise.all([
+      readStart(process.stdout, kill),
+      readTail(process.stderr, MOST_OUTPUT_BYTES),
+      // What it has left running would hold the pipes open, and nobody would ever end it.
+      process.status.finally(kill),
+    ]);
+    if (signal.aborted) return failed(abortReason(signal));
+    if (stdout === undefined) return failed(`printed more than ${MOST_OUTPUT_BYTES} bytes`);
+    if (status.success) return stdout;
+    const how = describeStatus(status);
+    const last = lastLine(stderr);
+    return failed(last === "" ? how : `${how}: ${last}`);
+  } finally {
+    signal.removeEventListener("abort", kill);
+  }
+}
+
+function failed(reason: string): { readonly kind: "failed"; readonly reason: string } {
+  return { kind: "failed", reason };
+}
+
+/** Reads to the end; undefined, and an end by `tooMuch`, when there is more than an answer needs. */
+async function readStart(
+  stream: ReadableStream<Uint8Array>,
+  tooMuch: () => void,
+): Promise<string | undefined> {
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const bytes of stream) {
+    text += decoder.decode(bytes, { stream: true });
+    if (text.length <= MOST_OUTPUT_BYTES) continue;
+    tooMuch();
+    return undefined;
+  }
+  return text;
+}

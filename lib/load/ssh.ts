@@ -1,0 +1,100 @@
+// The load source "ssh": the system's own ssh, one long-lived process for each backend, in which a
+// small shell loop answers each probe with one line. No login and no new process per sample, on either
+// side; ssh_config, known_hosts, agents and jump hosts work as they do for the user who runs this.
+
+import { formatAddress, type TcpAddress } from "../core/address.ts";
+import type { Backend } from "../core/backend.ts";
+import type { Clock, Random } from "../core/clock.ts";
+import type { LoadResult } from "../core/load.ts";
+import type { LoadSource } from "./load_source.ts";
+import { SshLink } from "./ssh_link.ts";
+import { REMOTE_COMMAND } from "./ssh_remote.ts";
+
+export interface SshOptions {
+  /** Absent: ssh's own choice (ssh_config, else the current user). */
+  readonly user?: string;
+  /** Absent: the backend's own port. */
+  readonly port?: number;
+  readonly identityFile?: string;
+  /** An ssh_config file instead of the user's own. */
+  readonly configFile?: string;
+  /** More `-o` options, each "Name=value". They win over the ones set here. */
+  readonly options: readonly string[];
+  /** @default "ssh", looked for in PATH */
+  readonly program?: string;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export class SshSource implements LoadSource {
+  readonly kind = "ssh";
+  readonly #options: SshOptions;
+  readonly #links = new Map<string, SshLink>();
+  /** Processes that were told to end. */
+  readonly #closing = new Set<Promise<void>>();
+
+  constructor(options: SshOptions) {
+    this.#options = options;
+  }
+
+  sample(backend: Backend, signal: AbortSignal): Promise<LoadResult> {
+    const place = backend.loadAddress ??
+      (backend.address.transport === "tcp" && this.#options.port !== undefined
+        ? { ...backend.address, port: this.#options.port }
+        : backend.address);
+    if (place.transport !== "tcp") {
+      const reason = `Cannot ask "${formatAddress(place)}" by ssh: expected a TCP address`;
+      return Promise.resolve({ kind: "failed", reason });
+    }
+    let link = this.#links.get(backend.id);
+    if (link === undefined) {
+      const { clock, random, program = "ssh" } = this.#options;
+      link = new SshLink({ program, args: sshArguments(this.#options, place), clock, random });
+      this.#links.set(backend.id, link);
+    }
+    return link.probe(signal);
+  }
+
+  /** Ends the backend's process. */
+  forget(backendId: string): void {
+    const link = this.#links.get(backendId);
+    if (link === undefined) return;
+    this.#links.delete(backendId);
+    const closing = link.close().finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
+  }
+
+  /** Ends every process and waits for them. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const id of [...this.#links.keys()]) this.forget(id);
+    await Promise.all(this.#closing);
+  }
+}
+
+/** What ssh is called with. Of options given twice, ssh takes the first. */
+export function sshArguments(options: SshOptions, place: TcpAddress): string[] {
+  const settings = [
+    ...options.options,
+    "BatchMode=yes",
+    "ConnectTimeout=10",
+    // A dead network is noticed after 10 to 15 seconds.
+    "ServerAliveInterval=5",
+    "ServerAliveCountMax=2",
+    // What an ssh_config may hold for people, and what would get in the way here: a shared connection
+    // that outlives this process, a tunnel whose port is taken, a command of its own.
+    "ControlMaster=no",
+    "ControlPath=none",
+    "ClearAllForwardings=yes",
+    "PermitLocalCommand=no",
+    "RemoteCommand=none",
+  ];
+  return [
+    "-T",
+    ...(options.configFile === undefined ? [] : ["-F", options.configFile]),
+    ...(options.identityFile === undefined ? [] : ["-i", options.identityFile]),
+    ...(options.user === undefined ? [] : ["-l", options.user]),
+    ...["-p", String(place.port)],
+    ...settings.flatMap((setting) => ["-o", setting]),
+    ...["--", place.host, REMOTE_COMMAND],
+  ];
+}

@@ -1,0 +1,205 @@
+// One backend's ssh process: started when a sample needs it, kept as long as it answers, replaced when
+// it does not, with growing pauses between attempts.
+
+import type { Clock, Random } from "../core/clock.ts";
+import { describeDuration } from "../core/duration.ts";
+import { messageOf } from "../core/errors.ts";
+import type { LoadResult } from "../core/load.ts";
+import { describeStatus, readLines, readTail, signalGroup, spawnLeader } from "./child_process.ts";
+import { abortReason, lastLine, oneLine } from "./reason.ts";
+import { parseRemoteLine, type RemoteAnswer } from "./ssh_remote.ts";
+
+export interface SshLinkOptions {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 60_000;
+/** So many samples in a row may time out; a process that answered none of them is replaced. */
+const MOST_TIMEOUTS = 3;
+/** ssh ends at TERM at once, unless it is stuck in the kernel or stopped. */
+const TERM_GRACE_MS = 2000;
+/** A longer line is no answer. */
+const LONGEST_LINE = 4096;
+
+export class SshLink {
+  readonly #options: SshLinkOptions;
+  #process: SshProcess | undefined;
+  /** Ends of processes that were replaced. */
+  readonly #ending = new Set<Promise<void>>();
+  #probeNumber = 0;
+  /** Attempts in a row that came to nothing. */
+  #failures = 0;
+  #timeouts = 0;
+  #notBeforeMs = 0;
+  #lastReason = "";
+  #closed = false;
+
+  constructor(options: SshLinkOptions) {
+    this.#options = options;
+  }
+
+  /** Asks once. Never rejects. */
+  async probe(signal: AbortSignal): Promise<LoadResult> {
+    if (signal.aborted) return failed(abortReason(signal));
+    if (this.#closed) return failed("stopped");
+    const process = this.#running();
+    if (typeof process === "string") return failed(process);
+    const number = ++this.#probeNumber;
+    const aborted = Promise.withResolvers<"aborted">();
+    const abort = () => aborted.resolve("aborted");
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      const outcome = await Promise.race([process.ask(number), process.ended, aborted.promise]);
+      if (outcome === "aborted") return this.#timedOut(process, signal);
+      if (typeof outcome === "string") return failed(outcome);
+      this.#failures = 0;
+      this.#timeouts = 0;
+      const { reading } = outcome;
+      return reading.ok
+        ? { kind: "sample", sample: { ...reading.value, takenAtMs: this.#options.clock.now() } }
+        : failed(reading.message);
+    } finally {
+      signal.removeEventListener("abort", abort);
+      process.forgetProbe();
+    }
+  }
+
+  /** Ends the process and waits for its end. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#replace();
+    await Promise.all(this.#ending);
+  }
+
+  /** The process, started if need be; or why there is none. */
+  #running(): SshProcess | string {
+    if (this.#process !== undefined) return this.#process;
+    const { clock, program, args } = this.#options;
+    const pauseMs = this.#notBeforeMs - clock.now();
+    if (pauseMs > 0) return `${this.#lastReason} (next try in ${describeDuration(pauseMs)})`;
+    let process: SshProcess;
+    try {
+      process = new SshProcess(spawnLeader(program, args, "piped"));
+    } catch (error) {
+      this.#lastReason = error instanceof Deno.errors.NotFound
+        ? `Cannot run "${program}": it is not installed`
+        : `Cannot run "${program}": ${oneLine(messageOf(error))}`;
+      this.#pause();
+      return this.#lastReason;
+    }
+    this.#process = process;
+    this.#timeouts = 0;
+    process.ended.then((reason) => {
+      if (this.#process !== process) return;
+      this.#process = undefined;
+      this.#lastReason = reason;
+      this.#pause();
+    });
+    return process;
+  }
+
+  #timedOut(process: SshProcess, signal: AbortSignal): LoadResult {
+    this.#timeouts++;
+    const words = [abortReason(signal), ...(process.complaint === "" ? [] : [process.complaint])];
+    const reason = words.join(": ");
+    if (this.#timeouts >= MOST_TIMEOUTS && this.#process === process) {
+      this.#lastReason = reason;
+      this.#replace();
+      this.#pause();
+    }
+    return failed(reason);
+  }
+
+  #replace(): void {
+    const process = this.#process;
+    if (process === undefined) return;
+    this.#process = undefined;
+    const ending = process.stop(this.#options.clock).finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
+  }
+
+  /** Sets the time before which there is no new attempt: 1 s, 2 s, ... 60 s, give or take a quarter. */
+  #pause(): void {
+    const full = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.#failures, 16));
+    this.#failures++;
+    const pauseMs = Math.min(LONGEST_PAUSE_MS, full * (0.75 + 0.5 * this.#options.random()));
+    this.#notBeforeMs = this.#options.clock.now() + pauseMs;
+  }
+}
+
+/** A running ssh. */
+class SshProcess {
+  /** Why it ended; resolves when nothing of it is left. */
+  readonly ended: Promise<string>;
+  readonly #process: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+  #stderr = "";
+  #waiting:
+    | { readonly number: number; readonly resolve: (answer: RemoteAnswer) => void }
+    | undefined;
+
+  constructor(process: Deno.ChildProcess) {
+    this.#process = process;
+    this.#input = process.stdin.getWriter();
+    // It breaks when the process ends, and `ended` tells of that.
+    this.#input.closed.catch(() => {});
+    this.ended = this.#run();
+  }
+
+  /** The last thing that ssh, or the backend's shell, had to complain about. */
+  get complaint(): string {
+    return lastLine(this.#stderr);
+  }
+
+  /** Sends a probe's number and waits for its answer; settles only if one comes. */
+  ask(number: number): Promise<RemoteAnswer> {
+    const { promise, resolve } = Promise.withResolvers<RemoteAnswer>();
+    this.#waiting = { number, resolve };
+    this.#input.write(new TextEncoder().encode(`${number}\n`)).catch(() => {});
+    return promise;
+  }
+
+  /** From now on, an answer to the probe that was asked last is noise. */
+  forgetProbe(): void {
+    this.#waiting = undefined;
+  }
+
+  /** Ends it: TERM, and KILL if that is not enough. */
+  async stop(clock: Clock): Promise<void> {
+    this.#input.close().catch(() => {});
+    signalGroup(this.#process.pid, "SIGTERM");
+    const over = new AbortController();
+    const killed = clock.sleep(TERM_GRACE_MS, over.signal).then(
+      () => signalGroup(this.#process.pid, "SIGKILL"),
+      () => {},
+    );
+    await this.ended;
+    over.abort();
+    await killed;
+  }
+
+  async #run(): Promise<string> {
+    const [status] = await Promise.all([
+      // A jump host's ssh would outlive its parent for a while and hold the pipes open.
+      this.#process.status.finally(() => signalGroup(this.#process.pid, "SIGKILL")),
+      readLines(this.#process.stdout, LONGEST_LINE, (line) => this.#take(line)),
+      readTail(this.#process.stderr, LONGEST_LINE, (tail) => this.#stderr = tail),
+    ]);
+    await this.#input.abort().catch(() => {});
+    return this.complaint === "" ? `ssh: ${describeStatus(status)}` : this.complaint;
+  }
+
+  #take(line: string): void {
+    const answer = parseRemoteLine(line);
+    if (answer === undefined || answer.probe !== this.#waiting?.number) return;
+    this.#waiting.resolve(answer);
+  }
+}
+
+function failed(reason: string): LoadResult {
+  return { kind: "failed", reason };
+}
