@@ -597,7 +597,9 @@ uninstall() {
 
 # Checks $2, given as option $1, against a pattern: what goes into lb.conf is to be what was meant.
 check_words() {
-  printf '%s\n' "$2" | grep -Eq "^$3\$" || usage_error "Cannot read \"$2\" as $1: expected $4"
+  if [ "$(printf '%s\n' "$2" | wc -l)" -ne 1 ] || ! printf '%s\n' "$2" | grep -Eq "^$3\$"; then
+    usage_error "Cannot read \"$2\" as $1: expected $4"
+  fi
 }
 
 main() {
