@@ -402,14 +402,16 @@ description_reload="Takes the configuration over; sessions go on"
 # Stop and restart: sessions may go on for so long, then they are cut. Reload keeps them all.
 : "${stop_seconds:=@stop_seconds@}"
 
+# Started again when it dies, but not more than five times in half a minute.
+supervisor=supervise-daemon
+respawn_delay=1
+respawn_max=5
+respawn_period=30
 command=@program@
 # It binds its ports as root, then becomes the user.
 command_args="run --config $config --user @user@"
-command_background=yes
-pidfile=/run/compute-lb.pid
 output_log=$log
 error_log=$log
-rc_ulimit="-n @descriptors@"
 retry="TERM/$stop_seconds/KILL/5"
 
 depend() {
@@ -426,8 +428,10 @@ check() {
 
 start_pre() {
   check || return
-  checkpath -d -m 0755 -o @user@:@user@ /run/compute-lb
-  checkpath -f -m 0640 "$log"
+  checkpath -q -d -m 0755 -o @user@:@user@ /run/compute-lb
+  checkpath -q -f -m 0640 "$log"
+  # shellcheck disable=SC3045 # no POSIX, but every shell that is /bin/sh on Linux has it
+  ulimit -n @descriptors@ 2>/dev/null || ulimit -n "$(ulimit -Hn)"
 }
 
 stop_pre() {
@@ -437,7 +441,7 @@ stop_pre() {
 reload() {
   check || return
   ebegin "Reloading compute-lb"
-  start-stop-daemon --signal HUP --pidfile "$pidfile"
+  supervise-daemon "$RC_SVCNAME" --signal HUP
   eend $?
 }
 END
