@@ -1,0 +1,655 @@
+#!/bin/sh
+# Installs compute-lb, the file beside this script, as a service. Needs root, no network, and nothing
+# but a POSIX shell and the usual tools; may be run again at any time (that is how to upgrade).
+set -eu
+
+prefix=${PREFIX:-/usr/local}
+destdir=${DESTDIR:-}
+user=compute-lb
+etc=/etc/compute-lb
+conf=$etc/lb.conf
+state=/var/lib/compute-lb
+cache=/var/cache/compute-lb
+log=/var/log/compute-lb.log
+# How long sessions may go on after "stop" or "restart" before they are cut.
+stop_seconds=60
+descriptors=524288
+
+usage() {
+  cat <<END
+usage: ./install.sh [--listen ADDRESS] [--backends A,B,...] [--init NAME] [--no-start]
+       ./install.sh --uninstall [--purge]
+
+Installs the program beside this script as a service that starts at boot. Run again to upgrade:
+sessions go on, the running balancer stays the old one until it is restarted.
+
+  --listen ADDRESS   where clients come in (default :22), for the first lb.conf
+  --backends LIST    the compute servers, host[:port][=cores] each, for the first lb.conf
+  --init NAME        systemd, openrc, sysv, upstart or none (default: what this system runs)
+  --no-start         do not start the service now
+  --uninstall        stop the service and remove the program; configuration, keys and logs stay
+  --purge            with --uninstall: remove those and the user $user too
+  --help             show this text
+
+An existing $conf is never changed: what --listen and --backends ask for then goes
+to lb.conf.new beside it. In the environment: PREFIX (/usr/local), and DESTDIR for an image or a
+package: files go below it, no user is made, nothing is started, and the init system is the one found
+there, or systemd.
+END
+}
+
+say() {
+  printf '%s\n' "$*"
+}
+
+die() {
+  printf 'install.sh: %s\n' "$*" >&2
+  exit 1
+}
+
+usage_error() {
+  printf 'install.sh: %s\n\n' "$*" >&2
+  usage >&2
+  exit 64
+}
+
+has() {
+  command -v "$1" >/dev/null 2>&1
+}
+
+# Writes stdin to $destdir$1 with mode $2, whole or not at all; a file that is right stays as it is.
+put() {
+  mkdir -p "$destdir${1%/*}"
+  cat >"$destdir$1.$$"
+  chmod "$2" "$destdir$1.$$"
+  if cmp -s "$destdir$1.$$" "$destdir$1"; then
+    rm -f "$destdir$1.$$"
+    chmod "$2" "$destdir$1"
+  else
+    mv -f "$destdir$1.$$" "$destdir$1"
+    say "wrote $destdir$1"
+  fi
+}
+
+# Fills names into a template.
+fill() {
+  sed -e "s|@program@|$prefix/bin/compute-lb|g" -e "s|@conf@|$conf|g" -e "s|@user@|$user|g" \
+    -e "s|@log@|$log|g" -e "s|@cache@|$cache|g" -e "s|@stop_seconds@|$stop_seconds|g" \
+    -e "s|@descriptors@|$descriptors|g"
+}
+
+# What each init system is known by: the running one, or one whose files are below $destdir.
+find_init() {
+  if [ -z "$destdir" ]; then
+    if [ -d /run/systemd/system ]; then
+      echo systemd
+    elif [ -e /run/openrc/softlevel ]; then
+      echo openrc
+    elif has initctl && initctl version 2>/dev/null | grep -q upstart; then
+      echo upstart
+    elif [ -d /etc/init.d ]; then
+      echo sysv
+    else
+      echo none
+    fi
+    return
+  fi
+  for file in lib/systemd/systemd usr/lib/systemd/systemd; do
+    [ ! -e "$destdir/$file" ] || { echo systemd && return; }
+  done
+  if [ -e "$destdir/sbin/openrc-run" ] || [ -e "$destdir/usr/sbin/openrc-run" ]; then
+    echo openrc
+  elif [ -d "$destdir/etc/init" ]; then
+    echo upstart
+  elif [ -d "$destdir/etc/init.d" ]; then
+    echo sysv
+  else
+    echo systemd
+  fi
+}
+
+make_user() {
+  shell=/bin/false
+  for file in /usr/sbin/nologin /sbin/nologin; do
+    if [ -x "$file" ]; then shell=$file; fi
+  done
+  if ! grep -q "^$user:" /etc/group; then
+    if has groupadd; then groupadd --system "$user"; else addgroup -S "$user"; fi
+  fi
+  if ! id "$user" >/dev/null 2>&1; then
+    if has useradd; then
+      useradd --system --gid "$user" --home-dir "$state" --no-create-home --shell "$shell" "$user"
+    else
+      adduser -S -D -H -h "$state" -s "$shell" -G "$user" "$user"
+    fi
+    say "made the user $user"
+  fi
+}
+
+make_directories() {
+  mkdir -p "$destdir$prefix/bin" "$destdir$etc" "$destdir$state" "$destdir$cache"
+  # The cache holds the unpacked program, which root may run too: it is root's.
+  chmod 755 "$destdir$etc" "$destdir$cache"
+  # The home of the service, with the keys that the load source "ssh" uses.
+  chmod 750 "$destdir$state"
+  if [ -z "$destdir" ]; then
+    chown "$user:$user" "$state"
+    mkdir -p /run/compute-lb
+    chown "$user:$user" /run/compute-lb
+  fi
+}
+
+# A rename puts the new program over the old one, which goes on running if it runs.
+install_program() {
+  target=$destdir$prefix/bin/compute-lb
+  cmp -s "$source" "$target" && return
+  cp "$source" "$target.$$"
+  chmod 755 "$target.$$"
+  mv -f "$target.$$" "$target"
+  say "wrote $target"
+}
+
+# Prints lb.conf for --listen and --backends.
+print_conf() {
+  cat <<END
+# The configuration of compute-lb. After a change:
+#   compute-lb check --config $conf     says what is wrong with it, if anything
+#   then reload the service: sessions go on
+frontends:
+  ssh:
+    listen: "${listen:-:22}"
+    pool: compute
+
+pools:
+  compute:
+END
+  if [ -z "$backends" ]; then
+    cat <<END
+    # The compute servers, one a line:
+    #   - hoek                                  (the port is that of the frontend)
+    #   - { address: "kelvin:22", cores: 24 }
+    backends: []
+END
+    return
+  fi
+  echo '    backends:'
+  echo "$backends" | tr ',' '\n' | while IFS= read -r backend; do
+    case $backend in
+      *=*) printf '      - { address: "%s", cores: %s }\n' "${backend%=*}" "${backend##*=}" ;;
+      *) printf '      - "%s"\n' "$backend" ;;
+    esac
+  done
+}
+
+install_conf() {
+  if [ -e "$source_dir/lb.conf.example" ]; then
+    put "$etc/lb.conf.example" 644 <"$source_dir/lb.conf.example"
+  fi
+  if ! [ -e "$destdir$conf" ]; then
+    print_conf | put "$conf" 644
+  elif [ -n "$listen$backends" ] && ! print_conf | cmp -s - "$destdir$conf"; then
+    print_conf | put "$conf.new" 644
+    say "kept $destdir$conf as it is; what you asked for is in lb.conf.new beside it"
+  fi
+}
+
+install_systemd() {
+  fill <<'END' | put /etc/systemd/system/compute-lb.service 644
+[Unit]
+Description=compute-lb, load balancer for compute servers
+Wants=network-online.target
+After=network-online.target nss-lookup.target
+StartLimitIntervalSec=30
+StartLimitBurst=5
+
+[Service]
+Type=exec
+EnvironmentFile=-/etc/default/compute-lb
+ExecStartPre=@program@ check --config @conf@
+ExecStart=@program@ run --config @conf@
+# A reload keeps every session. A file with errors is refused, by the check and by the balancer.
+ExecReload=@program@ check --config @conf@
+ExecReload=/bin/kill -HUP $MAINPID
+# Stop and restart: at TERM the balancer takes no new clients and lets sessions go on, until
+# shutdown_timeout in lb.conf or, at the latest, until the time below; then they are cut. The port is
+# closed meanwhile, so a longer time keeps new clients out for longer. To let everybody finish
+# (systemctl edit compute-lb): TimeoutStopSec=infinity.
+KillSignal=SIGTERM
+KillMode=mixed
+TimeoutStopSec=@stop_seconds@
+Restart=on-failure
+RestartSec=1
+# Bad configuration, bad usage: trying again does not help.
+RestartPreventExitStatus=2 64
+
+User=@user@
+Group=@user@
+RuntimeDirectory=compute-lb
+StateDirectory=compute-lb
+StateDirectoryMode=0750
+# No CacheDirectory: @cache@ holds the unpacked program and belongs to root, so that
+# root can run it without trusting this service.
+LimitNOFILE=@descriptors@
+OOMScoreAdjust=-500
+
+# Ports below 1024, and nothing else that root can do.
+AmbientCapabilities=CAP_NET_BIND_SERVICE
+CapabilityBoundingSet=CAP_NET_BIND_SERVICE
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=read-only
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+RemoveIPC=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service @pkey
+SystemCallErrorNumber=EPERM
+# Not MemoryDenyWriteExecute: JavaScript is compiled while it runs.
+
+[Install]
+WantedBy=multi-user.target
+END
+}
+
+install_sysv() {
+  fill <<'END' | put /etc/init.d/compute-lb 755
+#!/bin/sh
+### BEGIN INIT INFO
+# Provides:          compute-lb
+# Required-Start:    $network $remote_fs $syslog
+# Required-Stop:     $network $remote_fs $syslog
+# Should-Start:      $named
+# Default-Start:     2 3 4 5
+# Default-Stop:      0 1 6
+# Short-Description: load balancer for compute servers
+# Description:       Hands each new connection to the compute server with the most CPU free.
+### END INIT INFO
+# chkconfig: 2345 85 15
+
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+program=@program@
+config=@conf@
+pidfile=/run/compute-lb.pid
+log=@log@
+# Stop and restart: sessions may go on for so long, then they are cut. Reload keeps them all.
+stop_seconds=@stop_seconds@
+# May set stop_seconds, and export CLB_RUNTIME_DIR.
+# shellcheck source=/dev/null
+if [ -r /etc/default/compute-lb ]; then . /etc/default/compute-lb; fi
+
+is_running() {
+  pid=$(cat "$pidfile" 2>/dev/null) || return
+  case $(cat "/proc/$pid/stat" 2>/dev/null) in
+    "$pid (compute-lb) Z"*) return 1 ;;
+    "$pid (compute-lb) "*) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+
+check() {
+  "$program" check --config "$config" && return
+  echo "compute-lb: errors in $config, nothing was changed" >&2
+  return 6
+}
+
+start() {
+  if is_running; then return 0; fi
+  check || return
+  mkdir -p /run/compute-lb && chown @user@:@user@ /run/compute-lb
+  (umask 027 && : >>"$log")
+  # shellcheck disable=SC3045 # no POSIX, but every shell that is /bin/sh on Linux has it
+  ulimit -n @descriptors@ 2>/dev/null || ulimit -n "$(ulimit -Hn)"
+  # It binds its ports as root, then becomes the user. Neither it nor the shell in front of it forks,
+  # so the process that is started here is the balancer.
+  cd /
+  setsid "$program" run --config "$config" --user @user@ </dev/null >>"$log" 2>&1 &
+  echo "$!" >"$pidfile"
+  sleep 1
+  if is_running; then return 0; fi
+  rm -f "$pidfile"
+  echo "compute-lb: did not start, the end of $log says why:" >&2
+  tail -n 5 "$log" >&2
+  return 1
+}
+
+stop() {
+  is_running || { rm -f "$pidfile" && return; }
+  kill -TERM "$pid"
+  left=$((stop_seconds * 5))
+  while is_running && [ "$left" -gt 0 ]; do
+    sleep 0.2
+    left=$((left - 1))
+  done
+  if is_running; then
+    echo "compute-lb: cutting the sessions that are left after $stop_seconds s" >&2
+    kill -KILL "$pid"
+    while is_running; do sleep 0.2; done
+  fi
+  rm -f "$pidfile"
+}
+
+reload() {
+  is_running || return 7
+  check && kill -HUP "$pid"
+}
+
+status() {
+  if is_running; then
+    echo "compute-lb is running (pid $pid)"
+  elif [ -e "$pidfile" ]; then
+    echo "compute-lb is dead, but $pidfile exists"
+    return 1
+  else
+    echo "compute-lb is not running"
+    return 3
+  fi
+}
+
+case ${1-} in
+  start | stop | reload | status) "$1" ;;
+  force-reload) reload ;;
+  restart) check && stop && start ;;
+  try-restart | condrestart) if is_running; then check && stop && start; fi ;;
+  *)
+    echo "usage: $0 start|stop|restart|try-restart|reload|force-reload|status" >&2
+    exit 2
+    ;;
+esac
+END
+  install_logrotate
+}
+
+install_logrotate() {
+  fill <<'END' | put /etc/logrotate.d/compute-lb 644
+# The balancer keeps its log open, so the file is copied and emptied.
+@log@ {
+  weekly
+  rotate 8
+  compress
+  delaycompress
+  copytruncate
+  missingok
+  notifempty
+}
+END
+}
+
+install_openrc() {
+  fill <<'END' | put /etc/init.d/compute-lb 755
+#!/sbin/openrc-run
+# Settings: /etc/conf.d/compute-lb
+
+description="load balancer for compute servers"
+extra_commands="check"
+extra_started_commands="reload"
+description_check="Tells whether the configuration is right"
+description_reload="Takes the configuration over; sessions go on"
+
+: "${config:=@conf@}"
+: "${log:=@log@}"
+# Stop and restart: sessions may go on for so long, then they are cut. Reload keeps them all.
+: "${stop_seconds:=@stop_seconds@}"
+
+# Started again when it dies, but not more than five times in half a minute.
+supervisor=supervise-daemon
+respawn_delay=1
+respawn_max=5
+respawn_period=30
+command=@program@
+# It binds its ports as root, then becomes the user.
+command_args="run --config $config --user @user@"
+output_log=$log
+error_log=$log
+retry="TERM/$stop_seconds/KILL/5"
+
+depend() {
+  need net
+  use dns logger
+  after firewall
+}
+
+check() {
+  "$command" check --config "$config" && return
+  eerror "errors in $config, nothing was changed"
+  return 1
+}
+
+start_pre() {
+  check || return
+  checkpath -q -d -m 0755 -o @user@:@user@ /run/compute-lb
+  checkpath -q -f -m 0640 "$log"
+  # shellcheck disable=SC3045 # no POSIX, but every shell that is /bin/sh on Linux has it
+  ulimit -n @descriptors@ 2>/dev/null || ulimit -n "$(ulimit -Hn)"
+}
+
+stop_pre() {
+  [ "$RC_CMD" != restart ] || check
+}
+
+reload() {
+  check || return
+  ebegin "Reloading compute-lb"
+  supervise-daemon "$RC_SVCNAME" --signal HUP
+  eend $?
+}
+END
+  install_logrotate
+}
+
+install_upstart() {
+  fill <<'END' | put /etc/init/compute-lb.conf 644
+description "load balancer for compute servers"
+
+start on (filesystem and net-device-up IFACE!=lo)
+stop on runlevel [!2345]
+
+# Started again when it dies, except for bad configuration or usage, which trying again does not help.
+respawn
+respawn limit 5 30
+normal exit 0 2 64 TERM
+
+# Stop and restart: sessions may go on for so long, then they are cut. "reload compute-lb" keeps them
+# all; a file with errors is refused by the balancer and the old configuration stays.
+kill timeout @stop_seconds@
+limit nofile @descriptors@ @descriptors@
+console log
+
+pre-start script
+  @program@ check --config @conf@
+  mkdir -p /run/compute-lb
+  chown @user@:@user@ /run/compute-lb
+end script
+
+# It binds its ports as root, then becomes the user.
+exec @program@ run --config @conf@ --user @user@
+END
+}
+
+register() {
+  case $init in
+    systemd) systemctl daemon-reload && systemctl enable --quiet compute-lb.service ;;
+    openrc) rc-update --quiet add compute-lb default ;;
+    upstart) initctl reload-configuration ;;
+    sysv)
+      if has update-rc.d; then
+        update-rc.d compute-lb defaults >/dev/null
+      elif has chkconfig; then
+        chkconfig --add compute-lb
+      else
+        say "Start /etc/init.d/compute-lb at boot by your system's own means."
+      fi
+      ;;
+  esac
+}
+
+# How this system does $1 (start, stop, restart, reload, status) to the service.
+service_command() {
+  case $init in
+    systemd) echo "systemctl $1 compute-lb" ;;
+    openrc) echo "rc-service compute-lb $1" ;;
+    upstart) echo "initctl $1 compute-lb" ;;
+    sysv) echo "/etc/init.d/compute-lb $1" ;;
+  esac
+}
+
+tell_service() {
+  # shellcheck disable=SC2046 # words are meant
+  set -- $(service_command "$1")
+  "$@"
+}
+
+is_service_running() {
+  case $init in
+    systemd) systemctl --quiet is-active compute-lb ;;
+    upstart) initctl status compute-lb 2>/dev/null | grep -q running ;;
+    *) tell_service status >/dev/null 2>&1 ;;
+  esac
+}
+
+# Says what is left to do, and starts the service where nothing is.
+finish() {
+  if [ "$init" = none ]; then
+    say "No init system was found. Run it by hand: $program run --config $conf --user $user"
+  elif is_service_running; then
+    say "compute-lb is running. After a change of $conf: $(service_command reload)"
+    say "The program that was just installed runs after: $(service_command restart)"
+    say "(a restart ends the sessions that last longer than $stop_seconds s; a reload ends none)"
+  elif grep -q '^ *backends: \[\]' "$conf"; then
+    say "Next: write your compute servers into $conf, then: $(service_command start)"
+  elif ! "$program" check --config "$conf"; then
+    say "Next: mend $conf, then: $(service_command start)"
+  elif [ "$start" = no ]; then
+    say "Next: $(service_command start)"
+  elif tell_service start; then
+    say "compute-lb is running. See where sessions go: compute-lb status"
+  else
+    die "Cannot start compute-lb: $(service_command status) and the log say why"
+  fi
+}
+
+install() {
+  [ -f "$source" ] || die "Cannot find the program: expected it beside this script, as $source"
+  if [ -z "$destdir" ]; then
+    # Also unpacks it, if it is of the kind that unpacks itself, so that the first start is quick.
+    "$source" --version >/dev/null || die "Cannot run $source on this system"
+    make_user
+  fi
+  make_directories
+  install_program
+  install_conf
+  case $init in
+    systemd) install_systemd ;;
+    openrc) install_openrc ;;
+    sysv) install_sysv ;;
+    upstart) install_upstart ;;
+  esac
+  if [ -z "$destdir" ]; then
+    register
+    finish
+  fi
+}
+
+unregister() {
+  if is_service_running; then tell_service stop; fi
+  case $init in
+    systemd) systemctl --quiet disable compute-lb.service 2>/dev/null || : ;;
+    openrc) rc-update --quiet delete compute-lb default 2>/dev/null || : ;;
+  esac
+}
+
+uninstall() {
+  if [ -z "$destdir" ]; then unregister; fi
+  rm -f "$destdir$prefix/bin/compute-lb" "$destdir/etc/systemd/system/compute-lb.service" \
+    "$destdir/etc/init.d/compute-lb" "$destdir/etc/init/compute-lb.conf" \
+    "$destdir/etc/logrotate.d/compute-lb"
+  rm -rf "$destdir$cache"
+  if [ -z "$destdir" ]; then
+    case $init in
+      systemd) systemctl daemon-reload ;;
+      upstart) initctl reload-configuration ;;
+      sysv) if has update-rc.d; then update-rc.d compute-lb remove; fi ;;
+    esac
+    rm -rf /run/compute-lb
+  fi
+  if [ "$purge" = no ]; then
+    say "Removed compute-lb. Kept: $etc, $state, $log* and the user $user (--purge removes them)"
+    return
+  fi
+  rm -rf "$destdir$etc" "$destdir$state" "$destdir/etc/default/compute-lb" \
+    "$destdir/etc/conf.d/compute-lb"
+  rm -f "$destdir$log" "$destdir$log".*
+  if [ -z "$destdir" ] && id "$user" >/dev/null 2>&1; then
+    if has userdel; then userdel "$user"; else deluser "$user"; fi
+    if grep -q "^$user:" /etc/group; then
+      if has groupdel; then groupdel "$user"; else delgroup "$user"; fi
+    fi
+  fi
+  say "Removed compute-lb and all that belonged to it"
+}
+
+# Checks $2, given as option $1, against a pattern: what goes into lb.conf is to be what was meant.
+check_words() {
+  if [ "$(printf '%s\n' "$2" | wc -l)" -ne 1 ] || ! printf '%s\n' "$2" | grep -Eq "^$3\$"; then
+    usage_error "Cannot read \"$2\" as $1: expected $4"
+  fi
+}
+
+main() {
+  umask 022
+  action=install init='' listen='' backends='' start=yes purge=no
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --help | -h) usage && exit 0 ;;
+      --uninstall) action=uninstall ;;
+      --purge) purge=yes ;;
+      --no-start) start=no ;;
+      --listen=* | --backends=* | --init=*)
+        option=$1
+        shift
+        set -- "${option%%=*}" "${option#*=}" "$@"
+        continue
+        ;;
+      --listen | --backends | --init)
+        [ $# -ge 2 ] || usage_error "Option $1 needs a value"
+        case $1 in
+          --listen) listen=$2 ;;
+          --backends) backends=$2 ;;
+          --init) init=$2 ;;
+        esac
+        shift
+        ;;
+      *) usage_error "Unknown option \"$1\"" ;;
+    esac
+    shift
+  done
+  host='(\[[0-9A-Fa-f:.]+(%[A-Za-z0-9]+)?\]|[A-Za-z0-9._-]+)'
+  backend="$host(:[0-9]+)?(=[0-9]+(\.[0-9]+)?)?"
+  [ -z "$listen" ] || check_words --listen "$listen" "$host?:[0-9]+" '":22" or "address:22"'
+  [ -z "$backends" ] ||
+    check_words --backends "$backends" "$backend(,$backend)*" 'host[:port][=cores], with commas'
+  check_words PREFIX "$prefix" '/[A-Za-z0-9/._+-]*' 'an absolute path'
+  if [ "$purge" = yes ] && [ "$action" = install ]; then usage_error "--purge needs --uninstall"; fi
+  case ${init:=$(find_init)} in
+    systemd | openrc | sysv | upstart | none) ;;
+    *) usage_error "Cannot read \"$init\" as --init: expected systemd, openrc, sysv, upstart or none" ;;
+  esac
+  if [ -z "$destdir" ] && [ "$(id -u)" != 0 ]; then die "Run this as root (or with DESTDIR)"; fi
+  program=$prefix/bin/compute-lb
+  source_dir=$(cd "$(dirname "$0")" && pwd)
+  source=$source_dir/compute-lb
+  "$action"
+}
+
+main "$@"

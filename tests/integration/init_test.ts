@@ -1,0 +1,244 @@
+// The service as an init system runs it: install.sh for real, on a throwaway copy of this machine,
+// then start, sessions, reload, refused reload, crash, stop, upgrade and removal.
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { closeQuietly, greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
+import { compiledBinary } from "../support/compiled_binary.ts";
+import { APT_ARCHIVES, needs } from "../support/needs.ts";
+import { ThrowawayMachine } from "../support/throwaway_machine.ts";
+import { waitFor, within } from "../support/wait_for.ts";
+
+interface InitSystem {
+  readonly name: string;
+  /** Makes the machine one that runs this init system. */
+  readonly prepare: string;
+  /** The command before start, stop, ... */
+  readonly service: string;
+  /** Exit code of status after a crash; undefined: it is started again. */
+  readonly crashed: number | undefined;
+  readonly settings: string;
+  /** Holds the balancer's pid. */
+  readonly pidFile: string;
+  readonly registered: string;
+}
+
+/** Exit codes of status, as LSB has them. */
+const RUNNING = 0;
+const STOPPED = 3;
+
+const SYSV: InitSystem = {
+  name: "SysV",
+  prepare: "rm -rf /etc/rc?.d/*compute-lb",
+  service: "/etc/init.d/compute-lb",
+  crashed: 1,
+  settings: "/etc/default/compute-lb",
+  pidFile: "/run/compute-lb.pid",
+  registered: "test -e /etc/init.d/compute-lb && ls /etc/rc2.d/S*compute-lb",
+};
+
+const OPENRC: InitSystem = {
+  name: "OpenRC",
+  prepare: `
+    export DEBIAN_FRONTEND=noninteractive
+    cd ${APT_ARCHIVES}
+    dpkg --install libeinfo1_* librc1_* insserv_* openrc_* >/tmp/dpkg.log 2>&1 || { cat /tmp/dpkg.log; exit 1; }
+    mkdir -p /etc/conf.d /run/openrc && touch /run/openrc/softlevel
+    # The network is this machine's and is up: nothing may be started for "need net".
+    rm -f /etc/runlevels/*/* /etc/init.d/*
+    printf '#!/sbin/openrc-run\\nstart() { :; }\\ndepend() { provide net; }\\n' >/etc/init.d/networking
+    chmod 755 /etc/init.d/networking`,
+  service: "rc-service compute-lb",
+  crashed: undefined,
+  settings: "/etc/conf.d/compute-lb",
+  pidFile: "/run/openrc/options/compute-lb/child_pid",
+  registered: "rc-update show default | grep compute-lb",
+};
+
+/** A port that nothing listened on a moment ago. */
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+async function read(conn: Deno.Conn): Promise<string> {
+  const buffer = new Uint8Array(64);
+  const count = await within("bytes through the balancer", conn.read(buffer));
+  return new TextDecoder().decode(buffer.subarray(0, count ?? 0));
+}
+
+/** Connects through the balancer and tells which backend greets. */
+async function greeting(port: number): Promise<string> {
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  try {
+    return await read(conn);
+  } finally {
+    conn.close();
+  }
+}
+
+async function stillEchoes(session: Deno.Conn, text: string): Promise<void> {
+  await session.write(new TextEncoder().encode(text));
+  assertEquals(await read(session), text);
+}
+
+async function acceptance(t: Deno.TestContext, init: InitSystem): Promise<void> {
+  await using left = new TcpPeer(greetThenEcho("left"));
+  await using right = new TcpPeer(greetThenEcho("right"));
+  await using machine = await ThrowawayMachine.boot();
+  const port = freePort();
+  const service = (action: string) => machine.run(`${init.service} ${action}`);
+  await machine.must("mkdir -p /srv/install");
+  await Deno.copyFile(await compiledBinary(), machine.path("/srv/install/compute-lb"));
+  const script = new URL("../../install.sh", import.meta.url);
+  await Deno.copyFile(script, machine.path("/srv/install/install.sh"));
+  await machine.must(init.prepare);
+  await machine.must(`echo stop_seconds=1 >${init.settings}`);
+  const conf = "/etc/compute-lb/lb.conf";
+  const balancer = () => machine.must(`cat ${init.pidFile}`).then((text) => text.trim());
+
+  await t.step("install.sh installs, registers and starts it", async () => {
+    const { code, stdout, stderr } = await machine.run(
+      `/srv/install/install.sh --listen 127.0.0.1:${port} --backends ${left.address},${right.address}`,
+    );
+    assertEquals({ code, stderr, stdout: code === 0 ? "" : stdout }, {
+      code: 0,
+      stderr: "",
+      stdout: "",
+    });
+    assertStringIncludes(stdout, "compute-lb is running");
+    await machine.must(init.registered);
+    assertEquals((await service("status")).code, RUNNING);
+  });
+
+  await t.step(
+    "it serves, as its own user, with the descriptors that it was promised",
+    async () => {
+      const greetings = new Set<string>();
+      await waitFor("both backends to be used", async () => {
+        greetings.add(await greeting(port));
+        return greetings.has("left") && greetings.has("right");
+      });
+      const pid = await balancer();
+      const user = (await machine.must("id -u compute-lb")).trim();
+      const status = await machine.must(`cat /proc/${pid}/status`);
+      assertMatch(status, new RegExp(`^Uid:\\s${user}\\s${user}\\s${user}\\s${user}$`, "m"));
+      assertMatch(status, /^Name:\scompute-lb$/m);
+      // As many as are allowed here, where even root may be held to fewer.
+      const promised = await machine.must("ulimit -n 524288 2>/dev/null; ulimit -n");
+      const limits = await machine.must(`cat /proc/${pid}/limits`);
+      assertStringIncludes(limits.replaceAll(/ +/g, " "), `Max open files ${promised.trim()} `);
+    },
+  );
+
+  const session = await Deno.connect({ hostname: "127.0.0.1", port });
+  try {
+    const home = await read(session);
+    const [gone, stays] = home === "left" ? [left, "right"] : [right, "left"];
+    await t.step("a reload takes a new lb.conf over and keeps sessions", async () => {
+      await machine.must(`sed -i '/"${gone.address}"/d' ${conf}`);
+      const { code, stdout, stderr } = await service("reload");
+      assertEquals({ code, text: code === 0 ? "" : stdout + stderr }, { code: 0, text: "" });
+      await waitFor("new clients to go to the backend that is left", async () => {
+        const recent = [await greeting(port), await greeting(port), await greeting(port)];
+        return recent.every((name) => name === stays);
+      });
+      await stillEchoes(session, "after the reload");
+    });
+
+    await t.step("a bad lb.conf stops reload and restart, not the balancer", async () => {
+      const pid = await balancer();
+      await machine.must(`cp ${conf} /tmp/good && echo 'pools: 7' >${conf}`);
+      for (const action of ["reload", "restart"]) {
+        const { code } = await service(action);
+        assert(code !== 0, `${action} with a bad lb.conf`);
+      }
+      assertEquals(await balancer(), pid);
+      assertEquals((await service("status")).code, RUNNING);
+      await stillEchoes(session, "after the refusal");
+      assertEquals(await greeting(port), stays);
+      await machine.must(`cp /tmp/good ${conf}`);
+    });
+
+    await t.step("installing again keeps lb.conf and the balancer that runs", async () => {
+      const pid = await balancer();
+      const before = await machine.must(`cat ${conf}`);
+      const stdout = await machine.must("/srv/install/install.sh");
+      assertStringIncludes(stdout, "compute-lb is running");
+      assertEquals(await machine.must(`cat ${conf}`), before);
+      assertEquals(await balancer(), pid);
+      await stillEchoes(session, "after the upgrade");
+    });
+
+    await t.step("stop closes the port, then cuts what is left after its time", async () => {
+      const { code, stdout, stderr } = await service("stop");
+      assertEquals({ code, text: code === 0 ? "" : stdout + stderr }, { code: 0, text: "" });
+      assertEquals((await service("status")).code, STOPPED);
+      await waitFor("the session to be cut", () =>
+        session.read(new Uint8Array(64)).then(
+          (count) => count === null,
+          () => true,
+        ));
+      const refused = await greeting(port).then(() => false, () => true);
+      assert(refused, "the port is closed");
+    });
+  } finally {
+    closeQuietly(session);
+  }
+
+  await t.step(
+    "a crash is mended by the init system, or seen by status and mended by start",
+    async () => {
+      assertEquals((await service("start")).code, 0);
+      const pid = await balancer();
+      await machine.must(`kill -KILL ${pid}`);
+      if (init.crashed !== undefined) {
+        assertEquals((await service("status")).code, init.crashed);
+        assertEquals((await service("start")).code, 0);
+      }
+      await waitFor("the balancer to serve again", () => greeting(port).catch(() => undefined));
+      assert(await balancer() !== pid);
+      assertEquals((await service("status")).code, RUNNING);
+    },
+  );
+
+  await t.step("it does not start when its port is taken, and says why", async () => {
+    assertEquals((await service("stop")).code, 0);
+    using _taken = Deno.listen({ hostname: "127.0.0.1", port });
+    const { code, stderr } = await service("start");
+    if (init.crashed === undefined) {
+      // A supervisor has started, not the balancer; it gives up in the end.
+      const log = () => machine.must("tail -n 5 /var/log/compute-lb.log");
+      await waitFor("the log to say why", async () => (await log()).includes(`127.0.0.1:${port}`));
+      await service("stop");
+      return;
+    }
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, `127.0.0.1:${port}`);
+    assertEquals((await service("status")).code, STOPPED);
+  });
+
+  await t.step("uninstall --purge stops it and leaves nothing behind", async () => {
+    await service("start");
+    await machine.must("/srv/install/install.sh --uninstall --purge");
+    const { code } = await machine.run("id compute-lb");
+    assert(code !== 0, "the user is gone");
+    const left = await machine.must(
+      "find /etc /usr/local /var /run -name '*compute-lb*' -not -path '/var/cache/apt/*' 2>/dev/null",
+    );
+    assertEquals(left, "");
+    const refused = await greeting(port).then(() => false, () => true);
+    assert(refused, "the port is closed");
+  });
+}
+
+Deno.test({
+  ...needs("root", "unshare", "nsenter"),
+  name: "the service under SysV",
+  fn: (t) => acceptance(t, SYSV),
+});
+
+Deno.test({
+  ...needs("root", "unshare", "nsenter", "deb:openrc"),
+  name: "the service under OpenRC",
+  fn: (t) => acceptance(t, OPENRC),
+});

@@ -1,0 +1,232 @@
+// install.sh into a directory (DESTDIR): what it writes for each init system, what it leaves alone,
+// what it refuses. tests/integration/init_test.ts runs what it installs.
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { needs } from "../support/needs.ts";
+import { mustRun, type Outcome, runProgram, TemporaryDirectory } from "../support/run_program.ts";
+
+const SCRIPT = new URL("../../install.sh", import.meta.url).pathname;
+const PROGRAM = "#!/bin/sh\necho compute-lb 0.0.0\n";
+
+const SERVICE_FILES: Readonly<Record<string, readonly string[]>> = {
+  systemd: ["/etc/systemd/system/compute-lb.service"],
+  openrc: ["/etc/init.d/compute-lb", "/etc/logrotate.d/compute-lb"],
+  sysv: ["/etc/init.d/compute-lb", "/etc/logrotate.d/compute-lb"],
+  upstart: ["/etc/init/compute-lb.conf"],
+  none: [],
+};
+
+/** install.sh and a program beside it, and the directory that they install into. */
+class Staging implements AsyncDisposable {
+  readonly #directory = new TemporaryDirectory();
+  readonly source = `${this.#directory.path}/source`;
+  readonly root = `${this.#directory.path}/root`;
+
+  constructor() {
+    Deno.mkdirSync(this.source);
+    Deno.copyFileSync(SCRIPT, `${this.source}/install.sh`);
+    Deno.writeTextFileSync(`${this.source}/compute-lb`, PROGRAM, { mode: 0o755 });
+  }
+
+  async run(...args: string[]): Promise<Outcome> {
+    return await this.runWith({}, ...args);
+  }
+
+  async runWith(env: Record<string, string>, ...args: string[]): Promise<Outcome> {
+    const command = ["sh", `${this.source}/install.sh`, ...args];
+    return await runProgram(command, { env: { DESTDIR: this.root, ...env } });
+  }
+
+  /** Every file below the root, with its mode and its contents. */
+  async files(): Promise<Record<string, string>> {
+    const found: Record<string, string> = {};
+    const visit = async (folder: string) => {
+      for await (const { name, isDirectory } of Deno.readDir(this.root + folder)) {
+        const path = `${folder}/${name}`;
+        if (isDirectory) {
+          await visit(path);
+          continue;
+        }
+        const mode = ((await Deno.stat(this.root + path)).mode ?? 0) & 0o777;
+        found[path] = `${mode.toString(8)} ${await this.read(path)}`;
+      }
+    };
+    await visit("");
+    return found;
+  }
+
+  async read(path: string): Promise<string> {
+    return await Deno.readTextFile(this.root + path);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#directory[Symbol.asyncDispose]();
+  }
+}
+
+for (const [init, serviceFiles] of Object.entries(SERVICE_FILES)) {
+  Deno.test(`install.sh --init ${init} writes its files, once`, async () => {
+    await using staging = new Staging();
+    const first = await staging.run("--init", init, "--listen", ":2222", "--backends", "a,b:22=24");
+    assertEquals([first.code, first.stderr], [0, ""]);
+    const files = await staging.files();
+    assertEquals(
+      Object.keys(files).sort(),
+      ["/etc/compute-lb/lb.conf", ...serviceFiles, "/usr/local/bin/compute-lb"].sort(),
+    );
+    assertEquals(files["/usr/local/bin/compute-lb"], `755 ${PROGRAM}`);
+    // A mark that nothing was filled into would be @name@.
+    for (const path of serviceFiles) assert(!/@[a-z_]+@/.test(files[path] ?? ""), path);
+    const second = await staging.run(`--init=${init}`, "--listen=:2222", "--backends=a,b:22=24");
+    assertEquals(second, { code: 0, stdout: "", stderr: "" });
+    assertEquals(await staging.files(), files);
+  });
+}
+
+Deno.test("install.sh writes an lb.conf from --listen and --backends", async () => {
+  await using staging = new Staging();
+  await staging.run("--listen", "[::1]:2222", "--backends", "hoek,[fe80::1%eth0]:22,kelvin:22=24");
+  const text = (await staging.read("/etc/compute-lb/lb.conf")).replaceAll(/^ *#.*\n/gm, "");
+  assertEquals(
+    text,
+    `frontends:
+  ssh:
+    listen: "[::1]:2222"
+    pool: compute
+
+pools:
+  compute:
+    backends:
+      - "hoek"
+      - "[fe80::1%eth0]:22"
+      - { address: "kelvin:22", cores: 24 }
+`,
+  );
+});
+
+Deno.test("install.sh keeps an lb.conf, and puts what is asked for beside it", async () => {
+  await using staging = new Staging();
+  await staging.run("--backends", "a");
+  const conf = "/etc/compute-lb/lb.conf";
+  await Deno.writeTextFile(staging.root + conf, "# mine\n");
+  await staging.run();
+  assertEquals(Object.keys(await staging.files()).filter((path) => path.includes("lb.conf")), [
+    conf,
+  ]);
+  const { stdout } = await staging.run("--backends", "b");
+  assertStringIncludes(stdout, "lb.conf.new");
+  assertEquals(await staging.read(conf), "# mine\n");
+  assertStringIncludes(await staging.read(`${conf}.new`), '- "b"');
+});
+
+Deno.test("install.sh puts a new program in place by a rename", async () => {
+  await using staging = new Staging();
+  await staging.run();
+  const target = `${staging.root}/usr/local/bin/compute-lb`;
+  const running = await Deno.open(target);
+  const before = (await running.stat()).ino;
+  await Deno.writeTextFile(`${staging.source}/compute-lb`, `${PROGRAM}# newer\n`);
+  await staging.run();
+  assertEquals((await running.stat()).size, PROGRAM.length);
+  running.close();
+  assert((await Deno.stat(target)).ino !== before);
+  assertEquals(await staging.read("/usr/local/bin/compute-lb"), `${PROGRAM}# newer\n`);
+});
+
+Deno.test("install.sh honours PREFIX and the init system that it finds in DESTDIR", async () => {
+  await using staging = new Staging();
+  await Deno.mkdir(`${staging.root}/etc/init.d`, { recursive: true });
+  const { code } = await staging.runWith({ PREFIX: "/opt/lb" });
+  assertEquals(code, 0);
+  assertStringIncludes(await staging.read("/etc/init.d/compute-lb"), "=/opt/lb/bin/compute-lb\n");
+  assertEquals(await staging.read("/opt/lb/bin/compute-lb"), PROGRAM);
+  await Deno.mkdir(`${staging.root}/usr/lib/systemd`, { recursive: true });
+  await Deno.writeTextFile(`${staging.root}/usr/lib/systemd/systemd`, "");
+  await staging.runWith({ PREFIX: "/opt/lb" });
+  const unit = await staging.read("/etc/systemd/system/compute-lb.service");
+  assertStringIncludes(unit, "ExecStart=/opt/lb/bin/compute-lb run");
+});
+
+Deno.test("install.sh --uninstall keeps the configuration, with --purge it does not", async () => {
+  await using staging = new Staging();
+  for (const init of Object.keys(SERVICE_FILES)) await staging.run("--init", init);
+  const { code } = await staging.run("--uninstall");
+  assertEquals(code, 0);
+  assertEquals(Object.keys(await staging.files()), ["/etc/compute-lb/lb.conf"]);
+  assert((await Deno.stat(`${staging.root}/var/lib/compute-lb`)).isDirectory);
+  assertEquals((await staging.run("--uninstall", "--purge")).code, 0);
+  assertEquals(await staging.files(), {});
+  assertEquals((await staging.run("--uninstall", "--purge")).code, 0);
+});
+
+Deno.test("install.sh refuses what it does not understand, and changes nothing", async () => {
+  await using staging = new Staging();
+  const wrong = [
+    ["--nonsense"],
+    ["name"],
+    ["--init", "runit"],
+    ["--init"],
+    ["--purge"],
+    ["--listen", "2222"],
+    ["--listen", ':22"'],
+    ["--backends", "a b"],
+    ["--backends", "a,,b"],
+    ["--backends", 'a"'],
+    ["--backends", "a=many"],
+    ["--backends", "a\nb"],
+  ];
+  for (const args of wrong) {
+    const { code, stdout, stderr } = await staging.run(...args);
+    assertEquals({ args, code, stdout }, { args, code: 64, stdout: "" });
+    assertStringIncludes(stderr, "usage: ./install.sh");
+  }
+  const prefix = await staging.runWith({ PREFIX: "usr|local" });
+  assertEquals(prefix.code, 64);
+  await Deno.remove(`${staging.source}/compute-lb`);
+  const missing = await staging.run();
+  assertEquals(missing.code, 1);
+  assertStringIncludes(missing.stderr, "Cannot find the program");
+  assert(!await Deno.stat(staging.root).then(() => true, () => false));
+});
+
+Deno.test("install.sh --help tells what it does and does nothing", async () => {
+  await using staging = new Staging();
+  const { code, stdout, stderr } = await staging.run("--help");
+  assertEquals([code, stderr], [0, ""]);
+  assertStringIncludes(stdout, "--uninstall");
+  assert(!await Deno.stat(staging.root).then(() => true, () => false));
+});
+
+Deno.test({
+  ...needs("systemd-analyze"),
+  name: "systemd finds no fault with the unit",
+  fn: async () => {
+    await using staging = new Staging();
+    // The unit names the program by its final place, which must exist for the check.
+    const prefix = `${staging.root}-final`;
+    await staging.runWith({ PREFIX: prefix }, "--init", "systemd");
+    await Deno.symlink(staging.root + prefix, prefix);
+    const unit = `${staging.root}/etc/systemd/system/compute-lb.service`;
+    const verify = ["systemd-analyze", "verify", "--man=no", unit];
+    assertEquals(await runProgram(verify), { code: 0, stdout: "", stderr: "" });
+    // Exposure from 0 (none) to 10 (all); what is left are the network and the compiler's memory.
+    const security = ["systemd-analyze", "security", "--offline=true", "--threshold=25", unit];
+    assertEquals((await runProgram([...security, "--no-pager"])).code, 0);
+  },
+});
+
+Deno.test({
+  ...needs("shellcheck", "dash"),
+  name: "install.sh and what it installs are clean POSIX shell scripts",
+  fn: async () => {
+    await using staging = new Staging();
+    await mustRun("shellcheck", "--shell=sh", SCRIPT);
+    await mustRun("dash", "-n", SCRIPT);
+    const script = `${staging.root}/etc/init.d/compute-lb`;
+    await staging.run("--init", "sysv");
+    await mustRun("shellcheck", "--shell=sh", script);
+    await staging.run("--init", "openrc");
+    // openrc-run reads the variables that the script only sets.
+    await mustRun("shellcheck", "--shell=sh", "--exclude=SC2034", script);
+  },
+});
