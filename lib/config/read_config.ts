@@ -7,7 +7,7 @@ import { type ConfigError, type ConfigPath, formatPath, sortConfigErrors } from 
 import { Locator } from "./locate.ts";
 import { applyOverrides, type Overlaid, type Overrides, startsWith } from "./overrides.ts";
 import { applySchema, type SchemaIssue } from "./schema.ts";
-import { isList, isMapping, mappingOf, parseYaml, type YamlValue } from "./yaml.ts";
+import { isList, isMapping, mappingOf, parseYaml, valueAt, type YamlValue } from "./yaml.ts";
 
 /** Where a configuration comes from. */
 export interface ConfigInput {
@@ -94,6 +94,10 @@ function placer(
       const path = formatPath(issue.path);
       return MISSING_FLAGS[path] ?? { path, ...about };
     }
+    if (issue.path.length === 1 && valueAt(fileTree, issue.path) === undefined) {
+      // A missing section has no place.
+      return { file: file.path, path: formatPath(issue.path), ...about };
+    }
     const { line, column } = locator.find(issue.path, issue.at);
     const isUnknownKey = issue.at === "key" && issue.dependsOn === undefined;
     const excerpt = lines[line - 1];
@@ -125,7 +129,9 @@ function issuesBeside(tree: YamlValue, found: readonly SchemaIssue[]): Issue[] {
   const faulty = found.map((issue) => issue.path);
   const pruned = prune(tree, faulty);
   const result = applySchema(pruned.tree);
-  if (!result.ok) return [];
+  if (!result.ok) {
+    return result.issues.map((issue) => ({ ...issue, path: pruned.original(issue.path) }));
+  }
   // A misspelt key stands for the one that was meant.
   const meant = found.flatMap(({ path, at, suggestion }) =>
     at === "key" && suggestion !== undefined ? [[...path.slice(0, -1), suggestion]] : []

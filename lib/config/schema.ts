@@ -82,7 +82,15 @@ function section<S extends z.core.$ZodLooseShape, T>(
 /** A mapping of names that the administrator chooses. */
 function named<T extends z.ZodType>(inner: T) {
   const name = field(entityName, "a name");
-  const schema = z.preprocess(emptyToMapping, z.record(name, inner)).prefault({});
+  const prepare = (value: unknown, context: z.RefinementCtx) => {
+    // A record would leave this one out and say nothing.
+    if (isMapping(value) && Object.hasOwn(value, "__proto__")) {
+      const message = 'Cannot use "__proto__" as a name: expected another';
+      context.addIssue({ code: "custom", message, path: ["__proto__"] });
+    }
+    return emptyToMapping(value);
+  };
+  const schema = z.preprocess(prepare, z.record(name, inner)).prefault({});
   keyTrees.add(schema, { keys: { "*": treeOf(inner) } });
   return schema;
 }

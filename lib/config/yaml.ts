@@ -127,7 +127,10 @@ function syntaxError(error: unknown, text: string): YamlResult {
     line--;
     column = (lines[line - 1] ?? "").trimEnd().length + 1;
   }
-  const reason = match?.[1] ?? firstLine;
+  let reason = match?.[1] ?? firstLine;
+  if (reason.endsWith("duplicated key")) {
+    reason = "Cannot use a key twice: the mapping has it already";
+  }
   const message = /^Cannot /.test(reason) ? reason : `Cannot read YAML: ${reason}`;
   return stopped(message.replace(/[\p{Cc}]/gu, " "), line, Math.max(column, 1));
 }
