@@ -8,11 +8,12 @@ import { PickTable } from "../core/pick_table.ts";
 import { type Member, Pool, type PoolChange } from "../core/pool.ts";
 import type { Result } from "../core/result.ts";
 import { Rounds } from "../core/rounds.ts";
-import type { LoadConfig, PoolConfig } from "../config/config.ts";
+import type { BackendConfig, LoadConfig, PoolConfig } from "../config/config.ts";
 import type { EngineEvent, PoolPlan } from "../engine/engine.ts";
 import { createHealthProbe } from "../health/registry.ts";
 import type { LoadSource } from "../load/load_source.ts";
 import type { LogArea } from "../log/setup.ts";
+import { LoadSources } from "./load_sources.ts";
 import { createStrategy } from "../strategy/registry.ts";
 import type { MemberView, Strategy } from "../strategy/strategy.ts";
 
@@ -41,14 +42,14 @@ const RETRY_INTERVALS = 2;
 interface Drivers {
   readonly config: string;
   readonly stop: () => Promise<void>;
-  readonly setKeys: (keys: readonly string[]) => Promise<void>;
+  readonly setBackends: (backends: readonly BackendConfig[]) => Promise<void>;
 }
 
 export class PoolKeeper implements AsyncDisposable {
   readonly pool: Pool;
   readonly #parts: PoolKeeperParts;
-  readonly #ticker: Rounds;
-  readonly #names: Rounds;
+  readonly #ticker: Rounds<void>;
+  readonly #names: Rounds<Result<readonly Address[]>>;
   #config: PoolConfig;
   #strategy: Strategy;
   #fallback: Strategy;
@@ -72,10 +73,10 @@ export class PoolKeeper implements AsyncDisposable {
       random,
       intervalMs: TICK_MS,
       timeoutMs: TICK_MS,
-      run: () => {
+      run: () => Promise.resolve(),
+      report: () => {
         this.#tell(this.pool.tick(clock.now()));
         this.#weigh();
-        return Promise.resolve();
       },
     });
     this.#names = new Rounds({
@@ -84,6 +85,7 @@ export class PoolKeeper implements AsyncDisposable {
       intervalMs: NAME_INTERVAL_MS,
       timeoutMs: NAME_TIMEOUT_MS,
       run: (id, signal) => this.#lookUp(id, signal),
+      report: (id, found) => this.#observeName(id, found),
     });
   }
 
@@ -160,12 +162,11 @@ export class PoolKeeper implements AsyncDisposable {
   /** Starts, keeps or replaces what goes the rounds, as the configuration says. */
   async #drive(): Promise<void> {
     const { alreadyResolved } = this.#parts;
-    const ids = this.pool.members.map((member) => member.backend.id);
     const named = this.pool.members.filter(({ backend }) => !alreadyResolved(backend.address));
     await this.#names.setKeys(named.map((member) => member.backend.id));
     this.#load = await replaceDrivers(
       this.#load,
-      loadSignature(this.#config),
+      JSON.stringify([this.#config.load.intervalMs, this.#config.load.timeoutMs]),
       () => this.#loadDrivers(),
     );
     this.#health = await replaceDrivers(
@@ -173,39 +174,39 @@ export class PoolKeeper implements AsyncDisposable {
       JSON.stringify(this.#config.health),
       () => this.#healthDrivers(),
     );
-    await Promise.all([this.#load?.setKeys(ids), this.#health?.setKeys(ids)]);
+    const { backends } = this.#config;
+    await Promise.all([this.#load?.setBackends(backends), this.#health?.setBackends(backends)]);
   }
 
   #loadDrivers(): Omit<Drivers, "config"> | undefined {
     const { load } = this.#config;
-    const source = this.#parts.createLoadSource(load);
-    if (source === undefined) return undefined;
+    const sources = new LoadSources(this.#parts.createLoadSource);
     const { clock, random } = this.#parts;
-    const known = new Set<string>();
     const rounds = new Rounds({
       clock,
       random,
       intervalMs: load.intervalMs,
       timeoutMs: load.timeoutMs,
       run: async (id, signal) => {
-        const member = this.pool.member(id);
-        if (member === undefined) return;
-        const result = await source.sample(member.backend, signal);
-        if (this.#stopped) return;
+        const backend = this.pool.member(id)?.backend;
+        return backend && await sources.of(id)?.sample(backend, signal);
+      },
+      report: (id, result) => {
+        if (result === undefined) return;
         this.#tell(this.pool.observeLoad(id, result));
         this.#weigh();
       },
     });
     return {
-      setKeys: async (ids) => {
-        await rounds.setKeys(ids);
-        for (const id of known) if (!ids.includes(id)) source.forget(id);
-        known.clear();
-        for (const id of ids) known.add(id);
+      setBackends: async (backends) => {
+        const { load } = this.#config;
+        await rounds.setKeys(sources.staying(backends, load));
+        await sources.assign(backends, load);
+        await rounds.setKeys(sources.ids);
       },
       stop: async () => {
         await rounds[Symbol.asyncDispose]();
-        await source[Symbol.asyncDispose]();
+        await sources[Symbol.asyncDispose]();
       },
     };
   }
@@ -222,15 +223,17 @@ export class PoolKeeper implements AsyncDisposable {
       timeoutMs: health.timeoutMs,
       run: async (id, signal) => {
         const member = this.pool.member(id);
-        if (member === undefined || this.#provenByUse(member)) return;
-        const result = await probe.run(member.backend, member.addresses, signal);
-        if (this.#stopped) return;
+        if (member === undefined || this.#provenByUse(member)) return undefined;
+        return await probe.run(member.backend, member.addresses, signal);
+      },
+      report: (id, result) => {
+        if (result === undefined) return;
         this.#tell(this.pool.observeProbe(id, result, clock.now()));
         this.#weigh();
       },
     });
     return {
-      setKeys: (ids) => rounds.setKeys(ids),
+      setBackends: (backends) => rounds.setKeys(backends.map(({ id }) => id)),
       stop: async () => {
         await rounds[Symbol.asyncDispose]();
         await probe[Symbol.asyncDispose]();
@@ -256,16 +259,21 @@ export class PoolKeeper implements AsyncDisposable {
     const finished = new AbortController();
     const timer = this.#parts.clock.sleep(FIRST_NAMES_MS, finished.signal)
       .then(() => deadline.abort(), () => {});
-    await Promise.all(ids.map((id) => this.#lookUp(id, deadline.signal)));
+    await Promise.all(
+      ids.map(async (id) => this.#observeName(id, await this.#lookUp(id, deadline.signal))),
+    );
     finished.abort();
     await timer;
   }
 
-  async #lookUp(id: string, signal: AbortSignal): Promise<void> {
+  async #lookUp(id: string, signal: AbortSignal): Promise<Result<readonly Address[]>> {
     const member = this.pool.member(id);
-    if (member === undefined) return;
-    const found = await this.#parts.resolve(member.backend.address, signal);
-    if (this.#stopped) return;
+    return member === undefined
+      ? { ok: true, value: [] }
+      : await this.#parts.resolve(member.backend.address, signal);
+  }
+
+  #observeName(id: string, found: Result<readonly Address[]>): void {
     this.#tell(
       found.ok
         ? this.pool.observeName(id, found.value)
@@ -377,10 +385,4 @@ function rulesOf(config: PoolConfig): ConstructorParameters<typeof Pool>[1] {
     loadMaxAgeMs: load.maxAgeMs,
     ...(health.probe === "none" ? { retryAfterMs: RETRY_INTERVALS * health.intervalMs } : {}),
   };
-}
-
-/** What a load source is made of; a new maximum age alone needs no new source. */
-function loadSignature({ load }: PoolConfig): string {
-  const { maxAgeMs: _, ...rest } = load;
-  return JSON.stringify(rest);
 }

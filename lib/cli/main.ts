@@ -19,7 +19,7 @@ export async function main(args: readonly string[]): Promise<number> {
       print(usage(command.topic));
       return EXIT_OK;
     case "version":
-      print(`${VERSION}\n`);
+      print(`compute-lb ${VERSION}\n`);
       return EXIT_OK;
     case "run":
       return await (await import("./run.ts")).run(command);

@@ -1,8 +1,7 @@
 // Turns a checked draft into the Config: references resolved, missing ports filled in.
 
 import { type Address, formatAddress } from "../core/address.ts";
-import type { Backend } from "../core/backend.ts";
-import type { Config, PoolConfig } from "./config.ts";
+import type { BackendConfig, Config, LoadConfig, PoolConfig } from "./config.ts";
 import type { PartialAddress } from "./fields.ts";
 import type { Draft } from "./schema.ts";
 
@@ -76,25 +75,50 @@ function buildBackend(
   draft: BackendDraft,
   defaultPort: number | undefined,
   pool: PoolDraft,
-): Backend {
+): BackendConfig {
   const partial = known(draft.address, "a backend's address");
   const address = known(completeAddress(partial, defaultPort), "a backend's port");
   const { loadAddress, cores } = draft;
-  const loadPort = loadPortOf(pool, address);
+  const load = loadOf(pool, draft);
   return {
     id: formatAddress(address),
     address,
     maxConnections: draft.maxConnections,
     ...(cores === undefined ? {} : { cores }),
-    ...(loadAddress === undefined
-      ? {}
-      : { loadAddress: known(completeAddress(loadAddress, loadPort), "a load address") }),
+    ...(loadAddress === undefined ? {} : {
+      loadAddress: known(completeAddress(loadAddress, loadPortOf(load, address)), "a load address"),
+    }),
+    ...(draft.load === undefined ? {} : { load }),
+  };
+}
+
+/** How a backend is asked for its load: as its pool says, but for what it says itself. */
+export function loadOf({ load }: PoolDraft, backend: BackendDraft): LoadConfig {
+  const own = backend.load;
+  if (own === undefined) return load;
+  const { ca, certificate, key, ...nrpe } = load.nrpe;
+  const files = {
+    ...(ca === undefined ? {} : { ca }),
+    ...(certificate === undefined ? {} : { certificate }),
+    ...(key === undefined ? {} : { key }),
+  };
+  // Certificates of the pool mean nothing to a backend that is asked without.
+  const without = own.nrpe.tls === "off" || own.nrpe.tls === "anonymous";
+  return {
+    ...load,
+    source: own.source ?? load.source,
+    nrpe: { ...nrpe, ...(without ? {} : files), ...own.nrpe },
+    ssh: {
+      ...load.ssh,
+      ...own.ssh,
+      options: own.ssh.options.length > 0 ? own.ssh.options : load.ssh.options,
+    },
+    exec: own.exec.command.length > 0 ? own.exec : load.exec,
   };
 }
 
 /** The port of a load address that names none: the load source's, else the backend's, else 22. */
-function loadPortOf(pool: PoolDraft, backend: Address): number {
-  const { load } = pool;
+function loadPortOf(load: LoadConfig, backend: Address): number {
   const backendPort = backend.transport === "tcp" ? backend.port : 22;
   if (load.source === "nrpe") return load.nrpe.port;
   if (load.source === "ssh") return load.ssh.port ?? backendPort;

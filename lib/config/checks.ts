@@ -4,8 +4,16 @@
 import { type Address, formatAddress } from "../core/address.ts";
 import { formatDuration } from "../core/duration.ts";
 import { didYouMean, nearest } from "../core/nearest.ts";
-import { completeAddress, defaultPortOf, frontendsOf, poolNameOf, portsOf } from "./build.ts";
+import {
+  completeAddress,
+  defaultPortOf,
+  frontendsOf,
+  loadOf,
+  poolNameOf,
+  portsOf,
+} from "./build.ts";
 import type { PoolDraft } from "./build.ts";
+import type { LoadConfig } from "./config.ts";
 import { type ConfigPath, quote } from "./config_error.ts";
 import type { Draft } from "./schema.ts";
 
@@ -145,7 +153,12 @@ function checkPool(draft: Draft, name: string, pool: PoolDraft): CheckIssue[] {
     ...issues,
     ...checkBackends(draft, name, pool),
     ...checkTimes(path, pool),
-    ...checkSource(path, pool),
+    ...checkSource([...path, "load"], pool.load),
+    ...pool.backends.flatMap((backend, index) =>
+      backend.load === undefined
+        ? []
+        : checkSource([...path, "backends", index, "load"], loadOf(pool, backend))
+    ),
   ];
 }
 
@@ -176,13 +189,14 @@ function checkBackends(draft: Draft, name: string, pool: PoolDraft): CheckIssue[
       issues.push({ path, at: "value", message, dependsOn: [path] });
     }
     seen.add(key);
-    const asks = pool.load.source === "nrpe" || pool.load.source === "ssh";
+    const { source } = loadOf(pool, backend);
+    const asks = source === "nrpe" || source === "ssh";
     const asked = backend.loadAddress?.address ?? address;
     if (asks && asked.transport === "unix") {
       issues.push({
         path,
         at: "value",
-        message: `Cannot ask ${quote(formatAddress(asked))} for its load by ${pool.load.source}: ` +
+        message: `Cannot ask ${quote(formatAddress(asked))} for its load by ${source}: ` +
           'expected load_address: "host[:port]"',
         dependsOn: [[...path, "load_address"], ["pools", name, "load", "source"]],
       });
@@ -241,10 +255,10 @@ function checkTimes(path: ConfigPath, pool: PoolDraft): CheckIssue[] {
   return issues;
 }
 
-function checkSource(path: ConfigPath, pool: PoolDraft): CheckIssue[] {
+function checkSource(path: ConfigPath, load: LoadConfig): CheckIssue[] {
   const issues: CheckIssue[] = [];
-  const { source, nrpe, exec } = pool.load;
-  const at = [...path, "load", "nrpe"];
+  const { source, nrpe, exec } = load;
+  const at = [...path, "nrpe"];
   const complain = (key: string, message: string, others: readonly string[]) =>
     issues.push({
       path: [...at, key],
@@ -254,13 +268,13 @@ function checkSource(path: ConfigPath, pool: PoolDraft): CheckIssue[] {
     });
   if (source === "exec" && exec.command.length === 0) {
     issues.push({
-      path: [...path, "load", "source"],
+      path: [...path, "source"],
       at: "value",
       message: "Cannot run a command for the load: expected exec.command",
       dependsOn: [
-        [...path, "load", "source"],
-        [...path, "load", "exec"],
-        [...path, "load", "exec", "command"],
+        [...path, "source"],
+        [...path, "exec"],
+        [...path, "exec", "command"],
       ],
     });
   }

@@ -67,9 +67,14 @@ export interface PoolConfig {
   readonly fallback: typeof FALLBACKS[number];
   readonly connect: { readonly timeoutMs: number; readonly retries: number };
   /** Every address has its port: written, or taken from the frontend. */
-  readonly backends: readonly Backend[];
+  readonly backends: readonly BackendConfig[];
   readonly load: LoadConfig;
   readonly health: HealthConfig;
+}
+
+export interface BackendConfig extends Backend {
+  /** How this one is asked for its load, where that differs from its pool: all of it. */
+  readonly load?: LoadConfig;
 }
 
 export interface LoadConfig {

@@ -1,10 +1,9 @@
 // The configuration in force, as the text of an lb.conf that says all of it.
 
 import { formatAddress } from "../core/address.ts";
-import type { Backend } from "../core/backend.ts";
 import { formatDuration } from "../core/duration.ts";
 import { formatSize } from "../core/size.ts";
-import type { Config, FrontendConfig, LoadConfig, PoolConfig } from "./config.ts";
+import type { BackendConfig, Config, FrontendConfig, LoadConfig, PoolConfig } from "./config.ts";
 import { stringifyYaml, type YamlDraft } from "./yaml.ts";
 
 /** Writes a configuration as YAML with every key; read back, it is the same configuration. */
@@ -51,10 +50,11 @@ function draftPool(pool: PoolConfig): YamlDraft {
   };
 }
 
-function draftBackend(backend: Backend): YamlDraft {
+function draftBackend(backend: BackendConfig): YamlDraft {
   const address = formatAddress(backend.address);
-  const { cores, maxConnections, loadAddress } = backend;
-  if (cores === undefined && maxConnections === 0 && loadAddress === undefined) {
+  const { cores, maxConnections, loadAddress, load } = backend;
+  const plain = cores === undefined && maxConnections === 0;
+  if (plain && loadAddress === undefined && load === undefined) {
     // In the short form, "=" means cores.
     return address.includes("=") ? { address } : address;
   }
@@ -63,16 +63,22 @@ function draftBackend(backend: Backend): YamlDraft {
     cores,
     max_connections: maxConnections,
     load_address: loadAddress === undefined ? undefined : formatAddress(loadAddress),
+    load: load === undefined ? undefined : { source: load.source, ...draftSources(load) },
   });
 }
 
 function draftLoad(load: LoadConfig): YamlDraft {
-  const { nrpe, ssh, exec } = load;
   return {
     source: load.source,
     interval: formatDuration(load.intervalMs),
     timeout: formatDuration(load.timeoutMs),
     max_age: formatDuration(load.maxAgeMs),
+    ...draftSources(load),
+  };
+}
+
+function draftSources({ nrpe, ssh, exec }: LoadConfig): Readonly<Record<string, YamlDraft>> {
+  return {
     nrpe: present({
       port: nrpe.port,
       command: nrpe.command,

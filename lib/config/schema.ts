@@ -149,16 +149,37 @@ const frontend = section({
   idleTimeoutMs: idle_timeout,
 }));
 
-const nrpe = section({
-  port: field(port, "a port").prefault("5666"),
-  command: field(line("an NRPE command", 1023), "an NRPE command").prefault("check_load"),
-  tls: field(oneOf(NRPE_TLS_MODES, "a TLS mode"), "a TLS mode").prefault("auto"),
+const nrpeFields = {
+  port: field(port, "a port"),
+  command: field(line("an NRPE command", 1023), "an NRPE command"),
+  tls: field(oneOf(NRPE_TLS_MODES, "a TLS mode"), "a TLS mode"),
   ca: field(absolutePath, "an absolute path").exactOptional(),
   certificate: field(absolutePath, "an absolute path").exactOptional(),
   key: field(absolutePath, "an absolute path").exactOptional(),
-  verify_name: field(boolean, "true or false").prefault("true"),
+  verify_name: field(boolean, "true or false"),
+};
+
+const nrpe = section({
+  ...nrpeFields,
+  port: nrpeFields.port.prefault("5666"),
+  command: nrpeFields.command.prefault("check_load"),
+  tls: nrpeFields.tls.prefault("auto"),
+  verify_name: nrpeFields.verify_name.prefault("true"),
 }, ({ verify_name, ...rest }) => ({ ...rest, verifyName: verify_name }));
 
+/** What one backend says otherwise than its pool. */
+const nrpeOverride = section({
+  ...nrpeFields,
+  port: nrpeFields.port.exactOptional(),
+  command: nrpeFields.command.exactOptional(),
+  tls: nrpeFields.tls.exactOptional(),
+  verify_name: nrpeFields.verify_name.exactOptional(),
+}, ({ verify_name, ...rest }) => ({
+  ...rest,
+  ...(verify_name === undefined ? {} : { verifyName: verify_name }),
+}));
+
+/** Nothing here has a default but the options, of which none is given. */
 const ssh = section({
   user: field(userName, "a user name").exactOptional(),
   port: field(port, "a port").exactOptional(),
@@ -185,8 +206,21 @@ function splitCommand(value: unknown): unknown {
   return words.ok ? words.value : value;
 }
 
+const loadSource = field(oneOf(LOAD_SOURCES, "a load source"), "a load source");
+
+/** How one backend is asked, where that differs from its pool; undefined where nothing does. */
+const loadOverride = section(
+  { source: loadSource.exactOptional(), nrpe: nrpeOverride, ssh, exec },
+  (value) => {
+    const { source, nrpe, ssh, exec } = value;
+    const silent = source === undefined && Object.keys(nrpe).length === 0 &&
+      Object.keys(ssh).length === 1 && ssh.options.length === 0 && exec.command.length === 0;
+    return silent ? undefined : value;
+  },
+);
+
 const load = section({
-  source: field(oneOf(LOAD_SOURCES, "a load source"), "a load source").prefault("nrpe"),
+  source: loadSource.prefault("nrpe"),
   interval: interval.prefault("10s"),
   timeout: timeout.exactOptional(),
   max_age: field(duration(100, DAY), "a duration").exactOptional(),
@@ -223,11 +257,13 @@ const backendSection = section({
   cores: field(cores, "a number of cores").exactOptional(),
   max_connections: field(integer(0, 1_000_000), "an integer").prefault("0"),
   load_address: field(partialAddress, 'an address "host[:port]"').exactOptional(),
-}, ({ address, max_connections, load_address, ...rest }) => ({
+  load: loadOverride,
+}, ({ address, max_connections, load_address, load, ...rest }) => ({
   ...rest,
   ...(address === undefined ? {} : { address }),
   maxConnections: max_connections,
   ...(load_address === undefined ? {} : { loadAddress: load_address }),
+  ...(load === undefined ? {} : { load }),
 }));
 
 type BackendDraft = z.output<typeof backendSection>;

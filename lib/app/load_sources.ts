@@ -1,0 +1,76 @@
+// The load sources of one pool: one for each way in which its backends are asked, most often one for all.
+
+import type { BackendConfig, LoadConfig } from "../config/config.ts";
+import type { LoadSource } from "../load/load_source.ts";
+
+interface Shared {
+  readonly source: LoadSource;
+  readonly backends: Set<string>;
+}
+
+export class LoadSources implements AsyncDisposable {
+  readonly #create: (config: LoadConfig) => LoadSource | undefined;
+  #bySignature = new Map<string, Shared>();
+  #byBackend = new Map<string, LoadSource>();
+
+  constructor(create: (config: LoadConfig) => LoadSource | undefined) {
+    this.#create = create;
+  }
+
+  /** Backends that have a source. */
+  get ids(): readonly string[] {
+    return [...this.#byBackend.keys()];
+  }
+
+  of(backendId: string): LoadSource | undefined {
+    return this.#byBackend.get(backendId);
+  }
+
+  /** Those of these backends whose source would stay the same. */
+  staying(backends: readonly BackendConfig[], poolLoad: LoadConfig): string[] {
+    return backends.filter(({ id, load = poolLoad }) => {
+      const source = this.#byBackend.get(id);
+      return source !== undefined && source === this.#bySignature.get(signatureOf(load))?.source;
+    }).map(({ id }) => id);
+  }
+
+  /** Makes these the backends. Sources that are still used are kept with all they have learnt. */
+  async assign(backends: readonly BackendConfig[], poolLoad: LoadConfig): Promise<void> {
+    const bySignature = new Map<string, Shared>();
+    const byBackend = new Map<string, LoadSource>();
+    for (const backend of backends) {
+      const config = backend.load ?? poolLoad;
+      const signature = signatureOf(config);
+      let shared = bySignature.get(signature);
+      if (shared === undefined) {
+        const source = this.#bySignature.get(signature)?.source ?? this.#create(config);
+        if (source === undefined) continue;
+        shared = { source, backends: new Set() };
+        bySignature.set(signature, shared);
+      }
+      shared.backends.add(backend.id);
+      byBackend.set(backend.id, shared.source);
+    }
+    const old = this.#bySignature;
+    this.#bySignature = bySignature;
+    this.#byBackend = byBackend;
+    for (const [signature, { source, backends: before }] of old) {
+      const kept = bySignature.get(signature)?.backends;
+      if (kept === undefined) await source[Symbol.asyncDispose]();
+      else for (const id of before) if (!kept.has(id)) source.forget(id);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const all = [...this.#bySignature.values()];
+    this.#bySignature = new Map();
+    this.#byBackend = new Map();
+    await Promise.all(all.map(({ source }) => source[Symbol.asyncDispose]()));
+  }
+}
+
+/** What a source is made of: the part of the configuration that its kind reads. */
+function signatureOf(config: LoadConfig): string {
+  const { source } = config;
+  return JSON.stringify([source, source === "none" ? null : config[source]]);
+}
