@@ -25,6 +25,8 @@ class ScriptedSource implements LoadSource {
       await this.clock.sleep(this.answerAfterMs, signal);
       return { kind: "sample", sample: { load1: 1, takenAtMs: this.clock.now() } };
     } catch {
+      // Nobody stops at once.
+      for (let turn = 0; turn < 20; turn++) await Promise.resolve();
       const reason: unknown = signal.reason;
       return { kind: "failed", reason: reason instanceof Error ? reason.message : "aborted" };
     } finally {
