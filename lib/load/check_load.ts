@@ -28,8 +28,7 @@ const NUMBER = String.raw`(\d{1,9}(?:[.,]\d{1,9})?)`;
 const PERFORMANCE_LOAD1 = new RegExp(String.raw`(?:^|[|\s])'?load1'?=${NUMBER}(?=[;\s]|$)`);
 const PERFORMANCE_SCALED = new RegExp(String.raw`(?:^|[|\s])'?scaled_load1'?=${NUMBER}(?=[;\s]|$)`);
 const SENTENCE = new RegExp(
-  String.raw`(\w+ )?load average: ${NUMBER}, +${NUMBER}, +${NUMBER}(?![\d.,]*\d)`,
-  "g",
+  String.raw`(?<!scaled )load average: ${NUMBER}, +${NUMBER}, +${NUMBER}(?![\d.,]*\d)`,
 );
 
 /**
@@ -47,11 +46,8 @@ export function parseCheckLoad(text: string): Result<CheckLoadReading> {
     const cores = scaled === undefined ? undefined : coresFromScaled(toNumber(load1), scaled);
     return success({ load1: toNumber(load1), ...(cores === undefined ? {} : { cores }) });
   }
-  for (const [, word, sentenceLoad1] of text.matchAll(SENTENCE)) {
-    if (word !== "scaled " && sentenceLoad1 !== undefined) {
-      return success({ load1: toNumber(sentenceLoad1) });
-    }
-  }
+  const sentence = SENTENCE.exec(text)?.[1];
+  if (sentence !== undefined) return success({ load1: toNumber(sentence) });
   return failure(`Cannot find a load in "${oneLine(text, 120)}": expected "load1=..."`);
 }
 

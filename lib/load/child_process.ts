@@ -31,17 +31,12 @@ export function describeStatus(status: Deno.CommandStatus): string {
   return status.signal === null ? `exit status ${status.code}` : `ended by ${status.signal}`;
 }
 
-/** Reads to the end; `read` is told of every piece and of what came so far, cut to `keep`. */
-export async function readTail(
-  stream: ReadableStream<Uint8Array>,
-  keep: number,
-  read: (tail: string) => void = () => {},
-): Promise<string> {
+/** Reads to the end and keeps the last `keep` characters. */
+export async function readTail(stream: ReadableStream<Uint8Array>, keep: number): Promise<string> {
   let tail = "";
   const decoder = new TextDecoder();
   for await (const bytes of stream) {
     tail = (tail + decoder.decode(bytes, { stream: true })).slice(-keep);
-    read(tail);
   }
   return tail;
 }
@@ -62,4 +57,5 @@ export async function readLines(
     rest = (lines.pop() ?? "").slice(-longest);
     for (const line of lines) take(line.slice(-longest));
   }
+  if (rest !== "") take(rest);
 }

@@ -5,8 +5,8 @@ import type { Clock, Random } from "../core/clock.ts";
 import { describeDuration } from "../core/duration.ts";
 import { messageOf } from "../core/errors.ts";
 import type { LoadResult } from "../core/load.ts";
-import { describeStatus, readLines, readTail, signalGroup, spawnLeader } from "./child_process.ts";
-import { abortReason, lastLine, oneLine } from "./reason.ts";
+import { describeStatus, readLines, signalGroup, spawnLeader } from "./child_process.ts";
+import { abortReason, oneLine } from "./reason.ts";
 import { parseRemoteLine, type RemoteAnswer } from "./ssh_remote.ts";
 
 export interface SshLinkOptions {
@@ -137,7 +137,7 @@ class SshProcess {
   readonly ended: Promise<string>;
   readonly #process: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
-  #stderr = "";
+  #complaint = "";
   #waiting:
     | { readonly number: number; readonly resolve: (answer: RemoteAnswer) => void }
     | undefined;
@@ -150,9 +150,9 @@ class SshProcess {
     this.ended = this.#run();
   }
 
-  /** The last thing that ssh, or the backend's shell, had to complain about. */
+  /** The last line of stderr since the last answer: ssh's, or the backend's shell's. */
   get complaint(): string {
-    return lastLine(this.#stderr);
+    return this.#complaint;
   }
 
   /** Sends a probe's number and waits for its answer; settles only if one comes. */
@@ -187,7 +187,9 @@ class SshProcess {
       // A jump host's ssh would outlive its parent for a while and hold the pipes open.
       this.#process.status.finally(() => signalGroup(this.#process.pid, "SIGKILL")),
       readLines(this.#process.stdout, LONGEST_LINE, (line) => this.#take(line)),
-      readTail(this.#process.stderr, LONGEST_LINE, (tail) => this.#stderr = tail),
+      readLines(this.#process.stderr, LONGEST_LINE, (line) => {
+        if (line.trim() !== "") this.#complaint = oneLine(line);
+      }),
     ]);
     await this.#input.abort().catch(() => {});
     return this.complaint === "" ? `ssh: ${describeStatus(status)}` : this.complaint;
@@ -196,6 +198,7 @@ class SshProcess {
   #take(line: string): void {
     const answer = parseRemoteLine(line);
     if (answer === undefined || answer.probe !== this.#waiting?.number) return;
+    this.#complaint = "";
     this.#waiting.resolve(answer);
   }
 }

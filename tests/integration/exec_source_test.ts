@@ -77,14 +77,12 @@ Deno.test("exec: what a program leaves running does not hold its answer up", asy
 });
 
 Deno.test("exec: dispose ends what runs", async () => {
-  const source = new ExecSource({ command: ["/bin/sleep", "1000", "{host}"], clock: systemClock });
   using deadline = new Deadline();
   const command = ["/bin/sh", "-c", "sleep 1000"];
-  const running = new ExecSource({ command, clock: systemClock });
-  const result = running.sample(backendAt("kelvin"), deadline.signal);
+  const source = new ExecSource({ command, clock: systemClock });
+  const result = source.sample(backendAt("kelvin"), deadline.signal);
   await waitFor("it to run", async () => (await childrenOf(Deno.pid)).length > 0);
-  await running[Symbol.asyncDispose]();
-  assertEquals(reasonOf(await result), "stopped");
   await source[Symbol.asyncDispose]();
+  assertEquals(reasonOf(await result), "stopped");
   assertEquals(await childrenOf(Deno.pid), []);
 });

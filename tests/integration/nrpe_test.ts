@@ -44,6 +44,12 @@ function assertLoad(result: LoadResult, load1: number, cores?: number): void {
   assert(Math.abs(result.sample.takenAtMs - Date.now()) < 60_000);
 }
 
+async function openDescriptors(): Promise<number> {
+  let count = 0;
+  for await (const _ of Deno.readDir("/proc/self/fd")) count++;
+  return count;
+}
+
 Deno.test({
   ...requirePeer("nrpe"),
   name: "nrpe: a plain daemon gives load and cores, and the way to it is remembered",
@@ -94,6 +100,23 @@ for (const use of ["libssl", "openssl"] as const) {
         const children = await childrenOf(Deno.pid);
         return children.every((pid) => pid === nrped.pid);
       });
+    },
+  });
+
+  Deno.test({
+    ...requirePeer("nrpe", "openssl"),
+    name: `nrpe: a long answer comes whole through anonymous TLS, and nothing stays open (${use})`,
+    async fn() {
+      const output = "printf 'LOAD OK|'; head -c 60000 /dev/zero | tr '\\0' x; echo ' load1=7.250'";
+      const commands = { check_load: output };
+      await using nrped = await Nrped.start({ mode: "anonymous", commands });
+      using tls = new AnonymousTlsClient({ use });
+      const options = optionsFor(nrped.port, { anonymousTls: tls.connect });
+      await using source = new NrpeSource(options);
+      assertLoad(await ask(source), 7.25);
+      const before = await openDescriptors();
+      for (let round = 0; round < 20; round++) assertLoad(await ask(source), 7.25);
+      await waitFor("the descriptors to close", async () => await openDescriptors() <= before);
     },
   });
 

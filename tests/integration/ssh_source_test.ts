@@ -264,6 +264,32 @@ Deno.test("ssh: a missing program has one clear reason", async () => {
   );
 });
 
+Deno.test("ssh: an answer to another probe is not taken for this one's", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    const program = `${directory}/ssh`;
+    const answer = (number: string, load: string) =>
+      `echo "compute-lb-load ${number} 8 0 ${load} 0.00 0.00 1/2 3"`;
+    const script = `while read -r t; do ${answer("$((t-1))", "9.00")}; ${
+      answer("$t", "1.00")
+    }; done`;
+    await Deno.writeTextFile(program, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    await using source = new SshSource({
+      program,
+      options: [],
+      clock: systemClock,
+      random: () => 0.5,
+    });
+    for (let round = 0; round < 5; round++) {
+      const result = await ask(source, backendAt("kelvin"));
+      assert(result.kind === "sample", JSON.stringify(result));
+      assertEquals(result.sample.load1, 1);
+    }
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
 const PAUSES_MS = [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000];
 
 Deno.test("ssh: attempts that come to nothing are made less and less often", async () => {

@@ -70,6 +70,19 @@ Deno.test("parseCheckLoad() takes any text and gives a load of 0 or more, or a r
   );
 });
 
+Deno.test("parseCheckLoad() needs no more than moments for the longest answers", () => {
+  const pieces = ["x", " ", "load average: ", "1,", "load1=", "scaled ", "1.1, ", "|'load1'=1x"];
+  const start = performance.now();
+  for (const first of pieces) {
+    for (const second of pieces) {
+      const text = first.repeat(30_000 / first.length) + second.repeat(30_000 / second.length);
+      parseCheckLoad(text);
+    }
+  }
+  // A search that goes back and forth over them would take minutes.
+  assert(performance.now() - start < 10_000);
+});
+
 /** What check_load -r prints for a load as /proc/loadavg has it. */
 function scaledText(load: number, cores: number): string {
   return (load / cores).toFixed(3);
