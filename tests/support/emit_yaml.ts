@@ -186,7 +186,7 @@ class Emitter {
 
   #scalar(value: string, inFlow: boolean, fold: string): string {
     const plain = inFlow ? /^[a-z0-9:/.]*[a-z0-9]$/ : /^[a-z0-9:/.,[\]{}#'"= -]*[a-z0-9]$/;
-    const safe = plain.test(value) && !/^[[\]{}#'",= -]|: | #|  |^[.-]{3}/.test(value);
+    const safe = plain.test(value) && !/^[[\]{}#'",= -]|: | #| {2}|^[.-]{3}/.test(value);
     if (safe && this.#chance(0.7)) {
       return this.#chance(0.2) ? value.replaceAll(/(?<=[a-z0-9]) (?=[a-z0-9])/g, fold) : value;
     }
