@@ -94,7 +94,7 @@ Runs the balancer on backends that it brings along: real sockets, a real load
 protocol, invented load. Shows a live table of where sessions land and why.
 
 Flags:
-      --seconds N            end after so many seconds (default: at an interrupt)
+      --seconds N            end after N seconds (default: when interrupted)
       --json                 one JSON object per line instead of the table
 
 Examples:

@@ -132,7 +132,7 @@ export function listenAddress(text: string): Result<Address> {
 /** An option for `ssh -o`, as Name=value. */
 export function sshOption(text: string): Result<string> {
   const read = line("an ssh option", 1024)(text);
-  return !read.ok || /^[A-Za-z]+=./.test(text)
+  return !read.ok || /^[A-Za-z]+=./s.test(text)
     ? read
     : failure(`Cannot read ${quote(text)} as an ssh option: expected "Name=value"`);
 }

@@ -29,6 +29,7 @@ export type YamlResult =
 const MAX_CHARACTERS = 2 ** 20;
 const MAX_NODES = 200_000;
 const MAX_DEPTH = 32;
+const MAX_INDICATORS = 64;
 
 /**
  * Reads one YAML document (1.2, failsafe schema: no numbers, dates or booleans are guessed). Aliases
@@ -103,11 +104,24 @@ function findTabIndent(text: string): YamlResult | undefined {
   return stopped("Cannot indent with a tab: expected spaces", line, (match[1] ?? "").length + 1);
 }
 
-/** Refuses runs of openers before the recursive parser meets them. */
+/**
+ * Refuses nesting before the recursive parser meets it. Counts brackets that are open, and block
+ * indicators one behind the other, whatever they stand in: text that holds so many is no lb.conf.
+ */
 function findDeepNesting(text: string): YamlResult | undefined {
-  const match = /(?:[[{][\s[{]*){33}|(?:[-?:]\s+){33}/.exec(text.slice(0, MAX_CHARACTERS));
-  if (match === null) return undefined;
-  return tooDeep(text.slice(0, match.index).split("\n").length);
+  let open = 0;
+  let indicators = 0;
+  let line = 1;
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at] ?? "";
+    if (character === "\n") line++;
+    if (character === "[" || character === "{") open++;
+    else if ((character === "]" || character === "}") && open > 0) open--;
+    if (/[-?:]/.test(character) && /\s/.test(text[at + 1] ?? " ")) indicators++;
+    else if (character !== " " && character !== "\n" && character !== "\t") indicators = 0;
+    if (open > MAX_DEPTH || indicators > MAX_INDICATORS) return tooDeep(line);
+  }
+  return undefined;
 }
 
 function tooDeep(line: number): YamlResult {

@@ -1,0 +1,120 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { type Command, COMMANDS, flagsOf, parseCommand } from "../../../lib/cli/arguments.ts";
+
+function parse(line: string): Command | string {
+  const result = parseCommand(line === "" ? [] : line.split(" "));
+  return result.ok ? result.command : result.message;
+}
+
+const ACCEPTED: Record<string, Command> = {
+  "": { name: "run", overrides: {} },
+  "run": { name: "run", overrides: {} },
+  "--listen :22 --backends a,b=4": {
+    name: "run",
+    overrides: { listen: [":22"], backends: ["a", "b=4"] },
+  },
+  "run --listen=:22 --listen [::1]:22,:33,": {
+    name: "run",
+    overrides: { listen: [":22", "[::1]:22", ":33"] },
+  },
+  "-c f": { name: "run", configFile: "f", overrides: {} },
+  "--config=f --strategy random --load ssh --health none --engine auto": {
+    name: "run",
+    configFile: "f",
+    overrides: { strategy: "random", load: "ssh", health: "none", engine: "auto" },
+  },
+  "--user 0 --admin-socket off --log-level info --log-format json --shutdown-timeout 10": {
+    name: "run",
+    overrides: {
+      user: "0",
+      adminSocket: "off",
+      logLevel: "info",
+      logFormat: "json",
+      shutdownTimeout: "10",
+    },
+  },
+  "check": { name: "check", overrides: {}, probe: false },
+  "check --probe -c f": { name: "check", configFile: "f", overrides: {}, probe: true },
+  "demo": { name: "demo", json: false },
+  "demo --seconds 5 --json": { name: "demo", json: true, seconds: 5 },
+  "status": { name: "status", json: false },
+  "status --json --admin-socket /x -c f": {
+    name: "status",
+    json: true,
+    adminSocket: "/x",
+    configFile: "f",
+  },
+  "echo 7000 :1,:2": { name: "echo", addresses: ["7000", ":1", ":2"] },
+  "help": { name: "help" },
+  "help echo": { name: "help", topic: "echo" },
+  "--help": { name: "help" },
+  "-h": { name: "help" },
+  "run -h": { name: "help", topic: "run" },
+  "check --wrong --help": { name: "help", topic: "check" },
+  "version": { name: "version" },
+  "-V": { name: "version" },
+  "status --version": { name: "version" },
+};
+
+Deno.test("parseCommand() reads every command and flag", () => {
+  for (const [line, command] of Object.entries(ACCEPTED)) {
+    assertEquals([line, parse(line)], [line, command]);
+  }
+});
+
+const REJECTED: Record<string, string> = {
+  "statsu": 'Unknown command "statsu": did you mean "status"?',
+  "frobnicate": 'Unknown command "frobnicate"',
+  "help chek": 'Unknown command "chek": did you mean "check"?',
+  "help a b": 'Cannot use "b" here: expected one command',
+  "--lissten :22": 'Unknown flag "--lissten": did you mean "--listen"?',
+  "--lissten=:22": 'Unknown flag "--lissten": did you mean "--listen"?',
+  "check --json": 'Unknown flag "--json"',
+  "-x": 'Unknown flag "-x"',
+  "--no-listen": 'Unknown flag "--no-listen": did you mean "--listen"?',
+  "--constructor 1": 'Unknown flag "--constructor"',
+  "--__proto__ 1": 'Unknown flag "--__proto__"',
+  "--listen": "Cannot read --listen: its value is missing; write --listen=VALUE",
+  "--listen --backends a": "Cannot read --listen: its value is missing; write --listen=VALUE",
+  "--backends ,": "Cannot read --backends: its value is missing",
+  "--strategy=": "Cannot read --strategy: its value is missing; write --strategy=VALUE",
+  "-c": "Cannot read --config: its value is missing; write --config=VALUE",
+  "--config a -c b": "Cannot use --config 2 times: expected it once",
+  "--load ssh --load ssh": "Cannot use --load 2 times: expected it once",
+  "run foo": 'Cannot use "foo" here: expected only flags',
+  "-- foo": 'Cannot use "foo" here: expected only flags',
+  "--config f check": 'Cannot use "check" here: expected only flags; write the command first',
+  "version x": 'Cannot use "x" here: expected only flags',
+  "demo --json=false": "Cannot give --json a value: it is a switch",
+  "demo --json true": "Cannot give --json a value: it is a switch",
+  "demo --seconds 0": 'Cannot read "0" as seconds: expected 1 to 86400',
+  "demo --seconds 0x5": 'Cannot read "0x5" as seconds: expected 1 to 86400',
+  "demo --seconds=-5": 'Cannot read "-5" as seconds: expected 1 to 86400',
+  "echo": 'Cannot echo nowhere: expected an address, such as ":7000"',
+};
+
+Deno.test("parseCommand() says in one sentence what is wrong", () => {
+  for (const [line, message] of Object.entries(REJECTED)) {
+    const result = parse(line);
+    assert(typeof result === "string", `${line} is accepted`);
+    const [first, second = "", ...rest] = result.split("\n");
+    assertEquals([line, first], [line, message]);
+    assert(/^Try "compute-lb (--help|help [a-z]+)"\.$/.test(second) && rest.length === 0, second);
+  }
+});
+
+Deno.test("parseCommand() never throws on any arguments", () => {
+  const word = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.constantFrom(...COMMANDS, ...COMMANDS.flatMap(flagsOf).map((flag) => `--${flag}`)),
+    fc.constantFrom("-", "--", "-c", "-cx", "-c=", "--a.b=1", "--=x", "-=", "--no-", "5", "true"),
+  );
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 6 }), (argv) => {
+      const result = parseCommand(argv);
+      if (!result.ok) assertEquals(result.message.split("\n").length, 2);
+    }),
+    { numRuns: 3000 },
+  );
+});

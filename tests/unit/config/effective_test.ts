@@ -1,0 +1,190 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { type Address, formatAddress } from "../../../lib/core/address.ts";
+import type { Backend } from "../../../lib/core/backend.ts";
+import {
+  type Config,
+  ENGINE_KINDS,
+  FALLBACKS,
+  type FrontendConfig,
+  HEALTH_PROBES,
+  type HealthConfig,
+  LOAD_SOURCES,
+  type LoadConfig,
+  LOG_FORMATS,
+  LOG_LEVELS,
+  type NrpeConfig,
+  type PoolConfig,
+  type SshConfig,
+  STRATEGIES,
+} from "../../../lib/config/config.ts";
+import { formatConfig } from "../../../lib/config/effective.ts";
+import { readConfig } from "../../../lib/config/read_config.ts";
+import { address, cores, socketPath, tcpAddress } from "../../support/arbitraries.ts";
+
+const HOUR = 3_600_000;
+const LONGEST = 24 * 24 * HOUR;
+
+function span(from: number, to: number): fc.Arbitrary<number> {
+  return fc.integer({ min: from, max: to });
+}
+
+function orOff(values: fc.Arbitrary<number>): fc.Arbitrary<number> {
+  return fc.oneof(fc.constant(0), values);
+}
+
+const name = fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9_-]{0,10}$/)
+  .filter((text) => text !== "__proto__");
+const line = fc.string({ unit: "grapheme", minLength: 1, maxLength: 40 })
+  .filter((text) => !/\p{Cc}/u.test(text));
+const absolute = line.map((text) => `/${text}`);
+const user = fc.stringMatching(/^[a-z_][a-z0-9_.-]{0,12}$/);
+const port = span(1, 65535);
+
+const nrpe: fc.Arbitrary<NrpeConfig> = fc.oneof(
+  fc.record({
+    port,
+    command: line,
+    tls: fc.constantFrom("auto" as const, "off" as const, "anonymous" as const),
+    verifyName: fc.boolean(),
+  }),
+  fc.record({
+    port,
+    command: line,
+    tls: fc.constantFrom("auto" as const, "certificates" as const),
+    ca: absolute,
+    certificate: absolute,
+    key: absolute,
+    verifyName: fc.boolean(),
+  }),
+);
+
+const ssh: fc.Arbitrary<SshConfig> = fc.record({
+  user,
+  port,
+  identityFile: absolute,
+  configFile: absolute,
+  options: fc.array(line.map((text) => `Name=${text}`), { maxLength: 3 }),
+}, { requiredKeys: ["options"] });
+
+const load: fc.Arbitrary<LoadConfig> = fc.record({
+  source: fc.constantFrom(...LOAD_SOURCES),
+  times: fc.tuple(span(100, HOUR), span(0, 100), span(0, HOUR)),
+  nrpe,
+  ssh,
+  command: fc.array(line, { minLength: 1, maxLength: 3 }),
+}).map(({ times: [intervalMs, part, more], command, ...rest }) => ({
+  ...rest,
+  intervalMs,
+  timeoutMs: Math.max(10, Math.floor(intervalMs * part / 100)),
+  maxAgeMs: intervalMs + more,
+  exec: { command },
+}));
+
+const health: fc.Arbitrary<HealthConfig> = fc.record({
+  probe: fc.constantFrom(...HEALTH_PROBES),
+  times: fc.tuple(span(100, HOUR), span(0, 100)),
+  rise: span(1, 100),
+  fall: span(1, 100),
+  expect: line,
+}).map(({ times: [intervalMs, part], ...rest }) => ({
+  ...rest,
+  intervalMs,
+  timeoutMs: Math.max(10, Math.floor(intervalMs * part / 100)),
+}));
+
+const backend: fc.Arbitrary<Backend> = fc.record({
+  address: address(1),
+  cores,
+  maxConnections: orOff(span(1, 1_000_000)),
+  loadAddress: tcpAddress(1),
+}, { requiredKeys: ["address", "maxConnections"] })
+  .map((parts) => ({ ...parts, id: formatAddress(parts.address) }));
+
+function isAskable(where: Backend, source: string): boolean {
+  const asked = where.loadAddress ?? where.address;
+  return asked.transport === "tcp" || (source !== "nrpe" && source !== "ssh");
+}
+
+function pool(poolName: string): fc.Arbitrary<PoolConfig> {
+  return fc.record({
+    name: fc.constant(poolName),
+    strategy: fc.constantFrom(...STRATEGIES),
+    fallback: fc.constantFrom(...FALLBACKS),
+    connect: fc.record({ timeoutMs: span(10, HOUR), retries: span(0, 31) }),
+    backends: fc.uniqueArray(backend, {
+      minLength: 1,
+      maxLength: 4,
+      selector: ({ id }) => id.toLowerCase(),
+    }),
+    load,
+    health,
+  }).filter((one) => one.backends.every((where) => isAskable(where, one.load.source)));
+}
+
+function listenKey(where: Address): string {
+  return formatAddress(where).toLowerCase().replace(/^(0\.0\.0\.0|\[::\]):/, ":");
+}
+
+const listen = fc.oneof(
+  address(0),
+  port.map((number): Address => ({ transport: "tcp", host: "", port: number })),
+);
+
+const frontend: fc.Arbitrary<Omit<FrontendConfig, "name" | "pool">> = fc.record({
+  mode: fc.constant("tcp" as const),
+  listen: fc.uniqueArray(listen, { minLength: 1, maxLength: 3, selector: listenKey }),
+  maxConnections: orOff(span(1, 1_000_000)),
+  idleTimeoutMs: orOff(span(1000, LONGEST)),
+});
+
+/** Configurations in which every pool is used, the shape that a sound lb.conf gives. */
+const config: fc.Arbitrary<Config> = fc.uniqueArray(name, { minLength: 1, maxLength: 3 })
+  .chain((names) =>
+    fc.record({
+      log: fc.record({
+        level: fc.constantFrom(...LOG_LEVELS),
+        format: fc.constantFrom(...LOG_FORMATS),
+        access: fc.boolean(),
+      }),
+      admin: fc.record({
+        socket: fc.oneof(
+          fc.constantFrom("auto" as const, "off" as const),
+          fc.record({ path: socketPath }),
+        ),
+      }),
+      engine: fc.record({
+        kind: fc.constantFrom(...ENGINE_KINDS),
+        bufferBytes: span(4096, 4 * 1024 ** 2),
+      }),
+      user,
+      shutdownTimeoutMs: orOff(span(1000, LONGEST)),
+      frontends: fc.tuple(
+        ...names.map((own) => frontend.map((rest) => ({ ...rest, name: `f-${own}`, pool: own }))),
+      ),
+      pools: fc.tuple(...names.map(pool)),
+    }, {
+      requiredKeys: ["log", "admin", "engine", "shutdownTimeoutMs", "frontends", "pools"],
+    })
+  )
+  .filter(({ frontends }) => {
+    const all = frontends.flatMap((one) => one.listen).map(listenKey);
+    return new Set(all).size === all.length;
+  });
+
+/** Names that are numbers come first in a mapping, whatever was written first. */
+function inOrder<T extends { readonly name: string }>(items: readonly T[]): readonly T[] {
+  const byName = Object.fromEntries(items.map((item) => [item.name, item]));
+  return Object.values(byName);
+}
+
+Deno.test("formatConfig() writes what readConfig() reads back the same", () => {
+  fc.assert(
+    fc.property(config, (one) => {
+      const text = formatConfig(one);
+      const expected = { ...one, frontends: inOrder(one.frontends), pools: inOrder(one.pools) };
+      assertEquals(readConfig({ file: { path: "lb.conf", text } }), { ok: true, config: expected });
+    }),
+    { numRuns: 300 },
+  );
+});

@@ -1,0 +1,169 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { formatConfigErrors } from "../../../lib/config/config_error.ts";
+import { readConfig, type ReadResult } from "../../../lib/config/read_config.ts";
+import type { Overrides } from "../../../lib/config/overrides.ts";
+
+const example = await Deno.readTextFile(new URL("../../../lb.conf.example", import.meta.url));
+
+function read(text: string, overrides: Overrides = {}): ReadResult {
+  return readConfig({ file: { path: "lb.conf", text }, overrides });
+}
+
+/** What every outcome has to be, whatever was read. */
+function assertSound(text: string, result: ReadResult): void {
+  if (result.ok) return;
+  assert(result.errors.length > 0, "a failure has a reason");
+  const lines = text.split("\n").length;
+  for (const { line = 1, column = 1, message } of result.errors) {
+    assert(line >= 1 && line <= lines + 1 && column >= 1, `${line}:${column}`);
+    assert(message !== "" && !message.includes("\n"), message);
+    assert(!/^Invalid|undefined|\[object/.test(message), message);
+  }
+  assert(formatConfigErrors(result.errors).endsWith("\n"));
+}
+
+Deno.test("readConfig() never throws on any text", () => {
+  const text = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.string({ unit: fc.constantFrom(..."ab:-?[]{},#'\"|>&*! \n\t") }),
+  );
+  fc.assert(
+    fc.property(text, (written) => assertSound(written, read(written))),
+    { numRuns: 2000 },
+  );
+});
+
+Deno.test("readConfig() never throws on a valid file with pieces changed", () => {
+  const piece = fc.constantFrom(
+    "",
+    " ",
+    "\n",
+    ":",
+    "- ",
+    "x",
+    "[",
+    "]",
+    "{",
+    "}",
+    "'",
+    '"',
+    "#",
+    "&a ",
+    "*a",
+    "null",
+    "-1",
+    "0",
+    "__proto__: 1\n",
+    "pools",
+    "frontends:\n",
+    "\u0000",
+    "😀",
+    "\t",
+    "9999999999999999999",
+  );
+  const change = fc.tuple(fc.nat(example.length), fc.nat(12), piece);
+  const shorter = example.replace(/ +#.*$/gm, "");
+  fc.assert(
+    fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), (changes) => {
+      let text = shorter;
+      for (const [at, removed, added] of changes) {
+        const start = at % text.length;
+        text = text.slice(0, start) + added + text.slice(start + removed);
+      }
+      assertSound(text, read(text));
+    }),
+    { numRuns: 1500 },
+  );
+});
+
+Deno.test("readConfig() never throws on any flags", () => {
+  const words = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.constantFrom(":22", "a", "random", "off"),
+  );
+  const overrides: fc.Arbitrary<Overrides> = fc.record({
+    listen: fc.array(words),
+    backends: fc.array(words),
+    strategy: words,
+    load: words,
+    health: words,
+    engine: words,
+    user: words,
+    adminSocket: words,
+    logLevel: words,
+    logFormat: words,
+    shutdownTimeout: words,
+  }, { requiredKeys: [] });
+  fc.assert(
+    fc.property(
+      overrides,
+      fc.constantFrom("", "a: [", "[]", "pools: x", example),
+      (flags, text) => {
+        assertSound(text, readConfig({ overrides: flags }));
+        assertSound(text, read(text, flags));
+      },
+    ),
+  );
+});
+
+Deno.test("readConfig() ends quickly on a large file full of faults", () => {
+  const backends = Array.from({ length: 10_000 }, (_, index) => `      - host${index}:x\n`).join(
+    "",
+  );
+  const text = `frontends:\n  a: { listen: ":22" }\npools:\n  p:\n    backends:\n${backends}`;
+  const before = performance.now();
+  const result = read(text);
+  const took = performance.now() - before;
+  assert(!result.ok && result.errors.length >= 10_000);
+  assert(took < 20_000, `${took} ms`);
+});
+
+Deno.test("readConfig() tells faults of values and between values in one run", () => {
+  const result = read(`
+log: { level: loud }
+frontends: { ssh: { listen: ":22", pool: b } }
+pools:
+  a:
+    backends: [hoek:1, hoek:x, hoek:1]
+    load: { interval: 1s, timeout: 2s }
+`);
+  assert(!result.ok);
+  assertEquals(result.errors.map(({ path, line, column }) => [path, line, column]), [
+    ["log.level", 2, 15],
+    ["frontends.ssh.pool", 3, 42],
+    ["pools.a.backends[1]", 6, 24],
+    ["pools.a.backends[2]", 6, 32],
+    ["pools.a.load.timeout", 7, 36],
+  ]);
+});
+
+Deno.test("readConfig() carries the nearest known name as a suggestion", () => {
+  const result = read("pols: {}\n", { strategy: "randm" });
+  assert(!result.ok);
+  assertEquals(
+    result.errors.flatMap(({ suggestion }) => suggestion === undefined ? [] : [suggestion]),
+    ["random", "pools"],
+  );
+});
+
+Deno.test("readConfig() lets flags go to the only pool and frontend, whatever their names", () => {
+  const result = read(
+    'frontends: { ssh: { listen: ":22" } }\npools: { compute: { backends: [old] } }',
+    { listen: [":23"], backends: ["new"], strategy: "random" },
+  );
+  assert(result.ok);
+  assertEquals(result.config.frontends.map(({ name, listen }) => [name, listen]), [
+    ["ssh", [{ transport: "tcp", host: "", port: 23 }]],
+  ]);
+  assertEquals(
+    result.config.pools.map(({ name, strategy, backends }) => [name, strategy, backends]),
+    [
+      ["compute", "random", [{
+        id: "new:23",
+        address: { transport: "tcp", host: "new", port: 23 },
+        maxConnections: 0,
+      }]],
+    ],
+  );
+});
