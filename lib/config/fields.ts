@@ -50,7 +50,7 @@ export function boolean(text: string): Result<boolean> {
 /** A duration between two bounds, in milliseconds. */
 export function duration(lowestMs: number, highestMs: number): Reader<number> {
   return (text) => {
-    const parsed = parseDuration(text);
+    const parsed = quoted(parseDuration(text));
     if (!parsed.ok) return parsed;
     if (parsed.value >= lowestMs && parsed.value <= highestMs) return parsed;
     const range = `expected ${formatDuration(lowestMs)} to ${formatDuration(highestMs)}`;
@@ -71,7 +71,7 @@ export function durationOrOff(lowestMs: number, highestMs: number): Reader<numbe
 /** A size between two bounds, in bytes. */
 export function size(lowest: number, highest: number): Reader<number> {
   return (text) => {
-    const parsed = parseSize(text);
+    const parsed = quoted(parseSize(text));
     if (!parsed.ok || (parsed.value >= lowest && parsed.value <= highest)) return parsed;
     const range = `expected ${formatSize(lowest)} to ${formatSize(highest)}`;
     return failure(`Cannot use ${quote(text)} here: ${range}`);
@@ -114,7 +114,7 @@ export function adminSocket(text: string): Result<"auto" | "off" | { readonly pa
   const printable = absolutePath(text);
   if (!printable.ok) return printable;
   const address = parseListenAddress(`unix:${text}`);
-  return address.ok ? success({ path: text }) : address;
+  return address.ok ? success({ path: text }) : quoted(address);
 }
 
 /** A user as useradd(8) takes the name, or a number. */
@@ -187,7 +187,15 @@ export function entityName(text: string): Result<string> {
   );
 }
 
+/** The longest message that is shown whole. */
+const MESSAGE_MAX = 400;
+
 /** Messages of core/ quote what they were given as it is; here it may be any text from a file. */
 function quoted<T>(result: Result<T>): Result<T> {
-  return result.ok ? result : failure(result.message.replace(/\p{Cc}/gu, "?"));
+  if (result.ok) return result;
+  const line = result.message.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, "?");
+  // What was found stands first, what was expected last.
+  return failure(
+    line.length <= MESSAGE_MAX ? line : `${line.slice(0, 120)}...${line.slice(120 - MESSAGE_MAX)}`,
+  );
 }
