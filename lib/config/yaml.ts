@@ -172,6 +172,10 @@ function copyTree(document: unknown): CopyResult {
       return null;
     }
     if (Array.isArray(value)) return value.map((item) => copy(item, depth + 1));
+    // What the library makes of a key that is itself a mapping ("? {a: b}").
+    if (Object.hasOwn(value, "[object Object]")) {
+      fault = "Cannot use a mapping as a key: expected text";
+    }
     return mappingOf(
       Object.entries(value).map(([key, item]) => [key, copy(item, depth + 1)] as const),
     );

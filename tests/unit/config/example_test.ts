@@ -46,8 +46,10 @@ Deno.test("lb.conf.example passes the check as shipped and with every key set", 
 Deno.test("lb.conf.example holds every key, and only such keys", () => {
   const parsed = parseYaml(complete);
   assert(parsed.ok);
-  const found = [...new Set(keysIn(parsed.value, KEYS, ""))].sort();
-  assertEquals(found, keysOf(KEYS, "").sort());
+  // What a backend may say of its load is what its pool may say, and explained there.
+  const ownLoad = /\.backends\.\*\.load\../;
+  const found = [...new Set(keysIn(parsed.value, KEYS, ""))].filter((key) => !ownLoad.test(key));
+  assertEquals(found.sort(), keysOf(KEYS, "").filter((key) => !ownLoad.test(key)).sort());
   assert(found.length > 50);
 });
 
