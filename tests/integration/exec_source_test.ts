@@ -5,11 +5,12 @@ import type { LoadResult } from "../../lib/core/load.ts";
 import { ExecSource } from "../../lib/load/exec.ts";
 import { backendAt } from "../support/backends.ts";
 import { Deadline } from "../support/deadline.ts";
-import { childrenOf, isAlive, waitFor } from "../support/processes.ts";
-import { systemClock } from "../support/system_clock.ts";
+import { childrenOf, isAlive } from "../support/processes.ts";
+import { waitFor } from "../support/wait_for.ts";
+import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 
 async function ask(command: readonly string[], deadlineMs?: number): Promise<LoadResult> {
-  await using source = new ExecSource({ command, clock: systemClock });
+  await using source = new ExecSource({ command, clock: SYSTEM_CLOCK });
   using deadline = new Deadline(deadlineMs);
   return await source.sample(backendAt("kelvin", 2222), deadline.signal);
 }
@@ -79,7 +80,7 @@ Deno.test("exec: what a program leaves running does not hold its answer up", asy
 Deno.test("exec: dispose ends what runs", async () => {
   using deadline = new Deadline();
   const command = ["/bin/sh", "-c", "sleep 1000"];
-  const source = new ExecSource({ command, clock: systemClock });
+  const source = new ExecSource({ command, clock: SYSTEM_CLOCK });
   const result = source.sample(backendAt("kelvin"), deadline.signal);
   await waitFor("it to run", async () => (await childrenOf(Deno.pid)).length > 0);
   await source[Symbol.asyncDispose]();

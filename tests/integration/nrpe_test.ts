@@ -8,9 +8,10 @@ import { type NrpeFault, NrpePeer } from "../peers/nrpe_peer.ts";
 import { Nrped } from "../peers/nrped.ts";
 import { backendAt } from "../support/backends.ts";
 import { Deadline } from "../support/deadline.ts";
-import { childrenOf, DEADLINE_MS, waitFor } from "../support/processes.ts";
+import { childrenOf } from "../support/processes.ts";
+import { DEADLINE_MS, waitFor } from "../support/wait_for.ts";
 import { requirePeer } from "../support/require_peer.ts";
-import { systemClock } from "../support/system_clock.ts";
+import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 
 async function ask(
   source: NrpeSource,
@@ -27,7 +28,7 @@ function optionsFor(port: number, more: Partial<NrpeOptions> = {}): NrpeOptions 
     command: "check_load",
     tls: "auto",
     verifyName: true,
-    clock: systemClock,
+    clock: SYSTEM_CLOCK,
     ...more,
   };
 }

@@ -9,15 +9,16 @@ import { Sshd } from "../peers/sshd.ts";
 import { backendAt } from "../support/backends.ts";
 import { Deadline } from "../support/deadline.ts";
 import { ManualClock } from "../support/manual_clock.ts";
-import { childrenOf, isAlive, waitFor } from "../support/processes.ts";
+import { childrenOf, isAlive } from "../support/processes.ts";
+import { waitFor } from "../support/wait_for.ts";
 import { requirePeer } from "../support/require_peer.ts";
-import { systemClock } from "../support/system_clock.ts";
+import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 
 function sourceFor(sshd: Sshd, more: Partial<SshOptions> = {}): SshSource {
   return new SshSource({
     configFile: sshd.client.configFile,
     options: [],
-    clock: systemClock,
+    clock: SYSTEM_CLOCK,
     // The shortest pauses that there are: 0.75 s, 1.5 s, ...
     random: () => 0,
     ...more,
@@ -255,7 +256,7 @@ Deno.test("ssh: a missing program has one clear reason", async () => {
   await using source = new SshSource({
     program: "/nonexistent/ssh",
     options: [],
-    clock: systemClock,
+    clock: SYSTEM_CLOCK,
     random: () => 0.5,
   });
   assertEquals(
@@ -277,7 +278,7 @@ Deno.test("ssh: an answer to another probe is not taken for this one's", async (
     await using source = new SshSource({
       program,
       options: [],
-      clock: systemClock,
+      clock: SYSTEM_CLOCK,
       random: () => 0.5,
     });
     for (let round = 0; round < 5; round++) {

@@ -5,7 +5,9 @@
 //   await nrped.setLoad(3.25, 8);
 
 import { peerProgram } from "../support/require_peer.ts";
-import { endTree, freePort, runProgram, waitFor } from "../support/processes.ts";
+import { endTree, freePort } from "../support/processes.ts";
+import { mustRun } from "../support/run_program.ts";
+import { waitFor } from "../support/wait_for.ts";
 
 export interface NrpedOptions {
   /** A loopback address. @default "127.0.0.1" */
@@ -170,8 +172,8 @@ async function prepare(nrped: Nrped, options: NrpedOptions): Promise<void> {
   const commands = { check_load: `/bin/cat ${directory}/check_load.txt`, ...options.commands };
   // nrpe refuses to run as root.
   const root = Deno.uid() === 0;
-  const user = root ? "nagios" : (await runProgram("/usr/bin/id", "-un")).trim();
-  const group = root ? "nagios" : (await runProgram("/usr/bin/id", "-gn")).trim();
+  const user = root ? "nagios" : (await mustRun("/usr/bin/id", "-un")).trim();
+  const group = root ? "nagios" : (await mustRun("/usr/bin/id", "-gn")).trim();
   // Opened by the daemon after it has become that user.
   await Deno.writeTextFile(`${directory}/nrpe.log`, "");
   await Deno.chmod(`${directory}/nrpe.log`, 0o666);
@@ -205,7 +207,7 @@ async function prepare(nrped: Nrped, options: NrpedOptions): Promise<void> {
 /** Makes an authority, a server's and a client's certificate signed by it; P-256 is fast to make. */
 async function makeCertificates(directory: string, address: string): Promise<void> {
   const make = (name: string, subject: string, ...more: readonly string[]) =>
-    runProgram(
+    mustRun(
       peerProgram("openssl"),
       ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
       ...["-days", "2", "-subj", subject],

@@ -5,16 +5,9 @@
 //   ssh ...sshd.clientArguments() -p ${sshd.port} ${sshd.address} uptime
 
 import { peerProgram } from "../support/require_peer.ts";
-import {
-  DEADLINE_MS,
-  descendantsOf,
-  endTree,
-  freePort,
-  isAlive,
-  runProgram,
-  signal,
-  waitFor,
-} from "../support/processes.ts";
+import { descendantsOf, endTree, freePort, isAlive, signal } from "../support/processes.ts";
+import { mustRun } from "../support/run_program.ts";
+import { DEADLINE_MS, waitFor } from "../support/wait_for.ts";
 
 export interface SshdOptions {
   /** A loopback address. @default "127.0.0.1" */
@@ -173,11 +166,11 @@ export class Sshd implements AsyncDisposable {
 async function prepare(directory: string, options: SshdOptions): Promise<SshClient> {
   // Without this directory sshd refuses to start as root ("Missing privilege separation directory").
   if (Deno.uid() === 0) await Deno.mkdir("/run/sshd", { recursive: true, mode: 0o755 });
-  const user = (await runProgram("/usr/bin/id", "-un")).trim();
+  const user = (await mustRun("/usr/bin/id", "-un")).trim();
   const [hostKey, identityFile] = [`${directory}/host_key`, `${directory}/identity`];
   for (const [path, name] of [[hostKey, "host_key"], [identityFile, "identity"]] as const) {
     if (options.keysOf === undefined) {
-      await runProgram(peerProgram("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", path);
+      await mustRun(peerProgram("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", path);
     } else {
       await Deno.copyFile(`${options.keysOf.directory}/${name}`, path);
       await Deno.copyFile(`${options.keysOf.directory}/${name}.pub`, `${path}.pub`);

@@ -1,7 +1,7 @@
 // A signal that aborts after a while, whose timer goes with it (AbortSignal.timeout's stays and trips
 // the sanitizers).
 
-import { DEADLINE_MS } from "./processes.ts";
+import { DEADLINE_MS } from "./wait_for.ts";
 
 export class Deadline implements Disposable {
   readonly #controller = new AbortController();

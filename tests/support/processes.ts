@@ -1,26 +1,4 @@
-// Starting and ending real daemons in tests: free ports, process trees by pid, waiting on a condition
-// with one deadline.
-
-/** How long a test waits for something that should happen at once. */
-export const DEADLINE_MS = Number(Deno.env.get("COMPUTE_LB_TEST_TIMEOUT") ?? 15_000);
-
-/**
- * Asks again and again until the answer is neither undefined nor false.
- * @throws when `deadlineMs` have gone by, with `what` in the message.
- */
-export async function waitFor<T>(
-  what: string,
-  ask: () => T | undefined | false | Promise<T | undefined | false>,
-  deadlineMs = DEADLINE_MS,
-): Promise<T> {
-  const end = performance.now() + deadlineMs;
-  while (true) {
-    const answer = await ask();
-    if (answer !== undefined && answer !== false) return answer;
-    if (performance.now() > end) throw new Error(`waited ${deadlineMs} ms in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
+// Starting and ending real daemons in tests: free ports, process trees by pid.
 
 /**
  * A TCP port that nothing listened on a moment ago, for daemons that cannot take port 0. Another
@@ -82,21 +60,4 @@ export async function endTree(child: Deno.ChildProcess): Promise<void> {
   const timer = setTimeout(() => signal(child.pid, "SIGKILL"), 5_000);
   await child.status;
   clearTimeout(timer);
-}
-
-/**
- * Runs a program to its end.
- * @returns what it wrote to stdout.
- * @throws when it fails, with what it wrote to stderr.
- */
-export async function runProgram(program: string, ...args: readonly string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(program, {
-    args: [...args],
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  const decoder = new TextDecoder();
-  if (!success) throw new Error(`${program} ${args.join(" ")}: ${decoder.decode(stderr).trim()}`);
-  return decoder.decode(stdout);
 }

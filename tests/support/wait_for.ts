@@ -4,20 +4,20 @@
 export const DEADLINE_MS = Number(Deno.env.get("COMPUTE_LB_TEST_TIMEOUT") ?? "20") * 1000;
 
 /**
- * Polls until the condition holds.
+ * Polls until the condition gives something other than undefined, null and false.
  * @throws {Error} at the deadline, saying what was waited for and what was last seen.
  */
 export async function waitFor<T>(
   what: string,
   condition: () => T | Promise<T>,
   deadlineMs: number = DEADLINE_MS,
-): Promise<NonNullable<T>> {
+): Promise<Exclude<NonNullable<T>, false>> {
   const end = performance.now() + deadlineMs;
   let last: unknown;
   for (let pause = 2; performance.now() < end; pause = Math.min(pause * 1.5, 50)) {
     try {
       const value = await condition();
-      if (value) return value;
+      if (isThere(value)) return value;
       last = value;
     } catch (error) {
       last = error;
@@ -25,6 +25,10 @@ export async function waitFor<T>(
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
   throw new Error(`Waited ${deadlineMs} ms in vain for ${what}; last seen: ${String(last)}`);
+}
+
+function isThere<T>(value: T): value is Exclude<NonNullable<T>, false> {
+  return value !== undefined && value !== null && value !== false;
 }
 
 /**
