@@ -205,14 +205,16 @@ StartLimitBurst=5
 [Service]
 Type=exec
 EnvironmentFile=-/etc/default/compute-lb
-ExecStartPre=@program@ check --config @conf@
+# The check prints the whole configuration, which need not go to the journal each time.
+ExecStartPre=/bin/sh -c 'exec @program@ check --config @conf@ >/dev/null'
 ExecStart=@program@ run --config @conf@
 # A reload keeps every session. A file with errors is refused, by the check and by the balancer.
-ExecReload=@program@ check --config @conf@
+ExecReload=/bin/sh -c 'exec @program@ check --config @conf@ >/dev/null'
 ExecReload=/bin/kill -HUP $MAINPID
 # Stop and restart: at TERM the balancer takes no new clients and lets sessions go on, until
 # shutdown_timeout in lb.conf or, at the latest, until the time below; then they are cut. The port is
-# closed meanwhile, so a longer time keeps new clients out for longer. To let everybody finish
+# closed meanwhile (and systemd stops before it checks the configuration: check by hand before a
+# restart), so a longer time keeps new clients out for longer. To let everybody finish
 # (systemctl edit compute-lb): TimeoutStopSec=infinity.
 KillSignal=SIGTERM
 KillMode=mixed
@@ -299,7 +301,7 @@ is_running() {
 }
 
 check() {
-  "$program" check --config "$config" && return
+  "$program" check --config "$config" >/dev/null && return
   echo "compute-lb: errors in $config, nothing was changed" >&2
   return 6
 }
@@ -421,7 +423,7 @@ depend() {
 }
 
 check() {
-  "$command" check --config "$config" && return
+  "$command" check --config "$config" >/dev/null && return
   eerror "errors in $config, nothing was changed"
   return 1
 }
@@ -467,7 +469,7 @@ limit nofile @descriptors@ @descriptors@
 console log
 
 pre-start script
-  @program@ check --config @conf@
+  @program@ check --config @conf@ >/dev/null
   mkdir -p /run/compute-lb
   chown @user@:@user@ /run/compute-lb
 end script
@@ -528,7 +530,7 @@ finish() {
     say "(a restart ends the sessions that last longer than $stop_seconds s; a reload ends none)"
   elif grep -q '^ *backends: \[\]' "$conf"; then
     say "Next: write your compute servers into $conf, then: $(service_command start)"
-  elif ! "$program" check --config "$conf"; then
+  elif ! "$program" check --config "$conf" >/dev/null; then
     say "Next: mend $conf, then: $(service_command start)"
   elif [ "$start" = no ]; then
     say "Next: $(service_command start)"
@@ -588,7 +590,7 @@ uninstall() {
     return
   fi
   rm -rf "$destdir$etc" "$destdir$state" "$destdir/etc/default/compute-lb" \
-    "$destdir/etc/conf.d/compute-lb"
+    "$destdir/etc/conf.d/compute-lb" "$destdir/etc/systemd/system/compute-lb.service.d"
   rm -f "$destdir$log" "$destdir$log".*
   if [ -z "$destdir" ] && id "$user" >/dev/null 2>&1; then
     if has userdel; then userdel "$user"; else deluser "$user"; fi

@@ -9,16 +9,20 @@ import { ThrowawayMachine } from "../support/throwaway_machine.ts";
 import { waitFor, within } from "../support/wait_for.ts";
 
 interface InitSystem {
-  readonly name: string;
-  /** Makes the machine one that runs this init system. */
+  readonly firstProcess: "shell" | "systemd";
+  /** Makes the machine one that runs this init system, with one second for stop. */
   readonly prepare: string;
-  /** The command before start, stop, ... */
-  readonly service: string;
+  /** The command for start, stop, ... */
+  readonly service: (action: string) => string;
   /** Exit code of status after a crash; undefined: it is started again. */
   readonly crashed: number | undefined;
-  readonly settings: string;
-  /** Holds the balancer's pid. */
-  readonly pidFile: string;
+  /** systemd stops before it checks: nothing can be done between. */
+  readonly checksBeforeRestart: boolean;
+  /** Prints the balancer's pid. */
+  readonly pid: string;
+  /** Prints the end of its log. */
+  readonly log: string;
+  /** Succeeds if it is started at boot. */
   readonly registered: string;
 }
 
@@ -27,17 +31,18 @@ const RUNNING = 0;
 const STOPPED = 3;
 
 const SYSV: InitSystem = {
-  name: "SysV",
-  prepare: "rm -rf /etc/rc?.d/*compute-lb",
-  service: "/etc/init.d/compute-lb",
+  firstProcess: "shell",
+  prepare: "rm -f /etc/rc?.d/*compute-lb; echo stop_seconds=1 >/etc/default/compute-lb",
+  service: (action) => `/etc/init.d/compute-lb ${action}`,
   crashed: 1,
-  settings: "/etc/default/compute-lb",
-  pidFile: "/run/compute-lb.pid",
-  registered: "test -e /etc/init.d/compute-lb && ls /etc/rc2.d/S*compute-lb",
+  checksBeforeRestart: true,
+  pid: "cat /run/compute-lb.pid",
+  log: "tail -n 5 /var/log/compute-lb.log",
+  registered: "ls /etc/rc2.d/S*compute-lb",
 };
 
 const OPENRC: InitSystem = {
-  name: "OpenRC",
+  firstProcess: "shell",
   prepare: `
     export DEBIAN_FRONTEND=noninteractive
     cd ${APT_ARCHIVES}
@@ -46,12 +51,32 @@ const OPENRC: InitSystem = {
     # The network is this machine's and is up: nothing may be started for "need net".
     rm -f /etc/runlevels/*/* /etc/init.d/*
     printf '#!/sbin/openrc-run\\nstart() { :; }\\ndepend() { provide net; }\\n' >/etc/init.d/networking
-    chmod 755 /etc/init.d/networking`,
-  service: "rc-service compute-lb",
+    chmod 755 /etc/init.d/networking
+    echo stop_seconds=1 >/etc/conf.d/compute-lb`,
+  service: (action) => `rc-service compute-lb ${action}`,
   crashed: undefined,
-  settings: "/etc/conf.d/compute-lb",
-  pidFile: "/run/openrc/options/compute-lb/child_pid",
+  checksBeforeRestart: true,
+  pid: "cat /run/openrc/options/compute-lb/child_pid",
+  log: "tail -n 5 /var/log/compute-lb.log",
   registered: "rc-update show default | grep compute-lb",
+};
+
+const SYSTEMD: InitSystem = {
+  firstProcess: "systemd",
+  prepare: `
+    mkdir -p /etc/systemd/system/compute-lb.service.d
+    # The devices of this machine are bind mounts, of which systemd cannot make private ones.
+    printf '[Service]\\nTimeoutStopSec=1\\nPrivateDevices=no\\n' \\
+      >/etc/systemd/system/compute-lb.service.d/test.conf
+    # Where even root may not raise limits (no CAP_SYS_RESOURCE), systemd would refuse to start it.
+    (ulimit -n 524288) 2>/dev/null ||
+      printf 'LimitNOFILE=%s\\nOOMScoreAdjust=\\n' "$(ulimit -Hn)" >>/etc/systemd/system/compute-lb.service.d/test.conf`,
+  service: (action) => `systemctl ${action} compute-lb`,
+  crashed: undefined,
+  checksBeforeRestart: false,
+  pid: "systemctl show --property=MainPID --value compute-lb",
+  log: "journalctl --unit=compute-lb --no-pager --lines=20",
+  registered: "systemctl is-enabled compute-lb",
 };
 
 /** A port that nothing listened on a moment ago. */
@@ -84,27 +109,23 @@ async function stillEchoes(session: Deno.Conn, text: string): Promise<void> {
 async function acceptance(t: Deno.TestContext, init: InitSystem): Promise<void> {
   await using left = new TcpPeer(greetThenEcho("left"));
   await using right = new TcpPeer(greetThenEcho("right"));
-  await using machine = await ThrowawayMachine.boot();
+  await using machine = await ThrowawayMachine.boot(init.firstProcess);
   const port = freePort();
-  const service = (action: string) => machine.run(`${init.service} ${action}`);
+  const service = (action: string) => machine.run(init.service(action));
   await machine.must("mkdir -p /srv/install");
   await Deno.copyFile(await compiledBinary(), machine.path("/srv/install/compute-lb"));
   const script = new URL("../../install.sh", import.meta.url);
   await Deno.copyFile(script, machine.path("/srv/install/install.sh"));
   await machine.must(init.prepare);
-  await machine.must(`echo stop_seconds=1 >${init.settings}`);
   const conf = "/etc/compute-lb/lb.conf";
-  const balancer = () => machine.must(`cat ${init.pidFile}`).then((text) => text.trim());
+  const balancer = () => machine.must(init.pid).then((text) => text.trim());
 
   await t.step("install.sh installs, registers and starts it", async () => {
     const { code, stdout, stderr } = await machine.run(
       `/srv/install/install.sh --listen 127.0.0.1:${port} --backends ${left.address},${right.address}`,
     );
-    assertEquals({ code, stderr, stdout: code === 0 ? "" : stdout }, {
-      code: 0,
-      stderr: "",
-      stdout: "",
-    });
+    const log = code === 0 ? "" : (await machine.run(init.log)).stdout;
+    assertEquals({ code, stderr, log }, { code: 0, stderr: "", log: "" });
     assertStringIncludes(stdout, "compute-lb is running");
     await machine.must(init.registered);
     assertEquals((await service("status")).code, RUNNING);
@@ -148,7 +169,7 @@ async function acceptance(t: Deno.TestContext, init: InitSystem): Promise<void> 
     await t.step("a bad lb.conf stops reload and restart, not the balancer", async () => {
       const pid = await balancer();
       await machine.must(`cp ${conf} /tmp/good && echo 'pools: 7' >${conf}`);
-      for (const action of ["reload", "restart"]) {
+      for (const action of init.checksBeforeRestart ? ["reload", "restart"] : ["reload"]) {
         const { code } = await service(action);
         assert(code !== 0, `${action} with a bad lb.conf`);
       }
@@ -207,7 +228,7 @@ async function acceptance(t: Deno.TestContext, init: InitSystem): Promise<void> 
     const { code, stderr } = await service("start");
     if (init.crashed === undefined) {
       // A supervisor has started, not the balancer; it gives up in the end.
-      const log = () => machine.must("tail -n 5 /var/log/compute-lb.log");
+      const log = () => machine.must(init.log);
       await waitFor("the log to say why", async () => (await log()).includes(`127.0.0.1:${port}`));
       await service("stop");
       return;
@@ -241,4 +262,10 @@ Deno.test({
   ...needs("root", "unshare", "nsenter", "deb:openrc"),
   name: "the service under OpenRC",
   fn: (t) => acceptance(t, OPENRC),
+});
+
+Deno.test({
+  ...needs("root", "unshare", "nsenter", "systemctl"),
+  name: "the service under systemd",
+  fn: (t) => acceptance(t, SYSTEMD),
 });

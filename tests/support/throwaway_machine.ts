@@ -5,20 +5,38 @@
 import { type Outcome, runProgram } from "./run_program.ts";
 import { waitFor } from "./wait_for.ts";
 
-// The tmpfs keeps all changes; what matters of /run is new, as after a boot. The last shell is the
-// first process of its namespace: it lives on and reaps what the init scripts leave to it.
+// The tmpfs keeps all changes; /dev, /run and /tmp are new, as after a boot. $2 is what then becomes
+// the first process.
 const BOOT = `
   mount -t tmpfs tmpfs "$1"
   mkdir "$1/upper" "$1/work" "$1/root"
   mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
   cd "$1/root"
   mount -t proc proc proc
-  mount --rbind /dev dev
+  mount -t sysfs sysfs sys
+  mount -t cgroup2 cgroup2 sys/fs/cgroup
+  mount -t tmpfs tmpfs dev
+  for device in null zero full random urandom tty; do
+    touch "dev/$device"
+    mount --bind "/dev/$device" "dev/$device"
+  done
+  mkdir dev/pts dev/shm
   mount -t tmpfs tmpfs run
   mount -t tmpfs tmpfs tmp
   chmod 1777 tmp
-  exec chroot . sh -c 'touch /run/booted; while sleep 3600; do :; done'
+  touch run/booted
+  rm -rf etc/systemd/system/*.wants
+  mkdir host
+  pivot_root . host
+  umount -l host
+  exec env -i container=compute-lb-test PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot . sh -c "$2"
 `;
+
+/** The first process of a machine: it reaps what others leave to it. */
+const FIRST_PROCESS = {
+  shell: "while sleep 3600; do :; done",
+  systemd: "exec /lib/systemd/systemd --system --unit=basic.target --show-status=no",
+} as const;
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -34,12 +52,14 @@ export class ThrowawayMachine implements AsyncDisposable {
     this.#pid = pid;
   }
 
-  static async boot(): Promise<ThrowawayMachine> {
+  static async boot(first: keyof typeof FIRST_PROCESS): Promise<ThrowawayMachine> {
     const mountPoint = await Deno.makeTempDir({ prefix: "compute-lb-machine-" });
-    const isolated = ["--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"];
+    const isolated = ["--mount", "--pid", "--cgroup", "--uts", "--ipc"];
+    const command = ["--fork", "--kill-child", "--propagation", "private"];
     const process = new Deno.Command("unshare", {
-      args: [...isolated, "sh", "-euc", BOOT, "sh", mountPoint],
+      args: [...isolated, ...command, "sh", "-euc", BOOT, "sh", mountPoint, FIRST_PROCESS[first]],
       stdin: "null",
+      stdout: "null",
       stderr: "null",
     }).spawn();
     const pid = await waitFor("the throwaway machine", async () => {
@@ -48,12 +68,28 @@ export class ThrowawayMachine implements AsyncDisposable {
       await Deno.stat(`/proc/${child}/root/run/booted`);
       return child;
     });
-    return new ThrowawayMachine(process, mountPoint, pid);
+    const machine = new ThrowawayMachine(process, mountPoint, pid);
+    if (first === "systemd") {
+      await waitFor("systemd", async () => {
+        return /^(running|degraded)/.test(
+          (await machine.run("systemctl is-system-running")).stdout,
+        );
+      });
+    }
+    return machine;
   }
 
   /** Runs a shell command in it. */
   async run(script: string): Promise<Outcome> {
-    const enter = ["nsenter", `--target=${this.#pid}`, "--mount", "--pid", "--root", "--wd"];
+    const enter = [
+      "nsenter",
+      `--target=${this.#pid}`,
+      "--mount",
+      "--pid",
+      "--cgroup",
+      "--root",
+      "--wd",
+    ];
     const shell = ["env", "-i", `PATH=${PATH}`, "HOME=/root", "sh", "-c", script];
     return await runProgram([...enter, ...shell]);
   }
