@@ -6,6 +6,15 @@ import { complain, print } from "./output.ts";
 import { usage } from "./usage.ts";
 import { VERSION } from "../version.ts";
 
+/** Where programs are looked for when the environment does not say (init systems, env -i). */
+const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+function completePath(): void {
+  // Deno puts a folder of its own into an empty PATH, so that it is never empty here.
+  const path = Deno.env.get("PATH") ?? "";
+  if (!path.split(":").includes("/usr/bin")) Deno.env.set("PATH", `${path}:${DEFAULT_PATH}`);
+}
+
 /** Runs one command line, without the program's own name, and returns the exit status. */
 export async function main(args: readonly string[]): Promise<number> {
   const parsed = parseCommand(args);
@@ -14,6 +23,7 @@ export async function main(args: readonly string[]): Promise<number> {
     return EXIT_USAGE;
   }
   const { command } = parsed;
+  completePath();
   switch (command.name) {
     case "help":
       print(usage(command.topic));

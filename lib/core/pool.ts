@@ -109,11 +109,8 @@ export class Pool {
       member.leaving = true;
       this.table.write(member.row, ELIGIBLE, 0);
       const active = this.table.read(member.row, ACTIVE);
-      changes.push({
-        level: "info",
-        backend: member.backend.id,
-        text: `left the pool, its ${active} sessions go on`,
-      });
+      const text = active === 0 ? "left the pool" : `left the pool, its ${active} sessions go on`;
+      changes.push({ level: "info", backend: member.backend.id, text });
     }
     const first = this.#members.size === 0;
     for (const backend of backends) {

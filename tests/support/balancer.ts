@@ -45,8 +45,12 @@ export interface BalancerOptions {
   readonly config?: string;
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Put before the program, such as ["setpriv", …]. */
+  /** Put before the program, such as ["prlimit", …]. */
   readonly prefix?: readonly string[];
+  /** Another program and its first arguments. */
+  readonly program?: readonly string[];
+  /** Where it is started, and what is removed at its end. */
+  readonly workingFolder?: string;
 }
 
 type LogLine = Readonly<Record<string, unknown>>;
@@ -66,7 +70,11 @@ export class Balancer implements AsyncDisposable {
   readonly #readers: Promise<unknown>;
   #ended = false;
 
-  private constructor(folder: string, child: Deno.ChildProcess) {
+  private constructor(
+    folder: string,
+    child: Deno.ChildProcess,
+    readonly workingFolder: string | undefined,
+  ) {
     this.folder = folder;
     this.configFile = `${folder}/lb.conf`;
     this.adminSocket = `${folder}/admin.sock`;
@@ -106,15 +114,17 @@ export class Balancer implements AsyncDisposable {
       "json",
     ];
     if (options.config !== undefined) await Deno.writeTextFile(configFile, options.config);
-    const [program = "", ...first] = [...options.prefix ?? [], ...programCommand()];
+    const command = [...options.prefix ?? [], ...options.program ?? programCommand()];
+    const [program = "", ...first] = command;
     const child = new Deno.Command(program, {
       args: [...first, "run", ...flags],
+      ...(options.workingFolder === undefined ? {} : { cwd: options.workingFolder }),
       env: { NO_COLOR: "1", ...options.env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    const balancer = new Balancer(folder, child);
+    const balancer = new Balancer(folder, child, options.workingFolder);
     child.status.then(() => balancer.#ended = true);
     return balancer;
   }
@@ -203,7 +213,9 @@ export class Balancer implements AsyncDisposable {
     }
     await this.#child.status;
     await this.#readers;
-    await Deno.remove(this.folder, { recursive: true }).catch(() => {});
+    for (const folder of [this.folder, this.workingFolder]) {
+      if (folder !== undefined) await Deno.remove(folder, { recursive: true }).catch(() => {});
+    }
   }
 
   async #collect(stream: ReadableStream<Uint8Array>, into: LogLine[]): Promise<void> {
