@@ -18,9 +18,12 @@ sshAcceptance({
     const program = `${folder}/compute-lb`;
     await Deno.copyFile(await compiledBinary(), program);
     await Deno.chmod(program, 0o755);
+    // Its cache must go with the folder.
+    await Deno.mkdir(`${folder}/tmp`);
+    await Deno.chmod(`${folder}/tmp`, 0o1777);
     const user = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
     return {
-      program: ["setpriv", ...user, "env", "-i", program],
+      program: ["setpriv", ...user, "env", "-i", `TMPDIR=${folder}/tmp`, program],
       workingFolder: folder,
     };
   },
