@@ -55,6 +55,7 @@ export interface Member {
   assumedCoresTold: boolean;
   /** Left the pool; its last tunnels are still on. */
   leaving: boolean;
+  leftMs: number;
 }
 
 /** Connect failures that tell something of the backend and not of us. */
@@ -66,6 +67,12 @@ const BACKENDS_FAULT: ReadonlySet<FailureKind> = new Set([
   "closed",
   "name_not_found",
 ]);
+
+/**
+ * A row is given to another backend only so long after its own has left: a worker may just be about to
+ * reserve a place in it.
+ */
+const ROW_REST_MS = 1000;
 
 /** Cores of a backend of which nothing at all is known. */
 const ASSUMED_CORES = 1;
@@ -102,11 +109,11 @@ export class Pool {
   /** Makes these the backends. Those that stay keep what is known of them; those that go drain. */
   setBackends(backends: readonly Backend[], nowMs: number): PoolChange[] {
     const changes: PoolChange[] = [];
-    this.sweep();
     const ids = new Set(backends.map((backend) => backend.id));
     for (const member of this.members) {
       if (ids.has(member.backend.id)) continue;
       member.leaving = true;
+      member.leftMs = nowMs;
       this.table.write(member.row, ELIGIBLE, 0);
       const active = this.table.read(member.row, ACTIVE);
       const text = active === 0 ? "left the pool" : `left the pool, its ${active} sessions go on`;
@@ -129,15 +136,7 @@ export class Pool {
       member.leaving = false;
       this.table.write(member.row, MAX_CONNECTIONS, backend.maxConnections);
     }
-    this.sweep();
     return changes;
-  }
-
-  /** Forgets backends that have left once their last tunnel has ended. */
-  sweep(): void {
-    for (const member of this.leaving) {
-      if (this.table.read(member.row, ACTIVE) === 0) this.#members.delete(member.backend.id);
-    }
   }
 
   observeProbe(id: string, result: ProbeResult, nowMs: number): PoolChange[] {
@@ -213,9 +212,12 @@ export class Pool {
     return told ? [{ level: "info", backend: id, text: "resolves again" }] : [];
   }
 
-  /** Lets time pass: what connects took down is tried again where no probe would bring it back. */
+  /**
+   * Lets time pass: backends that have left are forgotten after their last tunnel, and what connects took
+   * down is tried again where no probe would bring it back.
+   */
   tick(nowMs: number): PoolChange[] {
-    this.sweep();
+    this.#sweep(nowMs);
     const { retryAfterMs } = this.#rules;
     if (retryAfterMs === undefined) return [];
     return this.members.flatMap((member) => {
@@ -268,6 +270,13 @@ export class Pool {
     });
   }
 
+  #sweep(nowMs: number): void {
+    for (const { backend, row, leftMs } of this.leaving) {
+      const rested = nowMs - leftMs >= ROW_REST_MS;
+      if (rested && this.table.read(row, ACTIVE) === 0) this.#members.delete(backend.id);
+    }
+  }
+
   #newMember(backend: Backend, nowMs: number): Member {
     const taken = new Set([...this.#members.values()].map((member) => member.row));
     return {
@@ -287,6 +296,7 @@ export class Pool {
       learntCores: undefined,
       assumedCoresTold: false,
       leaving: false,
+      leftMs: 0,
     };
   }
 

@@ -42,9 +42,10 @@ export class BatchWriter {
     // Lines of the same turn of the event loop leave together.
     await Promise.resolve();
     const encoder = new TextEncoder();
+    let lines: readonly string[] = [];
     try {
       while (this.#waiting.length > 0) {
-        const lines = this.#waiting;
+        lines = this.#waiting;
         this.#waiting = [];
         this.#waitingLength = 0;
         const bytes = encoder.encode(lines.join("\n") + "\n");
@@ -53,7 +54,7 @@ export class BatchWriter {
     } catch {
       // The reader is gone (EPIPE). A balancer goes on without its log.
       this.#broken = true;
-      this.#dropped += this.#waiting.length;
+      this.#dropped += lines.length + this.#waiting.length;
       this.#waiting = [];
     } finally {
       this.#writing = undefined;

@@ -1,0 +1,114 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { AccessLog } from "../../../lib/log/access_log.ts";
+import { BatchWriter } from "../../../lib/log/batch_writer.ts";
+import { ServiceLog } from "../../../lib/log/setup.ts";
+
+class Collector {
+  text = "";
+  /** Resolved writes take this long. */
+  gate: Promise<void> = Promise.resolve();
+  broken = false;
+
+  async write(bytes: Uint8Array): Promise<number> {
+    await this.gate;
+    if (this.broken) throw new Deno.errors.BrokenPipe("gone");
+    this.text += new TextDecoder().decode(bytes);
+    return bytes.length;
+  }
+}
+
+Deno.test("BatchWriter writes lines in order and in batches", async () => {
+  const sink = new Collector();
+  const writer = new BatchWriter(sink);
+  for (let i = 0; i < 1000; i++) writer.line(`line ${i}`);
+  await writer.flush();
+  assertEquals(sink.text, Array.from({ length: 1000 }, (_, i) => `line ${i}\n`).join(""));
+});
+
+Deno.test("BatchWriter drops and counts what a slow reader does not take", async () => {
+  const sink = new Collector();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  sink.gate = promise;
+  const writer = new BatchWriter(sink, 100);
+  for (let i = 0; i < 50; i++) {
+    writer.line("0123456789");
+    await Promise.resolve();
+  }
+  assert(writer.dropped > 20);
+  resolve();
+  await writer.flush();
+  assertEquals(sink.text.split("\n").length - 1, 50 - writer.dropped);
+});
+
+Deno.test("BatchWriter goes on without a reader that is gone", async () => {
+  const sink = new Collector();
+  sink.broken = true;
+  const writer = new BatchWriter(sink);
+  writer.line("one");
+  await writer.flush();
+  writer.line("two");
+  await writer.flush();
+  assertEquals(writer.dropped, 2);
+});
+
+const OPENED = {
+  event: "opened",
+  tunnel: 17,
+  frontend: "ssh",
+  client: "192.0.2.9:5000",
+  backend: "kelvin:22",
+  outgoing: "192.0.2.1:40000",
+  pool: "compute",
+  strategy: "least_load",
+  free: 9.25,
+  active: 2,
+  attempts: 1,
+  connect_ms: 3,
+} as const;
+
+Deno.test("the access log has the same keys in text and JSON", async () => {
+  const sink = new Collector();
+  const log = new AccessLog(new BatchWriter(sink));
+  log.write(0, OPENED);
+  log.format = "json";
+  log.write(0, OPENED);
+  log.enabled = false;
+  log.write(0, OPENED);
+  await log.writer.flush();
+  const [text = "", json = "", rest] = sink.text.split("\n");
+  assertMatch(
+    text,
+    /^1970-01-01T00:00:00\.000Z opened tunnel=17 frontend=ssh client=192\.0\.2\.9:5000 /,
+  );
+  const parsed: unknown = JSON.parse(json);
+  assert(typeof parsed === "object" && parsed !== null);
+  const keys = [...text.matchAll(/ ([a-z_]+)=/g)].map((match) => match[1]);
+  assertEquals(Object.keys(parsed).filter((key) => key !== "time" && key !== "event"), keys);
+  assertEquals(rest, "");
+});
+
+async function lines(
+  options: { format: "text" | "json"; journal: boolean },
+): Promise<string[]> {
+  const sink = new Collector();
+  await using log = new ServiceLog(new BatchWriter(sink));
+  await log.configure({ level: "info", ...options });
+  const area = log.area("pool");
+  area.debug("not shown");
+  area.warning("a {brace} and\na newline", { backend: "hoek:22" });
+  area.error("bad");
+  await log[Symbol.asyncDispose]();
+  return sink.text.trimEnd().split("\n");
+}
+
+Deno.test("the service log writes one line a record: text, journal, JSON", async () => {
+  const text = await lines({ format: "text", journal: false });
+  assertEquals(text.length, 2);
+  assertMatch(text[0] ?? "", /Z warning pool: a \{brace\} and a newline$/);
+  const journal = await lines({ format: "text", journal: true });
+  assertEquals(journal, ["<4>pool: a {brace} and a newline", "<3>pool: bad"]);
+  const json = await lines({ format: "json", journal: true });
+  const parsed: unknown = JSON.parse(json[0] ?? "");
+  assert(typeof parsed === "object" && parsed !== null && "backend" in parsed);
+  assertEquals(parsed.backend, "hoek:22");
+});

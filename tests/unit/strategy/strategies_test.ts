@@ -1,0 +1,76 @@
+// What every strategy keeps, and what each is for.
+
+import { assertEquals } from "@std/assert";
+import type { LoadSample } from "../../../lib/core/load.ts";
+import {
+  ELIGIBLE,
+  FREE_MILLI_CORES,
+  PickTable,
+  UNKNOWN_FREE,
+} from "../../../lib/core/pick_table.ts";
+import { Choice, pick } from "../../../lib/core/pick_kernels.ts";
+import { createStrategy, type StrategyName } from "../../../lib/strategy/registry.ts";
+import type { MemberView } from "../../../lib/strategy/strategy.ts";
+import { backendAt } from "../../support/backends.ts";
+
+const NAMES: readonly StrategyName[] = [
+  "least_load",
+  "round_robin",
+  "least_connections",
+  "random",
+];
+
+function member(row: number, cores: number, load1?: number, usable = true): MemberView {
+  const load: LoadSample | undefined = load1 === undefined ? undefined : { load1, takenAtMs: 0 };
+  return {
+    row,
+    backend: backendAt(`h${row}`),
+    usable,
+    cores,
+    ...(load === undefined ? {} : { load }),
+  };
+}
+
+function tableFor(view: readonly MemberView[]): PickTable {
+  const table = PickTable.allocate(8);
+  const taken = new Set<number>();
+  for (const _ of view) taken.add(table.claim(taken));
+  return table;
+}
+
+for (const name of NAMES) {
+  Deno.test(`${name} is named as in lb.conf and never makes an unusable backend eligible`, () => {
+    const view = [member(0, 4, 1), member(1, 4, 1, false), member(2, 4, undefined, false)];
+    const table = tableFor(view);
+    const strategy = createStrategy(name);
+    assertEquals(strategy.name, name);
+    assertEquals(strategy.weigh(view, table, 0), true);
+    assertEquals([0, 1, 2].map((row) => table.read(row, ELIGIBLE)), [1, 0, 0]);
+    assertEquals(table.kernel, strategy.kernel);
+  });
+}
+
+Deno.test("least_load: 24 cores with load 15 beat 12 cores with load 8", () => {
+  const view = [member(0, 12, 8), member(1, 24, 15)];
+  const table = tableFor(view);
+  createStrategy("least_load").weigh(view, table, 0);
+  assertEquals(table.read(1, FREE_MILLI_CORES), 9000);
+  assertEquals(pick(table, null, 0, new Choice()), 1);
+});
+
+Deno.test("least_load: a backend without a load is the last resort while another has one", () => {
+  const view = [member(0, 64), member(1, 1, 50)];
+  const table = tableFor(view);
+  createStrategy("least_load").weigh(view, table, 0);
+  assertEquals(table.read(0, FREE_MILLI_CORES), UNKNOWN_FREE);
+  assertEquals(pick(table, null, 0, new Choice()), 1);
+  table.write(1, ELIGIBLE, 0);
+  assertEquals(pick(table, null, 0, new Choice()), 0);
+});
+
+Deno.test("least_load has nothing to go on when no usable backend has a load", () => {
+  const view = [member(0, 4), member(1, 4, 1, false)];
+  const table = tableFor(view);
+  assertEquals(createStrategy("least_load").weigh(view, table, 0), false);
+  assertEquals(table.read(0, ELIGIBLE), 0);
+});
