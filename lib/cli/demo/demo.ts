@@ -62,7 +62,8 @@ export async function demo(command: DemoCommand): Promise<number> {
   try {
     await waitForLoads(app, stop.signal);
     const arriving = sendClients(port, counts, Math.random, stop.signal);
-    if (!command.json) await show(app, port, counts, endMs, stop.signal);
+    const report = () => named(app.status(), backends);
+    if (!command.json) await show(report, port, counts, endMs, stop.signal);
     await arriving;
   } finally {
     clearTimeout(timer);
@@ -108,8 +109,21 @@ async function waitForLoads(app: App, stop: AbortSignal): Promise<void> {
   while (!known() && !stop.aborted) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
+/** The report with the backends' names instead of their ports. */
+function named(report: StatusReport, backends: readonly DemoBackend[]): StatusReport {
+  const nameOf = (id: string) =>
+    backends.find((backend) => id.endsWith(`:${backend.port}`))?.name ?? id;
+  return {
+    ...report,
+    pools: report.pools.map((pool) => ({
+      ...pool,
+      backends: pool.backends.map((backend) => ({ ...backend, id: nameOf(backend.id) })),
+    })),
+  };
+}
+
 async function show(
-  app: App,
+  report: () => StatusReport,
   port: number,
   counts: ClientCounts,
   endMs: number,
@@ -124,8 +138,8 @@ async function show(
   else print(`the balancer listens on 127.0.0.1:${port}\n`);
   try {
     while (!stop.aborted) {
-      if (live) print(frame(app.status(), port, counts, endMs));
-      else print(plainLine(app.status(), counts));
+      if (live) print(frame(report(), port, counts, endMs));
+      else print(plainLine(report(), counts));
       let timer: ReturnType<typeof setTimeout> | undefined;
       await Promise.race([
         stopped,
@@ -154,6 +168,8 @@ function frame(report: StatusReport, port: number, counts: ClientCounts, endMs: 
     "",
     ...report.pools.flatMap((pool) => pool.backends.map(bar)),
     "",
+    paint("# a core with a session  . a free core  ! a session that has to wait", DIM, colours),
+    "",
     `clients: ${counts.started} arrived, ${counts.served} served, ` +
     paint(`${counts.failed} failed`, counts.failed === 0 ? DIM : RED, colours),
   ];
@@ -175,7 +191,7 @@ function bar(backend: BackendReport): string {
   const waiting = backend.active - busy;
   const boxes = "#".repeat(busy) + ".".repeat(Math.max(0, backend.cores - busy)) +
     "!".repeat(waiting);
-  return `${backend.id.padEnd(16)} [${boxes}]`;
+  return `${backend.id.padEnd(7)} [${boxes}]`;
 }
 
 function plainLine(report: StatusReport, counts: ClientCounts): string {
