@@ -1,0 +1,435 @@
+// The worker's epoll loop: accepts clients, dispatches events to dialler and relay, minds deadlines.
+// It blocks the thread and comes back only when the control plane has a message, or is to stop.
+//
+// `!` on typed-array reads: slots come from the tunnel table.
+
+import { release } from "../../core/pick_kernels.ts";
+import { Acceptor, type Listener } from "./acceptor.ts";
+import { CONNECTED, Dialer, DIALLING, GAVE_UP, type Plan } from "./dialer.ts";
+import {
+  ACTIVE_TUNNELS,
+  ATTEMPTS,
+  BYTES,
+  BYTES_TO_BACKEND,
+  BYTES_TO_CLIENT,
+  CLIENT_ADDRESS,
+  FD,
+  FLAGS,
+  FREE,
+  FRONTEND,
+  FRONTEND_ACTIVE,
+  HEARTBEAT,
+  LAST_MOVE,
+  LISTENER,
+  LISTENING,
+  MAIL_READ,
+  MAIL_SENT,
+  NEXT_TUNNEL_HIGH,
+  NEXT_TUNNEL_LOW,
+  OPEN,
+  OPENED,
+  OPENED_AT,
+  PIPES_DENIED,
+  PLAN,
+  PLAN_REFERENCES,
+  REASON,
+  REFUSED,
+  ROW,
+  SERIAL,
+  STATE,
+  TUNNEL_ID,
+  TUNNEL_NUMBERS,
+  TUNNEL_WORDS,
+} from "./layout.ts";
+import {
+  EPOLLERR,
+  EPOLLHUP,
+  EPOLLIN,
+  EPOLLOUT,
+  EPOLLPRI,
+  EPOLLRDHUP,
+  ETIMEDOUT,
+  type Libc,
+} from "./libc.ts";
+import type { ListenerSpec, WorkerSetup } from "./mail.ts";
+import { Pipes } from "./pipes.ts";
+import { LISTENER_KEY, Poller, WAKE_KEY } from "./poller.ts";
+import { CONNECT_FAILURE, IDLE_TIMEOUT, NO_BACKEND, Recorder, SHUTDOWN } from "./records.ts";
+import { SocketOptions } from "./socket_options.ts";
+import { TimerWheel } from "./timer_wheel.ts";
+import {
+  ENDED,
+  OVER,
+  QUEUED,
+  READABLE,
+  Relay,
+  SETTLED,
+  STUTTERS,
+  TIRED,
+  TunnelTable,
+  WRITABLE,
+} from "./tunnel.ts";
+
+/** The longest sleep, so that the heartbeat goes on. */
+const MAX_SLEEP_MS = 1000;
+/**
+ * A tunnel that has stood so long gets its backend's keepalive options. Most short connections end
+ * before, and are spared four system calls.
+ */
+const SETTLE_MS = 1000;
+/** There is something to read, be it the end. */
+const READ = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+/** After the bytes comes the end, an error or urgent data: a short read is not the last. */
+const READ_ON = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
+
+export class Loop {
+  readonly #control: Int32Array;
+  readonly #counters: Float64Array;
+  readonly #engine: Int32Array;
+  readonly #words: Int32Array;
+  readonly #numbers: Float64Array;
+  readonly #libc: Libc;
+  readonly #table: TunnelTable;
+  readonly #poller: Poller;
+  readonly #wheel: TimerWheel;
+  readonly #recorder: Recorder;
+  readonly #pipes: Pipes;
+  readonly #relay: Relay;
+  readonly #dialer: Dialer;
+  readonly #acceptor: Acceptor;
+  readonly #options: SocketOptions;
+  readonly #tell: () => void;
+  readonly #clockOffset: number;
+  /** Tunnels that have more to move than their turn allowed. */
+  readonly #queue: Int32Array;
+  #queueHead = 0;
+  #queueTail = 0;
+  /** [now, now as milliseconds since the epoch]: an array, since a field would box each number. */
+  readonly #time = new Float64Array(2);
+
+  /** @param tell the control plane that events wait in the ring. */
+  constructor(libc: Libc, setup: WorkerSetup, tell: () => void) {
+    const { memory } = setup;
+    this.#libc = libc;
+    this.#control = memory.control;
+    this.#counters = memory.counters;
+    this.#engine = setup.engine;
+    this.#words = memory.words;
+    this.#numbers = memory.numbers;
+    this.#tell = tell;
+    this.#clockOffset = performance.timeOrigin - setup.originMs;
+    this.#updateTime();
+    this.#table = new TunnelTable(memory);
+    this.#poller = new Poller(libc, memory, setup.epollFd);
+    this.#wheel = new TimerWheel(memory, this.#time[0]!);
+    this.#recorder = new Recorder(memory);
+    this.#pipes = new Pipes(libc, memory.pipes);
+    this.#relay = new Relay(libc, this.#table, this.#pipes);
+    this.#dialer = new Dialer(
+      libc,
+      memory,
+      this.#poller,
+      this.#wheel,
+      this.#recorder,
+      Math.random,
+    );
+    this.#options = new SocketOptions(libc, setup.keepalive);
+    this.#acceptor = new Acceptor(libc, setup, this.#table, this.#poller, this.#recorder);
+    // A slot waits in the queue once at most, but for slots that were freed and used again while their
+    // entry still stood: those are at most the events of one turn.
+    let size = 1024;
+    while (size < 2 * memory.capacity) size *= 2;
+    this.#queue = new Int32Array(size);
+    this.#poller.addWake(setup.wakeFd);
+  }
+
+  get acceptor(): Acceptor {
+    return this.#acceptor;
+  }
+
+  /** Accepts on exactly these from now on; what the others have queued is taken first. */
+  listen(listeners: readonly ListenerSpec[]): void {
+    this.#updateTime();
+    this.#acceptor.listen(listeners, (listener) => this.#acceptOn(listener, true));
+  }
+
+  /** Runs until a message from the control plane waits. */
+  run(): void {
+    const poller = this.#poller;
+    const control = this.#control;
+    const wheel = this.#wheel;
+    const time = this.#time;
+    while (Atomics.load(control, MAIL_SENT) === Atomics.load(control, MAIL_READ)) {
+      const busy = this.#queueHead !== this.#queueTail;
+      const limit = this.#acceptor.sleepMs(time[0]!, MAX_SLEEP_MS);
+      const count = poller.wait(busy ? 0 : wheel.sleepMs(time[0]!, limit));
+      this.#updateTime();
+      Atomics.add(control, HEARTBEAT, 1);
+      for (let i = 0; i < count; i++) {
+        const key = poller.key(i);
+        if (key >= 0) this.#dispatch(key, poller.flags(i), poller.serial(i));
+        else if (key <= LISTENER_KEY) {
+          this.#acceptOn(this.#acceptor.find(LISTENER_KEY - key), false);
+        } else if (key === WAKE_KEY) this.#acceptor.wakened();
+      }
+      this.#serveQueue();
+      const due = wheel.advance(time[0]!);
+      for (let i = 0; i < due; i++) this.#expired(wheel.due[i]!);
+      this.#acceptor.resume(time[0]!);
+      this.#report();
+    }
+  }
+
+  /** Accepts what waits on a listener; `all` of it, or no more than its turn allows. */
+  #acceptOn(listener: Listener | undefined, all: boolean): void {
+    if (listener === undefined) return;
+    const now = this.#time[0]!;
+    const at = this.#time[1]!;
+    const acceptor = this.#acceptor;
+    for (let turn = acceptor.turns(all); turn > 0; turn--) {
+      // What the control plane has said holds for clients that connect from then on.
+      if (
+        !all && Atomics.load(this.#control, MAIL_SENT) !== Atomics.load(this.#control, MAIL_READ)
+      ) {
+        return;
+      }
+      const slot = acceptor.accept(listener, now, at);
+      if (slot === Acceptor.NOTHING) return;
+      if (slot === Acceptor.TURNED_AWAY) continue;
+      const plan = listener.plan;
+      if (plan === undefined) {
+        this.#turnAway(slot, NO_BACKEND);
+        continue;
+      }
+      this.#words[slot * TUNNEL_WORDS + PLAN] = plan.seat;
+      Atomics.add(this.#engine, PLAN_REFERENCES + plan.seat, 1);
+      this.#dialled(slot, plan, this.#dialer.begin(slot, plan, now, at));
+    }
+  }
+
+  /** Ends every tunnel, and those that would become one. */
+  cut(): void {
+    this.#updateTime();
+    for (let slot = 0; slot < this.#table.touched; slot++) {
+      const base = slot * TUNNEL_WORDS;
+      const state = this.#words[base + STATE]!;
+      if (state === FREE) continue;
+      if (state === OPEN) {
+        this.#words[base + REASON] = SHUTDOWN;
+        this.#close(slot);
+      } else {
+        const plan = this.#dialer.planOf(slot);
+        this.#dialer.abandon(slot);
+        this.#dialled(slot, plan, GAVE_UP);
+      }
+    }
+    this.#report();
+  }
+
+  /** Gives back what the loop itself holds. The tunnels are gone already. */
+  end(): void {
+    this.#pipes.close();
+    this.#report();
+  }
+
+  #updateTime(): void {
+    this.#time[0] = performance.now() + this.#clockOffset;
+    this.#time[1] = Date.now();
+  }
+
+  #dispatch(key: number, events: number, serial: number): void {
+    const slot = key >> 1;
+    const side = key & 1;
+    const base = slot * TUNNEL_WORDS;
+    const words = this.#words;
+    // An event of a socket that was closed earlier in this turn, its slot perhaps in use again.
+    if (words[base + SERIAL + side] !== serial) return;
+    const state = words[base + STATE]!;
+    let set = 0;
+    if ((events & READ) !== 0) set |= READABLE << side;
+    if ((events & READ_ON) !== 0) set |= STUTTERS << side;
+    if (state === OPEN) {
+      const before = words[base + FLAGS]!;
+      if ((events & EPOLLOUT) !== 0) set |= WRITABLE << side;
+      words[base + FLAGS] = before | set;
+      if ((events & EPOLLERR) !== 0 && (before & (ENDED << side)) !== 0) {
+        // Reset after its regular end: no read will tell.
+        if (this.#after(slot, this.#relay.broken(slot, side, this.#time[0]!))) return;
+      }
+      if ((set & (READABLE << side)) !== 0 && this.#pump(slot, side)) return;
+      // The other direction was waiting for this side to take bytes.
+      if ((set & (WRITABLE << side)) !== 0 && (before & (WRITABLE << side)) === 0) {
+        this.#pump(slot, 1 - side);
+      }
+      return;
+    }
+    words[base + FLAGS]! |= set;
+    // The client's bytes, and even its end, wait until a backend is there.
+    if (side === 0 || state === FREE) return;
+    const failed = (events & (EPOLLERR | EPOLLHUP)) !== 0;
+    if (!failed && (events & EPOLLOUT) === 0) return;
+    const plan = this.#dialer.planOf(slot);
+    const result = this.#dialer.advance(slot, !failed, this.#time[0]!, this.#time[1]!);
+    this.#dialled(slot, plan, result);
+  }
+
+  /** Acts on what the dialler has come to. */
+  #dialled(slot: number, plan: Plan, result: number): void {
+    if (result === DIALLING) return;
+    const base = slot * TUNNEL_WORDS;
+    if (result === CONNECTED) {
+      this.#open(slot, plan);
+      return;
+    }
+    Atomics.sub(this.#engine, PLAN_REFERENCES + plan.seat, 1);
+    this.#turnAway(slot, this.#words[base + ATTEMPTS] === 0 ? NO_BACKEND : CONNECT_FAILURE);
+  }
+
+  #turnAway(slot: number, reason: number): void {
+    const base = slot * TUNNEL_WORDS;
+    const words = this.#words;
+    this.#counters[REFUSED]! += 1;
+    this.#recorder.refused(
+      words[base + FRONTEND]!,
+      words[base + LISTENER]!,
+      this.#time[1]!,
+      reason,
+      reason === NO_BACKEND ? 0 : words[base + ATTEMPTS]!,
+      words,
+      base + CLIENT_ADDRESS,
+    );
+    this.#free(slot);
+  }
+
+  #open(slot: number, plan: Plan): void {
+    const base = slot * TUNNEL_WORDS;
+    const figures = slot * TUNNEL_NUMBERS;
+    const words = this.#words;
+    const numbers = this.#numbers;
+    const now = this.#time[0]!;
+    words[base + STATE] = OPEN;
+    words[base + FLAGS]! |= WRITABLE | WRITABLE << 1 |
+      this.#acceptor.stutters(slot) | this.#dialer.stutters(slot, plan);
+    numbers[figures + OPENED_AT] = now;
+    numbers[figures + LAST_MOVE] = now;
+    numbers[figures + TUNNEL_ID] = this.#nextId();
+    this.#counters[OPENED]! += 1;
+    this.#counters[ACTIVE_TUNNELS]! += 1;
+    this.#recorder.opened(base, figures, this.#time[1]!, this.#acceptor.localAddress(slot));
+    const idleTimeoutMs = this.#acceptor.idleTimeoutMs(slot);
+    const idle = idleTimeoutMs > 0 && idleTimeoutMs < SETTLE_MS;
+    this.#wheel.set(slot, now + (idle ? idleTimeoutMs : SETTLE_MS));
+    // Either side may have spoken already.
+    const flags = words[base + FLAGS]!;
+    if ((flags & READABLE) !== 0 && this.#pump(slot, 0)) return;
+    if ((flags & (READABLE << 1)) !== 0) this.#pump(slot, 1);
+  }
+
+  /** Counts up over all workers; two words, since a busy site passes 2^32 within months. */
+  #nextId(): number {
+    const low = (Atomics.add(this.#engine, NEXT_TUNNEL_LOW, 1) + 1) >>> 0;
+    if (low === 0) Atomics.add(this.#engine, NEXT_TUNNEL_HIGH, 1);
+    return Atomics.load(this.#engine, NEXT_TUNNEL_HIGH) * 2 ** 32 + low;
+  }
+
+  /** @returns true when the tunnel is closed. */
+  #pump(slot: number, d: number): boolean {
+    return this.#after(slot, this.#relay.pump(slot, d, this.#time[0]!));
+  }
+
+  #after(slot: number, result: number): boolean {
+    if (result === OVER) {
+      this.#close(slot);
+      return true;
+    }
+    if (result === TIRED) {
+      const at = slot * TUNNEL_WORDS + FLAGS;
+      if ((this.#words[at]! & QUEUED) === 0) {
+        this.#words[at]! |= QUEUED;
+        this.#queue[this.#queueTail] = slot;
+        this.#queueTail = (this.#queueTail + 1) & (this.#queue.length - 1);
+      }
+    }
+    return false;
+  }
+
+  /** Gives those who wait one more turn each. */
+  #serveQueue(): void {
+    const end = this.#queueTail;
+    while (this.#queueHead !== end) {
+      const slot = this.#queue[this.#queueHead]!;
+      this.#queueHead = (this.#queueHead + 1) & (this.#queue.length - 1);
+      const at = slot * TUNNEL_WORDS + FLAGS;
+      if ((this.#words[at]! & QUEUED) === 0) continue;
+      this.#words[at]! &= ~QUEUED;
+      if (!this.#pump(slot, 0)) this.#pump(slot, 1);
+    }
+  }
+
+  #expired(slot: number): void {
+    if (!this.#wheel.isDue(slot)) return;
+    const base = slot * TUNNEL_WORDS;
+    const state = this.#words[base + STATE]!;
+    const now = this.#time[0]!;
+    if (state === FREE) return;
+    if (state !== OPEN) {
+      const plan = this.#dialer.planOf(slot);
+      const result = this.#dialer.expired(slot, ETIMEDOUT, now, this.#time[1]!);
+      this.#dialled(slot, plan, result);
+      return;
+    }
+    if ((this.#words[base + FLAGS]! & SETTLED) === 0) {
+      this.#words[base + FLAGS]! |= SETTLED;
+      this.#options.keepAlive(this.#words[base + FD + 1]!);
+    }
+    const idleTimeoutMs = this.#acceptor.idleTimeoutMs(slot);
+    if (idleTimeoutMs === 0) return;
+    const end = this.#numbers[slot * TUNNEL_NUMBERS + LAST_MOVE]! + idleTimeoutMs;
+    if (now < end) this.#wheel.set(slot, end);
+    else {
+      this.#words[base + REASON] = IDLE_TIMEOUT;
+      this.#close(slot);
+    }
+  }
+
+  /** Ends an open tunnel; REASON says why. */
+  #close(slot: number): void {
+    const base = slot * TUNNEL_WORDS;
+    const figures = slot * TUNNEL_NUMBERS;
+    const words = this.#words;
+    this.#relay.drop(base, 0);
+    this.#relay.drop(base, 1);
+    this.#options.closeTunnel(words[base + FD]!, words[base + FD + 1]!, words[base + REASON]!);
+    words[base + FD] = -1;
+    words[base + FD + 1] = -1;
+    words[base + SERIAL + 1] = 0;
+    const plan = this.#dialer.planOf(slot);
+    release(plan.table, words[base + ROW]!);
+    this.#counters[ACTIVE_TUNNELS]! -= 1;
+    this.#counters[BYTES_TO_BACKEND]! += this.#numbers[figures + BYTES]!;
+    this.#counters[BYTES_TO_CLIENT]! += this.#numbers[figures + BYTES + 1]!;
+    this.#recorder.closed(base, figures, this.#time[1]!, this.#time[0]!);
+    Atomics.sub(this.#engine, PLAN_REFERENCES + plan.seat, 1);
+    this.#dialer.forget(slot);
+    this.#free(slot);
+  }
+
+  /** Gives the slot back, its client's socket closed if it still is open. */
+  #free(slot: number): void {
+    const base = slot * TUNNEL_WORDS;
+    const words = this.#words;
+    this.#wheel.clear(slot);
+    if (words[base + FD]! >= 0) this.#libc.calls.close(words[base + FD]!);
+    words[base + FD] = -1;
+    words[base + SERIAL] = 0;
+    Atomics.sub(this.#engine, FRONTEND_ACTIVE + words[base + FRONTEND]!, 1);
+    this.#table.give(slot);
+  }
+
+  /** Wakes the control plane when it waits for events and there are some. */
+  #report(): void {
+    this.#counters[PIPES_DENIED] = this.#relay.pipesDenied;
+    if (!this.#recorder.waiting) return;
+    if (Atomics.compareExchange(this.#control, LISTENING, 1, 0) === 1) this.#tell();
+  }
+}
