@@ -79,6 +79,8 @@ export const RING_WORDS = 1 << 18;
 /** Words that all workers of an engine share (Int32, changed by Atomics). */
 export const NEXT_TUNNEL_LOW = 0;
 export const NEXT_TUNNEL_HIGH = 1;
+/** Numbers the records of all workers, so that they can be read in the order they were written in. */
+export const NEXT_RECORD = 2;
 export const FRONTEND_ACTIVE = 16;
 export const PLAN_REFERENCES = FRONTEND_ACTIVE + MAX_FRONTENDS;
 const ENGINE_WORDS = PLAN_REFERENCES + MAX_PLANS;

@@ -122,7 +122,7 @@ export class Loop {
     this.#table = new TunnelTable(memory);
     this.#poller = new Poller(libc, memory, setup.epollFd);
     this.#wheel = new TimerWheel(memory, this.#time[0]!);
-    this.#recorder = new Recorder(memory);
+    this.#recorder = new Recorder(memory, setup.engine);
     this.#pipes = new Pipes(libc, memory.pipes);
     this.#relay = new Relay(libc, this.#table, this.#pipes);
     this.#dialer = new Dialer(

@@ -49,12 +49,14 @@ export const FRONTEND_FULL = 3;
 /** Words of a tunnel's record from CHOICE on. */
 export const CHOICE_WORDS = 6;
 
+/** Length, number and kind. */
+const HEAD = 3;
 const LENGTHS = {
-  opened: 2 + 2 + 5 + 2 + 2 + CHOICE_WORDS + 3 * SOCKADDR_WORDS + 1,
-  closed: 2 + 2 + 3 + 2 + 2 + 4 + 1 + 2 * SOCKADDR_WORDS,
-  connectFailed: 2 + 4 + 2 + 1 + SOCKADDR_WORDS,
-  refused: 2 + 2 + 2 + 2 + SOCKADDR_WORDS,
-  acceptFailed: 2 + 1 + 2 + 1,
+  opened: HEAD + 2 + 5 + 2 + 2 + CHOICE_WORDS + 3 * SOCKADDR_WORDS + 1,
+  closed: HEAD + 2 + 3 + 2 + 2 + 4 + 1 + 2 * SOCKADDR_WORDS,
+  connectFailed: HEAD + 4 + 2 + 1 + SOCKADDR_WORDS,
+  refused: HEAD + 2 + 2 + 2 + SOCKADDR_WORDS,
+  acceptFailed: HEAD + 1 + 2 + 1,
 };
 
 /** Keeps what a pick looked at with the tunnel, until it opens. Runs in the worker. */
@@ -75,8 +77,9 @@ export class Recorder {
   readonly #numbers: Float64Array;
   readonly #counters: Float64Array;
 
-  constructor(memory: WorkerMemory) {
-    this.#ring = new RingWriter(memory.ring, memory.control);
+  /** @param engine the memory that all workers share. */
+  constructor(memory: WorkerMemory, engine: Int32Array) {
+    this.#ring = new RingWriter(memory.ring, memory.control, engine);
     this.#words = memory.words;
     this.#numbers = memory.numbers;
     this.#counters = memory.counters;

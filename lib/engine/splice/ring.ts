@@ -1,10 +1,11 @@
 // A ring of records in shared memory from one writer (a worker) to one reader (the control plane).
-// A record is a run of 32-bit words that begins with its own length. The writer never waits: a record
+// A record is a run of 32-bit words: its own length, its number among the records of all rings, and what
+// it tells. The writer never waits: a record
 // that does not fit is dropped and counted.
 //
 // `!` on typed-array reads: every index is masked to the ring's size.
 
-import { RING_HEAD, RING_TAIL } from "./layout.ts";
+import { NEXT_RECORD, RING_HEAD, RING_TAIL } from "./layout.ts";
 
 const SCRATCH = new Float64Array(1);
 const HALVES = new Int32Array(SCRATCH.buffer);
@@ -13,12 +14,15 @@ const HALVES = new Int32Array(SCRATCH.buffer);
 export class RingWriter {
   readonly #words: Int32Array;
   readonly #control: Int32Array;
+  readonly #engine: Int32Array;
   readonly #mask: number;
   #at = 0;
+  #end = 0;
 
-  constructor(words: Int32Array, control: Int32Array) {
+  constructor(words: Int32Array, control: Int32Array, engine: Int32Array) {
     this.#words = words;
     this.#control = control;
+    this.#engine = engine;
     this.#mask = words.length - 1;
     this.#at = Atomics.load(control, RING_HEAD);
   }
@@ -27,11 +31,13 @@ export class RingWriter {
     return this.#at === Atomics.load(this.#control, RING_TAIL);
   }
 
-  /** Begins a record of `length` words; false when there is no room. */
+  /** Begins a record of `length` words in all; false when there is no room. */
   begin(length: number): boolean {
     const used = (this.#at - Atomics.load(this.#control, RING_TAIL)) | 0;
     if (used + length > this.#words.length) return false;
+    this.#end = (this.#at + length) | 0;
     this.word(length);
+    this.word(Atomics.add(this.#engine, NEXT_RECORD, 1));
     return true;
   }
 
@@ -50,7 +56,9 @@ export class RingWriter {
     for (let i = 0; i < length; i++) this.word(from[at + i]!);
   }
 
+  /** @throws {Error} when the record is not as long as `begin` was told. */
   commit(): void {
+    if (this.#at !== this.#end) throw new Error("Cannot commit a record: its length is wrong");
     Atomics.store(this.#control, RING_HEAD, this.#at);
   }
 }
@@ -71,6 +79,13 @@ export class RingReader {
     return Atomics.load(this.#control, RING_HEAD) === Atomics.load(this.#control, RING_TAIL);
   }
 
+  /** The number of the oldest record; undefined when there is none. */
+  get next(): number | undefined {
+    const tail = Atomics.load(this.#control, RING_TAIL);
+    if (Atomics.load(this.#control, RING_HEAD) === tail) return undefined;
+    return this.#words[(tail + 1) & this.#mask];
+  }
+
   /** Takes the oldest record out; undefined when there is none. */
   take(): RecordCursor | undefined {
     const tail = Atomics.load(this.#control, RING_TAIL);
@@ -88,10 +103,34 @@ export class RingReader {
   }
 }
 
+/**
+ * The ring whose oldest record is the oldest of all; undefined when all are empty. Looks twice: a record
+ * that was written while we looked may be what another one, seen already, came after.
+ */
+export function oldest(rings: readonly RingReader[]): RingReader | undefined {
+  for (;;) {
+    const found = lowest(rings);
+    if (found === lowest(rings)) return found;
+  }
+}
+
+function lowest(rings: readonly RingReader[]): RingReader | undefined {
+  let found: RingReader | undefined;
+  let number = 0;
+  for (const ring of rings) {
+    const { next } = ring;
+    // By difference, since numbers wrap around at 2^32.
+    if (next === undefined || (found !== undefined && ((next - number) | 0) > 0)) continue;
+    found = ring;
+    number = next;
+  }
+  return found;
+}
+
 /** Reads a record's words in the order in which they were written. */
 export class RecordCursor {
   readonly words: Int32Array;
-  at = 1;
+  at = 2;
 
   constructor(words: Int32Array) {
     this.words = words;

@@ -19,6 +19,7 @@ import {
 import { type Libc, openLibc } from "./libc.ts";
 import type { ListenerSpec, ToWorker } from "./mail.ts";
 import { PlanSeats } from "./plan_seats.ts";
+import { oldest } from "./ring.ts";
 import { type ListeningSocket, SocketMaker } from "./sockets.ts";
 import { Supervisor, type SupervisorOptions } from "./supervisor.ts";
 
@@ -128,11 +129,10 @@ export class SpliceEngine implements Engine {
     for (;;) {
       const ended = this.#end.signal.aborted;
       let found = false;
-      for (const ring of this.#supervisor.rings()) {
-        for (let record = ring.take(); record !== undefined; record = ring.take()) {
-          found = true;
-          yield readEvent(record, names);
-        }
+      const rings = this.#supervisor.rings();
+      for (let record = oldest(rings)?.take(); record; record = oldest(rings)?.take()) {
+        found = true;
+        yield readEvent(record, names);
       }
       if (ended) return;
       if (found) await this.#rest(BATCH_MS);

@@ -168,11 +168,10 @@ export class Supervisor {
     return this.#listenId;
   }
 
-  /** Rings that may hold records: those of the dead first, then the living. */
-  *rings(): Generator<RingReader> {
+  /** Rings that may hold records, those of dead workers included. */
+  rings(): RingReader[] {
     this.#graves = this.#graves.filter((crew) => !crew.reader.empty);
-    for (const crew of this.#graves) yield crew.reader;
-    for (const crew of this.#crews) yield crew.reader;
+    return [...this.#graves, ...this.#crews].map((crew) => crew.reader);
   }
 
   /** Asks the workers to tell once when there are events. */
@@ -305,7 +304,7 @@ export class Supervisor {
   /** Ends what a dead worker left behind: sockets, pipes, places in tables. @returns its tunnels. */
   #bury(crew: Crew): number {
     const { words, numbers, counters, control } = crew.memory;
-    const recorder = new Recorder(crew.memory);
+    const recorder = new Recorder(crew.memory, this.engineMemory);
     const { close } = this.#libc.calls;
     let tunnels = 0;
     for (let slot = 0; slot < crew.memory.capacity; slot++) {
