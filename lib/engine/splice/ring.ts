@@ -86,20 +86,16 @@ export class RingReader {
     return this.#words[(tail + 1) & this.#mask];
   }
 
-  /** Takes the oldest record out; undefined when there is none. */
-  take(): RecordCursor | undefined {
+  /** Takes the oldest record out; false when there is none. */
+  take(into: RecordCursor): boolean {
     const tail = Atomics.load(this.#control, RING_TAIL);
-    if (Atomics.load(this.#control, RING_HEAD) === tail) return undefined;
-    const length = this.#words[tail & this.#mask]!;
-    const copy = new Int32Array(length);
-    for (let i = 0; i < length; i++) copy[i] = this.#words[(tail + i) & this.#mask]!;
+    if (Atomics.load(this.#control, RING_HEAD) === tail) return false;
+    const words = this.#words;
+    const length = words[tail & this.#mask]!;
+    for (let i = 0; i < length; i++) into.words[i] = words[(tail + i) & this.#mask]!;
+    into.at = RECORD_HEAD;
     Atomics.store(this.#control, RING_TAIL, (tail + length) | 0);
-    return new RecordCursor(copy);
-  }
-
-  /** Throws away what is there. */
-  skip(): void {
-    Atomics.store(this.#control, RING_TAIL, Atomics.load(this.#control, RING_HEAD));
+    return true;
   }
 }
 
@@ -127,14 +123,15 @@ function lowest(rings: readonly RingReader[]): RingReader | undefined {
   return found;
 }
 
-/** Reads a record's words in the order in which they were written. */
-export class RecordCursor {
-  readonly words: Int32Array;
-  at = 2;
+/** Words before what a record tells: its length and its number. */
+const RECORD_HEAD = 2;
+/** More than the longest record has. */
+const RECORD_WORDS = 128;
 
-  constructor(words: Int32Array) {
-    this.words = words;
-  }
+/** A record taken out of a ring; its words are read in the order in which they were written. */
+export class RecordCursor {
+  readonly words = new Int32Array(RECORD_WORDS);
+  at = RECORD_HEAD;
 
   word(): number {
     return this.words[this.at++]!;
@@ -146,6 +143,7 @@ export class RecordCursor {
     return SCRATCH[0]!;
   }
 
+  /** Passes over some words. @returns where they begin. */
   skip(words: number): number {
     const at = this.at;
     this.at += words;

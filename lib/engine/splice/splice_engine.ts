@@ -3,7 +3,8 @@
 
 import { type Address, formatAddress, sameAddress } from "../../core/address.ts";
 import type { Engine, EngineCounters, EngineEvent, Frontend, PoolPlan } from "../engine.ts";
-import { type Names, readEvent } from "./events.ts";
+import { EventReader } from "./event_reader.ts";
+import type { Names } from "./events.ts";
 import {
   ACCEPTED,
   ACTIVE_TUNNELS,
@@ -19,7 +20,6 @@ import {
 import { type Libc, openLibc } from "./libc.ts";
 import type { ListenerSpec, ToWorker } from "./mail.ts";
 import { PlanSeats } from "./plan_seats.ts";
-import { oldest } from "./ring.ts";
 import { type ListeningSocket, SocketMaker } from "./sockets.ts";
 import { Supervisor, type SupervisorOptions } from "./supervisor.ts";
 
@@ -28,16 +28,17 @@ export interface SpliceEngineOptions extends SupervisorOptions {
   readonly inherited?: readonly number[];
 }
 
-/** How long the reader of events rests after a batch, so that it is not woken for each record. */
-const BATCH_MS = 5;
 /** How often a drain looks whether the last tunnel has ended. */
 const DRAIN_LOOK_MS = 20;
 
 /** A listening socket, and the frontend whose clients come in there. */
-interface Listening {
-  readonly id: number;
-  readonly socket: ListeningSocket;
-  frontend: Frontend;
+class Listening {
+  constructor(readonly id: number, readonly socket: ListeningSocket, public frontend: Frontend) {}
+
+  /** As records name it. */
+  get named(): { readonly pool: string; readonly bound: Address } {
+    return { pool: this.frontend.pool, bound: this.socket.bound };
+  }
 }
 
 export class SpliceEngine implements Engine {
@@ -54,9 +55,9 @@ export class SpliceEngine implements Engine {
   readonly #listeners: Listening[] = [];
   /** Frontends by number; a name keeps its number for good. */
   readonly #frontends: string[] = [];
+  readonly #reader: EventReader;
   readonly #end = new AbortController();
   #turn: Promise<unknown> = Promise.resolve();
-  #wakeReader = () => {};
 
   /** @throws {Error} where there is no glibc, or the program may not use FFI. */
   constructor(options: SpliceEngineOptions) {
@@ -71,8 +72,14 @@ export class SpliceEngine implements Engine {
         messages: () => this.#briefing(),
         tableOf: (seat) => this.#plans.tableOf(seat),
       },
-      () => this.#wakeReader(),
+      () => this.#reader.wake(),
     );
+    const names: Names = {
+      frontend: (index) => this.#frontends[index] ?? "",
+      plan: (seat) => this.#plans.named(seat),
+      listener: (id) => this.#listeners[id]?.named,
+    };
+    this.#reader = new EventReader(this.#supervisor, names, options.clock);
     this.#plans = new PlanSeats(
       this.#supervisor.engineMemory,
       (address) => this.#sockets.sockaddr(address),
@@ -115,29 +122,8 @@ export class SpliceEngine implements Engine {
     };
   }
 
-  async *events(): AsyncGenerator<EngineEvent> {
-    const names: Names = {
-      frontend: (index) => this.#frontends[index] ?? "",
-      plan: (seat) => this.#plans.named(seat),
-      listener: (id) => {
-        const listening = this.#listeners[id];
-        return listening === undefined
-          ? undefined
-          : { pool: listening.frontend.pool, bound: listening.socket.bound };
-      },
-    };
-    for (;;) {
-      const ended = this.#end.signal.aborted;
-      let found = false;
-      const rings = this.#supervisor.rings();
-      for (let record = oldest(rings)?.take(); record; record = oldest(rings)?.take()) {
-        found = true;
-        yield readEvent(record, names);
-      }
-      if (ended) return;
-      if (found) await this.#rest(BATCH_MS);
-      else await this.#sleepUntilEvents();
-    }
+  events(): AsyncIterable<EngineEvent> {
+    return this.#reader;
   }
 
   async drain(signal: AbortSignal): Promise<void> {
@@ -159,7 +145,7 @@ export class SpliceEngine implements Engine {
     this.#listening.clear();
     await this.#supervisor.stop();
     this.#end.abort();
-    this.#wakeReader();
+    this.#reader.end();
     this.#libc.close();
   }
 
@@ -181,7 +167,7 @@ export class SpliceEngine implements Engine {
             if (listening === undefined) {
               const socket = this.#listen(address);
               fresh.push(socket);
-              listening = { id: this.#listeners.length, socket, frontend };
+              listening = new Listening(this.#listeners.length, socket, frontend);
               this.#listeners.push(listening);
             }
             owners.push([listening, frontend]);
@@ -250,17 +236,6 @@ export class SpliceEngine implements Engine {
     if (!this.#supervisor.settled) return false;
     for (const ring of this.#supervisor.rings()) if (!ring.empty) return false;
     return true;
-  }
-
-  async #sleepUntilEvents(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#wakeReader = resolve;
-    this.#supervisor.wantEvents(true);
-    // A record may have come between the last look and the wish.
-    for (const ring of this.#supervisor.rings()) if (!ring.empty) resolve();
-    if (this.#end.signal.aborted) resolve();
-    await promise;
-    this.#supervisor.wantEvents(false);
   }
 
   /** Waits, at most until the engine's end or the signal. */
