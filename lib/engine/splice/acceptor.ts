@@ -4,6 +4,7 @@
 // `!` on typed-array reads: slots come from the tunnel table.
 
 import type { Plan } from "./dialer.ts";
+import { Inbox } from "./inbox.ts";
 import {
   ACCEPTED,
   ACCEPTED_AT,
@@ -20,6 +21,7 @@ import {
   TUNNEL_NUMBERS,
   TUNNEL_WORDS,
   WAITING,
+  WORKER_LOAD,
 } from "./layout.ts";
 import {
   addressOf,
@@ -59,6 +61,8 @@ export class Acceptor {
   static readonly NOTHING = -1;
   /** A client came and was closed again, or was gone already. */
   static readonly TURNED_AWAY = -2;
+  /** Another worker has the client. */
+  static readonly HANDED_OVER = -3;
 
   readonly #libc: Libc;
   readonly #table: TunnelTable;
@@ -66,7 +70,10 @@ export class Acceptor {
   readonly #recorder: Recorder;
   readonly #counters: Float64Array;
   readonly #engine: Int32Array;
-  readonly #wakeFd: number;
+  readonly #number: number;
+  readonly #wakeFds: readonly number[];
+  readonly #inboxes: readonly Inbox[];
+  readonly #inbox: Inbox;
   readonly #plans = new Map<string, Plan>();
   /** Listeners by id; those that are closed stay known to their tunnels. */
   readonly #listeners: Listener[] = [];
@@ -75,6 +82,8 @@ export class Acceptor {
   readonly #addressPointer = addressOf(this.#address);
   readonly #length = new Int32Array(16);
   readonly #lengthPointer = addressOf(this.#length);
+  readonly #bell = new Int32Array(16);
+  readonly #bellPointer = addressOf(this.#bell);
   /** When to accept again after running out of descriptors; 0 while accepting. */
   #resumeAt = 0;
   #reported = false;
@@ -92,7 +101,11 @@ export class Acceptor {
     this.#recorder = recorder;
     this.#counters = setup.memory.counters;
     this.#engine = setup.engine;
-    this.#wakeFd = setup.wakeFd;
+    this.#number = setup.number;
+    this.#wakeFds = setup.wakeFds;
+    this.#inboxes = setup.inboxes.map((buffer) => new Inbox(buffer));
+    this.#inbox = this.#inboxes[setup.number] ?? new Inbox(Inbox.allocate());
+    this.#bell.set([1, 0]);
   }
 
   /**
@@ -129,7 +142,7 @@ export class Acceptor {
     return all ? ALL_TURNS : TURNS;
   }
 
-  /** Takes one client. @returns its slot, NOTHING or TURNED_AWAY. */
+  /** Takes one client. @returns its slot, NOTHING, TURNED_AWAY or HANDED_OVER. */
   accept(listener: Listener, nowMs: number, atMs: number): number {
     if (this.#table.full) return this.#pause(listener, EMFILE, nowMs, atMs);
     this.#length[0] = SOCKADDR_BYTES;
@@ -153,6 +166,37 @@ export class Acceptor {
       Atomics.sub(this.#engine, FRONTEND_ACTIVE + spec.frontend, 1);
       return Acceptor.TURNED_AWAY;
     }
+    const target = this.#leastBusy();
+    Atomics.add(this.#engine, WORKER_LOAD + target, 1);
+    if (target !== this.#number) {
+      if (this.#handOver(target, fd, spec)) return Acceptor.HANDED_OVER;
+      Atomics.sub(this.#engine, WORKER_LOAD + target, 1);
+      Atomics.add(this.#engine, WORKER_LOAD + this.#number, 1);
+    }
+    return this.#take(spec, fd, this.#address, nowMs);
+  }
+
+  /** The worker's inbox, which the loop looks into. */
+  get inbox(): Inbox {
+    return this.#inbox;
+  }
+
+  /**
+   * Takes a client that another worker has accepted; the table must not be full.
+   * @returns its slot, or TURNED_AWAY.
+   */
+  receive(nowMs: number): number {
+    this.#inbox.take();
+    const { fd, listener, address } = this.#inbox;
+    const spec = this.#listeners[listener]?.spec;
+    if (spec === undefined) {
+      throw new Error(`Cannot find listener ${listener}: it was never set up`);
+    }
+    return this.#take(spec, fd, address, nowMs);
+  }
+
+  /** Gives the client its record and has its socket watched. */
+  #take(spec: ListenerSpec, fd: number, address: Int32Array, nowMs: number): number {
     const slot = this.#table.take();
     const base = slot * TUNNEL_WORDS;
     const words = this.#table.words;
@@ -165,14 +209,43 @@ export class Acceptor {
     words[base + FRONTEND] = spec.frontend;
     words[base + LISTENER] = spec.id;
     this.#table.numbers[slot * TUNNEL_NUMBERS + ACCEPTED_AT] = nowMs;
-    for (let i = 0; i < SOCKADDR_WORDS; i++) words[base + CLIENT_ADDRESS + i] = this.#address[i]!;
-    if (!this.#poller.add(slot, 0)) {
-      this.#libc.calls.close(fd);
-      Atomics.sub(this.#engine, FRONTEND_ACTIVE + spec.frontend, 1);
-      this.#table.give(slot);
-      return this.#pause(listener, ENOMEM, nowMs, atMs);
+    for (let i = 0; i < SOCKADDR_WORDS; i++) words[base + CLIENT_ADDRESS + i] = address[i]!;
+    if (this.#poller.add(slot, 0)) return slot;
+    // The user's epoll watches are used up (fs.epoll.max_user_watches).
+    this.#table.give(slot);
+    return this.#dismiss(fd, spec.frontend);
+  }
+
+  /** Closes a client that was counted already. */
+  #dismiss(fd: number, frontend: number): number {
+    this.#libc.calls.close(fd);
+    Atomics.sub(this.#engine, WORKER_LOAD + this.#number, 1);
+    Atomics.sub(this.#engine, FRONTEND_ACTIVE + frontend, 1);
+    return Acceptor.TURNED_AWAY;
+  }
+
+  /**
+   * Who is to have the next client: this worker, unless another has clearly less to do. The more there
+   * are, the more of a difference is let pass, since handing over costs a wake-up.
+   */
+  #leastBusy(): number {
+    const own = Atomics.load(this.#engine, WORKER_LOAD + this.#number);
+    let target = this.#number;
+    let least = own - (own >> 3);
+    for (let i = 0; i < this.#inboxes.length; i++) {
+      const load = Atomics.load(this.#engine, WORKER_LOAD + i);
+      if (load >= least) continue;
+      least = load;
+      target = i;
     }
-    return slot;
+    return target;
+  }
+
+  #handOver(target: number, fd: number, spec: ListenerSpec): boolean {
+    const inbox = this.#inboxes[target];
+    if (inbox === undefined || !inbox.put(fd, spec.id, spec.frontend, this.#address)) return false;
+    if (inbox.asleep) this.#libc.calls.write(this.#wakeFds[target]!, this.#bellPointer, 8);
+    return true;
   }
 
   /** The balancer's address that the client reached, as a sockaddr. */
@@ -186,6 +259,11 @@ export class Acceptor {
     return this.#address;
   }
 
+  /** The plan that a client goes by who comes in now. */
+  planOf(slot: number): Plan | undefined {
+    return this.#plans.get(this.#specOf(slot).pool);
+  }
+
   idleTimeoutMs(slot: number): number {
     return this.#specOf(slot).idleTimeoutMs;
   }
@@ -197,7 +275,7 @@ export class Acceptor {
 
   /** The control plane rang: takes the ring off, so that it can ring again. */
   wakened(): void {
-    this.#libc.calls.read(this.#wakeFd, this.#addressPointer, 8);
+    this.#libc.calls.read(this.#wakeFds[this.#number]!, this.#addressPointer, 8);
   }
 
   /** How long the loop may sleep, at most `limitMs`. */

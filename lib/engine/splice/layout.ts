@@ -9,9 +9,8 @@ export const MAIL_SENT = 0; // messages posted to the worker; control plane
 export const MAIL_READ = 1; // messages it has acted on; worker
 export const HEARTBEAT = 2; // counts the turns of its loop; worker
 export const LISTENING = 3; // 1: the control plane sleeps until events come; both, by exchange
-export const IN_USE = 4; // tunnels, those that still connect included; worker
-export const RING_HEAD = 5; // next word to write; worker
-export const RING_TAIL = 6; // next word to read; control plane
+export const RING_HEAD = 4; // next word to write; worker
+export const RING_TAIL = 5; // next word to read; control plane
 const CONTROL_WORDS = 16;
 
 /** Counters of one worker (Float64, written by the worker). */
@@ -71,6 +70,8 @@ export const OPEN = 3;
 export const MAX_PIPES = 16384;
 /** Frontends that one engine knows by number in its life. */
 export const MAX_FRONTENDS = 1024;
+/** Workers of an engine. */
+export const MAX_WORKERS = 256;
 /** Plans in use at a time: one per pool, and older ones that tunnels still hold. */
 export const MAX_PLANS = 4096;
 /** 1 MiB of records per worker: some 3500 tunnels' worth. A power of two. */
@@ -81,7 +82,9 @@ export const NEXT_TUNNEL_LOW = 0;
 export const NEXT_TUNNEL_HIGH = 1;
 /** Numbers the records of all workers, so that they can be read in the order they were written in. */
 export const NEXT_RECORD = 2;
-export const FRONTEND_ACTIVE = 16;
+/** Clients that each worker has: tunnels, those that still connect, those in its inbox. */
+export const WORKER_LOAD = 16;
+export const FRONTEND_ACTIVE = WORKER_LOAD + MAX_WORKERS;
 export const PLAN_REFERENCES = FRONTEND_ACTIVE + MAX_FRONTENDS;
 const ENGINE_WORDS = PLAN_REFERENCES + MAX_PLANS;
 

@@ -40,6 +40,7 @@ import {
   TUNNEL_ID,
   TUNNEL_NUMBERS,
   TUNNEL_WORDS,
+  WORKER_LOAD,
 } from "./layout.ts";
 import {
   EPOLLERR,
@@ -100,6 +101,7 @@ export class Loop {
   readonly #options: SocketOptions;
   readonly #tell: () => void;
   readonly #clockOffset: number;
+  readonly #number: number;
   /** Tunnels that have more to move than their turn allowed. */
   readonly #queue: Int32Array;
   #queueHead = 0;
@@ -140,7 +142,8 @@ export class Loop {
     let size = 1024;
     while (size < 2 * memory.capacity) size *= 2;
     this.#queue = new Int32Array(size);
-    this.#poller.addWake(setup.wakeFd);
+    this.#number = setup.number;
+    this.#poller.addWake(setup.wakeFds[setup.number]!);
   }
 
   get acceptor(): Acceptor {
@@ -159,10 +162,14 @@ export class Loop {
     const control = this.#control;
     const wheel = this.#wheel;
     const time = this.#time;
-    while (Atomics.load(control, MAIL_SENT) === Atomics.load(control, MAIL_READ)) {
+    const { inbox } = this.#acceptor;
+    while (!this.#mailWaits()) {
       const busy = this.#queueHead !== this.#queueTail;
       const limit = this.#acceptor.sleepMs(time[0]!, MAX_SLEEP_MS);
-      const count = poller.wait(busy ? 0 : wheel.sleepMs(time[0]!, limit));
+      inbox.setAsleep(true);
+      const rest = busy || !inbox.empty ? 0 : wheel.sleepMs(time[0]!, limit);
+      const count = poller.wait(rest);
+      inbox.setAsleep(false);
       this.#updateTime();
       Atomics.add(control, HEARTBEAT, 1);
       for (let i = 0; i < count; i++) {
@@ -172,6 +179,7 @@ export class Loop {
           this.#acceptOn(this.#acceptor.find(LISTENER_KEY - key), false);
         } else if (key === WAKE_KEY) this.#acceptor.wakened();
       }
+      this.#receive();
       this.#serveQueue();
       const due = wheel.advance(time[0]!);
       for (let i = 0; i < due; i++) this.#expired(wheel.due[i]!);
@@ -195,21 +203,42 @@ export class Loop {
       }
       const slot = acceptor.accept(listener, now, at);
       if (slot === Acceptor.NOTHING) return;
-      if (slot === Acceptor.TURNED_AWAY) continue;
-      const plan = listener.plan;
-      if (plan === undefined) {
-        this.#turnAway(slot, NO_BACKEND);
-        continue;
-      }
-      this.#words[slot * TUNNEL_WORDS + PLAN] = plan.seat;
-      Atomics.add(this.#engine, PLAN_REFERENCES + plan.seat, 1);
-      this.#dialled(slot, plan, this.#dialer.begin(slot, plan, now, at));
+      if (slot >= 0) this.#begin(slot, listener.plan);
     }
+  }
+
+  /** Takes the clients that other workers have accepted for this one. */
+  #receive(): void {
+    const { inbox } = this.#acceptor;
+    while (!inbox.empty && !this.#table.full && !this.#mailWaits()) {
+      const slot = this.#acceptor.receive(this.#time[0]!);
+      if (slot >= 0) this.#begin(slot, this.#acceptor.planOf(slot));
+    }
+  }
+
+  /** Finds a backend for a client. */
+  #begin(slot: number, plan: Plan | undefined): void {
+    if (plan === undefined) {
+      this.#turnAway(slot, NO_BACKEND);
+      return;
+    }
+    this.#words[slot * TUNNEL_WORDS + PLAN] = plan.seat;
+    Atomics.add(this.#engine, PLAN_REFERENCES + plan.seat, 1);
+    this.#dialled(slot, plan, this.#dialer.begin(slot, plan, this.#time[0]!, this.#time[1]!));
+  }
+
+  /** Tells whether the control plane has said something that is not acted on yet. */
+  #mailWaits(): boolean {
+    return Atomics.load(this.#control, MAIL_SENT) !== Atomics.load(this.#control, MAIL_READ);
   }
 
   /** Ends every tunnel, and those that would become one. */
   cut(): void {
     this.#updateTime();
+    while (!this.#acceptor.inbox.empty && !this.#table.full) {
+      const slot = this.#acceptor.receive(this.#time[0]!);
+      if (slot >= 0) this.#turnAway(slot, NO_BACKEND);
+    }
     for (let slot = 0; slot < this.#table.touched; slot++) {
       const base = slot * TUNNEL_WORDS;
       const state = this.#words[base + STATE]!;
@@ -423,6 +452,7 @@ export class Loop {
     words[base + FD] = -1;
     words[base + SERIAL] = 0;
     Atomics.sub(this.#engine, FRONTEND_ACTIVE + words[base + FRONTEND]!, 1);
+    Atomics.sub(this.#engine, WORKER_LOAD + this.#number, 1);
     this.#table.give(slot);
   }
 

@@ -46,7 +46,11 @@ export interface WorkerSetup {
   readonly memory: WorkerMemory;
   readonly engine: Int32Array<SharedArrayBuffer>;
   readonly epollFd: number;
-  readonly wakeFd: number;
+  /** Which of the workers this one is. */
+  readonly number: number;
+  /** All workers' inboxes, and the eventfds that ring for them. */
+  readonly inboxes: readonly SharedArrayBuffer[];
+  readonly wakeFds: readonly number[];
   readonly keepalive: KeepaliveOptions;
   /** Where the worker's clock begins, in milliseconds since the epoch. */
   readonly originMs: number;

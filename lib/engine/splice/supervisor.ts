@@ -17,7 +17,6 @@ import {
   FRONTEND,
   FRONTEND_ACTIVE,
   HEARTBEAT,
-  IN_USE,
   LISTENING,
   MAIL_READ,
   MAIL_SENT,
@@ -29,6 +28,7 @@ import {
   STATE,
   TUNNEL_NUMBERS,
   TUNNEL_WORDS,
+  WORKER_LOAD,
   type WorkerMemory,
 } from "./layout.ts";
 import {
@@ -40,6 +40,7 @@ import {
   LibcError,
 } from "./libc.ts";
 import type { FromWorker, KeepaliveOptions, ToWorker } from "./mail.ts";
+import { Inbox } from "./inbox.ts";
 import { Recorder, SHUTDOWN } from "./records.ts";
 import { RingReader } from "./ring.ts";
 
@@ -96,7 +97,6 @@ class Crew {
     readonly number: number,
     readonly thread: Worker,
     readonly epollFd: number,
-    readonly wakeFd: number,
     capacity: number,
   ) {
     this.memory = allocateWorkerMemory(capacity);
@@ -113,6 +113,9 @@ export class Supervisor {
   readonly #onEvents: () => void;
   readonly #one = new Uint8Array(new BigUint64Array([1n]).buffer);
   readonly #crews: Crew[] = [];
+  /** By a worker's number; they outlive it, so that the others need not be told of its successor. */
+  readonly #inboxes: SharedArrayBuffer[] = [];
+  readonly #wakeFds: number[] = [];
   /** Rings of workers that died, until they are read. */
   #graves: Crew[] = [];
   readonly #lostCounters = new Float64Array(16);
@@ -146,6 +149,13 @@ export class Supervisor {
    * @throws {Error} when one does not come up.
    */
   async start(): Promise<void> {
+    const { calls, errno } = this.#libc;
+    for (let i = 0; i < this.#options.workers; i++) {
+      const wakeFd = calls.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+      if (wakeFd < 0) throw new LibcError("Cannot make an eventfd", errno[0] ?? 0);
+      this.#wakeFds.push(wakeFd);
+      this.#inboxes.push(Inbox.allocate());
+    }
     for (let i = 0; i < this.#options.workers; i++) this.#crews.push(this.#spawn(i));
     this.#timer = setInterval(() => this.#checkHeartbeats(), CHECK_MS);
     await Promise.all(this.#crews.map((crew) => this.#within("start", crew.ready.promise)));
@@ -190,7 +200,10 @@ export class Supervisor {
 
   /** Tunnels that stand or are being made. */
   get inUse(): number {
-    return this.#crews.reduce((sum, crew) => sum + (crew.memory.control[IN_USE] ?? 0), 0);
+    return this.#crews.reduce(
+      (sum, crew) => sum + Atomics.load(this.engineMemory, WORKER_LOAD + crew.number),
+      0,
+    );
   }
 
   /** Tells whether every worker has acted on all that was posted. */
@@ -215,17 +228,17 @@ export class Supervisor {
       crew.thread.terminate();
       this.#retire(crew);
     }));
+    for (const wakeFd of this.#wakeFds.splice(0)) this.#libc.calls.close(wakeFd);
+    this.#inboxes.length = 0;
   }
 
   #spawn(number: number): Crew {
     const { calls, errno } = this.#libc;
     const epollFd = calls.epoll_create1(EPOLL_CLOEXEC);
     if (epollFd < 0) throw new LibcError("Cannot make an epoll instance", errno[0] ?? 0);
-    const wakeFd = calls.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (wakeFd < 0) throw new LibcError("Cannot make an eventfd", errno[0] ?? 0);
     const { workerUrl, capacity, keepalive } = this.#options;
     const thread = new Worker(workerUrl, { type: "module", name: `splice-${number}` });
-    const crew = new Crew(number, thread, epollFd, wakeFd, capacity);
+    const crew = new Crew(number, thread, epollFd, capacity);
     thread.addEventListener("message", (event: MessageEvent<FromWorker>) => {
       this.#heard(crew, event.data);
     });
@@ -240,7 +253,9 @@ export class Supervisor {
       memory,
       engine: this.engineMemory,
       epollFd,
-      wakeFd,
+      number,
+      inboxes: this.#inboxes,
+      wakeFds: this.#wakeFds,
       keepalive,
       originMs: this.#originMs,
     };
@@ -252,7 +267,7 @@ export class Supervisor {
   #post(crew: Crew, message: ToWorker): void {
     crew.thread.postMessage(message);
     Atomics.add(crew.memory.control, MAIL_SENT, 1);
-    this.#libc.calls.write(crew.wakeFd, addressOf(this.#one), 8);
+    this.#libc.calls.write(this.#wakeFds[crew.number] ?? -1, addressOf(this.#one), 8);
   }
 
   #heard(crew: Crew, message: FromWorker): void {
@@ -303,7 +318,7 @@ export class Supervisor {
 
   /** Ends what a dead worker left behind: sockets, pipes, places in tables. @returns its tunnels. */
   #bury(crew: Crew): number {
-    const { words, numbers, counters, control } = crew.memory;
+    const { words, numbers, counters } = crew.memory;
     const recorder = new Recorder(crew.memory, this.engineMemory);
     const { close } = this.#libc.calls;
     let tunnels = 0;
@@ -328,11 +343,11 @@ export class Supervisor {
       }
       if (seat >= 0) Atomics.sub(this.engineMemory, PLAN_REFERENCES + seat, 1);
       Atomics.sub(this.engineMemory, FRONTEND_ACTIVE + (words[base + FRONTEND] ?? 0), 1);
+      Atomics.sub(this.engineMemory, WORKER_LOAD + crew.number, 1);
       words[base + STATE] = FREE;
     }
     for (const fd of crew.memory.pipes) if (fd > 0) close(fd);
     counters[ACTIVE_TUNNELS] = 0;
-    control[IN_USE] = 0;
     this.#retire(crew);
     return tunnels;
   }
@@ -343,7 +358,6 @@ export class Supervisor {
       this.#lostCounters[counter] = (this.#lostCounters[counter] ?? 0) + value;
     });
     this.#libc.calls.close(crew.epollFd);
-    this.#libc.calls.close(crew.wakeFd);
   }
 
   #checkHeartbeats(): void {

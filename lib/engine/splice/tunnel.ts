@@ -17,7 +17,6 @@ import {
   FREE,
   HELD,
   HOLDER,
-  IN_USE,
   LAST_MOVE,
   REASON,
   STATE,
@@ -71,7 +70,6 @@ export class TunnelTable {
   readonly words: Int32Array;
   readonly numbers: Float64Array;
   readonly capacity: number;
-  readonly #control: Int32Array;
   readonly #free: number[] = [];
   #touched = 0;
 
@@ -79,7 +77,6 @@ export class TunnelTable {
     this.words = memory.words;
     this.numbers = memory.numbers;
     this.capacity = memory.capacity;
-    this.#control = memory.control;
   }
 
   get full(): boolean {
@@ -91,7 +88,7 @@ export class TunnelTable {
     return this.#touched;
   }
 
-  /** Takes a slot, with no flags and no bytes. The table must not be full. */
+  /** Takes a slot, with no flags and no bytes. The table must not be full; WORKER_LOAD is the caller's. */
   take(): number {
     const slot = this.#free.pop() ?? this.#touched++;
     const base = slot * TUNNEL_WORDS;
@@ -102,7 +99,6 @@ export class TunnelTable {
     const figures = slot * TUNNEL_NUMBERS;
     this.numbers[figures + BYTES] = 0;
     this.numbers[figures + BYTES + 1] = 0;
-    this.#control[IN_USE]! += 1;
     return slot;
   }
 
@@ -110,7 +106,6 @@ export class TunnelTable {
     this.words[slot * TUNNEL_WORDS + STATE] = FREE;
     this.words[slot * TUNNEL_WORDS + FLAGS] = 0;
     this.#free.push(slot);
-    this.#control[IN_USE]! -= 1;
   }
 }
 
