@@ -11,11 +11,15 @@ import {
   EADDRNOTAVAIL,
   EAFNOSUPPORT,
   ECONNREFUSED,
+  F_SETFD,
+  F_SETFL,
+  FD_CLOEXEC,
   IPPROTO_IPV6,
   IPPROTO_TCP,
   IPV6_V6ONLY,
   type Libc,
   LibcError,
+  O_NONBLOCK,
   SO_REUSEADDR,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
@@ -36,6 +40,8 @@ export interface ListeningSocket {
   readonly fd: number;
   /** Where it listens, port 0 resolved; the host as it was asked for. */
   readonly bound: Address;
+  /** Made by whoever started the program, who also minds a unix socket's file. */
+  readonly inherited?: boolean;
   /** Its sockaddr when that names one address, so that no client need be asked for it. */
   readonly local?: Int32Array;
 }
@@ -76,16 +82,19 @@ export class SocketMaker {
     }
   }
 
-  /** Gives a socket back that the program was started with (systemd's socket activation). */
+  /** Takes over a listening socket that the program was started with. */
   adopt(fd: number): ListeningSocket {
+    const { fcntl } = this.#libc.calls;
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
     const { address, words } = this.#nameOf(fd);
     this.#prepare(fd, address.transport === "unix");
-    return this.#described(fd, address, words);
+    return { ...this.#described(fd, address, words), inherited: true };
   }
 
   /** Stops listening, and takes a unix socket's file away. */
   close(socket: ListeningSocket): void {
-    if (socket.bound.transport === "unix") removeFile(socket.bound.path);
+    if (socket.bound.transport === "unix" && !socket.inherited) removeFile(socket.bound.path);
     this.#libc.calls.close(socket.fd);
   }
 
@@ -204,6 +213,21 @@ export class SocketMaker {
     new DataView(bytes.buffer).setUint16(2, address.port);
     return bytes;
   }
+}
+
+/**
+ * The listening sockets that systemd has passed to this process: LISTEN_FDS of them from descriptor 3 on,
+ * if LISTEN_PID is us (sd_listen_fds(3)).
+ */
+export function activatedDescriptors(
+  pid: number,
+  variable: (name: string) => string | undefined,
+): readonly number[] {
+  if (variable("LISTEN_PID") !== String(pid)) return [];
+  const count = Number(variable("LISTEN_FDS"));
+  return Number.isInteger(count) && count > 0 && count < 1024
+    ? Array.from({ length: count }, (_, index) => 3 + index)
+    : [];
 }
 
 function cannotListen(address: Address, errno: number): LibcError {

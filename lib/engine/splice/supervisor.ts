@@ -63,6 +63,8 @@ export interface SupervisorOptions {
   readonly onWorkerLost: (loss: WorkerLoss) => void;
   /** The data plane cannot be kept going: the program should exit at once and be started again. */
   readonly onFatal: (message: string) => void;
+  /** How workers are watched. @default every 2 s, stuck after 5 looks without a heartbeat */
+  readonly watch?: { readonly intervalMs: number; readonly misses: number };
 }
 
 /** What the supervisor asks the engine. */
@@ -73,10 +75,11 @@ export interface Briefing {
   tableOf(seat: number): PickTable | undefined;
 }
 
-/** How often the heartbeats are looked at. A worker that has nothing to do turns once a second. */
-const CHECK_MS = 2000;
-/** Looks without a heartbeat before a worker counts as stuck. */
-const MISSES = 5;
+/**
+ * A worker that has nothing to do turns once a second, so that many looks must miss. Looks are counted, not
+ * seconds: a process that was stopped and goes on must not find all its workers guilty.
+ */
+const WATCH = { intervalMs: 2000, misses: 5 };
 /** Deaths within a minute that are put up with. */
 const MAX_DEATHS = 5;
 const DEATHS_WINDOW_MS = 60_000;
@@ -109,6 +112,7 @@ export class Supervisor {
   readonly engineMemory = allocateEngineMemory();
   readonly #libc: Libc;
   readonly #options: SupervisorOptions;
+  readonly #watch: { readonly intervalMs: number; readonly misses: number };
   readonly #briefing: Briefing;
   readonly #onEvents: () => void;
   readonly #one = new Uint8Array(new BigUint64Array([1n]).buffer);
@@ -136,6 +140,7 @@ export class Supervisor {
   ) {
     this.#libc = libc;
     this.#options = options;
+    this.#watch = options.watch ?? WATCH;
     this.#briefing = briefing;
     this.#onEvents = onEvents;
   }
@@ -157,7 +162,7 @@ export class Supervisor {
       this.#inboxes.push(Inbox.allocate());
     }
     for (let i = 0; i < this.#options.workers; i++) this.#crews.push(this.#spawn(i));
-    this.#timer = setInterval(() => this.#checkHeartbeats(), CHECK_MS);
+    this.#timer = setInterval(() => this.#checkHeartbeats(), this.#watch.intervalMs);
     await Promise.all(this.#crews.map((crew) => this.#within("start", crew.ready.promise)));
     this.#started = true;
   }
@@ -366,8 +371,8 @@ export class Supervisor {
       crew.misses = heartbeat === crew.heartbeat ? crew.misses + 1 : 0;
       crew.heartbeat = heartbeat;
       // Exactly once: whoever is told exits, and a second report would only add noise.
-      if (crew.misses !== MISSES) continue;
-      const seconds = CHECK_MS * MISSES / 1000;
+      if (crew.misses !== this.#watch.misses) continue;
+      const seconds = this.#watch.intervalMs * this.#watch.misses / 1000;
       this.#options.onFatal(`Worker ${crew.number} has not answered for ${seconds} s`);
     }
   }

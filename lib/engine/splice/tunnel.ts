@@ -41,7 +41,7 @@ import { BACKEND_CLOSED, BACKEND_RESET, CLIENT_CLOSED, CLIENT_RESET } from "./re
 /** What one read copies at most; a read that fills it turns its direction to splice. */
 const COPY_BYTES = 16 * 1024;
 /** Bytes that a direction moves before the others have their turn. */
-const BUDGET_BYTES = 512 * 1024;
+const BUDGET_BYTES = 256 * 1024;
 
 // Bits of FLAGS; for two-sided ones shift by the side (or by the direction's reading side).
 /** There may be something to read. */
