@@ -122,6 +122,11 @@ export class SpliceEngine implements Engine {
     };
   }
 
+  /** Clients that each worker has, those still on their way to a backend included. */
+  loadByWorker(): readonly number[] {
+    return this.#supervisor.loads;
+  }
+
   events(): AsyncIterable<EngineEvent> {
     return this.#reader;
   }
@@ -129,7 +134,7 @@ export class SpliceEngine implements Engine {
   async drain(signal: AbortSignal): Promise<void> {
     await this.start([]);
     let cut = false;
-    while (this.#supervisor.inUse > 0) {
+    while (this.#supervisor.loads.some((load) => load > 0)) {
       if (signal.aborted && !cut) {
         cut = true;
         this.#supervisor.post({ kind: "cut" });

@@ -203,12 +203,9 @@ export class Supervisor {
     );
   }
 
-  /** Tunnels that stand or are being made. */
-  get inUse(): number {
-    return this.#crews.reduce(
-      (sum, crew) => sum + Atomics.load(this.engineMemory, WORKER_LOAD + crew.number),
-      0,
-    );
+  /** Clients that each worker has: tunnels, and those that may become one. */
+  get loads(): readonly number[] {
+    return this.#crews.map((crew) => Atomics.load(this.engineMemory, WORKER_LOAD + crew.number));
   }
 
   /** Tells whether every worker has acted on all that was posted. */

@@ -54,7 +54,7 @@ export class TimerWheel {
     if (deadlineMs > this.#fineTick * TICK_MS + FINE_SPAN_MS) {
       const coarse = Math.min(
         this.#coarseTick + COARSE - 1,
-        Math.max(this.#coarseTick + 1, Math.floor(deadlineMs / COARSE_TICK_MS)),
+        Math.max(this.#coarseTick + 1, Math.floor(deadlineMs / COARSE_TICK_MS) - 1),
       );
       bucket = FINE + (coarse & (COARSE - 1));
     }
@@ -114,7 +114,7 @@ export class TimerWheel {
       this.#fineTick = fine;
       return 0;
     }
-    // A bucket is emptied on entering its second, when its deadlines are within the fine wheel's reach.
+    // A coarse bucket is emptied a tick before its deadlines: the loop may sleep a second in between.
     const coarseSteps = Math.min(coarse - this.#coarseTick, COARSE);
     const fineSteps = Math.min(fine - this.#fineTick, FINE);
     this.#coarseTick = coarse;
