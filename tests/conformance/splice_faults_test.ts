@@ -1,7 +1,7 @@
 // What only the splice engine can suffer: workers that die or hang, descriptors and pipes that run out,
 // sockets that were there before it.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ACTIVE } from "../../lib/core/pick_table.ts";
 import { openLibc } from "../../lib/engine/splice/libc.ts";
 import { activatedDescriptors, SocketMaker } from "../../lib/engine/splice/sockets.ts";
@@ -157,4 +157,24 @@ Deno.test("when descriptors run out, clients wait, transfers copy, and no sessio
     await child.status;
     await lines.cancel();
   }
+});
+
+Deno.test("an engine whose workers do not come up says so and leaves nothing behind", async () => {
+  const before = openDescriptors();
+  const engine = makeSpliceEngine({ workerUrl: "data:text/javascript,throw new Error('no')" });
+  await assertRejects(() => engine.start([frontendOf()]), Error, "Cannot start a worker");
+  await engine[Symbol.asyncDispose]();
+  assertEquals(openDescriptors(), before);
+});
+
+Deno.test("an idle timeout that comes with a reload holds for tunnels that stand", async () => {
+  await using backend = new TcpPeer(echo);
+  await using fixture = new EngineFixture(makeSpliceEngine());
+  const port = await fixture.listen(planOf([backend.address]));
+  using client = await connectTo(port);
+  await send(client, "x");
+  await receive(client, 1);
+  await fixture.engine.start([frontendOf({ idleTimeoutMs: 300 })]);
+  assertEquals((await readAll(client)).length, 0);
+  assertEquals((await fixture.nth("closed")).reason, "idle_timeout");
 });

@@ -231,7 +231,7 @@ export class Acceptor {
   #leastBusy(): number {
     const own = Atomics.load(this.#engine, WORKER_LOAD + this.#number);
     let target = this.#number;
-    let least = own - (own >> 3);
+    let least = own - (own >> 2);
     for (let i = 0; i < this.#inboxes.length; i++) {
       const load = Atomics.load(this.#engine, WORKER_LOAD + i);
       if (load >= least) continue;

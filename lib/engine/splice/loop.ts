@@ -3,44 +3,27 @@
 //
 // `!` on typed-array reads: slots come from the tunnel table.
 
-import { release } from "../../core/pick_kernels.ts";
 import { Acceptor, type Listener } from "./acceptor.ts";
 import { CONNECTED, Dialer, DIALLING, GAVE_UP, type Plan } from "./dialer.ts";
 import {
-  ACTIVE_TUNNELS,
   ATTEMPTS,
-  BYTES,
-  BYTES_TO_BACKEND,
-  BYTES_TO_CLIENT,
-  CLIENT_ADDRESS,
   FD,
   FLAGS,
   FREE,
-  FRONTEND,
-  FRONTEND_ACTIVE,
   HEARTBEAT,
   LAST_MOVE,
-  LISTENER,
   LISTENING,
   MAIL_READ,
   MAIL_SENT,
-  NEXT_TUNNEL_HIGH,
-  NEXT_TUNNEL_LOW,
   OPEN,
-  OPENED,
-  OPENED_AT,
   PIPES_DENIED,
   PLAN,
   PLAN_REFERENCES,
   REASON,
-  REFUSED,
-  ROW,
   SERIAL,
   STATE,
-  TUNNEL_ID,
   TUNNEL_NUMBERS,
   TUNNEL_WORDS,
-  WORKER_LOAD,
 } from "./layout.ts";
 import {
   EPOLLERR,
@@ -57,11 +40,12 @@ import { Pipes } from "./pipes.ts";
 import { LISTENER_KEY, Poller, WAKE_KEY } from "./poller.ts";
 import { CONNECT_FAILURE, IDLE_TIMEOUT, NO_BACKEND, Recorder, SHUTDOWN } from "./records.ts";
 import { SocketOptions } from "./socket_options.ts";
+import { Sessions } from "./sessions.ts";
+import { TurnQueue } from "./turn_queue.ts";
 import { TimerWheel } from "./timer_wheel.ts";
 import {
   ENDED,
   OVER,
-  QUEUED,
   READABLE,
   Relay,
   SETTLED,
@@ -73,11 +57,8 @@ import {
 
 /** The longest sleep, so that the heartbeat goes on. */
 const MAX_SLEEP_MS = 1000;
-/**
- * A tunnel that has stood so long gets its backend's keepalive options. Most short connections end
- * before, and are spared four system calls.
- */
-const SETTLE_MS = 1000;
+/** When tunnels are looked at after a reload. */
+const LOOK_MS = 100;
 /** There is something to read, be it the end. */
 const READ = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 /** After the bytes comes the end, an error or urgent data: a short read is not the last. */
@@ -89,7 +70,6 @@ export class Loop {
   readonly #engine: Int32Array;
   readonly #words: Int32Array;
   readonly #numbers: Float64Array;
-  readonly #libc: Libc;
   readonly #table: TunnelTable;
   readonly #poller: Poller;
   readonly #wheel: TimerWheel;
@@ -101,18 +81,15 @@ export class Loop {
   readonly #options: SocketOptions;
   readonly #tell: () => void;
   readonly #clockOffset: number;
-  readonly #number: number;
+  readonly #sessions: Sessions;
   /** Tunnels that have more to move than their turn allowed. */
-  readonly #queue: Int32Array;
-  #queueHead = 0;
-  #queueTail = 0;
+  readonly #waiting: TurnQueue;
   /** [now, now as milliseconds since the epoch]: an array, since a field would box each number. */
   readonly #time = new Float64Array(2);
 
   /** @param tell the control plane that events wait in the ring. */
   constructor(libc: Libc, setup: WorkerSetup, tell: () => void) {
     const { memory } = setup;
-    this.#libc = libc;
     this.#control = memory.control;
     this.#counters = memory.counters;
     this.#engine = setup.engine;
@@ -137,12 +114,17 @@ export class Loop {
     );
     this.#options = new SocketOptions(libc, setup.keepalive);
     this.#acceptor = new Acceptor(libc, setup, this.#table, this.#poller, this.#recorder);
-    // A slot waits in the queue once at most, but for slots that were freed and used again while their
-    // entry still stood: those are at most the events of one turn.
-    let size = 1024;
-    while (size < 2 * memory.capacity) size *= 2;
-    this.#queue = new Int32Array(size);
-    this.#number = setup.number;
+    this.#sessions = new Sessions(setup, this.#time, {
+      libc,
+      table: this.#table,
+      wheel: this.#wheel,
+      recorder: this.#recorder,
+      relay: this.#relay,
+      dialer: this.#dialer,
+      acceptor: this.#acceptor,
+      options: this.#options,
+    });
+    this.#waiting = new TurnQueue(memory);
     this.#poller.addWake(setup.wakeFds[setup.number]!);
   }
 
@@ -154,6 +136,12 @@ export class Loop {
   listen(listeners: readonly ListenerSpec[]): void {
     this.#updateTime();
     this.#acceptor.listen(listeners, (listener) => this.#acceptOn(listener, true));
+    // The idle timeout may be another now: every tunnel is looked at anew.
+    for (let slot = 0; slot < this.#table.touched; slot++) {
+      if (this.#words[slot * TUNNEL_WORDS + STATE] === OPEN) {
+        this.#wheel.set(slot, this.#time[0]! + LOOK_MS);
+      }
+    }
   }
 
   /** Runs until a message from the control plane waits. */
@@ -164,11 +152,7 @@ export class Loop {
     const time = this.#time;
     const { inbox } = this.#acceptor;
     while (!this.#mailWaits()) {
-      const busy = this.#queueHead !== this.#queueTail;
-      const limit = this.#acceptor.sleepMs(time[0]!, MAX_SLEEP_MS);
-      inbox.setAsleep(true);
-      const rest = busy || !inbox.empty ? 0 : wheel.sleepMs(time[0]!, limit);
-      const count = poller.wait(rest);
+      const count = poller.wait(this.#waiting.length > 0 ? 0 : this.#restMs());
       inbox.setAsleep(false);
       this.#updateTime();
       Atomics.add(control, HEARTBEAT, 1);
@@ -188,6 +172,15 @@ export class Loop {
     }
   }
 
+  /** How long nothing need be done, if no event comes. */
+  #restMs(): number {
+    const { inbox } = this.#acceptor;
+    inbox.setAsleep(true);
+    if (!inbox.empty && !this.#table.full) return 0;
+    const now = this.#time[0]!;
+    return this.#wheel.sleepMs(now, this.#acceptor.sleepMs(now, MAX_SLEEP_MS));
+  }
+
   /** Accepts what waits on a listener; `all` of it, or no more than its turn allows. */
   #acceptOn(listener: Listener | undefined, all: boolean): void {
     if (listener === undefined) return;
@@ -196,11 +189,7 @@ export class Loop {
     const acceptor = this.#acceptor;
     for (let turn = acceptor.turns(all); turn > 0; turn--) {
       // What the control plane has said holds for clients that connect from then on.
-      if (
-        !all && Atomics.load(this.#control, MAIL_SENT) !== Atomics.load(this.#control, MAIL_READ)
-      ) {
-        return;
-      }
+      if (!all && this.#mailWaits()) return;
       const slot = acceptor.accept(listener, now, at);
       if (slot === Acceptor.NOTHING) return;
       if (slot >= 0) this.#begin(slot, listener.plan);
@@ -219,7 +208,7 @@ export class Loop {
   /** Finds a backend for a client. */
   #begin(slot: number, plan: Plan | undefined): void {
     if (plan === undefined) {
-      this.#turnAway(slot, NO_BACKEND);
+      this.#sessions.turnAway(slot, NO_BACKEND);
       return;
     }
     this.#words[slot * TUNNEL_WORDS + PLAN] = plan.seat;
@@ -237,7 +226,7 @@ export class Loop {
     this.#updateTime();
     while (!this.#acceptor.inbox.empty && !this.#table.full) {
       const slot = this.#acceptor.receive(this.#time[0]!);
-      if (slot >= 0) this.#turnAway(slot, NO_BACKEND);
+      if (slot >= 0) this.#sessions.turnAway(slot, NO_BACKEND);
     }
     for (let slot = 0; slot < this.#table.touched; slot++) {
       const base = slot * TUNNEL_WORDS;
@@ -245,7 +234,7 @@ export class Loop {
       if (state === FREE) continue;
       if (state === OPEN) {
         this.#words[base + REASON] = SHUTDOWN;
-        this.#close(slot);
+        this.#sessions.close(slot);
       } else {
         const plan = this.#dialer.planOf(slot);
         this.#dialer.abandon(slot);
@@ -311,54 +300,18 @@ export class Loop {
       return;
     }
     Atomics.sub(this.#engine, PLAN_REFERENCES + plan.seat, 1);
-    this.#turnAway(slot, this.#words[base + ATTEMPTS] === 0 ? NO_BACKEND : CONNECT_FAILURE);
-  }
-
-  #turnAway(slot: number, reason: number): void {
-    const base = slot * TUNNEL_WORDS;
-    const words = this.#words;
-    this.#counters[REFUSED]! += 1;
-    this.#recorder.refused(
-      words[base + FRONTEND]!,
-      words[base + LISTENER]!,
-      this.#time[1]!,
-      reason,
-      reason === NO_BACKEND ? 0 : words[base + ATTEMPTS]!,
-      words,
-      base + CLIENT_ADDRESS,
+    this.#sessions.turnAway(
+      slot,
+      this.#words[base + ATTEMPTS] === 0 ? NO_BACKEND : CONNECT_FAILURE,
     );
-    this.#free(slot);
   }
 
   #open(slot: number, plan: Plan): void {
-    const base = slot * TUNNEL_WORDS;
-    const figures = slot * TUNNEL_NUMBERS;
-    const words = this.#words;
-    const numbers = this.#numbers;
-    const now = this.#time[0]!;
-    words[base + STATE] = OPEN;
-    words[base + FLAGS]! |= WRITABLE | WRITABLE << 1 |
-      this.#acceptor.stutters(slot) | this.#dialer.stutters(slot, plan);
-    numbers[figures + OPENED_AT] = now;
-    numbers[figures + LAST_MOVE] = now;
-    numbers[figures + TUNNEL_ID] = this.#nextId();
-    this.#counters[OPENED]! += 1;
-    this.#counters[ACTIVE_TUNNELS]! += 1;
-    this.#recorder.opened(base, figures, this.#time[1]!, this.#acceptor.localAddress(slot));
-    const idleTimeoutMs = this.#acceptor.idleTimeoutMs(slot);
-    const idle = idleTimeoutMs > 0 && idleTimeoutMs < SETTLE_MS;
-    this.#wheel.set(slot, now + (idle ? idleTimeoutMs : SETTLE_MS));
+    this.#sessions.open(slot, plan);
     // Either side may have spoken already.
-    const flags = words[base + FLAGS]!;
+    const flags = this.#words[slot * TUNNEL_WORDS + FLAGS]!;
     if ((flags & READABLE) !== 0 && this.#pump(slot, 0)) return;
     if ((flags & (READABLE << 1)) !== 0) this.#pump(slot, 1);
-  }
-
-  /** Counts up over all workers; two words, since a busy site passes 2^32 within months. */
-  #nextId(): number {
-    const low = (Atomics.add(this.#engine, NEXT_TUNNEL_LOW, 1) + 1) >>> 0;
-    if (low === 0) Atomics.add(this.#engine, NEXT_TUNNEL_HIGH, 1);
-    return Atomics.load(this.#engine, NEXT_TUNNEL_HIGH) * 2 ** 32 + low;
   }
 
   /** @returns true when the tunnel is closed. */
@@ -368,30 +321,18 @@ export class Loop {
 
   #after(slot: number, result: number): boolean {
     if (result === OVER) {
-      this.#close(slot);
+      this.#sessions.close(slot);
       return true;
     }
-    if (result === TIRED) {
-      const at = slot * TUNNEL_WORDS + FLAGS;
-      if ((this.#words[at]! & QUEUED) === 0) {
-        this.#words[at]! |= QUEUED;
-        this.#queue[this.#queueTail] = slot;
-        this.#queueTail = (this.#queueTail + 1) & (this.#queue.length - 1);
-      }
-    }
+    if (result === TIRED) this.#waiting.add(slot);
     return false;
   }
 
   /** Gives those who wait one more turn each. */
   #serveQueue(): void {
-    const end = this.#queueTail;
-    while (this.#queueHead !== end) {
-      const slot = this.#queue[this.#queueHead]!;
-      this.#queueHead = (this.#queueHead + 1) & (this.#queue.length - 1);
-      const at = slot * TUNNEL_WORDS + FLAGS;
-      if ((this.#words[at]! & QUEUED) === 0) continue;
-      this.#words[at]! &= ~QUEUED;
-      if (!this.#pump(slot, 0)) this.#pump(slot, 1);
+    for (let count = this.#waiting.length; count > 0; count--) {
+      const slot = this.#waiting.next();
+      if (slot >= 0 && !this.#pump(slot, 0)) this.#pump(slot, 1);
     }
   }
 
@@ -417,43 +358,8 @@ export class Loop {
     if (now < end) this.#wheel.set(slot, end);
     else {
       this.#words[base + REASON] = IDLE_TIMEOUT;
-      this.#close(slot);
+      this.#sessions.close(slot);
     }
-  }
-
-  /** Ends an open tunnel; REASON says why. */
-  #close(slot: number): void {
-    const base = slot * TUNNEL_WORDS;
-    const figures = slot * TUNNEL_NUMBERS;
-    const words = this.#words;
-    this.#relay.drop(base, 0);
-    this.#relay.drop(base, 1);
-    this.#options.closeTunnel(words[base + FD]!, words[base + FD + 1]!, words[base + REASON]!);
-    words[base + FD] = -1;
-    words[base + FD + 1] = -1;
-    words[base + SERIAL + 1] = 0;
-    const plan = this.#dialer.planOf(slot);
-    release(plan.table, words[base + ROW]!);
-    this.#counters[ACTIVE_TUNNELS]! -= 1;
-    this.#counters[BYTES_TO_BACKEND]! += this.#numbers[figures + BYTES]!;
-    this.#counters[BYTES_TO_CLIENT]! += this.#numbers[figures + BYTES + 1]!;
-    this.#recorder.closed(base, figures, this.#time[1]!, this.#time[0]!);
-    Atomics.sub(this.#engine, PLAN_REFERENCES + plan.seat, 1);
-    this.#dialer.forget(slot);
-    this.#free(slot);
-  }
-
-  /** Gives the slot back, its client's socket closed if it still is open. */
-  #free(slot: number): void {
-    const base = slot * TUNNEL_WORDS;
-    const words = this.#words;
-    this.#wheel.clear(slot);
-    if (words[base + FD]! >= 0) this.#libc.calls.close(words[base + FD]!);
-    words[base + FD] = -1;
-    words[base + SERIAL] = 0;
-    Atomics.sub(this.#engine, FRONTEND_ACTIVE + words[base + FRONTEND]!, 1);
-    Atomics.sub(this.#engine, WORKER_LOAD + this.#number, 1);
-    this.#table.give(slot);
   }
 
   /** Wakes the control plane when it waits for events and there are some. */

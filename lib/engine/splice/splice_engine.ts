@@ -181,7 +181,7 @@ export class SpliceEngine implements Engine {
           }),
         );
       }
-      if (!this.#supervisor.running && frontends.length > 0) await this.#supervisor.start();
+      if (!this.#supervisor.running && frontends.length > 0) await this.#startWorkers();
     } catch (error) {
       for (const socket of fresh) this.#sockets.close(socket);
       throw error;
@@ -192,6 +192,15 @@ export class SpliceEngine implements Engine {
     await this.#supervisor.listen(this.#specs());
     for (const { socket } of gone) this.#sockets.close(socket);
     return bound;
+  }
+
+  async #startWorkers(): Promise<void> {
+    try {
+      await this.#supervisor.start();
+    } catch (error) {
+      await this.#supervisor.stop();
+      throw error;
+    }
   }
 
   /** Takes a socket that was inherited for the address, or makes one. */
