@@ -118,6 +118,21 @@ Deno.test("only host/ and the splice engine's libc open shared libraries", async
   assertEquals(wrong, []);
 });
 
+Deno.test("a worker of the splice engine loads core/ and its own folder alone", async () => {
+  const all = new Map((await sources()).map((source) => [source.path, source]));
+  const loaded = new Set<string>();
+  const load = (path: string) => {
+    if (loaded.has(path)) return;
+    loaded.add(path);
+    for (const specifier of all.get(path)?.imports ?? []) {
+      load(specifier.startsWith(".") ? resolvePath(path, specifier) : specifier);
+    }
+  };
+  load("lib/engine/splice/worker.ts");
+  const rooms = ["lib/core/", "lib/engine/splice/"];
+  assertEquals([...loaded].filter((path) => !rooms.some((room) => path.startsWith(room))), []);
+});
+
 Deno.test("imports have no cycles", async () => {
   const graph = new Map<string, string[]>();
   for (const source of await sources()) {

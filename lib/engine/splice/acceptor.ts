@@ -1,0 +1,323 @@
+// The worker's listening sockets: takes clients, keeps to max_connections, backs off when descriptors
+// run out, and knows which plan a listener's clients go by.
+//
+// `!` on typed-array reads: slots come from the tunnel table.
+
+import type { Plan } from "./dialer.ts";
+import { Inbox } from "./inbox.ts";
+import {
+  ACCEPTED,
+  ACCEPTED_AT,
+  CLIENT_ADDRESS,
+  FD,
+  FRONTEND,
+  FRONTEND_ACTIVE,
+  LISTENER,
+  PLAN,
+  REFUSED,
+  ROW,
+  SERIAL,
+  STATE,
+  TUNNEL_NUMBERS,
+  TUNNEL_WORDS,
+  WAITING,
+  WORKER_LOAD,
+} from "./layout.ts";
+import {
+  addressOf,
+  AF_UNIX,
+  EAGAIN,
+  EINVAL,
+  EMFILE,
+  ENFILE,
+  ENOBUFS,
+  ENOMEM,
+  type Libc,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+} from "./libc.ts";
+import type { ListenerSpec, WorkerSetup } from "./mail.ts";
+import type { Poller } from "./poller.ts";
+import { FRONTEND_FULL, type Recorder } from "./records.ts";
+import { SOCKADDR_BYTES, SOCKADDR_WORDS } from "./sockaddr.ts";
+import { STUTTERS, type TunnelTable } from "./tunnel.ts";
+
+/** Clients taken at once from one listener, before others have their turn. */
+const TURNS = 16;
+/** Clients taken from a listener that is about to be closed: more than a backlog holds. */
+const ALL_TURNS = 8192;
+/** How long nobody is accepted after the descriptors ran out. */
+const PAUSE_MS = 100;
+/** PLAN and ROW of a client that has none yet. */
+const NONE = -1;
+
+export interface Listener {
+  readonly spec: ListenerSpec;
+  plan: Plan | undefined;
+}
+
+export class Acceptor {
+  /** Nobody waits, or nobody may be taken now. */
+  static readonly NOTHING = -1;
+  /** A client came and was closed again, or was gone already. */
+  static readonly TURNED_AWAY = -2;
+  /** Another worker has the client. */
+  static readonly HANDED_OVER = -3;
+
+  readonly #libc: Libc;
+  readonly #table: TunnelTable;
+  readonly #poller: Poller;
+  readonly #recorder: Recorder;
+  readonly #counters: Float64Array;
+  readonly #engine: Int32Array;
+  readonly #number: number;
+  readonly #wakeFds: readonly number[];
+  readonly #inboxes: readonly Inbox[];
+  readonly #inbox: Inbox;
+  readonly #plans = new Map<string, Plan>();
+  /** Listeners by id; those that are closed stay known to their tunnels. */
+  readonly #listeners: Listener[] = [];
+  #open: Listener[] = [];
+  readonly #address = new Int32Array(SOCKADDR_BYTES / 4);
+  readonly #addressPointer = addressOf(this.#address);
+  readonly #length = new Int32Array(16);
+  readonly #lengthPointer = addressOf(this.#length);
+  readonly #bell = new Int32Array(16);
+  readonly #bellPointer = addressOf(this.#bell);
+  /** When to accept again after running out of descriptors; 0 while accepting. */
+  #resumeAt = 0;
+  #reported = false;
+
+  constructor(
+    libc: Libc,
+    setup: WorkerSetup,
+    table: TunnelTable,
+    poller: Poller,
+    recorder: Recorder,
+  ) {
+    this.#libc = libc;
+    this.#table = table;
+    this.#poller = poller;
+    this.#recorder = recorder;
+    this.#counters = setup.memory.counters;
+    this.#engine = setup.engine;
+    this.#number = setup.number;
+    this.#wakeFds = setup.wakeFds;
+    this.#inboxes = setup.inboxes.map((buffer) => new Inbox(buffer));
+    this.#inbox = this.#inboxes[setup.number] ?? new Inbox(Inbox.allocate());
+    this.#bell.set([1, 0]);
+  }
+
+  /**
+   * Accepts on exactly these from now on.
+   * @param last is called with each listener that goes, to take what it has queued.
+   */
+  listen(specs: readonly ListenerSpec[], last: (listener: Listener) => void): void {
+    const staying = new Set(specs.map((spec) => spec.id));
+    for (const listener of this.#open) {
+      if (staying.has(listener.spec.id)) continue;
+      last(listener);
+      this.#poller.remove(listener.spec.fd);
+    }
+    const before = new Set(this.#open.map((listener) => listener.spec.id));
+    this.#open = specs.map((spec) => ({ spec, plan: this.#plans.get(spec.pool) }));
+    for (const listener of this.#open) {
+      this.#listeners[listener.spec.id] = listener;
+      if (!before.has(listener.spec.id) && this.#resumeAt === 0) this.#watch(listener);
+    }
+  }
+
+  publish(pool: string, plan: Plan | undefined): void {
+    if (plan === undefined) this.#plans.delete(pool);
+    else this.#plans.set(pool, plan);
+    for (const listener of this.#open) if (listener.spec.pool === pool) listener.plan = plan;
+  }
+
+  find(id: number): Listener | undefined {
+    return this.#listeners[id];
+  }
+
+  turns(all: boolean): number {
+    if (this.#resumeAt !== 0) return 0;
+    return all ? ALL_TURNS : TURNS;
+  }
+
+  /** Takes one client. @returns its slot, NOTHING, TURNED_AWAY or HANDED_OVER. */
+  accept(listener: Listener, nowMs: number, atMs: number): number {
+    if (this.#table.full) return this.#pause(listener, EMFILE, nowMs, atMs);
+    this.#length[0] = SOCKADDR_BYTES;
+    const { spec } = listener;
+    const fd = this.#libc.calls.accept4(
+      spec.fd,
+      this.#addressPointer,
+      this.#lengthPointer,
+      SOCK_NONBLOCK | SOCK_CLOEXEC,
+    );
+    if (fd < 0) return this.#refusedByKernel(listener, nowMs, atMs);
+    this.#reported = false;
+    this.#counters[ACCEPTED]! += 1;
+    // An unnamed unix client has no bytes at all, not even a family.
+    if (this.#length[0]! < 4) this.#address[0] = AF_UNIX;
+    const active = Atomics.add(this.#engine, FRONTEND_ACTIVE + spec.frontend, 1);
+    if (spec.maxConnections > 0 && active >= spec.maxConnections) {
+      this.#counters[REFUSED]! += 1;
+      this.#recorder.refused(spec.frontend, spec.id, atMs, FRONTEND_FULL, 0, this.#address, 0);
+      this.#libc.calls.close(fd);
+      Atomics.sub(this.#engine, FRONTEND_ACTIVE + spec.frontend, 1);
+      return Acceptor.TURNED_AWAY;
+    }
+    const target = this.#leastBusy();
+    Atomics.add(this.#engine, WORKER_LOAD + target, 1);
+    if (target !== this.#number) {
+      if (this.#handOver(target, fd, spec)) return Acceptor.HANDED_OVER;
+      Atomics.sub(this.#engine, WORKER_LOAD + target, 1);
+      Atomics.add(this.#engine, WORKER_LOAD + this.#number, 1);
+    }
+    return this.#take(spec, fd, this.#address, nowMs);
+  }
+
+  /** The worker's inbox, which the loop looks into. */
+  get inbox(): Inbox {
+    return this.#inbox;
+  }
+
+  /**
+   * Takes a client that another worker has accepted; the table must not be full.
+   * @returns its slot, or TURNED_AWAY.
+   */
+  receive(nowMs: number): number {
+    this.#inbox.take();
+    const { fd, listener, address } = this.#inbox;
+    const spec = this.#listeners[listener]?.spec;
+    if (spec === undefined) {
+      throw new Error(`Cannot find listener ${listener}: it was never set up`);
+    }
+    return this.#take(spec, fd, address, nowMs);
+  }
+
+  /** Gives the client its record and has its socket watched. */
+  #take(spec: ListenerSpec, fd: number, address: Int32Array, nowMs: number): number {
+    const slot = this.#table.take();
+    const base = slot * TUNNEL_WORDS;
+    const words = this.#table.words;
+    words[base + STATE] = WAITING;
+    words[base + FD] = fd;
+    words[base + FD + 1] = -1;
+    words[base + SERIAL + 1] = 0;
+    words[base + ROW] = NONE;
+    words[base + PLAN] = NONE;
+    words[base + FRONTEND] = spec.frontend;
+    words[base + LISTENER] = spec.id;
+    this.#table.numbers[slot * TUNNEL_NUMBERS + ACCEPTED_AT] = nowMs;
+    for (let i = 0; i < SOCKADDR_WORDS; i++) words[base + CLIENT_ADDRESS + i] = address[i]!;
+    if (this.#poller.add(slot, 0)) return slot;
+    // The user's epoll watches are used up (fs.epoll.max_user_watches).
+    this.#table.give(slot);
+    return this.#dismiss(fd, spec.frontend);
+  }
+
+  /** Closes a client that was counted already. */
+  #dismiss(fd: number, frontend: number): number {
+    this.#libc.calls.close(fd);
+    Atomics.sub(this.#engine, WORKER_LOAD + this.#number, 1);
+    Atomics.sub(this.#engine, FRONTEND_ACTIVE + frontend, 1);
+    return Acceptor.TURNED_AWAY;
+  }
+
+  /**
+   * Who is to have the next client: this worker, unless another has clearly less to do. The more there
+   * are, the more of a difference is let pass, since handing over costs a wake-up.
+   */
+  #leastBusy(): number {
+    const own = Atomics.load(this.#engine, WORKER_LOAD + this.#number);
+    let target = this.#number;
+    let least = own - (own >> 2);
+    for (let i = 0; i < this.#inboxes.length; i++) {
+      const load = Atomics.load(this.#engine, WORKER_LOAD + i);
+      if (load >= least) continue;
+      least = load;
+      target = i;
+    }
+    return target;
+  }
+
+  #handOver(target: number, fd: number, spec: ListenerSpec): boolean {
+    const inbox = this.#inboxes[target];
+    if (inbox === undefined || !inbox.put(fd, spec.id, spec.frontend, this.#address)) return false;
+    if (inbox.asleep) this.#libc.calls.write(this.#wakeFds[target]!, this.#bellPointer, 8);
+    return true;
+  }
+
+  /** The balancer's address that the client reached, as a sockaddr. */
+  localAddress(slot: number): Int32Array {
+    const words = this.#table.words;
+    const spec = this.#specOf(slot);
+    if (spec.local !== undefined) return spec.local;
+    this.#length[0] = SOCKADDR_BYTES;
+    const fd = words[slot * TUNNEL_WORDS + FD]!;
+    this.#libc.calls.getsockname(fd, this.#addressPointer, this.#lengthPointer);
+    return this.#address;
+  }
+
+  /** The plan that a client goes by who comes in now. */
+  planOf(slot: number): Plan | undefined {
+    return this.#plans.get(this.#specOf(slot).pool);
+  }
+
+  idleTimeoutMs(slot: number): number {
+    return this.#specOf(slot).idleTimeoutMs;
+  }
+
+  /** The flag of a client whose short reads say nothing: one on a unix socket. */
+  stutters(slot: number): number {
+    return this.#specOf(slot).unix ? STUTTERS : 0;
+  }
+
+  /** The control plane rang: takes the ring off, so that it can ring again. */
+  wakened(): void {
+    this.#libc.calls.read(this.#wakeFds[this.#number]!, this.#addressPointer, 8);
+  }
+
+  /** How long the loop may sleep, at most `limitMs`. */
+  sleepMs(nowMs: number, limitMs: number): number {
+    if (this.#resumeAt === 0) return limitMs;
+    return Math.max(0, Math.min(limitMs, Math.ceil(this.#resumeAt - nowMs)));
+  }
+
+  /** Accepts again once the pause is over. */
+  resume(nowMs: number): void {
+    if (this.#resumeAt === 0 || nowMs < this.#resumeAt) return;
+    this.#resumeAt = 0;
+    for (const listener of this.#open) this.#watch(listener);
+  }
+
+  #specOf(slot: number): ListenerSpec {
+    const id = this.#table.words[slot * TUNNEL_WORDS + LISTENER]!;
+    const listener = this.#listeners[id];
+    if (listener === undefined) throw new Error(`Cannot find listener ${id}: it was never set up`);
+    return listener.spec;
+  }
+
+  #watch(listener: Listener): void {
+    this.#poller.addListener(listener.spec.fd, listener.spec.id);
+  }
+
+  #refusedByKernel(listener: Listener, nowMs: number, atMs: number): number {
+    const errno = this.#libc.errno[0]!;
+    if (errno === EAGAIN) return Acceptor.NOTHING;
+    if (errno === EMFILE || errno === ENFILE || errno === ENOBUFS || errno === ENOMEM) {
+      return this.#pause(listener, errno, nowMs, atMs);
+    }
+    // EINVAL: the listening socket was shut. All else is the client's network error (accept(2)).
+    return errno === EINVAL ? Acceptor.NOTHING : Acceptor.TURNED_AWAY;
+  }
+
+  /** Stops accepting for a while; clients wait in the kernel's queue. Said once per shortage. */
+  #pause(listener: Listener, errno: number, nowMs: number, atMs: number): number {
+    if (!this.#reported) this.#recorder.acceptFailed(listener.spec.frontend, atMs, errno);
+    this.#reported = true;
+    this.#resumeAt = nowMs + PAUSE_MS;
+    for (const { spec } of this.#open) this.#poller.remove(spec.fd);
+    return Acceptor.NOTHING;
+  }
+}

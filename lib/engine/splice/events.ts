@@ -1,0 +1,199 @@
+// The engine's events on the control plane: reads the records that workers wrote (records.ts) and puts
+// names to their numbers.
+
+import { type Address, formatAddress } from "../../core/address.ts";
+import { classify } from "../../core/errors.ts";
+import { Choice } from "../../core/pick_kernels.ts";
+import { describeChoice } from "../decision.ts";
+import type { Decision, EndReason, EngineEvent, PoolPlan, RefusalReason } from "../engine.ts";
+import { codeOf, LibcError, textOf } from "./libc.ts";
+import {
+  ACCEPT_FAILED_RECORD,
+  BACKEND_CLOSED,
+  BACKEND_RESET,
+  CLIENT_CLOSED,
+  CLIENT_RESET,
+  CLOSED_RECORD,
+  CONNECT_FAILED_RECORD,
+  CONNECT_FAILURE,
+  FRONTEND_FULL,
+  IDLE_TIMEOUT,
+  NO_BACKEND,
+  OPENED_RECORD,
+  REFUSED_RECORD,
+  SHUTDOWN,
+} from "./records.ts";
+import type { RecordCursor } from "./ring.ts";
+import { decodeSockaddr, SOCKADDR_WORDS } from "./sockaddr.ts";
+
+const END_REASONS: Readonly<Record<number, EndReason>> = {
+  [CLIENT_CLOSED]: "client_closed",
+  [BACKEND_CLOSED]: "backend_closed",
+  [CLIENT_RESET]: "client_reset",
+  [BACKEND_RESET]: "backend_reset",
+  [IDLE_TIMEOUT]: "idle_timeout",
+  [SHUTDOWN]: "shutdown",
+};
+
+const REFUSALS: Readonly<Record<number, RefusalReason>> = {
+  [NO_BACKEND]: "no_backend",
+  [CONNECT_FAILURE]: "connect_failed",
+  [FRONTEND_FULL]: "frontend_full",
+};
+
+/** A plan that tunnels were made by. */
+export interface NamedPlan {
+  readonly pool: string;
+  readonly plan: PoolPlan;
+}
+
+/** What the numbers in records stand for. */
+export interface Names {
+  frontend(index: number): string;
+  plan(seat: number): NamedPlan | undefined;
+  /** The frontend's pool and address by listener. */
+  listener(id: number): { readonly pool: string; readonly bound: Address } | undefined;
+}
+
+/** Reads one record. */
+export function readEvent(record: RecordCursor, names: Names): EngineEvent {
+  const kind = record.word();
+  switch (kind) {
+    case OPENED_RECORD:
+      return readOpened(record, names);
+    case CLOSED_RECORD:
+      return readClosed(record, names);
+    case CONNECT_FAILED_RECORD:
+      return readConnectFailed(record, names);
+    case REFUSED_RECORD:
+      return readRefused(record, names);
+    case ACCEPT_FAILED_RECORD:
+      return readAcceptFailed(record, names);
+    default:
+      throw new Error(`Cannot read an engine event: kind ${kind} is unknown`);
+  }
+}
+
+/** Filled anew by each record. */
+const CHOICE = new Choice();
+
+const NOWHERE: Address = { transport: "unix", path: "" };
+
+function readAddress(record: RecordCursor): Address {
+  return decodeSockaddr(record.words, record.skip(SOCKADDR_WORDS));
+}
+
+function readOpened(record: RecordCursor, names: Names): EngineEvent {
+  const tunnel = record.number();
+  const frontend = names.frontend(record.word());
+  const named = names.plan(record.word());
+  const row = record.word();
+  const address = record.word();
+  const attempts = record.word();
+  const atMs = record.number();
+  const connectMs = record.number();
+  const decision = readDecision(record, named);
+  const client = readAddress(record);
+  const local = readAddress(record);
+  const outgoing = readAddress(record);
+  const listener = names.listener(record.word());
+  return {
+    kind: "opened",
+    tunnel,
+    frontend,
+    pool: named?.pool ?? "",
+    row,
+    backend: named?.plan.endpoints[row]?.backend ?? "",
+    client,
+    atMs,
+    local: listener?.bound.transport === "unix" ? listener.bound : local,
+    outgoing,
+    backendAddress: named?.plan.endpoints[row]?.addresses[address] ?? NOWHERE,
+    attempts,
+    connectMs,
+    decision,
+  };
+}
+
+function readDecision(record: RecordCursor, named: NamedPlan | undefined): Decision {
+  CHOICE.kernel = record.word();
+  CHOICE.free = record.word();
+  CHOICE.active = record.word();
+  CHOICE.runnerUp = record.word();
+  CHOICE.runnerUpFree = record.word();
+  CHOICE.runnerUpActive = record.word();
+  return describeChoice(CHOICE, named?.plan.endpoints ?? []);
+}
+
+function readClosed(record: RecordCursor, names: Names): EngineEvent {
+  const tunnel = record.number();
+  const frontend = names.frontend(record.word());
+  const named = names.plan(record.word());
+  const row = record.word();
+  return {
+    kind: "closed",
+    tunnel,
+    frontend,
+    pool: named?.pool ?? "",
+    row,
+    backend: named?.plan.endpoints[row]?.backend ?? "",
+    atMs: record.number(),
+    durationMs: record.number(),
+    bytesToBackend: record.number(),
+    bytesToClient: record.number(),
+    reason: END_REASONS[record.word()] ?? "shutdown",
+    client: readAddress(record),
+    outgoing: readAddress(record),
+  };
+}
+
+function readConnectFailed(record: RecordCursor, names: Names): EngineEvent {
+  const frontend = names.frontend(record.word());
+  const named = names.plan(record.word());
+  const row = record.word();
+  const endpoint = named?.plan.endpoints[row];
+  const tried = record.word();
+  const atMs = record.number();
+  const errno = record.word();
+  const address = endpoint?.addresses[tried];
+  const place = address === undefined ? endpoint?.backend ?? "" : formatAddress(address);
+  const error = new LibcError(`Cannot connect to "${place}"`, errno);
+  return {
+    kind: "connect_failed",
+    frontend,
+    pool: named?.pool ?? "",
+    row,
+    backend: endpoint?.backend ?? "",
+    atMs,
+    failure: classify(error),
+    message: error.message,
+    client: readAddress(record),
+  };
+}
+
+function readRefused(record: RecordCursor, names: Names): EngineEvent {
+  const frontend = names.frontend(record.word());
+  const listener = names.listener(record.word());
+  return {
+    kind: "refused",
+    frontend,
+    pool: listener?.pool ?? "",
+    atMs: record.number(),
+    reason: REFUSALS[record.word()] ?? "no_backend",
+    attempts: record.word(),
+    client: readAddress(record),
+  };
+}
+
+function readAcceptFailed(record: RecordCursor, names: Names): EngineEvent {
+  const frontend = names.frontend(record.word());
+  const atMs = record.number();
+  const errno = record.word();
+  return {
+    kind: "accept_failed",
+    frontend,
+    atMs,
+    failure: classify(new LibcError("accept", errno)),
+    message: `Cannot accept on frontend "${frontend}": ${textOf(errno)} (${codeOf(errno)})`,
+  };
+}

@@ -1,0 +1,371 @@
+// The worker's epoll loop: accepts clients, dispatches events to dialler and relay, minds deadlines.
+// It blocks the thread and comes back only when the control plane has a message, or is to stop.
+//
+// `!` on typed-array reads: slots come from the tunnel table.
+
+import { Acceptor, type Listener } from "./acceptor.ts";
+import { CONNECTED, Dialer, DIALLING, GAVE_UP, type Plan } from "./dialer.ts";
+import {
+  ATTEMPTS,
+  FD,
+  FLAGS,
+  FREE,
+  HEARTBEAT,
+  LAST_MOVE,
+  LISTENING,
+  MAIL_READ,
+  MAIL_SENT,
+  OPEN,
+  PIPES_DENIED,
+  PLAN,
+  PLAN_REFERENCES,
+  REASON,
+  SERIAL,
+  STATE,
+  TUNNEL_NUMBERS,
+  TUNNEL_WORDS,
+} from "./layout.ts";
+import {
+  EPOLLERR,
+  EPOLLHUP,
+  EPOLLIN,
+  EPOLLOUT,
+  EPOLLPRI,
+  EPOLLRDHUP,
+  ETIMEDOUT,
+  type Libc,
+} from "./libc.ts";
+import type { ListenerSpec, WorkerSetup } from "./mail.ts";
+import { Pipes } from "./pipes.ts";
+import { LISTENER_KEY, Poller, WAKE_KEY } from "./poller.ts";
+import { CONNECT_FAILURE, IDLE_TIMEOUT, NO_BACKEND, Recorder, SHUTDOWN } from "./records.ts";
+import { SocketOptions } from "./socket_options.ts";
+import { Sessions } from "./sessions.ts";
+import { TurnQueue } from "./turn_queue.ts";
+import { TimerWheel } from "./timer_wheel.ts";
+import {
+  ENDED,
+  OVER,
+  READABLE,
+  Relay,
+  SETTLED,
+  STUTTERS,
+  TIRED,
+  TunnelTable,
+  WRITABLE,
+} from "./tunnel.ts";
+
+/** The longest sleep, so that the heartbeat goes on. */
+const MAX_SLEEP_MS = 1000;
+/** When tunnels are looked at after a reload. */
+const LOOK_MS = 100;
+/** There is something to read, be it the end. */
+const READ = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+/** After the bytes comes the end, an error or urgent data: a short read is not the last. */
+const READ_ON = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
+
+export class Loop {
+  readonly #control: Int32Array;
+  readonly #counters: Float64Array;
+  readonly #engine: Int32Array;
+  readonly #words: Int32Array;
+  readonly #numbers: Float64Array;
+  readonly #table: TunnelTable;
+  readonly #poller: Poller;
+  readonly #wheel: TimerWheel;
+  readonly #recorder: Recorder;
+  readonly #pipes: Pipes;
+  readonly #relay: Relay;
+  readonly #dialer: Dialer;
+  readonly #acceptor: Acceptor;
+  readonly #options: SocketOptions;
+  readonly #tell: () => void;
+  readonly #clockOffset: number;
+  readonly #sessions: Sessions;
+  /** Tunnels that have more to move than their turn allowed. */
+  readonly #waiting: TurnQueue;
+  /** [now, now as milliseconds since the epoch]: an array, since a field would box each number. */
+  readonly #time = new Float64Array(2);
+
+  /** @param tell the control plane that events wait in the ring. */
+  constructor(libc: Libc, setup: WorkerSetup, tell: () => void) {
+    const { memory } = setup;
+    this.#control = memory.control;
+    this.#counters = memory.counters;
+    this.#engine = setup.engine;
+    this.#words = memory.words;
+    this.#numbers = memory.numbers;
+    this.#tell = tell;
+    this.#clockOffset = performance.timeOrigin - setup.originMs;
+    this.#updateTime();
+    this.#table = new TunnelTable(memory);
+    this.#poller = new Poller(libc, memory, setup.epollFd);
+    this.#wheel = new TimerWheel(memory, this.#time[0]!);
+    this.#recorder = new Recorder(memory, setup.engine);
+    this.#pipes = new Pipes(libc, memory.pipes);
+    this.#relay = new Relay(libc, this.#table, this.#pipes);
+    this.#dialer = new Dialer(
+      libc,
+      memory,
+      this.#poller,
+      this.#wheel,
+      this.#recorder,
+      Math.random,
+    );
+    this.#options = new SocketOptions(libc, setup.keepalive);
+    this.#acceptor = new Acceptor(libc, setup, this.#table, this.#poller, this.#recorder);
+    this.#sessions = new Sessions(setup, this.#time, {
+      libc,
+      table: this.#table,
+      wheel: this.#wheel,
+      recorder: this.#recorder,
+      relay: this.#relay,
+      dialer: this.#dialer,
+      acceptor: this.#acceptor,
+      options: this.#options,
+    });
+    this.#waiting = new TurnQueue(memory);
+    this.#poller.addWake(setup.wakeFds[setup.number]!);
+  }
+
+  get acceptor(): Acceptor {
+    return this.#acceptor;
+  }
+
+  /** Accepts on exactly these from now on; what the others have queued is taken first. */
+  listen(listeners: readonly ListenerSpec[]): void {
+    this.#updateTime();
+    this.#acceptor.listen(listeners, (listener) => this.#acceptOn(listener, true));
+    // The idle timeout may be another now: every tunnel is looked at anew.
+    for (let slot = 0; slot < this.#table.touched; slot++) {
+      if (this.#words[slot * TUNNEL_WORDS + STATE] === OPEN) {
+        this.#wheel.set(slot, this.#time[0]! + LOOK_MS);
+      }
+    }
+  }
+
+  /** Runs until a message from the control plane waits. */
+  run(): void {
+    const poller = this.#poller;
+    const control = this.#control;
+    const wheel = this.#wheel;
+    const time = this.#time;
+    const { inbox } = this.#acceptor;
+    while (!this.#mailWaits()) {
+      const count = poller.wait(this.#waiting.length > 0 ? 0 : this.#restMs());
+      inbox.setAsleep(false);
+      this.#updateTime();
+      Atomics.add(control, HEARTBEAT, 1);
+      for (let i = 0; i < count; i++) {
+        const key = poller.key(i);
+        if (key >= 0) this.#dispatch(key, poller.flags(i), poller.serial(i));
+        else if (key <= LISTENER_KEY) {
+          this.#acceptOn(this.#acceptor.find(LISTENER_KEY - key), false);
+        } else if (key === WAKE_KEY) this.#acceptor.wakened();
+      }
+      this.#receive();
+      this.#serveQueue();
+      const due = wheel.advance(time[0]!);
+      for (let i = 0; i < due; i++) this.#expired(wheel.due[i]!);
+      this.#acceptor.resume(time[0]!);
+      this.#report();
+    }
+  }
+
+  /** How long nothing need be done, if no event comes. */
+  #restMs(): number {
+    const { inbox } = this.#acceptor;
+    inbox.setAsleep(true);
+    if (!inbox.empty && !this.#table.full) return 0;
+    const now = this.#time[0]!;
+    return this.#wheel.sleepMs(now, this.#acceptor.sleepMs(now, MAX_SLEEP_MS));
+  }
+
+  /** Accepts what waits on a listener; `all` of it, or no more than its turn allows. */
+  #acceptOn(listener: Listener | undefined, all: boolean): void {
+    if (listener === undefined) return;
+    const now = this.#time[0]!;
+    const at = this.#time[1]!;
+    const acceptor = this.#acceptor;
+    for (let turn = acceptor.turns(all); turn > 0; turn--) {
+      // What the control plane has said holds for clients that connect from then on.
+      if (!all && this.#mailWaits()) return;
+      const slot = acceptor.accept(listener, now, at);
+      if (slot === Acceptor.NOTHING) return;
+      if (slot >= 0) this.#begin(slot, listener.plan);
+    }
+  }
+
+  /** Takes the clients that other workers have accepted for this one. */
+  #receive(): void {
+    const { inbox } = this.#acceptor;
+    while (!inbox.empty && !this.#table.full && !this.#mailWaits()) {
+      const slot = this.#acceptor.receive(this.#time[0]!);
+      if (slot >= 0) this.#begin(slot, this.#acceptor.planOf(slot));
+    }
+  }
+
+  /** Finds a backend for a client. */
+  #begin(slot: number, plan: Plan | undefined): void {
+    if (plan === undefined) {
+      this.#sessions.turnAway(slot, NO_BACKEND);
+      return;
+    }
+    this.#words[slot * TUNNEL_WORDS + PLAN] = plan.seat;
+    Atomics.add(this.#engine, PLAN_REFERENCES + plan.seat, 1);
+    this.#dialled(slot, plan, this.#dialer.begin(slot, plan, this.#time[0]!, this.#time[1]!));
+  }
+
+  /** Tells whether the control plane has said something that is not acted on yet. */
+  #mailWaits(): boolean {
+    return Atomics.load(this.#control, MAIL_SENT) !== Atomics.load(this.#control, MAIL_READ);
+  }
+
+  /** Ends every tunnel, and those that would become one. */
+  cut(): void {
+    this.#updateTime();
+    while (!this.#acceptor.inbox.empty && !this.#table.full) {
+      const slot = this.#acceptor.receive(this.#time[0]!);
+      if (slot >= 0) this.#sessions.turnAway(slot, NO_BACKEND);
+    }
+    for (let slot = 0; slot < this.#table.touched; slot++) {
+      const base = slot * TUNNEL_WORDS;
+      const state = this.#words[base + STATE]!;
+      if (state === FREE) continue;
+      if (state === OPEN) {
+        this.#words[base + REASON] = SHUTDOWN;
+        this.#sessions.close(slot);
+      } else {
+        const plan = this.#dialer.planOf(slot);
+        this.#dialer.abandon(slot);
+        this.#dialled(slot, plan, GAVE_UP);
+      }
+    }
+    this.#report();
+  }
+
+  /** Gives back what the loop itself holds. The tunnels are gone already. */
+  end(): void {
+    this.#pipes.close();
+    this.#report();
+  }
+
+  #updateTime(): void {
+    this.#time[0] = performance.now() + this.#clockOffset;
+    this.#time[1] = Date.now();
+  }
+
+  #dispatch(key: number, events: number, serial: number): void {
+    const slot = key >> 1;
+    const side = key & 1;
+    const base = slot * TUNNEL_WORDS;
+    const words = this.#words;
+    // An event of a socket that was closed earlier in this turn, its slot perhaps in use again.
+    if (words[base + SERIAL + side] !== serial) return;
+    const state = words[base + STATE]!;
+    let set = 0;
+    if ((events & READ) !== 0) set |= READABLE << side;
+    if ((events & READ_ON) !== 0) set |= STUTTERS << side;
+    if (state === OPEN) {
+      const before = words[base + FLAGS]!;
+      if ((events & EPOLLOUT) !== 0) set |= WRITABLE << side;
+      words[base + FLAGS] = before | set;
+      if ((events & EPOLLERR) !== 0 && (before & (ENDED << side)) !== 0) {
+        // Reset after its regular end: no read will tell.
+        if (this.#after(slot, this.#relay.broken(slot, side, this.#time[0]!))) return;
+      }
+      if ((set & (READABLE << side)) !== 0 && this.#pump(slot, side)) return;
+      // The other direction was waiting for this side to take bytes.
+      if ((set & (WRITABLE << side)) !== 0 && (before & (WRITABLE << side)) === 0) {
+        this.#pump(slot, 1 - side);
+      }
+      return;
+    }
+    words[base + FLAGS]! |= set;
+    // The client's bytes, and even its end, wait until a backend is there.
+    if (side === 0 || state === FREE) return;
+    const failed = (events & (EPOLLERR | EPOLLHUP)) !== 0;
+    if (!failed && (events & EPOLLOUT) === 0) return;
+    const plan = this.#dialer.planOf(slot);
+    const result = this.#dialer.advance(slot, !failed, this.#time[0]!, this.#time[1]!);
+    this.#dialled(slot, plan, result);
+  }
+
+  /** Acts on what the dialler has come to. */
+  #dialled(slot: number, plan: Plan, result: number): void {
+    if (result === DIALLING) return;
+    const base = slot * TUNNEL_WORDS;
+    if (result === CONNECTED) {
+      this.#open(slot, plan);
+      return;
+    }
+    Atomics.sub(this.#engine, PLAN_REFERENCES + plan.seat, 1);
+    this.#sessions.turnAway(
+      slot,
+      this.#words[base + ATTEMPTS] === 0 ? NO_BACKEND : CONNECT_FAILURE,
+    );
+  }
+
+  #open(slot: number, plan: Plan): void {
+    this.#sessions.open(slot, plan);
+    // Either side may have spoken already.
+    const flags = this.#words[slot * TUNNEL_WORDS + FLAGS]!;
+    if ((flags & READABLE) !== 0 && this.#pump(slot, 0)) return;
+    if ((flags & (READABLE << 1)) !== 0) this.#pump(slot, 1);
+  }
+
+  /** @returns true when the tunnel is closed. */
+  #pump(slot: number, d: number): boolean {
+    return this.#after(slot, this.#relay.pump(slot, d, this.#time[0]!));
+  }
+
+  #after(slot: number, result: number): boolean {
+    if (result === OVER) {
+      this.#sessions.close(slot);
+      return true;
+    }
+    if (result === TIRED) this.#waiting.add(slot);
+    return false;
+  }
+
+  /** Gives those who wait one more turn each. */
+  #serveQueue(): void {
+    for (let count = this.#waiting.length; count > 0; count--) {
+      const slot = this.#waiting.next();
+      if (slot >= 0 && !this.#pump(slot, 0)) this.#pump(slot, 1);
+    }
+  }
+
+  #expired(slot: number): void {
+    if (!this.#wheel.isDue(slot)) return;
+    const base = slot * TUNNEL_WORDS;
+    const state = this.#words[base + STATE]!;
+    const now = this.#time[0]!;
+    if (state === FREE) return;
+    if (state !== OPEN) {
+      const plan = this.#dialer.planOf(slot);
+      const result = this.#dialer.expired(slot, ETIMEDOUT, now, this.#time[1]!);
+      this.#dialled(slot, plan, result);
+      return;
+    }
+    if ((this.#words[base + FLAGS]! & SETTLED) === 0) {
+      this.#words[base + FLAGS]! |= SETTLED;
+      this.#options.keepAlive(this.#words[base + FD + 1]!);
+    }
+    const idleTimeoutMs = this.#acceptor.idleTimeoutMs(slot);
+    if (idleTimeoutMs === 0) return;
+    const end = this.#numbers[slot * TUNNEL_NUMBERS + LAST_MOVE]! + idleTimeoutMs;
+    if (now < end) this.#wheel.set(slot, end);
+    else {
+      this.#words[base + REASON] = IDLE_TIMEOUT;
+      this.#sessions.close(slot);
+    }
+  }
+
+  /** Wakes the control plane when it waits for events and there are some. */
+  #report(): void {
+    this.#counters[PIPES_DENIED] = this.#relay.pipesDenied;
+    if (!this.#recorder.waiting) return;
+    if (Atomics.compareExchange(this.#control, LISTENING, 1, 0) === 1) this.#tell();
+  }
+}

@@ -1,0 +1,74 @@
+// The messages between the control plane and a worker. They are posted, counted in MAIL_SENT, and the
+// worker is woken by its eventfd; it accepts no client while a message waits, so what was posted holds
+// for every client that connects afterwards.
+
+import type { WorkerMemory } from "./layout.ts";
+
+/** How long a socket may stay silent or unacknowledged. */
+export interface KeepaliveOptions {
+  /** Seconds without traffic before the first probe; 0 turns keepalive off. */
+  readonly idleSeconds: number;
+  readonly intervalSeconds: number;
+  /** Probes without an answer before the connection is given up. */
+  readonly count: number;
+  /** Most milliseconds that sent data may stay unacknowledged; 0 leaves it to the kernel. */
+  readonly userTimeoutMs: number;
+}
+
+/** A listening socket, ready to accept. */
+export interface ListenerSpec {
+  readonly id: number;
+  readonly fd: number;
+  readonly frontend: number;
+  readonly pool: string;
+  readonly maxConnections: number;
+  readonly idleTimeoutMs: number;
+  /** The bound sockaddr when it names one address; absent when it is a wildcard or unix. */
+  readonly local?: Int32Array;
+  readonly unix: boolean;
+}
+
+/** A pool's plan. */
+export interface PlanSpec {
+  readonly seat: number;
+  readonly pool: string;
+  readonly table: SharedArrayBuffer;
+  /**
+   * By table row: its sockaddrs in the order to try, undefined for one that is no literal; or undefined
+   * for a gap.
+   */
+  readonly rows: readonly (readonly (Uint8Array<ArrayBuffer> | undefined)[] | undefined)[];
+  readonly connectTimeoutMs: number;
+  readonly connectRetries: number;
+}
+
+export interface WorkerSetup {
+  readonly memory: WorkerMemory;
+  readonly engine: Int32Array<SharedArrayBuffer>;
+  readonly epollFd: number;
+  /** Which of the workers this one is. */
+  readonly number: number;
+  /** All workers' inboxes, and the eventfds that ring for them. */
+  readonly inboxes: readonly SharedArrayBuffer[];
+  readonly wakeFds: readonly number[];
+  readonly keepalive: KeepaliveOptions;
+  /** Where the worker's clock begins, in milliseconds since the epoch. */
+  readonly originMs: number;
+}
+
+export type ToWorker =
+  | { readonly kind: "setup"; readonly setup: WorkerSetup }
+  /** Accept on exactly these from now on. What the others have queued is accepted first. */
+  | { readonly kind: "listen"; readonly id: number; readonly listeners: readonly ListenerSpec[] }
+  | { readonly kind: "publish"; readonly plan: PlanSpec }
+  | { readonly kind: "withdraw"; readonly pool: string }
+  /** End every tunnel, with the reason `shutdown`. */
+  | { readonly kind: "cut" }
+  /** Leave the loop and end the thread. */
+  | { readonly kind: "stop" };
+
+export type FromWorker =
+  | { readonly kind: "ready" }
+  | { readonly kind: "listening"; readonly id: number }
+  | { readonly kind: "events" }
+  | { readonly kind: "stopped" };

@@ -1,0 +1,176 @@
+// The beginnings and ends of sessions: what is counted, recorded, set and given back when a tunnel opens,
+// when it closes, and when a client gets none.
+//
+// `!` on typed-array reads: slots come from the tunnel table.
+
+import { release } from "../../core/pick_kernels.ts";
+import type { Acceptor } from "./acceptor.ts";
+import type { Dialer, Plan } from "./dialer.ts";
+import {
+  ACTIVE_TUNNELS,
+  ATTEMPTS,
+  BYTES,
+  BYTES_TO_BACKEND,
+  BYTES_TO_CLIENT,
+  CLIENT_ADDRESS,
+  FD,
+  FLAGS,
+  FRONTEND,
+  FRONTEND_ACTIVE,
+  LAST_MOVE,
+  LISTENER,
+  NEXT_TUNNEL_HIGH,
+  NEXT_TUNNEL_LOW,
+  OPEN,
+  OPENED,
+  OPENED_AT,
+  PLAN_REFERENCES,
+  REASON,
+  REFUSED,
+  ROW,
+  SERIAL,
+  STATE,
+  TUNNEL_ID,
+  TUNNEL_NUMBERS,
+  TUNNEL_WORDS,
+  WORKER_LOAD,
+} from "./layout.ts";
+import type { Libc } from "./libc.ts";
+import type { WorkerSetup } from "./mail.ts";
+import { NO_BACKEND, type Recorder } from "./records.ts";
+import type { SocketOptions } from "./socket_options.ts";
+import type { TimerWheel } from "./timer_wheel.ts";
+import { type Relay, type TunnelTable, WRITABLE } from "./tunnel.ts";
+
+/**
+ * A tunnel that has stood so long gets its backend's keepalive options. Most short connections end
+ * before, and are spared four system calls.
+ */
+const SETTLE_MS = 1000;
+
+/** The parts of a worker that know of sessions. */
+export interface SessionParts {
+  readonly libc: Libc;
+  readonly table: TunnelTable;
+  readonly wheel: TimerWheel;
+  readonly recorder: Recorder;
+  readonly relay: Relay;
+  readonly dialer: Dialer;
+  readonly acceptor: Acceptor;
+  readonly options: SocketOptions;
+}
+
+export class Sessions {
+  readonly #libc: Libc;
+  readonly #table: TunnelTable;
+  readonly #wheel: TimerWheel;
+  readonly #recorder: Recorder;
+  readonly #relay: Relay;
+  readonly #dialer: Dialer;
+  readonly #acceptor: Acceptor;
+  readonly #options: SocketOptions;
+  readonly #words: Int32Array;
+  readonly #numbers: Float64Array;
+  readonly #counters: Float64Array;
+  readonly #engine: Int32Array;
+  readonly #number: number;
+  readonly #time: Float64Array;
+
+  /** @param time the loop's: now, and now as milliseconds since the epoch. */
+  constructor(setup: WorkerSetup, time: Float64Array, parts: SessionParts) {
+    this.#libc = parts.libc;
+    this.#table = parts.table;
+    this.#wheel = parts.wheel;
+    this.#recorder = parts.recorder;
+    this.#relay = parts.relay;
+    this.#dialer = parts.dialer;
+    this.#acceptor = parts.acceptor;
+    this.#options = parts.options;
+    this.#words = setup.memory.words;
+    this.#numbers = setup.memory.numbers;
+    this.#counters = setup.memory.counters;
+    this.#engine = setup.engine;
+    this.#number = setup.number;
+    this.#time = time;
+  }
+
+  /** A backend has taken the connection: a tunnel begins. */
+  open(slot: number, plan: Plan): void {
+    const base = slot * TUNNEL_WORDS;
+    const figures = slot * TUNNEL_NUMBERS;
+    const words = this.#words;
+    const numbers = this.#numbers;
+    const now = this.#time[0]!;
+    words[base + STATE] = OPEN;
+    words[base + FLAGS]! |= WRITABLE | WRITABLE << 1 |
+      this.#acceptor.stutters(slot) | this.#dialer.stutters(slot, plan);
+    numbers[figures + OPENED_AT] = now;
+    numbers[figures + LAST_MOVE] = now;
+    numbers[figures + TUNNEL_ID] = this.#nextId();
+    this.#counters[OPENED]! += 1;
+    this.#counters[ACTIVE_TUNNELS]! += 1;
+    this.#recorder.opened(base, figures, this.#time[1]!, this.#acceptor.localAddress(slot));
+    const idleTimeoutMs = this.#acceptor.idleTimeoutMs(slot);
+    const idle = idleTimeoutMs > 0 && idleTimeoutMs < SETTLE_MS;
+    this.#wheel.set(slot, now + (idle ? idleTimeoutMs : SETTLE_MS));
+  }
+
+  /** Ends an open tunnel; REASON says why. */
+  close(slot: number): void {
+    const base = slot * TUNNEL_WORDS;
+    const figures = slot * TUNNEL_NUMBERS;
+    const words = this.#words;
+    this.#relay.drop(base, 0);
+    this.#relay.drop(base, 1);
+    this.#options.closeTunnel(words[base + FD]!, words[base + FD + 1]!, words[base + REASON]!);
+    words[base + FD] = -1;
+    words[base + FD + 1] = -1;
+    words[base + SERIAL + 1] = 0;
+    const plan = this.#dialer.planOf(slot);
+    release(plan.table, words[base + ROW]!);
+    this.#counters[ACTIVE_TUNNELS]! -= 1;
+    this.#counters[BYTES_TO_BACKEND]! += this.#numbers[figures + BYTES]!;
+    this.#counters[BYTES_TO_CLIENT]! += this.#numbers[figures + BYTES + 1]!;
+    this.#recorder.closed(base, figures, this.#time[1]!, this.#time[0]!);
+    Atomics.sub(this.#engine, PLAN_REFERENCES + plan.seat, 1);
+    this.#dialer.forget(slot);
+    this.#free(slot);
+  }
+
+  /** A client gets no tunnel; `reason` says why. */
+  turnAway(slot: number, reason: number): void {
+    const base = slot * TUNNEL_WORDS;
+    const words = this.#words;
+    this.#counters[REFUSED]! += 1;
+    this.#recorder.refused(
+      words[base + FRONTEND]!,
+      words[base + LISTENER]!,
+      this.#time[1]!,
+      reason,
+      reason === NO_BACKEND ? 0 : words[base + ATTEMPTS]!,
+      words,
+      base + CLIENT_ADDRESS,
+    );
+    this.#free(slot);
+  }
+
+  /** Counts up over all workers; two words, since a busy site passes 2^32 within months. */
+  #nextId(): number {
+    const low = (Atomics.add(this.#engine, NEXT_TUNNEL_LOW, 1) + 1) >>> 0;
+    if (low === 0) Atomics.add(this.#engine, NEXT_TUNNEL_HIGH, 1);
+    return Atomics.load(this.#engine, NEXT_TUNNEL_HIGH) * 2 ** 32 + low;
+  }
+
+  /** Gives the slot back, its client's socket closed if it still is open. */
+  #free(slot: number): void {
+    const base = slot * TUNNEL_WORDS;
+    const words = this.#words;
+    this.#wheel.clear(slot);
+    if (words[base + FD]! >= 0) this.#libc.calls.close(words[base + FD]!);
+    words[base + FD] = -1;
+    words[base + SERIAL] = 0;
+    Atomics.sub(this.#engine, FRONTEND_ACTIVE + words[base + FRONTEND]!, 1);
+    Atomics.sub(this.#engine, WORKER_LOAD + this.#number, 1);
+    this.#table.give(slot);
+  }
+}

@@ -1,0 +1,121 @@
+// Addresses as the kernel wants them: struct sockaddr_in, _in6 and _un to and from Address. Pure.
+
+import { type Address, isIpv4, isIpv6 } from "../../core/address.ts";
+import { AF_INET, AF_INET6, AF_UNIX } from "./libc.ts";
+
+/** sizeof struct sockaddr_un, the largest that is used here. */
+export const SOCKADDR_BYTES = 112;
+/** Words that hold a sockaddr_in or sockaddr_in6; of a unix address only the family fits. */
+export const SOCKADDR_WORDS = 7;
+
+const SOCKADDR_IN_BYTES = 16;
+const SOCKADDR_IN6_BYTES = 28;
+
+/** Finds the index of a network interface, 0 when there is none by that name. */
+export type InterfaceIndex = (name: string) => number;
+
+/**
+ * Writes an address as a sockaddr.
+ * @returns the bytes that the kernel is to read, or undefined when the host is no IP literal.
+ */
+export function encodeSockaddr(
+  address: Address,
+  interfaceIndex: InterfaceIndex,
+): Uint8Array<ArrayBuffer> | undefined {
+  const bytes = new Uint8Array(SOCKADDR_BYTES);
+  const view = new DataView(bytes.buffer);
+  if (address.transport === "unix") {
+    view.setUint16(0, AF_UNIX, true);
+    const path = new TextEncoder().encode(address.path);
+    bytes.set(path, 2);
+    return bytes.subarray(0, 2 + path.length + 1);
+  }
+  if (isIpv4(address.host)) {
+    view.setUint16(0, AF_INET, true);
+    view.setUint16(2, address.port);
+    bytes.set(address.host.split(".").map(Number), 4);
+    return bytes.subarray(0, SOCKADDR_IN_BYTES);
+  }
+  if (!isIpv6(address.host)) return undefined;
+  const [literal = "", zone] = address.host.split("%");
+  view.setUint16(0, AF_INET6, true);
+  view.setUint16(2, address.port);
+  ipv6Groups(literal).forEach((group, index) => view.setUint16(8 + 2 * index, group));
+  if (zone !== undefined) {
+    view.setUint32(24, /^\d+$/.test(zone) ? Number(zone) : interfaceIndex(zone), true);
+  }
+  return bytes.subarray(0, SOCKADDR_IN6_BYTES);
+}
+
+function ipv6Groups(literal: string): number[] {
+  let text = literal;
+  const tail = text.slice(text.lastIndexOf(":") + 1);
+  if (tail.includes(".")) {
+    const [a = 0, b = 0, c = 0, d = 0] = tail.split(".").map(Number);
+    text = text.slice(0, -tail.length) +
+      `${(a << 8 | b).toString(16)}:${(c << 8 | d).toString(16)}`;
+  }
+  const [head = "", rest] = text.split("::");
+  const groups = (half: string) =>
+    half === "" ? [] : half.split(":").map((group) => parseInt(group, 16));
+  if (rest === undefined) return groups(head);
+  const [before, after] = [groups(head), groups(rest)];
+  return [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after];
+}
+
+/**
+ * Reads a sockaddr. A unix address comes back with its path when `words` hold it, else with "".
+ * IPv4 that came through a dual-stack socket (::ffff:a.b.c.d) comes back as IPv4.
+ */
+export function decodeSockaddr(words: Int32Array, at = 0): Address {
+  const first = words[at] ?? 0;
+  const family = first & 0xffff;
+  const port = (first >>> 24) | ((first >>> 8) & 0xff00);
+  if (family === AF_INET) {
+    return { transport: "tcp", host: ipv4Text(words[at + 1] ?? 0), port };
+  }
+  if (family === AF_INET6) {
+    if (words[at + 2] === 0 && words[at + 3] === 0 && words[at + 4] === MAPPED) {
+      return { transport: "tcp", host: ipv4Text(words[at + 5] ?? 0), port };
+    }
+    const zone = words[at + 6] ?? 0;
+    return { transport: "tcp", host: ipv6Text(words, at + 2) + (zone ? `%${zone}` : ""), port };
+  }
+  return { transport: "unix", path: "" };
+}
+
+/** The third word of an IPv4-mapped IPv6 address, bytes 00 00 ff ff (RFC 4291 section 2.5.5.2). */
+const MAPPED = 0xffff_0000 | 0;
+
+/** The texts of IPv4 addresses met lately: few clients and backends make most connections. */
+const CACHE_SIZE = 1024;
+const cachedWords = new Int32Array(CACHE_SIZE);
+const cachedTexts: string[] = new Array<string>(CACHE_SIZE).fill("0.0.0.0");
+
+function ipv4Text(word: number): string {
+  // The last two bytes of an address, which come first in the word's upper half, vary most.
+  const at = ((word >>> 24) ^ (word >>> 14)) & (CACHE_SIZE - 1);
+  if (cachedWords[at] === word) return cachedTexts[at] ?? "";
+  const text = `${word & 255}.${(word >>> 8) & 255}.${(word >>> 16) & 255}.${word >>> 24}`;
+  cachedWords[at] = word;
+  cachedTexts[at] = text;
+  return text;
+}
+
+/** The canonical text: lower case, the longest run of zero groups as "::" (RFC 5952 section 4). */
+function ipv6Text(words: Int32Array, at: number): string {
+  const groups: number[] = [];
+  for (let i = 0; i < 4; i++) {
+    const word = words[at + i] ?? 0;
+    groups.push((word & 255) << 8 | (word >>> 8) & 255, ((word >>> 8) & 0xff00) | word >>> 24);
+  }
+  let [start, length] = [-1, 1];
+  for (let i = 0; i < groups.length; i++) {
+    let end = i;
+    while (end < groups.length && groups[end] === 0) end++;
+    if (end - i > length) [start, length] = [i, end - i];
+  }
+  const text = (part: number[]) => part.map((group) => group.toString(16)).join(":");
+  if (start === -1) return text(groups);
+  return `${text(groups.slice(0, start))}::${text(groups.slice(start + length))}`;
+}

@@ -1,0 +1,276 @@
+// The splice engine: what stands between the Engine interface and the workers. Owns the listening
+// sockets, the plans' seats and the reading of events; no byte of a tunnel passes here.
+
+import { type Address, formatAddress, sameAddress } from "../../core/address.ts";
+import type { Engine, EngineCounters, EngineEvent, Frontend, PoolPlan } from "../engine.ts";
+import { EventReader } from "./event_reader.ts";
+import type { Names } from "./events.ts";
+import {
+  ACCEPTED,
+  ACTIVE_TUNNELS,
+  BYTES_TO_BACKEND,
+  BYTES_TO_CLIENT,
+  CONNECT_FAILED,
+  EVENTS_DROPPED,
+  FRONTEND_ACTIVE,
+  MAX_FRONTENDS,
+  OPENED,
+  REFUSED,
+} from "./layout.ts";
+import { type Libc, openLibc } from "./libc.ts";
+import type { ListenerSpec, ToWorker } from "./mail.ts";
+import { PlanSeats } from "./plan_seats.ts";
+import { type ListeningSocket, SocketMaker } from "./sockets.ts";
+import { Supervisor, type SupervisorOptions } from "./supervisor.ts";
+
+export interface SpliceEngineOptions extends SupervisorOptions {
+  /** Listening sockets that the program was started with (LISTEN_FDS), used where the address fits. */
+  readonly inherited?: readonly number[];
+}
+
+/** How often a drain looks whether the last tunnel has ended. */
+const DRAIN_LOOK_MS = 20;
+
+/** A listening socket, and the frontend whose clients come in there. */
+class Listening {
+  constructor(readonly id: number, readonly socket: ListeningSocket, public frontend: Frontend) {}
+
+  /** As records name it. */
+  get named(): { readonly pool: string; readonly bound: Address } {
+    return { pool: this.frontend.pool, bound: this.socket.bound };
+  }
+}
+
+export class SpliceEngine implements Engine {
+  readonly name = "splice";
+  readonly #options: SpliceEngineOptions;
+  readonly #libc: Libc;
+  readonly #sockets: SocketMaker;
+  readonly #supervisor: Supervisor;
+  readonly #plans: PlanSeats;
+  readonly #inherited: ListeningSocket[];
+  /** Open sockets by what was asked for, see keyOf. */
+  #listening = new Map<string, Listening>();
+  /** Every listener that ever was, by id, for the records that name it. */
+  readonly #listeners: Listening[] = [];
+  /** Frontends by number; a name keeps its number for good. */
+  readonly #frontends: string[] = [];
+  readonly #reader: EventReader;
+  readonly #end = new AbortController();
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /** @throws {Error} where there is no glibc, or the program may not use FFI. */
+  constructor(options: SpliceEngineOptions) {
+    this.#options = options;
+    this.#libc = openLibc();
+    this.#sockets = new SocketMaker(this.#libc, options.keepalive);
+    this.#inherited = (options.inherited ?? []).map((fd) => this.#sockets.adopt(fd));
+    this.#supervisor = new Supervisor(
+      this.#libc,
+      options,
+      {
+        messages: () => this.#briefing(),
+        tableOf: (seat) => this.#plans.tableOf(seat),
+      },
+      () => this.#reader.wake(),
+    );
+    const names: Names = {
+      frontend: (index) => this.#frontends[index] ?? "",
+      plan: (seat) => this.#plans.named(seat),
+      listener: (id) => this.#listeners[id]?.named,
+    };
+    this.#reader = new EventReader(this.#supervisor, names, options.clock);
+    this.#plans = new PlanSeats(
+      this.#supervisor.engineMemory,
+      (address) => this.#sockets.sockaddr(address),
+    );
+  }
+
+  start(frontends: readonly Frontend[]): Promise<ReadonlyMap<string, readonly Address[]>> {
+    const started = this.#turn.then(() => this.#start(frontends));
+    this.#turn = started.catch(() => {});
+    return started;
+  }
+
+  publish(pool: string, plan: PoolPlan): void {
+    const message = this.#plans.publish(pool, plan, () => this.#forgettable());
+    if (message !== undefined) this.#supervisor.post(message);
+  }
+
+  withdraw(pool: string): void {
+    this.#plans.withdraw(pool);
+    this.#supervisor.post({ kind: "withdraw", pool });
+  }
+
+  counters(): EngineCounters {
+    const count = (counter: number) => this.#supervisor.count(counter);
+    return {
+      accepted: count(ACCEPTED),
+      opened: count(OPENED),
+      active: count(ACTIVE_TUNNELS),
+      refused: count(REFUSED),
+      connectFailures: count(CONNECT_FAILED),
+      bytesToBackend: count(BYTES_TO_BACKEND),
+      bytesToClient: count(BYTES_TO_CLIENT),
+      eventsDropped: count(EVENTS_DROPPED),
+      activeByFrontend: new Map(
+        this.#frontends.map((name, index) => [
+          name,
+          Atomics.load(this.#supervisor.engineMemory, FRONTEND_ACTIVE + index),
+        ]),
+      ),
+    };
+  }
+
+  /** Clients that each worker has, those still on their way to a backend included. */
+  loadByWorker(): readonly number[] {
+    return this.#supervisor.loads;
+  }
+
+  events(): AsyncIterable<EngineEvent> {
+    return this.#reader;
+  }
+
+  async drain(signal: AbortSignal): Promise<void> {
+    await this.start([]);
+    let cut = false;
+    while (this.#supervisor.loads.some((load) => load > 0)) {
+      if (signal.aborted && !cut) {
+        cut = true;
+        this.#supervisor.post({ kind: "cut" });
+      }
+      await this.#rest(DRAIN_LOOK_MS, cut ? undefined : signal);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#turn;
+    for (const { socket } of this.#listening.values()) this.#sockets.close(socket);
+    for (const socket of this.#inherited) this.#sockets.close(socket);
+    this.#listening.clear();
+    await this.#supervisor.stop();
+    this.#end.abort();
+    this.#reader.end();
+    this.#libc.close();
+  }
+
+  async #start(
+    frontends: readonly Frontend[],
+  ): Promise<ReadonlyMap<string, readonly Address[]>> {
+    const next = new Map<string, Listening>();
+    const fresh: ListeningSocket[] = [];
+    const owners: [Listening, Frontend][] = [];
+    const bound = new Map<string, readonly Address[]>();
+    try {
+      for (const frontend of frontends) {
+        this.#frontendIndex(frontend.name);
+        bound.set(
+          frontend.name,
+          frontend.listen.map((address, index) => {
+            const key = keyOf(frontend, index, address);
+            let listening = next.has(key) ? undefined : this.#listening.get(key);
+            if (listening === undefined) {
+              const socket = this.#listen(address);
+              fresh.push(socket);
+              listening = new Listening(this.#listeners.length, socket, frontend);
+              this.#listeners.push(listening);
+            }
+            owners.push([listening, frontend]);
+            next.set(key, listening);
+            return listening.socket.bound;
+          }),
+        );
+      }
+      if (!this.#supervisor.running && frontends.length > 0) await this.#startWorkers();
+    } catch (error) {
+      for (const socket of fresh) this.#sockets.close(socket);
+      throw error;
+    }
+    for (const [listening, frontend] of owners) listening.frontend = frontend;
+    const gone = [...this.#listening].filter(([key]) => !next.has(key)).map(([, entry]) => entry);
+    this.#listening = next;
+    await this.#supervisor.listen(this.#specs());
+    for (const { socket } of gone) this.#sockets.close(socket);
+    return bound;
+  }
+
+  async #startWorkers(): Promise<void> {
+    try {
+      await this.#supervisor.start();
+    } catch (error) {
+      await this.#supervisor.stop();
+      throw error;
+    }
+  }
+
+  /** Takes a socket that was inherited for the address, or makes one. */
+  #listen(address: Address): ListeningSocket {
+    const at = this.#inherited.findIndex(({ bound }) => sameAddress(bound, everywhere(address)));
+    if (at >= 0) {
+      const [socket] = this.#inherited.splice(at, 1);
+      if (socket !== undefined) return socket;
+    }
+    return this.#sockets.listen(address);
+  }
+
+  #frontendIndex(name: string): number {
+    const known = this.#frontends.indexOf(name);
+    if (known >= 0) return known;
+    if (this.#frontends.length >= MAX_FRONTENDS) {
+      throw new RangeError(
+        `Cannot add frontend "${name}": expected at most ${MAX_FRONTENDS} names`,
+      );
+    }
+    return this.#frontends.push(name) - 1;
+  }
+
+  #specs(): ListenerSpec[] {
+    return [...this.#listening.values()].map(({ id, socket, frontend }) => ({
+      id,
+      fd: socket.fd,
+      frontend: this.#frontendIndex(frontend.name),
+      pool: frontend.pool,
+      maxConnections: frontend.maxConnections,
+      idleTimeoutMs: frontend.idleTimeoutMs,
+      ...(socket.local === undefined ? {} : { local: socket.local }),
+      unix: socket.bound.transport === "unix",
+    }));
+  }
+
+  #briefing(): ToWorker[] {
+    const { listenId } = this.#supervisor;
+    return [
+      ...this.#plans.current(),
+      { kind: "listen", id: listenId, listeners: this.#specs() },
+    ];
+  }
+
+  /** Tells whether a plan that no tunnel uses may be forgotten: nobody will speak of it any more. */
+  #forgettable(): boolean {
+    if (!this.#supervisor.settled) return false;
+    for (const ring of this.#supervisor.rings()) if (!ring.empty) return false;
+    return true;
+  }
+
+  /** Waits, at most until the engine's end or the signal. */
+  async #rest(ms: number, signal: AbortSignal = this.#end.signal): Promise<void> {
+    if (signal.aborted) return;
+    try {
+      await this.#options.clock.sleep(ms, signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+}
+
+/** A port that the kernel chooses is a new one for each mention; any other address is itself. */
+function keyOf(frontend: Frontend, index: number, address: Address): string {
+  const text = formatAddress(address);
+  const chosen = address.transport === "tcp" && address.port === 0;
+  return chosen ? `${frontend.name} ${index} ${text}` : text;
+}
+
+/** How the kernel names the address that is written ":port". */
+function everywhere(address: Address): Address {
+  return address.transport === "tcp" && address.host === "" ? { ...address, host: "::" } : address;
+}

@@ -1,0 +1,389 @@
+// The workers as the control plane sees them: starts them, posts messages, listens to their heartbeat,
+// cleans up after one that died and puts another in its place.
+
+import { release } from "../../core/pick_kernels.ts";
+import type { PickTable } from "../../core/pick_table.ts";
+import type { Clock } from "../../core/clock.ts";
+import { messageOf } from "../../core/errors.ts";
+import {
+  ACTIVE_TUNNELS,
+  allocateEngineMemory,
+  allocateWorkerMemory,
+  BYTES,
+  BYTES_TO_BACKEND,
+  BYTES_TO_CLIENT,
+  FD,
+  FREE,
+  FRONTEND,
+  FRONTEND_ACTIVE,
+  HEARTBEAT,
+  LISTENING,
+  MAIL_READ,
+  MAIL_SENT,
+  OPEN,
+  PLAN,
+  PLAN_REFERENCES,
+  REASON,
+  ROW,
+  STATE,
+  TUNNEL_NUMBERS,
+  TUNNEL_WORDS,
+  WORKER_LOAD,
+  type WorkerMemory,
+} from "./layout.ts";
+import {
+  addressOf,
+  EFD_CLOEXEC,
+  EFD_NONBLOCK,
+  EPOLL_CLOEXEC,
+  type Libc,
+  LibcError,
+} from "./libc.ts";
+import type { FromWorker, KeepaliveOptions, ToWorker } from "./mail.ts";
+import { Inbox } from "./inbox.ts";
+import { Recorder, SHUTDOWN } from "./records.ts";
+import { RingReader } from "./ring.ts";
+
+/** A worker died. */
+export interface WorkerLoss {
+  readonly worker: number;
+  /** Sessions that it carried, all of them ended by its death. */
+  readonly tunnels: number;
+  readonly message: string;
+}
+
+export interface SupervisorOptions {
+  /** A module that imports worker.ts when it runs in a worker: the program's own main.ts. */
+  readonly workerUrl: string | URL;
+  readonly workers: number;
+  /** Most tunnels per worker. */
+  readonly capacity: number;
+  readonly clock: Clock;
+  readonly keepalive: KeepaliveOptions;
+  readonly onWorkerLost: (loss: WorkerLoss) => void;
+  /** The data plane cannot be kept going: the program should exit at once and be started again. */
+  readonly onFatal: (message: string) => void;
+  /** How workers are watched. @default every 2 s, stuck after 5 looks without a heartbeat */
+  readonly watch?: { readonly intervalMs: number; readonly misses: number };
+}
+
+/** What the supervisor asks the engine. */
+export interface Briefing {
+  /** All that a new worker must be told before it may serve. */
+  messages(): readonly ToWorker[];
+  /** The table of a plan that tunnels were made by. */
+  tableOf(seat: number): PickTable | undefined;
+}
+
+/**
+ * A worker that has nothing to do turns once a second, so that many looks must miss. Looks are counted, not
+ * seconds: a process that was stopped and goes on must not find all its workers guilty.
+ */
+const WATCH = { intervalMs: 2000, misses: 5 };
+/** Deaths within a minute that are put up with. */
+const MAX_DEATHS = 5;
+const DEATHS_WINDOW_MS = 60_000;
+/** How long a worker has to start or to end. */
+const PATIENCE_MS = 10_000;
+
+/** One worker and what belongs to it. */
+class Crew {
+  readonly memory: WorkerMemory;
+  readonly reader: RingReader;
+  readonly ready = Promise.withResolvers<void>();
+  readonly stopped = Promise.withResolvers<void>();
+  listening = 0;
+  heartbeat = 0;
+  misses = 0;
+
+  constructor(
+    readonly number: number,
+    readonly thread: Worker,
+    readonly epollFd: number,
+    capacity: number,
+  ) {
+    this.memory = allocateWorkerMemory(capacity);
+    this.reader = new RingReader(this.memory.ring, this.memory.control);
+    this.ready.promise.catch(() => {});
+  }
+}
+
+export class Supervisor {
+  readonly engineMemory = allocateEngineMemory();
+  readonly #libc: Libc;
+  readonly #options: SupervisorOptions;
+  readonly #watch: { readonly intervalMs: number; readonly misses: number };
+  readonly #briefing: Briefing;
+  readonly #onEvents: () => void;
+  readonly #one = new Uint8Array(new BigUint64Array([1n]).buffer);
+  readonly #crews: Crew[] = [];
+  /** By a worker's number; they outlive it, so that the others need not be told of its successor. */
+  readonly #inboxes: SharedArrayBuffer[] = [];
+  readonly #wakeFds: number[] = [];
+  /** Rings of workers that died, until they are read. */
+  #graves: Crew[] = [];
+  readonly #lostCounters = new Float64Array(16);
+  #deaths: number[] = [];
+  #listenId = 0;
+  #changed = Promise.withResolvers<void>();
+  #eventsWanted = false;
+  #started = false;
+  /** Where the workers' clocks begin, in milliseconds since the epoch. */
+  readonly #originMs = performance.timeOrigin + performance.now();
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(
+    libc: Libc,
+    options: SupervisorOptions,
+    briefing: Briefing,
+    onEvents: () => void,
+  ) {
+    this.#libc = libc;
+    this.#options = options;
+    this.#watch = options.watch ?? WATCH;
+    this.#briefing = briefing;
+    this.#onEvents = onEvents;
+  }
+
+  get running(): boolean {
+    return this.#crews.length > 0;
+  }
+
+  /**
+   * Starts the workers and waits until all serve.
+   * @throws {Error} when one does not come up.
+   */
+  async start(): Promise<void> {
+    const { calls, errno } = this.#libc;
+    for (let i = 0; i < this.#options.workers; i++) {
+      const wakeFd = calls.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+      if (wakeFd < 0) throw new LibcError("Cannot make an eventfd", errno[0] ?? 0);
+      this.#wakeFds.push(wakeFd);
+      this.#inboxes.push(Inbox.allocate());
+    }
+    for (let i = 0; i < this.#options.workers; i++) this.#crews.push(this.#spawn(i));
+    this.#timer = setInterval(() => this.#checkHeartbeats(), this.#watch.intervalMs);
+    await Promise.all(this.#crews.map((crew) => this.#within("start", crew.ready.promise)));
+    this.#started = true;
+  }
+
+  post(message: ToWorker): void {
+    for (const crew of this.#crews) this.#post(crew, message);
+  }
+
+  /** Posts a `listen` message and waits until every worker has acted on it. */
+  async listen(listeners: Extract<ToWorker, { kind: "listen" }>["listeners"]): Promise<void> {
+    const id = ++this.#listenId;
+    this.post({ kind: "listen", id, listeners });
+    while (this.#crews.some((crew) => crew.listening < id)) await this.#changed.promise;
+  }
+
+  /** The last `listen` id, for the briefing of a worker that comes later. */
+  get listenId(): number {
+    return this.#listenId;
+  }
+
+  /** Rings that may hold records, those of dead workers included. */
+  rings(): RingReader[] {
+    this.#graves = this.#graves.filter((crew) => !crew.reader.empty);
+    return [...this.#graves, ...this.#crews].map((crew) => crew.reader);
+  }
+
+  /** Asks the workers to tell once when there are events. */
+  wantEvents(wanted: boolean): void {
+    this.#eventsWanted = wanted;
+    for (const crew of this.#crews) Atomics.store(crew.memory.control, LISTENING, wanted ? 1 : 0);
+  }
+
+  /** One counter, summed over all workers, the dead included. */
+  count(counter: number): number {
+    return this.#crews.reduce(
+      (sum, crew) => sum + (crew.memory.counters[counter] ?? 0),
+      this.#lostCounters[counter] ?? 0,
+    );
+  }
+
+  /** Clients that each worker has: tunnels, and those that may become one. */
+  get loads(): readonly number[] {
+    return this.#crews.map((crew) => Atomics.load(this.engineMemory, WORKER_LOAD + crew.number));
+  }
+
+  /** Tells whether every worker has acted on all that was posted. */
+  get settled(): boolean {
+    return this.#crews.every(({ memory: { control } }) =>
+      Atomics.load(control, MAIL_SENT) === Atomics.load(control, MAIL_READ)
+    );
+  }
+
+  /** Ends the workers, and with them every tunnel. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#started = false;
+    const crews = this.#crews.splice(0);
+    for (const crew of crews) this.#post(crew, { kind: "stop" });
+    await Promise.all(crews.map(async (crew) => {
+      try {
+        await this.#within("stop", crew.stopped.promise);
+      } catch {
+        // It hangs; terminate() is what is left, and the process will have to be ended by exit.
+      }
+      crew.thread.terminate();
+      this.#retire(crew);
+    }));
+    for (const wakeFd of this.#wakeFds.splice(0)) this.#libc.calls.close(wakeFd);
+    this.#inboxes.length = 0;
+  }
+
+  #spawn(number: number): Crew {
+    const { calls, errno } = this.#libc;
+    const epollFd = calls.epoll_create1(EPOLL_CLOEXEC);
+    if (epollFd < 0) throw new LibcError("Cannot make an epoll instance", errno[0] ?? 0);
+    const { workerUrl, capacity, keepalive } = this.#options;
+    const thread = new Worker(workerUrl, { type: "module", name: `splice-${number}` });
+    const crew = new Crew(number, thread, epollFd, capacity);
+    thread.addEventListener("message", (event: MessageEvent<FromWorker>) => {
+      this.#heard(crew, event.data);
+    });
+    thread.addEventListener("error", (event) => {
+      // Without this the whole process would end, and with it the other workers' sessions.
+      event.preventDefault();
+      this.#died(crew, event.message);
+    });
+    const { memory } = crew;
+    if (this.#eventsWanted) Atomics.store(memory.control, LISTENING, 1);
+    const setup = {
+      memory,
+      engine: this.engineMemory,
+      epollFd,
+      number,
+      inboxes: this.#inboxes,
+      wakeFds: this.#wakeFds,
+      keepalive,
+      originMs: this.#originMs,
+    };
+    this.#post(crew, { kind: "setup", setup });
+    for (const message of this.#briefing.messages()) this.#post(crew, message);
+    return crew;
+  }
+
+  #post(crew: Crew, message: ToWorker): void {
+    crew.thread.postMessage(message);
+    Atomics.add(crew.memory.control, MAIL_SENT, 1);
+    this.#libc.calls.write(this.#wakeFds[crew.number] ?? -1, addressOf(this.#one), 8);
+  }
+
+  #heard(crew: Crew, message: FromWorker): void {
+    switch (message.kind) {
+      case "ready":
+        crew.ready.resolve();
+        break;
+      case "events":
+        this.#onEvents();
+        break;
+      case "listening":
+        crew.listening = message.id;
+        this.#notify();
+        break;
+      case "stopped":
+        crew.stopped.resolve();
+    }
+  }
+
+  #notify(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+
+  #died(crew: Crew, message: string): void {
+    const at = this.#crews.indexOf(crew);
+    crew.ready.reject(new Error(`Cannot start a worker: ${message}`));
+    crew.stopped.resolve();
+    if (at < 0 || !this.#started) return;
+    const tunnels = this.#bury(crew);
+    this.#crews.splice(at, 1);
+    this.#graves.push(crew);
+    this.#options.onWorkerLost({ worker: crew.number, tunnels, message });
+    const now = this.#options.clock.now();
+    this.#deaths = [...this.#deaths.filter((death) => death > now - DEATHS_WINDOW_MS), now];
+    if (this.#deaths.length > MAX_DEATHS) {
+      this.#options.onFatal(`Cannot keep the workers alive: ${MAX_DEATHS + 1} died in a minute`);
+    } else {
+      try {
+        this.#crews.push(this.#spawn(crew.number));
+      } catch (error) {
+        this.#options.onFatal(`Cannot replace a worker that died: ${messageOf(error)}`);
+      }
+    }
+    this.#notify();
+    this.#onEvents();
+  }
+
+  /** Ends what a dead worker left behind: sockets, pipes, places in tables. @returns its tunnels. */
+  #bury(crew: Crew): number {
+    const { words, numbers, counters } = crew.memory;
+    const recorder = new Recorder(crew.memory, this.engineMemory);
+    const { close } = this.#libc.calls;
+    let tunnels = 0;
+    for (let slot = 0; slot < crew.memory.capacity; slot++) {
+      const base = slot * TUNNEL_WORDS;
+      if (words[base + STATE] === FREE) continue;
+      for (const fd of [words[base + FD] ?? -1, words[base + FD + 1] ?? -1]) if (fd >= 0) close(fd);
+      const seat = words[base + PLAN] ?? -1;
+      const row = words[base + ROW] ?? -1;
+      const table = this.#briefing.tableOf(seat);
+      if (row >= 0 && table !== undefined) release(table, row);
+      if (words[base + STATE] === OPEN) {
+        tunnels++;
+        words[base + REASON] = SHUTDOWN;
+        const figures = slot * TUNNEL_NUMBERS;
+        counters[BYTES_TO_BACKEND] = (counters[BYTES_TO_BACKEND] ?? 0) +
+          (numbers[figures + BYTES] ?? 0);
+        counters[BYTES_TO_CLIENT] = (counters[BYTES_TO_CLIENT] ?? 0) +
+          (numbers[figures + BYTES + 1] ?? 0);
+        const now = performance.timeOrigin + performance.now() - this.#originMs;
+        recorder.closed(base, figures, this.#options.clock.now(), now);
+      }
+      if (seat >= 0) Atomics.sub(this.engineMemory, PLAN_REFERENCES + seat, 1);
+      Atomics.sub(this.engineMemory, FRONTEND_ACTIVE + (words[base + FRONTEND] ?? 0), 1);
+      Atomics.sub(this.engineMemory, WORKER_LOAD + crew.number, 1);
+      words[base + STATE] = FREE;
+    }
+    for (const fd of crew.memory.pipes) if (fd > 0) close(fd);
+    counters[ACTIVE_TUNNELS] = 0;
+    this.#retire(crew);
+    return tunnels;
+  }
+
+  /** Keeps a worker's sums and gives its descriptors back. */
+  #retire(crew: Crew): void {
+    crew.memory.counters.forEach((value, counter) => {
+      this.#lostCounters[counter] = (this.#lostCounters[counter] ?? 0) + value;
+    });
+    this.#libc.calls.close(crew.epollFd);
+  }
+
+  #checkHeartbeats(): void {
+    for (const crew of this.#crews) {
+      const heartbeat = Atomics.load(crew.memory.control, HEARTBEAT);
+      crew.misses = heartbeat === crew.heartbeat ? crew.misses + 1 : 0;
+      crew.heartbeat = heartbeat;
+      // Exactly once: whoever is told exits, and a second report would only add noise.
+      if (crew.misses !== this.#watch.misses) continue;
+      const seconds = this.#watch.intervalMs * this.#watch.misses / 1000;
+      this.#options.onFatal(`Worker ${crew.number} has not answered for ${seconds} s`);
+    }
+  }
+
+  async #within(what: string, promise: Promise<void>): Promise<void> {
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => late.reject(new Error(`Cannot ${what} a worker: no answer in ${PATIENCE_MS} ms`)),
+      PATIENCE_MS,
+    );
+    try {
+      await Promise.race([promise, late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

@@ -1,0 +1,324 @@
+// The tunnels of one worker: their records in shared memory, and the relay that moves their bytes.
+//
+//            direction 0 (to the backend)
+//   client ───▶ recv ─▶ copy buffer ─▶ send ───▶ backend      while messages are small
+//          ───▶ splice ─▶ pipe ─▶ splice ──────▶              while they come in bulk
+//          ◀───────────── direction 1, the same ─────────────
+//
+// A direction reads from side `d` and writes to side `1 - d`. What the writing side does not take is
+// held, in the pipe or in a buffer, and nothing more is read until it is gone: that is back-pressure.
+//
+// `!` on typed-array reads: bases belong to tunnels of this table.
+
+import {
+  BYTES,
+  FD,
+  FLAGS,
+  FREE,
+  HELD,
+  HOLDER,
+  LAST_MOVE,
+  REASON,
+  STATE,
+  TUNNEL_NUMBERS,
+  TUNNEL_WORDS,
+  type WorkerMemory,
+} from "./layout.ts";
+import {
+  addressOf,
+  EAGAIN,
+  EINTR,
+  EINVAL,
+  type Libc,
+  MSG_NOSIGNAL,
+  SHUT_WR,
+  SPLICE_F_MOVE,
+  SPLICE_F_NONBLOCK,
+} from "./libc.ts";
+import { Holdings, PIPE_BYTES, Pipes } from "./pipes.ts";
+import { BACKEND_CLOSED, BACKEND_RESET, CLIENT_CLOSED, CLIENT_RESET } from "./records.ts";
+
+/** What one read copies at most; a read that fills it turns its direction to splice. */
+const COPY_BYTES = 16 * 1024;
+/** Bytes that a direction moves before the others have their turn. */
+const BUDGET_BYTES = 256 * 1024;
+
+// Bits of FLAGS; for two-sided ones shift by the side (or by the direction's reading side).
+/** There may be something to read. */
+export const READABLE = 1 << 0;
+/** A write may succeed. */
+export const WRITABLE = 1 << 2;
+/** The end of the input has been read. */
+export const ENDED = 1 << 4;
+/** The end of the input has been passed on. */
+export const PASSED = 1 << 6;
+/** Input comes in bulk. */
+const BULK = 1 << 8;
+/** A short read is not the last: the end follows, or urgent data, or it is a unix socket. */
+export const STUTTERS = 1 << 10;
+/** The side is gone, found out in writing to it. */
+const BROKEN = 1 << 12;
+/** splice(2) does not work on this direction. */
+const UNSPLICEABLE = 1 << 14;
+/** Waits in the queue of those who have used up their budget. */
+export const QUEUED = 1 << 16;
+/** Has stood long enough that the backend's socket has its keepalive options. */
+export const SETTLED = 1 << 17;
+
+/** The tunnels' records, and which are free. */
+export class TunnelTable {
+  readonly words: Int32Array;
+  readonly numbers: Float64Array;
+  readonly capacity: number;
+  readonly #free: number[] = [];
+  #touched = 0;
+
+  constructor(memory: WorkerMemory) {
+    this.words = memory.words;
+    this.numbers = memory.numbers;
+    this.capacity = memory.capacity;
+  }
+
+  get full(): boolean {
+    return this.#free.length === 0 && this.#touched === this.capacity;
+  }
+
+  /** Slots below this may be in use. */
+  get touched(): number {
+    return this.#touched;
+  }
+
+  /** Takes a slot, with no flags and no bytes. The table must not be full; WORKER_LOAD is the caller's. */
+  take(): number {
+    const slot = this.#free.pop() ?? this.#touched++;
+    const base = slot * TUNNEL_WORDS;
+    this.words[base + FLAGS] = 0;
+    this.words[base + REASON] = 0;
+    this.words[base + HELD] = 0;
+    this.words[base + HELD + 1] = 0;
+    const figures = slot * TUNNEL_NUMBERS;
+    this.numbers[figures + BYTES] = 0;
+    this.numbers[figures + BYTES + 1] = 0;
+    return slot;
+  }
+
+  give(slot: number): void {
+    this.words[slot * TUNNEL_WORDS + STATE] = FREE;
+    this.words[slot * TUNNEL_WORDS + FLAGS] = 0;
+    this.#free.push(slot);
+  }
+}
+
+/** What became of a pump. */
+export const GOING = 0;
+/** Both directions are at their end, or a side is gone: close the tunnel. */
+export const OVER = 1;
+/** The budget is used up; there is more to move. */
+export const TIRED = 2;
+
+export class Relay {
+  readonly #words: Int32Array;
+  readonly #numbers: Float64Array;
+  readonly #libc: Libc;
+  readonly #errno: Int32Array;
+  readonly #pipes: Pipes;
+  readonly #holdings = new Holdings(COPY_BYTES);
+  readonly #copy = new Uint8Array(COPY_BYTES);
+  readonly #copyAddress: Deno.PointerObject;
+  /** Pipes that were not to be had, since start. */
+  pipesDenied = 0;
+
+  constructor(libc: Libc, table: TunnelTable, pipes: Pipes) {
+    this.#libc = libc;
+    this.#errno = libc.errno;
+    this.#words = table.words;
+    this.#numbers = table.numbers;
+    this.#pipes = pipes;
+    this.#copyAddress = addressOf(this.#copy);
+  }
+
+  /** Moves bytes from side `d` to the other until one of them blocks or the budget is used up. */
+  pump(slot: number, d: number, nowMs: number): number {
+    const words = this.#words;
+    const calls = this.#libc.calls;
+    const base = slot * TUNNEL_WORDS;
+    const figures = slot * TUNNEL_NUMBERS + BYTES + d;
+    const from = words[base + FD + d]!;
+    const to = words[base + FD + 1 - d]!;
+    let budget = BUDGET_BYTES;
+    for (;;) {
+      const flags = words[base + FLAGS]!;
+      if ((flags & (PASSED << d)) !== 0) return GOING;
+      if (words[base + HELD + d]! > 0) {
+        if ((flags & (WRITABLE << (1 - d))) === 0) return GOING;
+        const moved = this.#flush(base, d, to);
+        if (moved > 0) {
+          this.#numbers[figures]! += moved;
+          this.#numbers[slot * TUNNEL_NUMBERS + LAST_MOVE] = nowMs;
+          budget -= moved;
+          continue;
+        }
+        const errno = this.#errno[0]!;
+        if (errno === EINTR) continue;
+        if (errno === EAGAIN) {
+          words[base + FLAGS]! &= ~(WRITABLE << (1 - d));
+          return GOING;
+        }
+        return this.broken(slot, 1 - d, nowMs);
+      }
+      if ((flags & (ENDED << d)) !== 0) return this.#pass(base, d, to);
+      if ((flags & (READABLE << d)) === 0) {
+        this.drop(base, d);
+        return GOING;
+      }
+      if (budget <= 0) return TIRED;
+
+      if ((flags & (BULK << d)) !== 0 && this.#pipe(base, d)) {
+        const pipe = words[base + HOLDER + d]! - 1;
+        const count = calls.splice(
+          from,
+          null,
+          this.#pipes.writeEnd(pipe),
+          null,
+          PIPE_BYTES,
+          SPLICE_F_MOVE | SPLICE_F_NONBLOCK,
+        );
+        if (count > 0) words[base + HELD + d] = count;
+        else if (count < 0 && this.#errno[0]! === EINVAL) {
+          words[base + FLAGS]! |= UNSPLICEABLE << d;
+          words[base + FLAGS]! &= ~(BULK << d);
+        } else if (this.#stopped(base, d, count)) return this.#reset(slot, d);
+        else words[base + FLAGS]! &= ~(BULK << d);
+        continue;
+      }
+
+      const count = calls.recv(from, this.#copyAddress, COPY_BYTES, 0);
+      if (count <= 0) {
+        if (this.#stopped(base, d, count)) return this.#reset(slot, d);
+        continue;
+      }
+      if (count === COPY_BYTES) {
+        if ((flags & (UNSPLICEABLE << d)) === 0) words[base + FLAGS]! |= BULK << d;
+      } else if ((flags & (STUTTERS << d)) === 0) words[base + FLAGS]! &= ~(READABLE << d);
+      this.#numbers[slot * TUNNEL_NUMBERS + LAST_MOVE] = nowMs;
+      budget -= count;
+      const sent = calls.send(to, this.#copyAddress, count, MSG_NOSIGNAL);
+      if (sent === count) {
+        this.#numbers[figures]! += count;
+        continue;
+      }
+      if (sent > 0) this.#numbers[figures]! += sent;
+      else if (this.#errno[0]! !== EAGAIN && this.#errno[0]! !== EINTR) {
+        return this.broken(slot, 1 - d, nowMs);
+      }
+      // What was not taken waits; the next flush finds out whether the side still is writable.
+      this.#hold(base, d, Math.max(0, sent), count);
+    }
+  }
+
+  /** Side `side` is gone: nothing can be written to it, but what it sent still counts. */
+  broken(slot: number, side: number, nowMs: number): number {
+    const base = slot * TUNNEL_WORDS;
+    const words = this.#words;
+    this.#reset(slot, side);
+    if ((words[base + FLAGS]! & (BROKEN << side)) !== 0) return OVER;
+    words[base + FLAGS]! |= BROKEN << side | READABLE << side | ENDED << (1 - side) |
+      PASSED << (1 - side);
+    this.drop(base, 1 - side);
+    if ((words[base + FLAGS]! & (ENDED << side)) !== 0 && words[base + HELD + side] === 0) {
+      return OVER;
+    }
+    return this.pump(slot, side, nowMs);
+  }
+
+  /** Gives back what holds the direction's bytes, and any bytes that are left in it are lost. */
+  drop(base: number, d: number): void {
+    const holder = this.#words[base + HOLDER + d]!;
+    if (holder === 0) return;
+    if (holder > 0) this.#pipes.give(holder - 1, this.#words[base + HELD + d] === 0);
+    else this.#holdings.give(-holder - 1);
+    this.#words[base + HOLDER + d] = 0;
+    this.#words[base + HELD + d] = 0;
+  }
+
+  /** Writes held bytes to the other side. @returns how many, or -1 with errno. */
+  #flush(base: number, d: number, to: number): number {
+    const words = this.#words;
+    const holder = words[base + HOLDER + d]!;
+    const held = words[base + HELD + d]!;
+    if (holder > 0) {
+      const flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
+      const end = this.#pipes.readEnd(holder - 1);
+      const count = this.#libc.calls.splice(end, null, to, null, held, flags);
+      if (count > 0) words[base + HELD + d] = held - count;
+      return count;
+    }
+    const holding = this.#holdings.at(-holder - 1);
+    const count = this.#libc.calls.send(to, holding.rest(), held, MSG_NOSIGNAL);
+    if (count > 0) {
+      holding.offset += count;
+      words[base + HELD + d] = held - count;
+      if (held === count) this.drop(base, d);
+    }
+    return count;
+  }
+
+  /** Sees to it that the direction has a pipe; false when there is none to be had. */
+  #pipe(base: number, d: number): boolean {
+    if (this.#words[base + HOLDER + d]! > 0) return true;
+    const pipe = this.#pipes.take();
+    if (pipe < 0) {
+      this.pipesDenied++;
+      return false;
+    }
+    this.#words[base + HOLDER + d] = pipe + 1;
+    return true;
+  }
+
+  #hold(base: number, d: number, from: number, to: number): void {
+    this.drop(base, d);
+    const number = this.#holdings.take();
+    const holding = this.#holdings.at(number);
+    holding.bytes.set(this.#copy.subarray(from, to));
+    holding.offset = 0;
+    this.#words[base + HOLDER + d] = -(number + 1);
+    this.#words[base + HELD + d] = to - from;
+  }
+
+  /** Notes why a read gave no bytes. @returns true when it failed because the side is gone. */
+  #stopped(base: number, d: number, count: number): boolean {
+    const words = this.#words;
+    if (count === 0) {
+      words[base + FLAGS]! |= ENDED << d;
+      if (words[base + REASON] === 0) {
+        words[base + REASON] = d === 0 ? CLIENT_CLOSED : BACKEND_CLOSED;
+      }
+      return false;
+    }
+    const errno = this.#errno[0]!;
+    if (errno === EINTR) return false;
+    if (errno !== EAGAIN) return true;
+    words[base + FLAGS]! &= ~(READABLE << d);
+    return false;
+  }
+
+  /** Names the side that reset the tunnel, unless it had said that it was finished before. */
+  #reset(slot: number, side: number): number {
+    const base = slot * TUNNEL_WORDS;
+    if ((this.#words[base + FLAGS]! & (ENDED << side)) === 0) {
+      this.#words[base + REASON] = side === 0 ? CLIENT_RESET : BACKEND_RESET;
+    }
+    return OVER;
+  }
+
+  /** Passes the end of the input on. */
+  #pass(base: number, d: number, to: number): number {
+    const words = this.#words;
+    words[base + FLAGS]! |= PASSED << d;
+    this.drop(base, d);
+    // Where the other direction is over too, closing says it all.
+    if ((words[base + FLAGS]! & (PASSED << (1 - d))) !== 0) return OVER;
+    this.#libc.calls.shutdown(to, SHUT_WR);
+    return GOING;
+  }
+}

@@ -1,0 +1,4 @@
+import { makeSpliceEngine } from "../support/splice_engine.ts";
+import { engineConformance } from "./engine_cases.ts";
+
+engineConformance("splice", () => makeSpliceEngine());

@@ -1,0 +1,180 @@
+// What only the splice engine can suffer: workers that die or hang, descriptors and pipes that run out,
+// sockets that were there before it.
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { ACTIVE } from "../../lib/core/pick_table.ts";
+import { openLibc } from "../../lib/engine/splice/libc.ts";
+import { activatedDescriptors, SocketMaker } from "../../lib/engine/splice/sockets.ts";
+import type { WorkerLoss } from "../../lib/engine/splice/supervisor.ts";
+import { echo, TcpPeer } from "../peers/tcp_peer.ts";
+import { digest, pseudoRandomBytes, readAll, receive, send, writeAll } from "../support/bytes.ts";
+import { FAULTY_WORKER_URL, KEEPALIVE, makeSpliceEngine } from "../support/splice_engine.ts";
+import { waitFor } from "../support/wait_for.ts";
+import { connectTo, EngineFixture, frontendOf, openDescriptors, planOf } from "./engine_fixture.ts";
+
+const FAULT = "COMPUTE_LB_TEST_FAULT";
+
+Deno.test("a worker that dies is reported with its tunnels, cleaned up after, and replaced", async () => {
+  const losses: WorkerLoss[] = [];
+  await using backend = new TcpPeer(echo);
+  const plan = planOf([backend.address]);
+  {
+    await using fixture = new EngineFixture(makeSpliceEngine({
+      workerUrl: FAULTY_WORKER_URL,
+      onWorkerLost: (loss) => losses.push(loss),
+    }));
+    const port = await fixture.listen(plan);
+    const clients: Deno.TcpConn[] = [];
+    for (let i = 0; i < 8; i++) {
+      const client = await connectTo(port);
+      clients.push(client);
+      await send(client, "x");
+      await receive(client, 1);
+    }
+    const before = openDescriptors();
+    Deno.env.set(FAULT, "die");
+    await waitFor("a worker's death", () => losses.length === 1);
+    const lost = losses[0]?.tunnels ?? 0;
+    assert(lost > 0 && lost < 8, `${lost} of 8 tunnels were on one of two workers`);
+    assert(losses[0]?.message.includes("asked for"), losses[0]?.message);
+
+    // Its clients are told; those of the other worker go on.
+    let standing = 0;
+    for (const client of clients) {
+      await send(client, "y").catch(() => {});
+      const answer = await receive(client, 1).catch(() => "");
+      if (answer === "y") standing++;
+    }
+    assertEquals(standing, 8 - lost);
+    assertEquals(fixture.engine.counters().active, standing);
+    assertEquals(plan.table.read(0, ACTIVE), standing);
+    await fixture.nth("closed", lost);
+    assert(fixture.of("closed").every(({ reason }) => reason === "shutdown"));
+
+    // The new one serves: with two workers, every second client of many comes to it.
+    for (let i = 0; i < 8; i++) {
+      const client = await connectTo(port);
+      clients.push(client);
+      await send(client, "z");
+      assertEquals(await receive(client, 1), "z");
+    }
+    assertEquals(fixture.engine.counters().opened, 16);
+    assertEquals(fixture.engine.counters().activeByFrontend.get("f"), standing + 8);
+    for (const client of clients) client.close();
+    await fixture.quiet();
+    await waitFor("the backend's side to end", () => backend.open.size === 0);
+    await waitFor("the descriptors to return", () => openDescriptors() <= before);
+  }
+  assertEquals(plan.table.read(0, ACTIVE), 0);
+});
+
+Deno.test("a worker that hangs is reported as fatal", async () => {
+  const fatal: string[] = [];
+  await using fixture = new EngineFixture(makeSpliceEngine({
+    workerUrl: FAULTY_WORKER_URL,
+    workers: 1,
+    onFatal: (message) => fatal.push(message),
+    watch: { intervalMs: 400, misses: 4 },
+  }));
+  await using backend = new TcpPeer(echo);
+  await fixture.listen(planOf([backend.address]));
+  Deno.env.set(FAULT, "hang");
+  try {
+    await waitFor("the report", () => fatal.length === 1);
+  } finally {
+    Deno.env.delete(FAULT);
+  }
+  assert(fatal[0]?.includes("not answered"), fatal[0]);
+});
+
+Deno.test("a socket that the program was started with is used and not bound anew", async () => {
+  const libc = openLibc();
+  const made = new SocketMaker(libc, KEEPALIVE)
+    .listen({ transport: "tcp", host: "127.0.0.1", port: 0 });
+  await using backend = new TcpPeer(echo);
+  await using fixture = new EngineFixture(makeSpliceEngine({ inherited: [made.fd] }));
+  fixture.engine.publish("p", planOf([backend.address]));
+  const bound = await fixture.engine.start([frontendOf({ listen: [made.bound] })]);
+  assertEquals(bound.get("f"), [made.bound]);
+  assert(made.bound.transport === "tcp");
+  using client = await connectTo(made.bound.port);
+  await send(client, "x");
+  assertEquals(await receive(client, 1), "x");
+  libc.close();
+});
+
+Deno.test("activatedDescriptors() takes what systemd passed to this process alone", () => {
+  const from = (variables: Record<string, string>) =>
+    activatedDescriptors(77, (name) => variables[name]);
+  assertEquals(from({ LISTEN_PID: "77", LISTEN_FDS: "2" }), [3, 4]);
+  assertEquals(from({ LISTEN_PID: "78", LISTEN_FDS: "2" }), []);
+  assertEquals(from({ LISTEN_PID: "77", LISTEN_FDS: "many" }), []);
+  assertEquals(from({ LISTEN_FDS: "1" }), []);
+});
+
+Deno.test("when descriptors run out, clients wait, transfers copy, and no session is lost", async () => {
+  await using backend = new TcpPeer(echo);
+  // A process of its own, with room for some 60 tunnels.
+  const program = new URL("../support/splice_program.ts", import.meta.url);
+  const command =
+    `ulimit -n 160; exec "${Deno.execPath()}" run -A "${program}" "${backend.address}"`;
+  const child = new Deno.Command("/bin/sh", {
+    args: ["-c", command],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const clients: Deno.TcpConn[] = [];
+  try {
+    const port = Number((await lines.read()).value);
+    for (let i = 0; i < 120; i++) clients.push(await connectTo(port));
+    const echoes = clients.map(async (client, i) => {
+      const text = `client ${i}`;
+      await send(client, text);
+      assertEquals(await receive(client, text.length), text);
+      return client;
+    });
+    // Some are served at once, more than that have to wait for these to leave.
+    const first = await Promise.race(echoes);
+    const bytes = pseudoRandomBytes(4_000_000, 3);
+    const reading = readAll(first);
+    await writeAll(first, bytes);
+    await first.closeWrite();
+    assertEquals(await digest(await reading), await digest(bytes));
+    for (const echo of echoes) (await echo).close();
+    // Said once per shortage, not once per client.
+    const said = (await lines.read()).value ?? "";
+    assert(said.includes("out_of_descriptors"), said);
+  } finally {
+    for (const client of clients) {
+      try {
+        client.close();
+      } catch {
+        // Closed when it was served.
+      }
+    }
+    await child.stdin.close();
+    await child.status;
+    await lines.cancel();
+  }
+});
+
+Deno.test("an engine whose workers do not come up says so and leaves nothing behind", async () => {
+  const before = openDescriptors();
+  const engine = makeSpliceEngine({ workerUrl: "data:text/javascript,throw new Error('no')" });
+  await assertRejects(() => engine.start([frontendOf()]), Error, "Cannot start a worker");
+  await engine[Symbol.asyncDispose]();
+  assertEquals(openDescriptors(), before);
+});
+
+Deno.test("an idle timeout that comes with a reload holds for tunnels that stand", async () => {
+  await using backend = new TcpPeer(echo);
+  await using fixture = new EngineFixture(makeSpliceEngine());
+  const port = await fixture.listen(planOf([backend.address]));
+  using client = await connectTo(port);
+  await send(client, "x");
+  await receive(client, 1);
+  await fixture.engine.start([frontendOf({ idleTimeoutMs: 300 })]);
+  assertEquals((await readAll(client)).length, 0);
+  assertEquals((await fixture.nth("closed")).reason, "idle_timeout");
+});

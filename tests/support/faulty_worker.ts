@@ -1,0 +1,18 @@
+// The splice engine's worker with faults on demand: it looks at an environment variable at every turn of
+// its loop, and dies or stops turning when that says so.
+
+/** The variable: "die" or "hang"; a worker that has died takes it away. */
+const FAULT = "COMPUTE_LB_TEST_FAULT";
+
+const now = performance.now.bind(performance);
+performance.now = () => {
+  const fault = Deno.env.get(FAULT);
+  if (fault === "die") {
+    Deno.env.delete(FAULT);
+    throw new Error("a fault that was asked for");
+  }
+  while (Deno.env.get(FAULT) === "hang");
+  return now();
+};
+
+await import("../../lib/engine/splice/worker.ts");

@@ -1,0 +1,18 @@
+// A balancer on the splice engine alone, as a process that a test can starve of descriptors. Says its
+// port, then what it fails to accept; ends with its standard input.
+
+import { frontendOf, planOf, portOf } from "../conformance/engine_fixture.ts";
+import { makeSpliceEngine } from "./splice_engine.ts";
+
+const engine = makeSpliceEngine();
+engine.publish("p", planOf(Deno.args, { connectTimeoutMs: 20_000 }));
+console.log(portOf((await engine.start([frontendOf()])).get("f")));
+const report = (async () => {
+  for await (const event of engine.events()) {
+    if (event.kind === "accept_failed") console.log(event.failure);
+    if (event.kind === "connect_failed") console.log(event.message);
+  }
+})();
+for await (const _ of Deno.stdin.readable);
+await engine[Symbol.asyncDispose]();
+await report;

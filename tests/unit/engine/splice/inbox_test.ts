@@ -1,0 +1,41 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { Inbox } from "../../../../lib/engine/splice/inbox.ts";
+
+const ADDRESS = new Int32Array([2, 1, 2, 3, 4, 5, 6]);
+
+Deno.test("an inbox hands clients on in order and refuses when it is full", () => {
+  fc.assert(fc.property(fc.array(fc.integer({ min: -40, max: 40 })), (bursts) => {
+    const memory = Inbox.allocate();
+    const writers = [new Inbox(memory), new Inbox(memory)];
+    const reader = new Inbox(memory);
+    const waiting: number[] = [];
+    let fd = 3;
+    for (const burst of bursts) {
+      for (let i = 0; i < burst; i++) {
+        const put = writers[i % 2]?.put(++fd, fd + 1, fd + 2, ADDRESS);
+        assertEquals(put, waiting.length < 256);
+        if (put) waiting.push(fd);
+      }
+      for (let i = 0; i < -burst; i++) {
+        const next = waiting.shift();
+        assertEquals(reader.empty, next === undefined);
+        if (next === undefined) continue;
+        reader.take();
+        assertEquals([reader.fd, reader.listener, reader.frontend], [next, next + 1, next + 2]);
+        assertEquals(reader.address, ADDRESS);
+      }
+    }
+  }));
+});
+
+Deno.test("an inbox outlives its reader", () => {
+  const memory = Inbox.allocate();
+  const writer = new Inbox(memory);
+  for (let fd = 10; fd < 13; fd++) assert(writer.put(fd, 0, 0, ADDRESS));
+  const first = new Inbox(memory);
+  first.take();
+  const second = new Inbox(memory);
+  second.take();
+  assertEquals([first.fd, second.fd, second.empty], [10, 11, false]);
+});
