@@ -1,5 +1,9 @@
 // Entry point. Inside a worker this same file is loaded again (a separate worker file would not
 // survive bundling), so the first question is which of the two we are.
 
-const { main } = await import("./lib/cli/main.ts");
-Deno.exit(await main(Deno.args));
+if ("WorkerGlobalScope" in globalThis) {
+  await import("./lib/engine/splice/worker.ts");
+} else {
+  const { main } = await import("./lib/cli/main.ts");
+  Deno.exit(await main(Deno.args));
+}

@@ -2,8 +2,10 @@
 
 import type { Clock, Random } from "../core/clock.ts";
 import type { EngineConfig, LoadConfig, LogConfig } from "../config/config.ts";
+import { chooseEngine } from "../engine/choose.ts";
 import type { Engine } from "../engine/engine.ts";
 import { PortableEngine } from "../engine/portable/portable_engine.ts";
+import { SpliceEngine } from "../engine/splice/splice_engine.ts";
 import { AnonymousTlsClient } from "../host/libssl.ts";
 import type { LoadSource } from "../load/load_source.ts";
 import { createLoadSource } from "../load/registry.ts";
@@ -11,17 +13,53 @@ import { AccessLog } from "../log/access_log.ts";
 import { BatchWriter, type ByteSink } from "../log/batch_writer.ts";
 import { ServiceLog } from "../log/setup.ts";
 
-/** Makes the engine, and says why it is this one. */
+/** What an engine needs of the program around it. */
+export interface EngineSurroundings {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Open files that the process may have. */
+  readonly descriptorLimit: number;
+  /** Listening sockets that the init system passed on. */
+  readonly inherited: readonly number[];
+  /** A worker died and took its sessions with it; another stands in for it. */
+  readonly onWorkerLost: (text: string) => void;
+  /** Nothing can be served any more: the process must end, so that it is started again. */
+  readonly onFatal: (text: string) => void;
+}
+
+/** Most sessions that one worker carries: records for them are laid out at the start. */
+const MAX_WORKER_TUNNELS = 131_072;
+
+/**
+ * Makes the engine, and says why it is this one.
+ * @throws {Error} when the engine that is asked for cannot run here.
+ */
 export function makeEngine(
   config: EngineConfig,
-  clock: Clock,
-  random: Random,
+  surroundings: EngineSurroundings,
 ): { engine: Engine; reason: string } {
-  const { bufferBytes } = config;
-  return {
-    engine: new PortableEngine({ clock, random, bufferBytes }),
-    reason: "the only engine in this version",
-  };
+  const { clock, random, descriptorLimit, inherited } = surroundings;
+  const { name, reason } = chooseEngine(config.kind);
+  if (name === "portable") {
+    const { bufferBytes } = config;
+    return { engine: new PortableEngine({ clock, random, bufferBytes }), reason };
+  }
+  const engine = new SpliceEngine({
+    // main.ts finds out itself that it runs in a worker.
+    workerUrl: Deno.mainModule,
+    workers: config.workers === "auto" ? navigator.hardwareConcurrency : config.workers,
+    // A session takes two descriptors.
+    capacity: Math.min(MAX_WORKER_TUNNELS, Math.floor(descriptorLimit / 2)),
+    clock,
+    keepalive: config.keepalive,
+    inherited,
+    onWorkerLost: ({ worker, tunnels, message }) =>
+      surroundings.onWorkerLost(
+        `worker ${worker} died, ${tunnels} sessions are lost with it; another stands in: ${message}`,
+      ),
+    onFatal: surroundings.onFatal,
+  });
+  return { engine, reason };
 }
 
 /** Makes load sources; all of them share what this machine has for anonymous TLS. */
@@ -44,6 +82,8 @@ export interface Logs extends AsyncDisposable {
   readonly access: AccessLog;
   /** Takes a configuration in, now or anew. */
   configure(config: LogConfig): Promise<void>;
+  /** Resolves when all that was logged is written. */
+  flush(): Promise<void>;
 }
 
 /**
@@ -60,6 +100,10 @@ export function makeLogs(service: ByteSink, access: ByteSink, journal: boolean):
       accessLog.enabled = access;
       accessLog.format = format;
       await log.configure({ level, format, journal });
+    },
+    flush: async () => {
+      await accessLog.writer.flush();
+      await log.flush();
     },
     [Symbol.asyncDispose]: async () => {
       await accessLog.writer.flush();

@@ -10,6 +10,7 @@ import { describeDuration } from "../core/duration.ts";
 import { messageOf } from "../core/errors.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
 import { raiseDescriptorLimit } from "../host/limits.ts";
+import { activatedDescriptors } from "../engine/splice/sockets.ts";
 import { becomeUser, findUser } from "../host/privileges.ts";
 import { onSignals } from "../host/signals.ts";
 import type { LogArea } from "../log/setup.ts";
@@ -20,6 +21,10 @@ import { complain } from "./output.ts";
 
 /** Descriptors that are no session's: listeners, probes, load sources, logs. */
 const SPARE_DESCRIPTORS = 256;
+/** Where the limit cannot be asked for. */
+const ASSUMED_DESCRIPTORS = 8192;
+/** How long the last words may take when the process has to end at once. */
+const FLUSH_MS = 1000;
 
 export async function run(command: ConfigCommand): Promise<number> {
   const read = await readCommandConfig(command);
@@ -35,10 +40,33 @@ export async function run(command: ConfigCommand): Promise<number> {
   await using logs = makeLogs(Deno.stderr, Deno.stdout, journal);
   await logs.configure(read.config.log);
   const log = logs.log.area("app");
-  tellLimit(log, read.config);
+  const descriptorLimit = raiseLimit(log, read.config);
   const clock = SYSTEM_CLOCK;
   const random = Math.random;
-  const { engine, reason } = makeEngine(read.config.engine, clock, random);
+  const die = (text: string) => {
+    log.error(text);
+    // Not by way of the ordinary end: what is stuck would be waited for.
+    const flushed = Promise.race([
+      logs.flush(),
+      clock.sleep(FLUSH_MS, new AbortController().signal),
+    ]);
+    flushed.finally(() => Deno.exit(EXIT_FAILURE));
+  };
+  let made: ReturnType<typeof makeEngine>;
+  try {
+    made = makeEngine(read.config.engine, {
+      clock,
+      random,
+      descriptorLimit,
+      inherited: activatedDescriptors(Deno.pid, (name) => Deno.env.get(name)),
+      onWorkerLost: (text) => log.error(text),
+      onFatal: die,
+    });
+  } catch (error) {
+    log.error(messageOf(error));
+    return EXIT_FAILURE;
+  }
+  const { engine, reason } = made;
   await using app = new App(read.config, {
     clock,
     random,
@@ -152,16 +180,22 @@ async function reloadFrom(
   return read.config;
 }
 
-function tellLimit(log: LogArea, config: Config): void {
+/** Raises the limit on open files as far as it goes, warns when that is too low, and returns it. */
+function raiseLimit(log: LogArea, config: Config): number {
   const raised = raiseDescriptorLimit();
-  if (!raised.ok) return log.debug(`the limit on open files is as it was: ${raised.reason}`);
+  if (!raised.ok) {
+    log.debug(`the limit on open files is as it was: ${raised.reason}`);
+    return ASSUMED_DESCRIPTORS;
+  }
   const sessions = config.frontends.reduce((sum, { maxConnections }) => sum + maxConnections, 0);
   const wanted = 2 * sessions + SPARE_DESCRIPTORS;
-  if (wanted <= raised.limit) return;
-  log.warning(
-    `max_connections allows ${sessions} sessions, which need ${wanted} open files, but the limit is ` +
-      `${raised.limit}: raise it (ulimit -n, LimitNOFILE=) or lower max_connections`,
-  );
+  if (wanted > raised.limit) {
+    log.warning(
+      `max_connections allows ${sessions} sessions, which need ${wanted} open files, but the limit is ` +
+        `${raised.limit}: raise it (ulimit -n, LimitNOFILE=) or lower max_connections`,
+    );
+  }
+  return raised.limit;
 }
 
 /** Opens the admin socket. One that nobody asked for by name is not worth failing for. */

@@ -12,7 +12,7 @@ const CONFIG_FLAGS = `\
                              least_connections, random
       --load SOURCE          how load is asked: nrpe (default), ssh, exec, none
       --health PROBE         how life is asked: tcp (default), banner, none
-      --engine KIND          auto (default), portable
+      --engine KIND          auto (default), splice, portable
       --user NAME            whom to become once the sockets are bound
       --admin-socket PATH    what status asks: auto (default), off, or a path
       --log-level LEVEL      error, warning, info (default), debug

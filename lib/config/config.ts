@@ -11,7 +11,7 @@ export const LOAD_SOURCES = ["nrpe", "ssh", "exec", "none"] as const;
 export const HEALTH_PROBES = ["tcp", "banner", "none"] as const;
 export const LOG_LEVELS = ["error", "warning", "info", "debug"] as const;
 export const LOG_FORMATS = ["text", "json"] as const;
-export const ENGINE_KINDS = ["auto", "portable"] as const;
+export const ENGINE_KINDS = ["auto", "splice", "portable"] as const;
 export const FRONTEND_MODES = ["tcp"] as const;
 export const NRPE_TLS_MODES = ["auto", "off", "certificates", "anonymous"] as const;
 
@@ -45,9 +45,23 @@ export interface AdminConfig {
 }
 
 export interface EngineConfig {
+  /** Threads that carry sessions, in the splice engine; "auto": one for each core. */
+  readonly workers: "auto" | number;
+  readonly keepalive: KeepaliveConfig;
   readonly kind: typeof ENGINE_KINDS[number];
   /** What the portable engine reads at once on a busy tunnel, in bytes. */
   readonly bufferBytes: number;
+}
+
+/** TCP keepalive of clients and backends, set by the splice engine. */
+export interface KeepaliveConfig {
+  /** Seconds without traffic before the first probe; 0: no keepalive. */
+  readonly idleSeconds: number;
+  readonly intervalSeconds: number;
+  /** Probes without an answer before a connection is given up. */
+  readonly count: number;
+  /** Most milliseconds that sent data may stay unacknowledged; 0: the kernel's choice. */
+  readonly userTimeoutMs: number;
 }
 
 export interface FrontendConfig {

@@ -3,7 +3,14 @@
 import { formatAddress } from "../core/address.ts";
 import { formatDuration } from "../core/duration.ts";
 import { formatSize } from "../core/size.ts";
-import type { BackendConfig, Config, FrontendConfig, LoadConfig, PoolConfig } from "./config.ts";
+import type {
+  BackendConfig,
+  Config,
+  EngineConfig,
+  FrontendConfig,
+  LoadConfig,
+  PoolConfig,
+} from "./config.ts";
 import { stringifyYaml, type YamlDraft } from "./yaml.ts";
 
 /** Writes a configuration as YAML with every key; read back, it is the same configuration. */
@@ -12,12 +19,26 @@ export function formatConfig(config: Config): string {
   return stringifyYaml(present({
     log: { level: log.level, format: log.format, access: log.access },
     admin: { socket: typeof admin.socket === "string" ? admin.socket : admin.socket.path },
-    engine: { kind: engine.kind, buffer_size: formatSize(engine.bufferBytes) },
+    engine: draftEngine(engine),
     user: config.user,
     shutdown_timeout: durationOrOff(config.shutdownTimeoutMs),
     frontends: byName(config.frontends, draftFrontend),
     pools: byName(config.pools, draftPool),
   }));
+}
+
+function draftEngine({ kind, workers, bufferBytes, keepalive }: EngineConfig): YamlDraft {
+  return {
+    kind,
+    workers,
+    buffer_size: formatSize(bufferBytes),
+    keepalive: {
+      idle: durationOrOff(keepalive.idleSeconds * 1000),
+      interval: formatDuration(keepalive.intervalSeconds * 1000),
+      count: keepalive.count,
+      user_timeout: durationOrOff(keepalive.userTimeoutMs),
+    },
+  };
 }
 
 function draftFrontend(frontend: FrontendConfig): YamlDraft {

@@ -40,6 +40,17 @@ export function integer(lowest: number, highest: number): Reader<number> {
   };
 }
 
+/** The word "auto", or what another reader reads. */
+export function autoOr<T>(read: Reader<T>): Reader<"auto" | T> {
+  return (text) => {
+    if (text === "auto") return success("auto");
+    const result = read(text);
+    return result.ok
+      ? result
+      : failure(result.message.replace(/: expected /, ": expected auto or "));
+  };
+}
+
 /** `true` or `false`. */
 export function boolean(text: string): Result<boolean> {
   return text === "true" || text === "false"

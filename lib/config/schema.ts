@@ -18,6 +18,7 @@ import { type ConfigPath, quote } from "./config_error.ts";
 import {
   absolutePath,
   adminSocket,
+  autoOr,
   backendSpec,
   boolean,
   commandLine,
@@ -132,10 +133,24 @@ const admin = section({
   socket: field(adminSocket, "auto, off or an absolute path").prefault("auto"),
 }, (value) => value);
 
+const keepalive = section({
+  idle: field(durationOrOff(SECOND, 9 * HOUR), "a duration or off").prefault("110s"),
+  interval: field(duration(SECOND, 9 * HOUR), "a duration").prefault("30s"),
+  count: field(integer(1, 127), "an integer").prefault("3"),
+  user_timeout: field(durationOrOff(SECOND, DAY), "a duration or off").prefault("off"),
+}, ({ idle, interval, count, user_timeout }) => ({
+  idleSeconds: Math.ceil(idle / SECOND),
+  intervalSeconds: Math.ceil(interval / SECOND),
+  count,
+  userTimeoutMs: user_timeout,
+}));
+
 const engine = section({
   kind: field(oneOf(ENGINE_KINDS, "an engine"), "an engine").prefault("auto"),
+  workers: field(autoOr(integer(1, 64)), "auto or an integer").prefault("auto"),
   buffer_size: field(size(4 * 1024, 4 * 1024 ** 2), "a size").prefault("64KiB"),
-}, (value) => ({ kind: value.kind, bufferBytes: value.buffer_size }));
+  keepalive,
+}, ({ buffer_size, ...rest }) => ({ ...rest, bufferBytes: buffer_size }));
 
 const frontend = section({
   mode: field(oneOf(FRONTEND_MODES, "a mode"), "a mode").prefault("tcp"),

@@ -71,9 +71,14 @@ export class ServiceLog implements AsyncDisposable {
     return new Area(getLogger([ROOT, name]));
   }
 
+  /** Resolves when all that was logged is written. */
+  flush(): Promise<void> {
+    return this.#writer.flush();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await reset();
-    await this.#writer.flush();
+    await this.flush();
   }
 }
 

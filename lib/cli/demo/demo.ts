@@ -21,6 +21,8 @@ export interface DemoCommand {
 }
 
 const DEFAULT_SECONDS = 20;
+/** A demo has some dozens of sessions. */
+const DESCRIPTORS = 1024;
 const LIVE_MS = 200;
 const PLAIN_MS = 2000;
 
@@ -40,7 +42,17 @@ export async function demo(command: DemoCommand): Promise<number> {
   await using logs = makeLogs(nowhere, nowhere, false);
   const clock = SYSTEM_CLOCK;
   const config = demoConfig(backends);
-  const { engine, reason } = makeEngine(config.engine, clock, Math.random);
+  const die = (text: string) => {
+    throw new Error(text);
+  };
+  const { engine, reason } = makeEngine(config.engine, {
+    clock,
+    random: Math.random,
+    descriptorLimit: DESCRIPTORS,
+    inherited: [],
+    onWorkerLost: die,
+    onFatal: die,
+  });
   await using app = new App(config, {
     clock,
     random: Math.random,

@@ -155,7 +155,14 @@ const config: fc.Arbitrary<Config> = fc.uniqueArray(name, { minLength: 1, maxLen
       }),
       engine: fc.record({
         kind: fc.constantFrom(...ENGINE_KINDS),
+        workers: fc.oneof(fc.constant("auto" as const), span(1, 64)),
         bufferBytes: span(4096, 4 * 1024 ** 2),
+        keepalive: fc.record({
+          idleSeconds: orOff(span(1, 9 * 3600)),
+          intervalSeconds: span(1, 9 * 3600),
+          count: span(1, 127),
+          userTimeoutMs: orOff(span(1000, 24 * HOUR)),
+        }),
       }),
       user,
       shutdownTimeoutMs: orOff(span(1000, LONGEST)),
