@@ -25,12 +25,14 @@ import {
   PLAN_REFERENCES,
   REASON,
   ROW,
+  STARVING,
   STATE,
   TUNNEL_NUMBERS,
   TUNNEL_WORDS,
   WORKER_LOAD,
   type WorkerMemory,
 } from "./layout.ts";
+import { starves } from "./dialer.ts";
 import {
   addressOf,
   EFD_CLOEXEC,
@@ -92,6 +94,8 @@ class Crew {
   readonly reader: RingReader;
   readonly ready = Promise.withResolvers<void>();
   readonly stopped = Promise.withResolvers<void>();
+  /** Messages for a worker that has not said hello yet; undefined once it has. */
+  outbox: ToWorker[] | undefined = [];
   listening = 0;
   heartbeat = 0;
   misses = 0;
@@ -210,7 +214,8 @@ export class Supervisor {
 
   /** Tells whether every worker has acted on all that was posted. */
   get settled(): boolean {
-    return this.#crews.every(({ memory: { control } }) =>
+    return this.#crews.every(({ outbox, memory: { control } }) =>
+      outbox === undefined &&
       Atomics.load(control, MAIL_SENT) === Atomics.load(control, MAIL_READ)
     );
   }
@@ -220,10 +225,11 @@ export class Supervisor {
     clearInterval(this.#timer);
     this.#started = false;
     const crews = this.#crews.splice(0);
+    for (const crew of crews) crew.ready.reject(new Error("Cannot start a worker: it was stopped"));
     for (const crew of crews) this.#post(crew, { kind: "stop" });
     await Promise.all(crews.map(async (crew) => {
       try {
-        await this.#within("stop", crew.stopped.promise);
+        if (crew.outbox === undefined) await this.#within("stop", crew.stopped.promise);
       } catch {
         // It hangs; terminate() is what is left, and the process will have to be ended by exit.
       }
@@ -267,13 +273,24 @@ export class Supervisor {
   }
 
   #post(crew: Crew, message: ToWorker): void {
-    crew.thread.postMessage(message);
+    if (crew.outbox !== undefined) {
+      crew.outbox.push(message);
+      return;
+    }
+    // Counted first: a worker that had acted on more than was counted would wait for the next.
     Atomics.add(crew.memory.control, MAIL_SENT, 1);
+    crew.thread.postMessage(message);
     this.#libc.calls.write(this.#wakeFds[crew.number] ?? -1, addressOf(this.#one), 8);
   }
 
   #heard(crew: Crew, message: FromWorker): void {
     switch (message.kind) {
+      case "hello": {
+        const outbox = crew.outbox ?? [];
+        crew.outbox = undefined;
+        for (const message of outbox) this.#post(crew, message);
+        break;
+      }
       case "ready":
         crew.ready.resolve();
         break;
@@ -327,6 +344,7 @@ export class Supervisor {
     for (let slot = 0; slot < crew.memory.capacity; slot++) {
       const base = slot * TUNNEL_WORDS;
       if (words[base + STATE] === FREE) continue;
+      if (starves(words, base)) Atomics.sub(this.engineMemory, STARVING, 1);
       for (const fd of [words[base + FD] ?? -1, words[base + FD + 1] ?? -1]) if (fd >= 0) close(fd);
       const seat = words[base + PLAN] ?? -1;
       const row = words[base + ROW] ?? -1;
