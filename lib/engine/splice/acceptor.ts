@@ -303,14 +303,19 @@ export class Acceptor {
     for (const listener of this.#open) this.#watch(listener);
   }
 
-  /**
-   * Stops accepting for a while, clients wait in the kernel's queue. Needed even when there would be a
-   * descriptor for one more client: clients without a backend must not take up what those need who
-   * could go on, else none does. Said once per shortage.
-   */
+  /** Descriptors or memory ran out: stops accepting for a while, and says so once per shortage. */
   pause(frontend: number, errno: number, nowMs: number, atMs: number): void {
     if (nowMs >= this.#quietUntil) this.#recorder.acceptFailed(frontend, atMs, errno);
     this.#quietUntil = nowMs + QUIET_MS;
+    this.standBack(nowMs);
+  }
+
+  /**
+   * Stops accepting for a while, clients wait in the kernel's queue. Needed even when there would be a
+   * descriptor for one more client: clients without a backend must not take up what those need who
+   * could go on, else none does.
+   */
+  standBack(nowMs: number): void {
     if (this.#resumeAt === 0) { for (const { spec } of this.#open) this.#poller.remove(spec.fd); }
     this.#resumeAt = nowMs + PAUSE_MS;
   }

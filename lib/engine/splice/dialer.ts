@@ -236,7 +236,6 @@ export class Dialer {
     const target = plan.rows[words[base + ROW]!]?.[words[base + ADDRESS]!];
     if (target === undefined) return this.#failed(slot, UNRESOLVED, nowMs, atMs);
     this.#leaveWait(base);
-    words[base + STATE] = CONNECTING;
     words[base + FLAGS]! &= ~((READABLE | STUTTERS) << 1);
     const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
     const fd = calls.socket(target.family, type, 0);
@@ -278,6 +277,7 @@ export class Dialer {
 
   #leaveWait(base: number): void {
     if (starves(this.#words, base)) Atomics.sub(this.#engine, STARVING, 1);
+    this.#words[base + STATE] = CONNECTING;
     this.#words[base + ERRNO] = 0;
   }
 

@@ -169,6 +169,8 @@ export class Loop {
       this.#serveQueue();
       const due = wheel.advance(time[0]!);
       for (let i = 0; i < due; i++) this.#expired(wheel.due[i]!);
+      // Whoever waits for a descriptor, in any worker, can have those of the spare pipes.
+      if (this.#dialer.starving) this.#pipes.close();
       this.#acceptor.resume(time[0]!, this.#dialer.starving);
       this.#report();
     }
@@ -192,6 +194,10 @@ export class Loop {
     for (let turn = acceptor.turns(all); turn > 0; turn--) {
       // What the control plane has said holds for clients that connect from then on.
       if (!all && this.#mailWaits()) return;
+      if (this.#dialer.starving) {
+        acceptor.standBack(now);
+        return;
+      }
       const slot = acceptor.accept(listener, now, at);
       if (slot === Acceptor.NOTHING) return;
       if (slot >= 0) this.#begin(slot, listener.plan);
@@ -298,8 +304,6 @@ export class Loop {
     const base = slot * TUNNEL_WORDS;
     if (result === DIALLING) {
       if (!this.#dialer.starving) return;
-      // Whoever waits for a descriptor can have those of the spare pipes.
-      this.#pipes.close();
       const frontend = this.#words[base + FRONTEND]!;
       this.#acceptor.pause(frontend, EMFILE, this.#time[0]!, this.#time[1]!);
       return;

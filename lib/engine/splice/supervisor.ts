@@ -1,38 +1,21 @@
 // The workers as the control plane sees them: starts them, posts messages, listens to their heartbeat,
 // cleans up after one that died and puts another in its place.
 
-import { release } from "../../core/pick_kernels.ts";
 import type { PickTable } from "../../core/pick_table.ts";
 import type { Clock } from "../../core/clock.ts";
 import { messageOf } from "../../core/errors.ts";
+import { bury } from "./burial.ts";
 import {
-  ACTIVE_TUNNELS,
   allocateEngineMemory,
   allocateWorkerMemory,
-  BYTES,
-  BYTES_TO_BACKEND,
-  BYTES_TO_CLIENT,
-  FD,
-  FREE,
-  FRONTEND,
-  FRONTEND_ACTIVE,
   HEARTBEAT,
   LISTENING,
   MAIL_READ,
   MAIL_SENT,
-  OPEN,
-  PLAN,
-  PLAN_REFERENCES,
-  REASON,
-  ROW,
-  STARVING,
-  STATE,
-  TUNNEL_NUMBERS,
-  TUNNEL_WORDS,
   WORKER_LOAD,
   type WorkerMemory,
 } from "./layout.ts";
-import { starves } from "./dialer.ts";
+
 import {
   addressOf,
   EFD_CLOEXEC,
@@ -43,7 +26,7 @@ import {
 } from "./libc.ts";
 import type { FromWorker, KeepaliveOptions, ToWorker } from "./mail.ts";
 import { Inbox } from "./inbox.ts";
-import { Recorder, SHUTDOWN } from "./records.ts";
+
 import { RingReader } from "./ring.ts";
 
 /** A worker died. */
@@ -316,7 +299,14 @@ export class Supervisor {
     crew.ready.reject(new Error(`Cannot start a worker: ${message}`));
     crew.stopped.resolve();
     if (at < 0 || !this.#started) return;
-    const tunnels = this.#bury(crew);
+    const tunnels = bury(crew.memory, crew.number, {
+      libc: this.#libc,
+      engine: this.engineMemory,
+      tableOf: (seat) => this.#briefing.tableOf(seat),
+      nowMs: performance.timeOrigin + performance.now() - this.#originMs,
+      atMs: this.#options.clock.now(),
+    });
+    this.#retire(crew);
     this.#crews.splice(at, 1);
     this.#graves.push(crew);
     this.#options.onWorkerLost({ worker: crew.number, tunnels, message });
@@ -333,43 +323,6 @@ export class Supervisor {
     }
     this.#notify();
     this.#onEvents();
-  }
-
-  /** Ends what a dead worker left behind: sockets, pipes, places in tables. @returns its tunnels. */
-  #bury(crew: Crew): number {
-    const { words, numbers, counters } = crew.memory;
-    const recorder = new Recorder(crew.memory, this.engineMemory);
-    const { close } = this.#libc.calls;
-    let tunnels = 0;
-    for (let slot = 0; slot < crew.memory.capacity; slot++) {
-      const base = slot * TUNNEL_WORDS;
-      if (words[base + STATE] === FREE) continue;
-      if (starves(words, base)) Atomics.sub(this.engineMemory, STARVING, 1);
-      for (const fd of [words[base + FD] ?? -1, words[base + FD + 1] ?? -1]) if (fd >= 0) close(fd);
-      const seat = words[base + PLAN] ?? -1;
-      const row = words[base + ROW] ?? -1;
-      const table = this.#briefing.tableOf(seat);
-      if (row >= 0 && table !== undefined) release(table, row);
-      if (words[base + STATE] === OPEN) {
-        tunnels++;
-        words[base + REASON] = SHUTDOWN;
-        const figures = slot * TUNNEL_NUMBERS;
-        counters[BYTES_TO_BACKEND] = (counters[BYTES_TO_BACKEND] ?? 0) +
-          (numbers[figures + BYTES] ?? 0);
-        counters[BYTES_TO_CLIENT] = (counters[BYTES_TO_CLIENT] ?? 0) +
-          (numbers[figures + BYTES + 1] ?? 0);
-        const now = performance.timeOrigin + performance.now() - this.#originMs;
-        recorder.closed(base, figures, this.#options.clock.now(), now);
-      }
-      if (seat >= 0) Atomics.sub(this.engineMemory, PLAN_REFERENCES + seat, 1);
-      Atomics.sub(this.engineMemory, FRONTEND_ACTIVE + (words[base + FRONTEND] ?? 0), 1);
-      Atomics.sub(this.engineMemory, WORKER_LOAD + crew.number, 1);
-      words[base + STATE] = FREE;
-    }
-    for (const fd of crew.memory.pipes) if (fd > 0) close(fd);
-    counters[ACTIVE_TUNNELS] = 0;
-    this.#retire(crew);
-    return tunnels;
   }
 
   /** Keeps a worker's sums and gives its descriptors back. */
