@@ -5,6 +5,7 @@ import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 
 export const WORKER_URL = new URL("../../lib/engine/splice/worker.ts", import.meta.url);
 export const FAULTY_WORKER_URL = new URL("./faulty_worker.ts", import.meta.url);
+export const PIPELESS_WORKER_URL = new URL("./pipeless_worker.ts", import.meta.url);
 export const KEEPALIVE = { idleSeconds: 110, intervalSeconds: 30, count: 3, userTimeoutMs: 0 };
 
 /** Makes an engine of two workers; what should never happen throws. */

@@ -4,6 +4,10 @@
 import { frontendOf, planOf, portOf } from "../conformance/engine_fixture.ts";
 import { makeSpliceEngine } from "./splice_engine.ts";
 
+// `deno run` makes its signal pipe half a second after the start, and panics when there is no descriptor
+// for it then (2.9.6). A listener has it made now, as the real program's does.
+const ignore = () => {};
+Deno.addSignalListener("SIGHUP", ignore);
 const engine = makeSpliceEngine();
 engine.publish("p", planOf(Deno.args, { connectTimeoutMs: 20_000 }));
 console.log(portOf((await engine.start([frontendOf()])).get("f")));
@@ -16,3 +20,4 @@ const report = (async () => {
 for await (const _ of Deno.stdin.readable);
 await engine[Symbol.asyncDispose]();
 await report;
+Deno.removeSignalListener("SIGHUP", ignore);

@@ -9,6 +9,7 @@ import {
   ACCEPTED,
   ACCEPTED_AT,
   CLIENT_ADDRESS,
+  ERRNO,
   FD,
   FRONTEND,
   FRONTEND_ACTIVE,
@@ -48,6 +49,8 @@ const TURNS = 16;
 const ALL_TURNS = 8192;
 /** How long nobody is accepted after the descriptors ran out. */
 const PAUSE_MS = 100;
+/** A shortage is over, and the next one worth a word, when it has not been felt for so long. */
+const QUIET_MS = 10_000;
 /** PLAN and ROW of a client that has none yet. */
 const NONE = -1;
 
@@ -86,7 +89,8 @@ export class Acceptor {
   readonly #bellPointer = addressOf(this.#bell);
   /** When to accept again after running out of descriptors; 0 while accepting. */
   #resumeAt = 0;
-  #reported = false;
+  /** A shortage that lasts is not reported anew before then. */
+  #quietUntil = 0;
 
   constructor(
     libc: Libc,
@@ -144,7 +148,11 @@ export class Acceptor {
 
   /** Takes one client. @returns its slot, NOTHING, TURNED_AWAY or HANDED_OVER. */
   accept(listener: Listener, nowMs: number, atMs: number): number {
-    if (this.#table.full) return this.#pause(listener, EMFILE, nowMs, atMs);
+    if (this.#resumeAt !== 0) return Acceptor.NOTHING;
+    if (this.#table.full) {
+      this.pause(listener.spec.frontend, EMFILE, nowMs, atMs);
+      return Acceptor.NOTHING;
+    }
     this.#length[0] = SOCKADDR_BYTES;
     const { spec } = listener;
     const fd = this.#libc.calls.accept4(
@@ -154,7 +162,6 @@ export class Acceptor {
       SOCK_NONBLOCK | SOCK_CLOEXEC,
     );
     if (fd < 0) return this.#refusedByKernel(listener, nowMs, atMs);
-    this.#reported = false;
     this.#counters[ACCEPTED]! += 1;
     // An unnamed unix client has no bytes at all, not even a family.
     if (this.#length[0]! < 4) this.#address[0] = AF_UNIX;
@@ -201,6 +208,7 @@ export class Acceptor {
     const base = slot * TUNNEL_WORDS;
     const words = this.#table.words;
     words[base + STATE] = WAITING;
+    words[base + ERRNO] = 0;
     words[base + FD] = fd;
     words[base + FD + 1] = -1;
     words[base + SERIAL + 1] = 0;
@@ -284,11 +292,32 @@ export class Acceptor {
     return Math.max(0, Math.min(limitMs, Math.ceil(this.#resumeAt - nowMs)));
   }
 
-  /** Accepts again once the pause is over. */
-  resume(nowMs: number): void {
+  /** Accepts again once the pause is over and nobody starves. */
+  resume(nowMs: number, starving: boolean): void {
     if (this.#resumeAt === 0 || nowMs < this.#resumeAt) return;
+    if (starving) {
+      this.#resumeAt = nowMs + PAUSE_MS;
+      return;
+    }
     this.#resumeAt = 0;
     for (const listener of this.#open) this.#watch(listener);
+  }
+
+  /** Descriptors or memory ran out: stops accepting for a while, and says so once per shortage. */
+  pause(frontend: number, errno: number, nowMs: number, atMs: number): void {
+    if (nowMs >= this.#quietUntil) this.#recorder.acceptFailed(frontend, atMs, errno);
+    this.#quietUntil = nowMs + QUIET_MS;
+    this.standBack(nowMs);
+  }
+
+  /**
+   * Stops accepting for a while, clients wait in the kernel's queue. Needed even when there would be a
+   * descriptor for one more client: clients without a backend must not take up what those need who
+   * could go on, else none does.
+   */
+  standBack(nowMs: number): void {
+    if (this.#resumeAt === 0) { for (const { spec } of this.#open) this.#poller.remove(spec.fd); }
+    this.#resumeAt = nowMs + PAUSE_MS;
   }
 
   #specOf(slot: number): ListenerSpec {
@@ -306,18 +335,10 @@ export class Acceptor {
     const errno = this.#libc.errno[0]!;
     if (errno === EAGAIN) return Acceptor.NOTHING;
     if (errno === EMFILE || errno === ENFILE || errno === ENOBUFS || errno === ENOMEM) {
-      return this.#pause(listener, errno, nowMs, atMs);
+      this.pause(listener.spec.frontend, errno, nowMs, atMs);
+      return Acceptor.NOTHING;
     }
     // EINVAL: the listening socket was shut. All else is the client's network error (accept(2)).
     return errno === EINVAL ? Acceptor.NOTHING : Acceptor.TURNED_AWAY;
-  }
-
-  /** Stops accepting for a while; clients wait in the kernel's queue. Said once per shortage. */
-  #pause(listener: Listener, errno: number, nowMs: number, atMs: number): number {
-    if (!this.#reported) this.#recorder.acceptFailed(listener.spec.frontend, atMs, errno);
-    this.#reported = true;
-    this.#resumeAt = nowMs + PAUSE_MS;
-    for (const { spec } of this.#open) this.#poller.remove(spec.fd);
-    return Acceptor.NOTHING;
   }
 }

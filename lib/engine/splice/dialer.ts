@@ -17,11 +17,11 @@ import {
   OUTGOING_ADDRESS,
   ROW,
   SERIAL,
+  STARVING,
   STATE,
   TUNNEL_NUMBERS,
   TUNNEL_WORDS,
   WAITING,
-  type WorkerMemory,
 } from "./layout.ts";
 import {
   addressOf,
@@ -43,7 +43,7 @@ import {
   TCP_NODELAY,
   UNRESOLVED,
 } from "./libc.ts";
-import type { PlanSpec } from "./mail.ts";
+import type { PlanSpec, WorkerSetup } from "./mail.ts";
 import type { Poller } from "./poller.ts";
 import { keepChoice, type Recorder } from "./records.ts";
 import { SOCKADDR_WORDS } from "./sockaddr.ts";
@@ -94,8 +94,15 @@ function timeoutMs(plan: Plan, row: number): number {
   return plan.connectTimeoutMs / Math.max(1, plan.rows[row]?.length ?? 1);
 }
 
+/** Tells whether a tunnel waits for want of descriptors or memory. */
+export function starves(words: Int32Array, base: number): boolean {
+  const errno = words[base + ERRNO]!;
+  return words[base + STATE] === WAITING && errno !== EAGAIN && errno !== 0;
+}
+
 export class Dialer {
   readonly #libc: Libc;
+  readonly #engine: Int32Array;
   readonly #words: Int32Array;
   readonly #numbers: Float64Array;
   readonly #counters: Float64Array;
@@ -118,13 +125,15 @@ export class Dialer {
 
   constructor(
     libc: Libc,
-    memory: WorkerMemory,
+    setup: WorkerSetup,
     poller: Poller,
     wheel: TimerWheel,
     recorder: Recorder,
     random: () => number,
   ) {
     this.#libc = libc;
+    const { memory } = setup;
+    this.#engine = setup.engine;
     this.#words = memory.words;
     this.#numbers = memory.numbers;
     this.#counters = memory.counters;
@@ -132,6 +141,11 @@ export class Dialer {
     this.#wheel = wheel;
     this.#recorder = recorder;
     this.#random = random;
+  }
+
+  /** Tells whether a client of any worker waits for want of descriptors or memory. */
+  get starving(): boolean {
+    return Atomics.load(this.#engine, STARVING) > 0;
   }
 
   /** Picks the first backend for a client and begins to connect. */
@@ -181,11 +195,13 @@ export class Dialer {
     }
     // What it waited for is the better reason, where it waited.
     const errno = this.#words[base + STATE] === WAITING ? this.#words[base + ERRNO]! : timedOut;
+    this.#leaveWait(base);
     return this.#failed(slot, errno, nowMs, atMs);
   }
 
   /** Gives up the place of a tunnel that still connects. */
   abandon(slot: number): void {
+    this.#leaveWait(slot * TUNNEL_WORDS);
     this.#closeSocket(slot);
     release(this.planOf(slot).table, this.#words[slot * TUNNEL_WORDS + ROW]!);
     this.#words[slot * TUNNEL_WORDS + ROW] = NO_ROW;
@@ -219,7 +235,7 @@ export class Dialer {
     const calls = this.#libc.calls;
     const target = plan.rows[words[base + ROW]!]?.[words[base + ADDRESS]!];
     if (target === undefined) return this.#failed(slot, UNRESOLVED, nowMs, atMs);
-    words[base + STATE] = CONNECTING;
+    this.#leaveWait(base);
     words[base + FLAGS]! &= ~((READABLE | STUTTERS) << 1);
     const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
     const fd = calls.socket(target.family, type, 0);
@@ -254,8 +270,15 @@ export class Dialer {
     const base = slot * TUNNEL_WORDS;
     this.#words[base + STATE] = WAITING;
     this.#words[base + ERRNO] = errno;
+    if (errno !== EAGAIN) Atomics.add(this.#engine, STARVING, 1);
     this.#wheel.set(slot, nowMs + WAIT_MS);
     return DIALLING;
+  }
+
+  #leaveWait(base: number): void {
+    if (starves(this.#words, base)) Atomics.sub(this.#engine, STARVING, 1);
+    this.#words[base + STATE] = CONNECTING;
+    this.#words[base + ERRNO] = 0;
   }
 
   /** An address did not take the connection: the backend's next one, or another backend. */

@@ -82,6 +82,8 @@ export const NEXT_TUNNEL_LOW = 0;
 export const NEXT_TUNNEL_HIGH = 1;
 /** Numbers the records of all workers, so that they can be read in the order they were written in. */
 export const NEXT_RECORD = 2;
+/** Clients that wait because there was no descriptor or no memory for their backend's socket. */
+export const STARVING = 3;
 /** Clients that each worker has: tunnels, those that still connect, those in its inbox. */
 export const WORKER_LOAD = 16;
 export const FRONTEND_ACTIVE = WORKER_LOAD + MAX_WORKERS;

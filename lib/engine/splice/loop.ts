@@ -10,6 +10,7 @@ import {
   FD,
   FLAGS,
   FREE,
+  FRONTEND,
   HEARTBEAT,
   LAST_MOVE,
   LISTENING,
@@ -26,6 +27,7 @@ import {
   TUNNEL_WORDS,
 } from "./layout.ts";
 import {
+  EMFILE,
   EPOLLERR,
   EPOLLHUP,
   EPOLLIN,
@@ -106,7 +108,7 @@ export class Loop {
     this.#relay = new Relay(libc, this.#table, this.#pipes);
     this.#dialer = new Dialer(
       libc,
-      memory,
+      setup,
       this.#poller,
       this.#wheel,
       this.#recorder,
@@ -167,7 +169,9 @@ export class Loop {
       this.#serveQueue();
       const due = wheel.advance(time[0]!);
       for (let i = 0; i < due; i++) this.#expired(wheel.due[i]!);
-      this.#acceptor.resume(time[0]!);
+      // Whoever waits for a descriptor, in any worker, can have those of the spare pipes.
+      if (this.#dialer.starving) this.#pipes.close();
+      this.#acceptor.resume(time[0]!, this.#dialer.starving);
       this.#report();
     }
   }
@@ -190,6 +194,10 @@ export class Loop {
     for (let turn = acceptor.turns(all); turn > 0; turn--) {
       // What the control plane has said holds for clients that connect from then on.
       if (!all && this.#mailWaits()) return;
+      if (this.#dialer.starving) {
+        acceptor.standBack(now);
+        return;
+      }
       const slot = acceptor.accept(listener, now, at);
       if (slot === Acceptor.NOTHING) return;
       if (slot >= 0) this.#begin(slot, listener.plan);
@@ -293,8 +301,13 @@ export class Loop {
 
   /** Acts on what the dialler has come to. */
   #dialled(slot: number, plan: Plan, result: number): void {
-    if (result === DIALLING) return;
     const base = slot * TUNNEL_WORDS;
+    if (result === DIALLING) {
+      if (!this.#dialer.starving) return;
+      const frontend = this.#words[base + FRONTEND]!;
+      this.#acceptor.pause(frontend, EMFILE, this.#time[0]!, this.#time[1]!);
+      return;
+    }
     if (result === CONNECTED) {
       this.#open(slot, plan);
       return;

@@ -68,6 +68,8 @@ export type ToWorker =
   | { readonly kind: "stop" };
 
 export type FromWorker =
+  /** It listens: what was posted before would be lost while its modules load. */
+  | { readonly kind: "hello" }
   | { readonly kind: "ready" }
   | { readonly kind: "listening"; readonly id: number }
   | { readonly kind: "events" }

@@ -43,7 +43,7 @@ export class Pipes {
     }
     const pipe = this.#gaps.pop() ?? this.#used;
     if (pipe >= MAX_PIPES) return -1;
-    if (this.#libc.calls.pipe2(this.#madeAddress, O_NONBLOCK | O_CLOEXEC) < 0) {
+    if (!this.#make()) {
       if (pipe < this.#used) this.#gaps.push(pipe);
       this.#patience = PATIENCE;
       return -1;
@@ -51,9 +51,6 @@ export class Pipes {
     if (pipe === this.#used) this.#used++;
     this.#ends[2 * pipe] = this.#made[0]!;
     this.#ends[2 * pipe + 1] = this.#made[1]!;
-    // A refusal (EPERM: the user's pipes hold pipe-user-pages-soft already) leaves a smaller pipe,
-    // which works as well.
-    this.#libc.calls.fcntl(this.#made[1]!, F_SETPIPE_SZ, PIPE_BYTES);
     return pipe;
   }
 
@@ -72,6 +69,19 @@ export class Pipes {
       return;
     }
     this.#close(pipe);
+  }
+
+  /**
+   * Makes a pipe. One that cannot be grown is no use: over pipe-user-pages-soft, the kernel gives users
+   * pipes of two pages, and copying is cheaper than that.
+   */
+  #make(): boolean {
+    const { pipe2, fcntl, close } = this.#libc.calls;
+    if (pipe2(this.#madeAddress, O_NONBLOCK | O_CLOEXEC) < 0) return false;
+    if (fcntl(this.#made[1]!, F_SETPIPE_SZ, PIPE_BYTES) >= PIPE_BYTES) return true;
+    close(this.#made[0]!);
+    close(this.#made[1]!);
+    return false;
   }
 
   #close(pipe: number): void {

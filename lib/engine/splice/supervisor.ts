@@ -1,36 +1,21 @@
 // The workers as the control plane sees them: starts them, posts messages, listens to their heartbeat,
 // cleans up after one that died and puts another in its place.
 
-import { release } from "../../core/pick_kernels.ts";
 import type { PickTable } from "../../core/pick_table.ts";
 import type { Clock } from "../../core/clock.ts";
 import { messageOf } from "../../core/errors.ts";
+import { bury } from "./burial.ts";
 import {
-  ACTIVE_TUNNELS,
   allocateEngineMemory,
   allocateWorkerMemory,
-  BYTES,
-  BYTES_TO_BACKEND,
-  BYTES_TO_CLIENT,
-  FD,
-  FREE,
-  FRONTEND,
-  FRONTEND_ACTIVE,
   HEARTBEAT,
   LISTENING,
   MAIL_READ,
   MAIL_SENT,
-  OPEN,
-  PLAN,
-  PLAN_REFERENCES,
-  REASON,
-  ROW,
-  STATE,
-  TUNNEL_NUMBERS,
-  TUNNEL_WORDS,
   WORKER_LOAD,
   type WorkerMemory,
 } from "./layout.ts";
+
 import {
   addressOf,
   EFD_CLOEXEC,
@@ -41,7 +26,7 @@ import {
 } from "./libc.ts";
 import type { FromWorker, KeepaliveOptions, ToWorker } from "./mail.ts";
 import { Inbox } from "./inbox.ts";
-import { Recorder, SHUTDOWN } from "./records.ts";
+
 import { RingReader } from "./ring.ts";
 
 /** A worker died. */
@@ -92,6 +77,8 @@ class Crew {
   readonly reader: RingReader;
   readonly ready = Promise.withResolvers<void>();
   readonly stopped = Promise.withResolvers<void>();
+  /** Messages for a worker that has not said hello yet; undefined once it has. */
+  outbox: ToWorker[] | undefined = [];
   listening = 0;
   heartbeat = 0;
   misses = 0;
@@ -210,7 +197,8 @@ export class Supervisor {
 
   /** Tells whether every worker has acted on all that was posted. */
   get settled(): boolean {
-    return this.#crews.every(({ memory: { control } }) =>
+    return this.#crews.every(({ outbox, memory: { control } }) =>
+      outbox === undefined &&
       Atomics.load(control, MAIL_SENT) === Atomics.load(control, MAIL_READ)
     );
   }
@@ -220,10 +208,11 @@ export class Supervisor {
     clearInterval(this.#timer);
     this.#started = false;
     const crews = this.#crews.splice(0);
+    for (const crew of crews) crew.ready.reject(new Error("Cannot start a worker: it was stopped"));
     for (const crew of crews) this.#post(crew, { kind: "stop" });
     await Promise.all(crews.map(async (crew) => {
       try {
-        await this.#within("stop", crew.stopped.promise);
+        if (crew.outbox === undefined) await this.#within("stop", crew.stopped.promise);
       } catch {
         // It hangs; terminate() is what is left, and the process will have to be ended by exit.
       }
@@ -267,13 +256,24 @@ export class Supervisor {
   }
 
   #post(crew: Crew, message: ToWorker): void {
-    crew.thread.postMessage(message);
+    if (crew.outbox !== undefined) {
+      crew.outbox.push(message);
+      return;
+    }
+    // Counted first: a worker that had acted on more than was counted would wait for the next.
     Atomics.add(crew.memory.control, MAIL_SENT, 1);
+    crew.thread.postMessage(message);
     this.#libc.calls.write(this.#wakeFds[crew.number] ?? -1, addressOf(this.#one), 8);
   }
 
   #heard(crew: Crew, message: FromWorker): void {
     switch (message.kind) {
+      case "hello": {
+        const outbox = crew.outbox ?? [];
+        crew.outbox = undefined;
+        for (const message of outbox) this.#post(crew, message);
+        break;
+      }
       case "ready":
         crew.ready.resolve();
         break;
@@ -299,7 +299,14 @@ export class Supervisor {
     crew.ready.reject(new Error(`Cannot start a worker: ${message}`));
     crew.stopped.resolve();
     if (at < 0 || !this.#started) return;
-    const tunnels = this.#bury(crew);
+    const tunnels = bury(crew.memory, crew.number, {
+      libc: this.#libc,
+      engine: this.engineMemory,
+      tableOf: (seat) => this.#briefing.tableOf(seat),
+      nowMs: performance.timeOrigin + performance.now() - this.#originMs,
+      atMs: this.#options.clock.now(),
+    });
+    this.#retire(crew);
     this.#crews.splice(at, 1);
     this.#graves.push(crew);
     this.#options.onWorkerLost({ worker: crew.number, tunnels, message });
@@ -316,42 +323,6 @@ export class Supervisor {
     }
     this.#notify();
     this.#onEvents();
-  }
-
-  /** Ends what a dead worker left behind: sockets, pipes, places in tables. @returns its tunnels. */
-  #bury(crew: Crew): number {
-    const { words, numbers, counters } = crew.memory;
-    const recorder = new Recorder(crew.memory, this.engineMemory);
-    const { close } = this.#libc.calls;
-    let tunnels = 0;
-    for (let slot = 0; slot < crew.memory.capacity; slot++) {
-      const base = slot * TUNNEL_WORDS;
-      if (words[base + STATE] === FREE) continue;
-      for (const fd of [words[base + FD] ?? -1, words[base + FD + 1] ?? -1]) if (fd >= 0) close(fd);
-      const seat = words[base + PLAN] ?? -1;
-      const row = words[base + ROW] ?? -1;
-      const table = this.#briefing.tableOf(seat);
-      if (row >= 0 && table !== undefined) release(table, row);
-      if (words[base + STATE] === OPEN) {
-        tunnels++;
-        words[base + REASON] = SHUTDOWN;
-        const figures = slot * TUNNEL_NUMBERS;
-        counters[BYTES_TO_BACKEND] = (counters[BYTES_TO_BACKEND] ?? 0) +
-          (numbers[figures + BYTES] ?? 0);
-        counters[BYTES_TO_CLIENT] = (counters[BYTES_TO_CLIENT] ?? 0) +
-          (numbers[figures + BYTES + 1] ?? 0);
-        const now = performance.timeOrigin + performance.now() - this.#originMs;
-        recorder.closed(base, figures, this.#options.clock.now(), now);
-      }
-      if (seat >= 0) Atomics.sub(this.engineMemory, PLAN_REFERENCES + seat, 1);
-      Atomics.sub(this.engineMemory, FRONTEND_ACTIVE + (words[base + FRONTEND] ?? 0), 1);
-      Atomics.sub(this.engineMemory, WORKER_LOAD + crew.number, 1);
-      words[base + STATE] = FREE;
-    }
-    for (const fd of crew.memory.pipes) if (fd > 0) close(fd);
-    counters[ACTIVE_TUNNELS] = 0;
-    this.#retire(crew);
-    return tunnels;
   }
 
   /** Keeps a worker's sums and gives its descriptors back. */

@@ -64,6 +64,8 @@ function serve(scope: WorkerScope): void {
     }
   }
 
+  scope.postMessage({ kind: "hello" });
+
   async function turnForever({ memory }: WorkerSetup, loop: Loop): Promise<void> {
     while (!stopped) {
       // Messages come in through the thread's event loop, which runs only while nobody blocks it.
