@@ -219,6 +219,8 @@ export class Supervisor {
       crew.thread.terminate();
       this.#retire(crew);
     }));
+    // Their last records are still to be read.
+    this.#graves.push(...crews);
     for (const wakeFd of this.#wakeFds.splice(0)) this.#libc.calls.close(wakeFd);
     this.#inboxes.length = 0;
   }
