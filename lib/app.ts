@@ -30,7 +30,7 @@ export class App implements AsyncDisposable {
   readonly #parts: AppParts;
   readonly #events: Promise<void>;
   readonly #keepers = new Map<string, PoolKeeper>();
-  readonly #startedMs: number;
+  readonly #startedWallMs: number;
   #config: Config;
   #bound: ReadonlyMap<string, readonly Address[]> = new Map();
   #draining = false;
@@ -42,7 +42,7 @@ export class App implements AsyncDisposable {
   constructor(config: Config, parts: AppParts) {
     this.#config = config;
     this.#parts = parts;
-    this.#startedMs = parts.clock.now();
+    this.#startedWallMs = parts.clock.wall();
     this.#events = this.#readEvents();
   }
 
@@ -70,7 +70,12 @@ export class App implements AsyncDisposable {
    * nothing changes and the reason comes back.
    */
   reload(config: Config): Promise<{ ok: true } | { ok: false; reason: string }> {
-    const reloaded = this.#turn.then(() => this.#reload(config));
+    const reloaded = this.#turn.then(() => this.#reload(config)).catch((error: unknown) => {
+      // Nothing that a file says may end the process; what is half done is told.
+      const reason = `the reload failed half-way: ${messageOf(error)}`;
+      this.#reloadError = reason;
+      return { ok: false, reason } as const;
+    });
     this.#turn = reloaded;
     return reloaded;
   }
@@ -89,7 +94,7 @@ export class App implements AsyncDisposable {
 
   status(): StatusReport {
     const { clock, engine, engineReason, access, log } = this.#parts;
-    const nowMs = clock.now();
+    const wallMs = clock.wall();
     const counters = engine.counters();
     const { activeByFrontend, ...totals } = counters;
     return {
@@ -97,8 +102,8 @@ export class App implements AsyncDisposable {
       pid: Deno.pid,
       state: this.#draining ? "draining" : "running",
       engine: { name: engine.name, reason: engineReason },
-      startedAt: new Date(this.#startedMs).toISOString(),
-      now: new Date(nowMs).toISOString(),
+      startedAt: new Date(this.#startedWallMs).toISOString(),
+      now: new Date(wallMs).toISOString(),
       reload: {
         count: this.#reloads,
         ...(this.#reloadError === undefined ? {} : { error: this.#reloadError }),
@@ -111,7 +116,7 @@ export class App implements AsyncDisposable {
         active: activeByFrontend.get(frontend.name) ?? 0,
         maxConnections: frontend.maxConnections,
       })),
-      pools: [...this.#keepers.values()].map((keeper) => reportPool(keeper, nowMs)),
+      pools: [...this.#keepers.values()].map((keeper) => reportPool(keeper, clock.now(), wallMs)),
     };
   }
 
@@ -125,14 +130,21 @@ export class App implements AsyncDisposable {
   async #reload(config: Config): Promise<{ ok: true } | { ok: false; reason: string }> {
     const { engine } = this.#parts;
     const before = new Set(this.#keepers.keys());
+    const full = config.pools.find((pool) =>
+      this.#keepers.get(pool.name)?.pool.hasRoomFor(pool.backends) === false
+    );
+    if (full !== undefined) {
+      return this.#refuse(
+        `pool ${full.name} has no room for so many new backends while those that have left still hold ` +
+          "sessions: try again later",
+      );
+    }
     const added = await this.#addPools(config);
     try {
       this.#bound = await engine.start(config.frontends.map(frontendOf));
     } catch (error) {
       for (const name of this.#keepers.keys()) if (!before.has(name)) await this.#removePool(name);
-      const reason = messageOf(error);
-      this.#reloadError = reason;
-      return { ok: false, reason };
+      return this.#refuse(messageOf(error) + this.#ownListenerHint(config));
     }
     await Promise.all(added.map((keeper) => keeper.start()));
     for (const pool of config.pools) {
@@ -146,6 +158,27 @@ export class App implements AsyncDisposable {
     this.#reloadError = undefined;
     this.#tellListening();
     return { ok: true };
+  }
+
+  #refuse(reason: string): { ok: false; reason: string } {
+    this.#reloadError = reason;
+    return { ok: false, reason };
+  }
+
+  /** ":22" and "192.0.2.1:22" cannot be listened on at once, so the one cannot follow the other by reload. */
+  #ownListenerHint(config: Config): string {
+    const bound = [...this.#bound.values()].flat();
+    const wanted = config.frontends.flatMap(({ listen }) => listen);
+    const own = bound.find((address) =>
+      address.transport === "tcp" &&
+      wanted.some((other) =>
+        other.transport === "tcp" && other.port === address.port &&
+        other.host !== address.host && !(other.host === "" && address.host === "::")
+      )
+    );
+    return own === undefined
+      ? ""
+      : ` (this balancer itself listens on ${formatAddress(own)}: such a change takes a restart)`;
   }
 
   /** Makes keepers for pools that have none, ready for a first client. */

@@ -51,14 +51,14 @@ export class AdminServer implements AsyncDisposable {
    */
   static async start(path: string, clock: Clock, handlers: AdminHandlers): Promise<AdminServer> {
     await removeStale(path);
-    const listener = Deno.listen({ transport: "unix", path });
+    // Made with its final mode: a chmod afterwards could be led elsewhere by a symbolic link.
+    const umask = Deno.umask(0o117);
     try {
-      await Deno.chmod(path, 0o660);
-    } catch (error) {
-      listener.close();
-      throw error;
+      const listener = Deno.listen({ transport: "unix", path });
+      return new AdminServer(path, listener, clock, handlers);
+    } finally {
+      Deno.umask(umask);
     }
-    return new AdminServer(path, listener, clock, handlers);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

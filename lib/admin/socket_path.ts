@@ -11,6 +11,21 @@ export function socketCandidates(uid: number | null, runtimeDir: string | undefi
 }
 
 /**
+ * Makes, as root, the folder of the service's own socket for the user that the process is about to become.
+ * A folder that is there already is left as it is: whoever made it has decided whose it is.
+ */
+export async function makeServiceFolder(uid: number, gid: number): Promise<void> {
+  const [socket = ""] = socketCandidates(0, undefined);
+  const folder = socket.slice(0, socket.lastIndexOf("/"));
+  try {
+    await Deno.mkdir(folder, { mode: 0o750 });
+  } catch {
+    return;
+  }
+  await Deno.chown(folder, uid, gid);
+}
+
+/**
  * Makes the folder of a socket, private to this user.
  * @returns false when it cannot be made, or belongs to somebody else and must not be trusted.
  */

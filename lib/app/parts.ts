@@ -82,17 +82,32 @@ export interface Logs extends AsyncDisposable {
   readonly access: AccessLog;
   /** Takes a configuration in, now or anew. */
   configure(config: LogConfig): Promise<void>;
-  /** Resolves when all that was logged is written. */
+  /** Resolves when all that was logged is written, or its readers have taken too long. */
   flush(): Promise<void>;
 }
+
+/** How long the last words may take. */
+const FLUSH_MS = 1500;
 
 /**
  * Makes the two logs: the service log on `service`, the access log on `access`.
  * @param journal whether `service` is connected to the systemd journal.
  */
-export function makeLogs(service: ByteSink, access: ByteSink, journal: boolean): Logs {
+export function makeLogs(
+  service: ByteSink,
+  access: ByteSink,
+  journal: boolean,
+  clock: Clock,
+): Logs {
   const log = new ServiceLog(new BatchWriter(service));
   const accessLog = new AccessLog(new BatchWriter(access));
+  const flushed = async () => {
+    const done = new AbortController();
+    const late = clock.sleep(FLUSH_MS, done.signal).catch(() => {});
+    await Promise.race([Promise.all([accessLog.writer.flush(), log.flush()]), late]);
+    done.abort();
+    await late;
+  };
   return {
     log,
     access: accessLog,
@@ -101,12 +116,9 @@ export function makeLogs(service: ByteSink, access: ByteSink, journal: boolean):
       accessLog.format = format;
       await log.configure({ level, format, journal });
     },
-    flush: async () => {
-      await accessLog.writer.flush();
-      await log.flush();
-    },
+    flush: flushed,
     [Symbol.asyncDispose]: async () => {
-      await accessLog.writer.flush();
+      await flushed();
       await log[Symbol.asyncDispose]();
     },
   };

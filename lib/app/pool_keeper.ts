@@ -37,6 +37,8 @@ const FIRST_NAMES_MS = 2000;
 const TICK_MS = 1000;
 /** Without probes, a backend that refused is tried again after so many health intervals. */
 const RETRY_INTERVALS = 2;
+/** Beyond the longest search for a backend, how long a row rests. */
+const ROW_REST_MS = 1000;
 
 /** What is made anew when its part of the configuration changes. */
 interface Drivers {
@@ -54,6 +56,7 @@ export class PoolKeeper implements AsyncDisposable {
   #strategy: Strategy;
   #fallback: Strategy;
   #inUse: Strategy;
+  readonly #sources: LoadSources;
   #load: Drivers | undefined;
   #health: Drivers | undefined;
   #published = "";
@@ -63,6 +66,7 @@ export class PoolKeeper implements AsyncDisposable {
   constructor(config: PoolConfig, parts: PoolKeeperParts) {
     this.#config = config;
     this.#parts = parts;
+    this.#sources = new LoadSources(parts.createLoadSource);
     this.#strategy = createStrategy(config.strategy);
     this.#fallback = createStrategy(config.fallback);
     this.#inUse = this.#strategy;
@@ -145,6 +149,7 @@ export class PoolKeeper implements AsyncDisposable {
       this.#load?.stop(),
       this.#health?.stop(),
     ]);
+    await this.#sources[Symbol.asyncDispose]();
   }
 
   async #admit(backends: readonly Backend[]): Promise<void> {
@@ -176,11 +181,11 @@ export class PoolKeeper implements AsyncDisposable {
     );
     const { backends } = this.#config;
     await Promise.all([this.#load?.setBackends(backends), this.#health?.setBackends(backends)]);
+    this.#weigh();
   }
 
   #loadDrivers(): Omit<Drivers, "config"> | undefined {
     const { load } = this.#config;
-    const sources = new LoadSources(this.#parts.createLoadSource);
     const { clock, random } = this.#parts;
     const rounds = new Rounds({
       clock,
@@ -189,25 +194,25 @@ export class PoolKeeper implements AsyncDisposable {
       timeoutMs: load.timeoutMs,
       run: async (id, signal) => {
         const backend = this.pool.member(id)?.backend;
-        return backend && await sources.of(id)?.sample(backend, signal);
+        return backend && await this.#sources.of(id)?.sample(backend, signal);
       },
       report: (id, result) => {
         if (result === undefined) return;
-        this.#tell(this.pool.observeLoad(id, result));
+        this.#tell(this.pool.observeLoad(id, result, clock.now()));
         this.#weigh();
       },
     });
     return {
       setBackends: async (backends) => {
         const { load } = this.#config;
-        await rounds.setKeys(sources.staying(backends, load));
+        const sources = this.#sources;
+        const staying = sources.staying(backends, load);
+        await rounds.setKeys(staying);
+        for (const { id } of backends) if (!staying.includes(id)) this.pool.forgetLoad(id);
         await sources.assign(backends, load);
         await rounds.setKeys(sources.ids);
       },
-      stop: async () => {
-        await rounds[Symbol.asyncDispose]();
-        await sources[Symbol.asyncDispose]();
-      },
+      stop: () => rounds[Symbol.asyncDispose](),
     };
   }
 
@@ -378,11 +383,12 @@ async function replaceDrivers(
 }
 
 function rulesOf(config: PoolConfig): ConstructorParameters<typeof Pool>[1] {
-  const { health, load } = config;
+  const { connect, health, load } = config;
   return {
     rise: health.rise,
     fall: health.fall,
     loadMaxAgeMs: load.maxAgeMs,
+    rowRestMs: (connect.retries + 1) * connect.timeoutMs + ROW_REST_MS,
     ...(health.probe === "none" ? { retryAfterMs: RETRY_INTERVALS * health.intervalMs } : {}),
   };
 }

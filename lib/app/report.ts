@@ -13,7 +13,7 @@ import type { BackendReport, PoolReport } from "../admin/report.ts";
 import type { PoolKeeper } from "./pool_keeper.ts";
 
 /** What is known of one pool now. */
-export function reportPool(keeper: PoolKeeper, nowMs: number): PoolReport {
+export function reportPool(keeper: PoolKeeper, nowMs: number, wallMs: number): PoolReport {
   const { config, pool } = keeper;
   return {
     name: config.name,
@@ -22,12 +22,17 @@ export function reportPool(keeper: PoolKeeper, nowMs: number): PoolReport {
     loadSource: config.load.source,
     healthProbe: config.health.probe,
     backends: [...pool.members, ...pool.leaving].map((member) =>
-      reportMember(keeper, member, nowMs)
+      reportMember(keeper, member, nowMs, wallMs)
     ),
   };
 }
 
-function reportMember({ pool }: PoolKeeper, member: Member, nowMs: number): BackendReport {
+function reportMember(
+  { pool }: PoolKeeper,
+  member: Member,
+  nowMs: number,
+  wallMs: number,
+): BackendReport {
   const { table } = pool;
   const fresh = pool.freshLoad(member, nowMs);
   const free = table.read(member.row, FREE_MILLI_CORES);
@@ -38,7 +43,7 @@ function reportMember({ pool }: PoolKeeper, member: Member, nowMs: number): Back
     state: member.leaving ? "leaving" : member.health.state,
     admin: member.admin,
     reason: reasonOf(member),
-    since: new Date(member.healthSinceMs).toISOString(),
+    since: new Date(wallMs - (nowMs - member.healthSinceMs)).toISOString(),
     usable: pool.isUsable(member),
     load1: member.load?.load1 ?? null,
     loadAgeSeconds: member.load === undefined ? null : (nowMs - member.load.takenAtMs) / 1000,
@@ -57,6 +62,6 @@ function reportMember({ pool }: PoolKeeper, member: Member, nowMs: number): Back
 function reasonOf(member: Member): string {
   if (member.leaving) return "no longer configured";
   if (member.addresses.length === 0 && member.nameFailure !== undefined) return member.nameFailure;
-  if (member.heldByLoad) return "its load source says OFFLINE";
+  if (member.heldSinceMs !== undefined) return "its load source says OFFLINE";
   return member.healthReason;
 }

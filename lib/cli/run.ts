@@ -1,30 +1,33 @@
 // `compute-lb run`: the balancer as a service, from its first line of log to its last.
 
 import { AdminServer } from "../admin/server.ts";
-import { prepareFolder, socketCandidates } from "../admin/socket_path.ts";
+import { makeServiceFolder, prepareFolder, socketCandidates } from "../admin/socket_path.ts";
 import { App } from "../app.ts";
 import { loadSourceMaker, type Logs, makeEngine, makeLogs } from "../app/parts.ts";
 import type { Config } from "../config/config.ts";
 import { formatConfigErrors } from "../config/config_error.ts";
+import type { Clock } from "../core/clock.ts";
 import { describeDuration } from "../core/duration.ts";
 import { messageOf } from "../core/errors.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
 import { raiseDescriptorLimit } from "../host/limits.ts";
 import { activatedDescriptors } from "../engine/splice/sockets.ts";
 import { becomeUser, findUser } from "../host/privileges.ts";
-import { onSignals } from "../host/signals.ts";
+import { isJournal } from "../host/journal.ts";
 import type { LogArea } from "../log/setup.ts";
 import { VERSION } from "../version.ts";
 import { type ConfigCommand, readCommandConfig } from "./config_source.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
+import { Orders } from "./orders.ts";
 import { complain } from "./output.ts";
 
 /** Descriptors that are no session's: listeners, probes, load sources, logs. */
 const SPARE_DESCRIPTORS = 256;
 /** Where the limit cannot be asked for. */
 const ASSUMED_DESCRIPTORS = 8192;
-/** How long the last words may take when the process has to end at once. */
-const FLUSH_MS = 1000;
+/** How long parts may take to end when the process has to leave now. */
+const LEAVE_MS = 3000;
+const NEVER = new AbortController().signal;
 
 export async function run(command: ConfigCommand): Promise<number> {
   const read = await readCommandConfig(command);
@@ -36,38 +39,54 @@ export async function run(command: ConfigCommand): Promise<number> {
     complain(formatConfigErrors(read.errors));
     return EXIT_CONFIG;
   }
-  const journal = Deno.env.get("JOURNAL_STREAM") !== undefined && !Deno.stderr.isTerminal();
-  await using logs = makeLogs(Deno.stderr, Deno.stdout, journal);
-  await logs.configure(read.config.log);
-  const log = logs.log.area("app");
-  const descriptorLimit = raiseLimit(log, read.config);
+  const { config } = read;
   const clock = SYSTEM_CLOCK;
-  const random = Math.random;
+  await using logs = makeLogs(
+    Deno.stderr,
+    Deno.stdout,
+    isJournal(Deno.env.get("JOURNAL_STREAM")),
+    clock,
+  );
+  await logs.configure(config.log);
+  const log = logs.log.area("app");
+  // Before anything else: an order that comes while we start must not be lost, nor end us.
+  using orders = new Orders();
   const die = (text: string) => {
     log.error(text);
     // Not by way of the ordinary end: what is stuck would be waited for.
-    const flushed = Promise.race([
-      logs.flush(),
-      clock.sleep(FLUSH_MS, new AbortController().signal),
-    ]);
-    flushed.finally(() => Deno.exit(EXIT_FAILURE));
+    logs.flush().finally(() => Deno.exit(EXIT_FAILURE));
   };
-  let made: ReturnType<typeof makeEngine>;
   try {
-    made = makeEngine(read.config.engine, {
-      clock,
-      random,
-      descriptorLimit,
-      inherited: activatedDescriptors(Deno.pid, (name) => Deno.env.get(name)),
-      onWorkerLost: (text) => log.error(text),
-      onFatal: die,
-    });
+    await serve(command, config, { clock, logs, log, orders, die });
+    log.info("ended");
+    return EXIT_OK;
   } catch (error) {
     log.error(messageOf(error));
     return EXIT_FAILURE;
   }
-  const { engine, reason } = made;
-  await using app = new App(read.config, {
+}
+
+interface Service {
+  readonly clock: Clock;
+  readonly logs: Logs;
+  readonly log: LogArea;
+  readonly orders: Orders;
+  /** Ends the process, loudly. */
+  readonly die: (text: string) => void;
+}
+
+async function serve(command: ConfigCommand, config: Config, service: Service): Promise<void> {
+  const { clock, logs, log, orders, die } = service;
+  const random = Math.random;
+  const { engine, reason } = makeEngine(config.engine, {
+    clock,
+    random,
+    descriptorLimit: raiseLimit(log, config),
+    inherited: activatedDescriptors(Deno.pid, (name) => Deno.env.get(name)),
+    onWorkerLost: (text) => log.error(text),
+    onFatal: die,
+  });
+  await using app = new App(config, {
     clock,
     random,
     log: logs.log,
@@ -80,16 +99,14 @@ export async function run(command: ConfigCommand): Promise<number> {
   try {
     log.info(`compute-lb ${VERSION} starts, pid ${Deno.pid}, engine ${engine.name}: ${reason}`);
     await app.start(async () => {
-      admin = await startAdmin(read.config, app, log);
-      if (read.config.user !== undefined) await giveUpRoot(read.config.user, admin, log);
+      if (config.user !== undefined) await giveUpRoot(config.user, log);
+      admin = await startAdmin(config, app, log);
     });
     log.info("ready", { event: "ready", pid: Deno.pid });
-    await untilEnded(command, read.config, app, logs, log);
-    log.info("ended");
-    return EXIT_OK;
-  } catch (error) {
-    log.error(messageOf(error));
-    return EXIT_FAILURE;
+    orders.whenLeaving(() => {
+      clock.sleep(LEAVE_MS, NEVER).then(() => die("what had to end at once has not: leaving it"));
+    });
+    await untilEnded(command, config, app, service);
   } finally {
     await admin?.[Symbol.asyncDispose]();
   }
@@ -100,36 +117,22 @@ async function untilEnded(
   command: ConfigCommand,
   config: Config,
   app: App,
-  logs: Logs,
-  log: LogArea,
+  { clock, logs, log, orders }: Service,
 ): Promise<void> {
-  const stopped = Promise.withResolvers<void>();
-  const cut = new AbortController();
   let current = config;
-  let stopping = false;
-  let reloading: Promise<void> = Promise.resolve();
-  const stop = () => {
-    if (stopping) return leave();
-    stopping = true;
-    stopped.resolve();
+  const reload = async () => {
+    current = await reloadFrom(command, current, app, logs, log) ?? current;
   };
-  const leave = () => {
-    stopping = true;
-    cut.abort();
-    stopped.resolve();
-  };
-  const reload = () => {
-    if (stopping) return log.warning("reload ignored: the balancer is draining");
-    reloading = reloading.then(async () => {
-      current = await reloadFrom(command, current, app, logs, log) ?? current;
-    });
-  };
-  using _signals = onSignals({ reload, stop, leave });
-  await stopped.promise;
-  await reloading;
+  let reloading = Promise.resolve();
+  orders.whenReloading(() => reloading = reloading.then(reload));
+  await orders.stopped;
+  orders.whenReloading(() => log.warning("reload ignored: the balancer is draining"));
+  await Promise.race([reloading, orders.left]);
   const { active } = app.status().counters;
   const { shutdownTimeoutMs } = current;
-  if (!cut.signal.aborted) {
+  const cut = new AbortController();
+  orders.left.then(() => cut.abort());
+  if (!orders.leaving) {
     const until = shutdownTimeoutMs === 0
       ? "for as long as they last"
       : `for at most ${describeDuration(shutdownTimeoutMs)}`;
@@ -138,7 +141,7 @@ async function untilEnded(
   const drained = new AbortController();
   const deadline = shutdownTimeoutMs === 0
     ? Promise.resolve()
-    : SYSTEM_CLOCK.sleep(shutdownTimeoutMs, drained.signal).then(() => {
+    : clock.sleep(shutdownTimeoutMs, drained.signal).then(() => {
       log.warning(`the shutdown timeout is over: cutting ${app.status().counters.active} sessions`);
       cut.abort();
     }, () => {});
@@ -221,18 +224,9 @@ async function startAdmin(
   return undefined;
 }
 
-async function giveUpRoot(
-  name: string,
-  admin: AdminServer | undefined,
-  log: LogArea,
-): Promise<void> {
+async function giveUpRoot(name: string, log: LogArea): Promise<void> {
   const user = findUser(name);
-  if (admin !== undefined && Deno.uid() === 0) {
-    // So that it can be removed at the end.
-    const folder = admin.path.slice(0, admin.path.lastIndexOf("/"));
-    if (folder.endsWith("/compute-lb")) await Deno.chown(folder, user.uid, user.gid);
-    await Deno.chown(admin.path, user.uid, user.gid);
-  }
+  if (Deno.uid() === 0) await makeServiceFolder(user.uid, user.gid);
   becomeUser(user);
   log.info(`runs as user ${name} (uid ${user.uid})`);
 }

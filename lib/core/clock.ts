@@ -1,8 +1,13 @@
 // Time as the program sees it. Passed in wherever time matters, so that tests hold the hands.
 
 export interface Clock {
-  /** Milliseconds since the epoch, for records that people read. */
+  /**
+   * Milliseconds that only ever go forward, at their own pace: for ages, durations and deadlines. They
+   * begin near the epoch's count but do not follow the wall clock when it is set.
+   */
   now(): number;
+  /** Milliseconds since the epoch, as the wall clock has it: for records that people read. */
+  wall(): number;
   /**
    * Waits, at least `ms` milliseconds.
    * @throws the signal's reason when it is aborted first.

@@ -8,7 +8,7 @@ export interface LoadSample {
   readonly cores?: number;
   /** MemAvailable in bytes, when the source knows. */
   readonly memoryAvailableBytes?: number;
-  /** When the reading was taken, milliseconds since the epoch, on our clock. */
+  /** When the reading was taken, by our Clock's now(). */
   readonly takenAtMs: number;
 }
 

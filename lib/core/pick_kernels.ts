@@ -27,6 +27,11 @@ export class Tried {
     if (this.count < MAX_TRIES) this.rows[this.count++] = row;
   }
 
+  /** Whether no more rows can be remembered: the search has to end. */
+  get full(): boolean {
+    return this.count >= MAX_TRIES;
+  }
+
   has(row: number): boolean {
     for (let i = 0; i < this.count; i++) if (this.rows[i] === row) return true;
     return false;

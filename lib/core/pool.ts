@@ -20,6 +20,11 @@ export interface PoolRules {
    * when probes bring it back.
    */
   readonly retryAfterMs?: number;
+  /**
+   * How long the row of a backend that has left is given to no other: as long as a connection that is
+   * being made may still look for a backend by the old plan.
+   */
+  readonly rowRestMs: number;
 }
 
 /** Something that people want to know when it happens. */
@@ -49,8 +54,8 @@ export interface Member {
   load: LoadSample | undefined;
   /** Why there is no newer sample. */
   loadFailure: string | undefined;
-  /** The load source says that no session must go there. */
-  heldByLoad: boolean;
+  /** When the load source last said that no session must go there; undefined when it does not say so. */
+  heldSinceMs: number | undefined;
   learntCores: number | undefined;
   assumedCoresTold: boolean;
   /** Left the pool; its last tunnels are still on. */
@@ -67,12 +72,6 @@ const BACKENDS_FAULT: ReadonlySet<FailureKind> = new Set([
   "closed",
   "name_not_found",
 ]);
-
-/**
- * A row is given to another backend only so long after its own has left: a worker may just be about to
- * reserve a place in it.
- */
-const ROW_REST_MS = 1000;
 
 /** Cores of a backend of which nothing at all is known. */
 const ASSUMED_CORES = 1;
@@ -104,6 +103,12 @@ export class Pool {
     for (const member of this.#members.values()) {
       member.health.setThresholds(rules.rise, rules.fall);
     }
+  }
+
+  /** Whether the table has rows for these backends and for those that leave or have left. */
+  hasRoomFor(backends: readonly Backend[]): boolean {
+    const fresh = backends.filter(({ id }) => !this.#members.has(id)).length;
+    return this.#members.size + fresh <= this.table.capacity;
   }
 
   /** Makes these the backends. Those that stay keep what is known of them; those that go drain. */
@@ -165,17 +170,20 @@ export class Pool {
     return this.#afterHealth(member, before, member.health.force("down"), reason, nowMs);
   }
 
-  observeLoad(id: string, result: LoadResult): PoolChange[] {
+  observeLoad(id: string, result: LoadResult, nowMs: number): PoolChange[] {
     const member = this.#members.get(id);
     if (member === undefined) return [];
     const changes: PoolChange[] = [];
     const tell = (level: PoolChange["level"], text: string) =>
       changes.push({ level, backend: id, text });
-    const held = result.kind === "offline";
-    if (held !== member.heldByLoad && result.kind !== "failed") {
-      member.heldByLoad = held;
-      if (held) tell("warning", "is held back: its load source says OFFLINE");
-      else tell("info", "is no longer held back by its load source");
+    if (result.kind === "offline") {
+      if (member.heldSinceMs === undefined) {
+        tell("warning", "is held back: its load source says OFFLINE");
+      }
+      member.heldSinceMs = nowMs;
+    } else if (result.kind !== "failed" && member.heldSinceMs !== undefined) {
+      member.heldSinceMs = undefined;
+      tell("info", "is no longer held back by its load source");
     }
     if (result.kind === "sample") {
       if (member.loadFailure !== undefined || member.load === undefined) {
@@ -218,20 +226,39 @@ export class Pool {
    */
   tick(nowMs: number): PoolChange[] {
     this.#sweep(nowMs);
-    const { retryAfterMs } = this.#rules;
-    if (retryAfterMs === undefined) return [];
-    return this.members.flatMap((member) => {
+    const { retryAfterMs, loadMaxAgeMs } = this.#rules;
+    const changes: PoolChange[] = [];
+    for (const member of this.members) {
+      const { heldSinceMs } = member;
+      if (heldSinceMs === undefined || nowMs - heldSinceMs <= loadMaxAgeMs) continue;
+      member.heldSinceMs = undefined;
+      const text = "is no longer held back: its load source has said nothing for too long";
+      changes.push({ level: "warning", backend: member.backend.id, text });
+    }
+    if (retryAfterMs === undefined) return changes;
+    const retried = this.members.flatMap((member) => {
       if (member.health.state !== "down" || nowMs - member.healthSinceMs < retryAfterMs) return [];
       member.connectFailures = 0;
       const transition = member.health.force("unknown");
       return this.#afterHealth(member, "down", transition, "is tried again", nowMs);
     });
+    return [...changes, ...retried];
+  }
+
+  /** Forgets what a load source has said of a backend that is asked otherwise, or not at all, from now on. */
+  forgetLoad(id: string): void {
+    const member = this.#members.get(id);
+    if (member === undefined) return;
+    member.load = undefined;
+    member.loadFailure = undefined;
+    member.heldSinceMs = undefined;
+    member.learntCores = undefined;
   }
 
   /** Whether a new session may be sent there at all. */
   isUsable(member: Member): boolean {
     return !member.leaving && member.health.state !== "down" && member.admin === "enabled" &&
-      !member.heldByLoad && member.addresses.length > 0;
+      member.heldSinceMs === undefined && member.addresses.length > 0;
   }
 
   /** The last sample unless it is too old. */
@@ -272,7 +299,7 @@ export class Pool {
 
   #sweep(nowMs: number): void {
     for (const { backend, row, leftMs } of this.leaving) {
-      const rested = nowMs - leftMs >= ROW_REST_MS;
+      const rested = nowMs - leftMs >= this.#rules.rowRestMs;
       if (rested && this.table.read(row, ACTIVE) === 0) this.#members.delete(backend.id);
     }
   }
@@ -292,7 +319,7 @@ export class Pool {
       nameFailure: undefined,
       load: undefined,
       loadFailure: undefined,
-      heldByLoad: false,
+      heldSinceMs: undefined,
       learntCores: undefined,
       assumedCoresTold: false,
       leaving: false,

@@ -3,7 +3,9 @@
 import type { Clock } from "../core/clock.ts";
 
 export const SYSTEM_CLOCK: Clock = {
-  now: () => Date.now(),
+  // CLOCK_MONOTONIC underneath: a wall clock that is set must not end sessions or age samples.
+  now: () => performance.timeOrigin + performance.now(),
+  wall: () => Date.now(),
   sleep: (ms, signal) =>
     new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);

@@ -1,5 +1,7 @@
 // Writes lines to a stream in batches without ever blocking the one who logs: what a slow reader does not
-// take in time is dropped and counted.
+// take in time, or a full disk refuses, is dropped and counted.
+
+import { classify } from "../core/errors.ts";
 
 /** What may wait for a slow reader, in characters. */
 const DEFAULT_LIMIT = 8 * 1024 * 1024;
@@ -17,7 +19,7 @@ export class BatchWriter {
 
   constructor(readonly sink: ByteSink, readonly limit: number = DEFAULT_LIMIT) {}
 
-  /** Lines that were thrown away because the reader was too slow, or gone. */
+  /** Lines that were thrown away: the reader too slow or gone, the disk full. */
   get dropped(): number {
     return this.#dropped;
   }
@@ -33,7 +35,7 @@ export class BatchWriter {
     this.#writing ??= this.#write();
   }
 
-  /** Resolves when all that was taken is written, or cannot be. */
+  /** Resolves when all that was taken is written, or cannot be. A reader that has stopped is waited for. */
   async flush(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
   }
@@ -51,11 +53,13 @@ export class BatchWriter {
         const bytes = encoder.encode(lines.join("\n") + "\n");
         for (let at = 0; at < bytes.length;) at += await this.sink.write(bytes.subarray(at));
       }
-    } catch {
-      // The reader is gone (EPIPE). A balancer goes on without its log.
-      this.#broken = true;
+    } catch (error) {
+      // A reader that is gone (EPIPE) does not come back; a full disk may be emptied. Either way a
+      // balancer goes on without its log.
+      this.#broken = classify(error) === "reset";
       this.#dropped += lines.length + this.#waiting.length;
       this.#waiting = [];
+      this.#waitingLength = 0;
     } finally {
       this.#writing = undefined;
     }

@@ -78,7 +78,6 @@ export class ServiceLog implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await reset();
-    await this.flush();
   }
 }
 

@@ -333,7 +333,7 @@ Deno.test("ssh: forget() and dispose end a process that does not want to", async
       program,
       options: [],
       // Time flies: the grace between TERM and KILL is over at once.
-      clock: { now: () => 0, sleep: () => Promise.resolve() },
+      clock: { now: () => 0, wall: () => 0, sleep: () => Promise.resolve() },
       random: () => 0.5,
     });
     const backend = backendAt("kelvin");

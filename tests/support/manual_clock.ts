@@ -19,6 +19,10 @@ export class ManualClock implements Clock {
     return this.#now;
   }
 
+  wall(): number {
+    return this.#now;
+  }
+
   /** How many sleeps are going on. */
   get sleeperCount(): number {
     return this.#sleepers.length;

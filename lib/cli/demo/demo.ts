@@ -39,7 +39,7 @@ export async function demo(command: DemoCommand): Promise<number> {
   const backends = [small, middle, large];
   // The demo has nothing to log: what happens is on the screen.
   const nowhere = { write: (bytes: Uint8Array) => Promise.resolve(bytes.length) };
-  await using logs = makeLogs(nowhere, nowhere, false);
+  await using logs = makeLogs(nowhere, nowhere, false, SYSTEM_CLOCK);
   const clock = SYSTEM_CLOCK;
   const config = demoConfig(backends);
   const die = (text: string) => {

@@ -3,9 +3,9 @@
 import { closeQuietly } from "../../core/accept_loop.ts";
 import { type Address, unmapHost } from "../../core/address.ts";
 import type { Clock, Random } from "../../core/clock.ts";
-import { classify, messageOf } from "../../core/errors.ts";
+import { classify, type FailureKind, messageOf } from "../../core/errors.ts";
 import { Choice, countTunnel, pick, release, Tried } from "../../core/pick_kernels.ts";
-import { CONNECT_FAILURES } from "../../core/pick_table.ts";
+import { CONNECT_FAILURES, type PickTable } from "../../core/pick_table.ts";
 import { describeChoice } from "../decision.ts";
 import type {
   Decision,
@@ -42,6 +42,7 @@ interface Visitor {
 /** A backend that has taken the connection. */
 interface Place {
   readonly row: number;
+  readonly table: PickTable;
   readonly backend: string;
   readonly conn: Deno.Conn;
   readonly connectMs: number;
@@ -69,7 +70,8 @@ export class PortableEngine implements Engine {
   readonly #ticks: { now: number };
   readonly #ticker: ReturnType<typeof setInterval>;
   #nextTunnel = 1;
-  #cutting = false;
+  /** Aborted when what stands, and what is on its way, must end. */
+  readonly #cutting = new AbortController();
   #accepted = 0;
   #opened = 0;
   #refused = 0;
@@ -85,7 +87,13 @@ export class PortableEngine implements Engine {
     this.#listeners = new Listeners({
       accepted: (frontend, conn) => this.#accept(frontend, conn),
       failed: (frontend, failure, message) =>
-        this.#events.push({ kind: "accept_failed", frontend, failure, message, atMs: this.#now() }),
+        this.#events.push({
+          kind: "accept_failed",
+          frontend,
+          failure,
+          message,
+          atMs: this.#wall(),
+        }),
     }, options.clock);
   }
 
@@ -146,7 +154,7 @@ export class PortableEngine implements Engine {
   async drain(signal: AbortSignal): Promise<void> {
     await this.#listeners.stop();
     const cut = () => {
-      this.#cutting = true;
+      this.#cutting.abort();
       for (const relay of this.#relays.keys()) relay.cut("shutdown");
     };
     if (signal.aborted) cut();
@@ -163,6 +171,11 @@ export class PortableEngine implements Engine {
 
   #now(): number {
     return this.#options.clock.now();
+  }
+
+  /** For records. */
+  #wall(): number {
+    return this.#options.clock.wall();
   }
 
   #tick(): void {
@@ -195,17 +208,16 @@ export class PortableEngine implements Engine {
   async #serve(state: FrontendState, client: Deno.Conn, address: Address): Promise<void> {
     const acceptedMs = this.#now();
     const { name: frontend, pool } = state.settings;
-    const plan = this.#plans.get(pool);
     const visitor: Visitor = { frontend, pool, client: address, attempts: 0 };
-    const place = plan === undefined ? undefined : await this.#findPlace(plan, visitor);
-    if (plan === undefined || place === undefined) {
+    const place = await this.#findPlace(visitor);
+    if (place === undefined) {
       const reason = visitor.attempts === 0 ? "no_backend" : "connect_failed";
       this.#refuse(client, address, frontend, pool, reason, visitor.attempts);
       return;
     }
     const relay = new Relay(client, place.conn, this.#buffers, this.#ticks);
     this.#relays.set(relay, state);
-    if (this.#cutting) relay.cut("shutdown");
+    if (this.#cutting.signal.aborted) relay.cut("shutdown");
     this.#opened++;
     const common = {
       tunnel: this.#nextTunnel++,
@@ -219,7 +231,7 @@ export class PortableEngine implements Engine {
     this.#events.push({
       kind: "opened",
       ...common,
-      atMs: this.#now(),
+      atMs: this.#wall(),
       local: addressOf(client.localAddr),
       backendAddress: addressOf(place.conn.remoteAddr),
       attempts: visitor.attempts,
@@ -228,32 +240,34 @@ export class PortableEngine implements Engine {
     });
     const reason = await relay.run();
     this.#relays.delete(relay);
-    release(plan.table, place.row);
+    release(place.table, place.row);
     const { bytesToBackend, bytesToClient } = relay;
     this.#bytesToBackend += bytesToBackend;
     this.#bytesToClient += bytesToClient;
-    const atMs = this.#now();
     this.#events.push({
       kind: "closed",
       ...common,
-      atMs,
+      atMs: this.#wall(),
       bytesToBackend,
       bytesToClient,
-      durationMs: atMs - acceptedMs,
+      durationMs: Math.round(this.#now() - acceptedMs),
       reason,
     });
   }
 
   /** Picks and connects until a backend takes the connection; its place in the table stays reserved. */
-  async #findPlace(plan: PoolPlan, visitor: Visitor): Promise<Place | undefined> {
-    const { table, endpoints, connectTimeoutMs } = plan;
+  async #findPlace(visitor: Visitor): Promise<Place | undefined> {
     let tried: Tried | null = null;
-    while (visitor.attempts <= plan.connectRetries && !this.#cutting) {
+    while (!this.#cutting.signal.aborted && !tried?.full) {
+      // Anew each time: while a connect was awaited, a reload may have changed who stands in which row.
+      const plan = this.#plans.get(visitor.pool);
+      if (plan === undefined || visitor.attempts > plan.connectRetries) return undefined;
+      const { table, endpoints } = plan;
       const row = pick(table, tried, this.#options.random(), this.#choice);
       if (row < 0) return undefined;
-      const endpoint = endpoints[row];
       tried ??= new Tried();
       tried.add(row);
+      const endpoint = endpoints[row];
       if (endpoint === undefined) {
         // Weighed, but the plan that says where it is has not come yet.
         release(table, row);
@@ -264,31 +278,38 @@ export class PortableEngine implements Engine {
       visitor.attempts++;
       const startedMs = this.#now();
       try {
-        const conn = await connect(endpoint.addresses, connectTimeoutMs);
+        const conn = await connect(
+          endpoint.addresses,
+          plan.connectTimeoutMs,
+          this.#cutting.signal,
+        );
         countTunnel(table, row);
-        return { row, backend, conn, connectMs: this.#now() - startedMs, decision };
+        const connectMs = Math.round(this.#now() - startedMs);
+        return { row, table, backend, conn, connectMs, decision };
       } catch (error) {
         release(table, row);
-        table.add(row, CONNECT_FAILURES, 1);
-        this.#connectFailures++;
         const failure = classify(error);
-        const { frontend, pool, client } = visitor;
-        this.#events.push({
-          kind: "connect_failed",
-          frontend,
-          pool,
-          row,
-          backend,
-          client,
-          atMs: this.#now(),
-          failure,
-          message: messageOf(error),
-        });
+        if (failure === "aborted") return undefined;
+        table.add(row, CONNECT_FAILURES, 1);
+        this.#connectFailed(visitor, row, backend, failure, messageOf(error));
         // Our own lack of descriptors is not cured by asking elsewhere.
         if (failure === "out_of_descriptors") return undefined;
       }
     }
     return undefined;
+  }
+
+  #connectFailed(
+    { frontend, pool, client }: Visitor,
+    row: number,
+    backend: string,
+    failure: FailureKind,
+    message: string,
+  ): void {
+    this.#connectFailures++;
+    const atMs = this.#wall();
+    const where = { frontend, pool, row, backend, client, atMs };
+    this.#events.push({ kind: "connect_failed", ...where, failure, message });
   }
 
   #refuse(
@@ -301,7 +322,7 @@ export class PortableEngine implements Engine {
   ): void {
     closeQuietly(conn);
     this.#refused++;
-    const atMs = this.#now();
+    const atMs = this.#wall();
     this.#events.push({ kind: "refused", frontend, pool, client, atMs, reason, attempts });
   }
 }

@@ -194,11 +194,10 @@ export class Acceptor {
    */
   receive(nowMs: number): number {
     this.#inbox.take();
-    const { fd, listener, address } = this.#inbox;
+    const { fd, listener, frontend, address } = this.#inbox;
     const spec = this.#listeners[listener]?.spec;
-    if (spec === undefined) {
-      throw new Error(`Cannot find listener ${listener}: it was never set up`);
-    }
+    // This worker is the successor of a dead one, for which the client was meant before a reload.
+    if (spec === undefined) return this.#dismiss(fd, frontend);
     return this.#take(spec, fd, address, nowMs);
   }
 
@@ -239,7 +238,7 @@ export class Acceptor {
   #leastBusy(): number {
     const own = Atomics.load(this.#engine, WORKER_LOAD + this.#number);
     let target = this.#number;
-    let least = own - (own >> 2);
+    let least = own - (own >> 3);
     for (let i = 0; i < this.#inboxes.length; i++) {
       const load = Atomics.load(this.#engine, WORKER_LOAD + i);
       if (load >= least) continue;

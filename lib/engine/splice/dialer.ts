@@ -217,7 +217,8 @@ export class Dialer {
     while (row >= 0 && plan.rows[row] === undefined) {
       release(plan.table, row);
       this.#triedInVain(slot, row);
-      row = this.#pick(slot, plan);
+      // What cannot be remembered would be picked again, for ever.
+      row = this.#tried[slot]?.full ? NO_ROW : this.#pick(slot, plan);
     }
     if (row < 0) return this.#giveUp(slot);
     this.#words[base + ROW] = row;

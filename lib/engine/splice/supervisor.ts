@@ -68,8 +68,10 @@ const WATCH = { intervalMs: 2000, misses: 5 };
 /** Deaths within a minute that are put up with. */
 const MAX_DEATHS = 5;
 const DEATHS_WINDOW_MS = 60_000;
-/** How long a worker has to start or to end. */
-const PATIENCE_MS = 10_000;
+/** How long a worker has to start: from source, its modules are compiled first. */
+const START_PATIENCE_MS = 30_000;
+/** How long it has to end. */
+const STOP_PATIENCE_MS = 10_000;
 
 /** One worker and what belongs to it. */
 class Crew {
@@ -150,7 +152,9 @@ export class Supervisor {
     }
     for (let i = 0; i < this.#options.workers; i++) this.#crews.push(this.#spawn(i));
     this.#timer = setInterval(() => this.#checkHeartbeats(), this.#watch.intervalMs);
-    await Promise.all(this.#crews.map((crew) => this.#within("start", crew.ready.promise)));
+    await Promise.all(
+      this.#crews.map((crew) => this.#within("start", crew.ready.promise, START_PATIENCE_MS)),
+    );
     this.#started = true;
   }
 
@@ -212,7 +216,9 @@ export class Supervisor {
     for (const crew of crews) this.#post(crew, { kind: "stop" });
     await Promise.all(crews.map(async (crew) => {
       try {
-        if (crew.outbox === undefined) await this.#within("stop", crew.stopped.promise);
+        if (crew.outbox === undefined) {
+          await this.#within("stop", crew.stopped.promise, STOP_PATIENCE_MS);
+        }
       } catch {
         // It hangs; terminate() is what is left, and the process will have to be ended by exit.
       }
@@ -306,7 +312,7 @@ export class Supervisor {
       engine: this.engineMemory,
       tableOf: (seat) => this.#briefing.tableOf(seat),
       nowMs: performance.timeOrigin + performance.now() - this.#originMs,
-      atMs: this.#options.clock.now(),
+      atMs: this.#options.clock.wall(),
     });
     this.#retire(crew);
     this.#crews.splice(at, 1);
@@ -347,11 +353,11 @@ export class Supervisor {
     }
   }
 
-  async #within(what: string, promise: Promise<void>): Promise<void> {
+  async #within(what: string, promise: Promise<void>, ms: number): Promise<void> {
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(
-      () => late.reject(new Error(`Cannot ${what} a worker: no answer in ${PATIENCE_MS} ms`)),
-      PATIENCE_MS,
+      () => late.reject(new Error(`Cannot ${what} a worker: no answer in ${ms} ms`)),
+      ms,
     );
     try {
       await Promise.race([promise, late.promise]);

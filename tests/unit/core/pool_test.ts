@@ -4,7 +4,7 @@ import { parseBackendSpec } from "../../../lib/core/backend.ts";
 import { ACTIVE, ELIGIBLE, MAX_CONNECTIONS, PickTable } from "../../../lib/core/pick_table.ts";
 import { Pool, type PoolRules } from "../../../lib/core/pool.ts";
 
-const RULES: PoolRules = { rise: 2, fall: 3, loadMaxAgeMs: 60_000 };
+const RULES: PoolRules = { rise: 2, fall: 3, loadMaxAgeMs: 60_000, rowRestMs: 1000 };
 
 function backend(spec: string, more: Partial<Backend> = {}): Backend {
   const parsed = parseBackendSpec(spec, 22);
@@ -117,23 +117,23 @@ Deno.test("Pool: a good load never revives a dead backend, OFFLINE takes a live 
   const pool = poolOf(["a"]);
   const member = memberOf(pool, "a:22");
   for (let i = 0; i < 3; i++) pool.observeProbe("a:22", BAD, i);
-  pool.observeLoad("a:22", { kind: "sample", sample: { load1: 0, cores: 64, takenAtMs: 5 } });
+  pool.observeLoad("a:22", { kind: "sample", sample: { load1: 0, cores: 64, takenAtMs: 5 } }, 0);
   assertEquals(pool.isUsable(member), false);
   for (let i = 0; i < 2; i++) pool.observeProbe("a:22", OK, i);
   assert(pool.isUsable(member));
-  pool.observeLoad("a:22", { kind: "offline" });
+  pool.observeLoad("a:22", { kind: "offline" }, 0);
   assertEquals(pool.isUsable(member), false);
   // A source that fails says nothing about it.
-  pool.observeLoad("a:22", { kind: "failed", reason: "x" });
+  pool.observeLoad("a:22", { kind: "failed", reason: "x" }, 0);
   assertEquals(pool.isUsable(member), false);
-  pool.observeLoad("a:22", { kind: "online" });
+  pool.observeLoad("a:22", { kind: "online" }, 0);
   assert(pool.isUsable(member));
 });
 
 Deno.test("Pool: a sample older than max_age is no sample", () => {
   const pool = poolOf(["a"]);
   const member = memberOf(pool, "a:22");
-  pool.observeLoad("a:22", { kind: "sample", sample: { load1: 1, takenAtMs: 1000 } });
+  pool.observeLoad("a:22", { kind: "sample", sample: { load1: 1, takenAtMs: 1000 } }, 0);
   assertEquals(pool.freshLoad(member, 61_000)?.load1, 1);
   assertEquals(pool.freshLoad(member, 61_001), undefined);
 });
@@ -143,17 +143,17 @@ Deno.test("Pool tells a failing load once, and its return once", () => {
   const failed = { kind: "failed", reason: "no answer" } as const;
   const sample = { kind: "sample", sample: { load1: 1, takenAtMs: 0 } } as const;
   const told = [failed, failed, sample, sample, failed, sample]
-    .map((result) => pool.observeLoad("a:22", result).length);
+    .map((result) => pool.observeLoad("a:22", result, 0).length);
   assertEquals(told, [1, 0, 1, 0, 1, 1]);
 });
 
 Deno.test("Pool assumes the fewest cores that it knows of, and says so once", () => {
   const pool = poolOf(["a", "b=8", "c=24"]);
-  pool.observeLoad("a:22", { kind: "sample", sample: { load1: 1, takenAtMs: 0 } });
+  pool.observeLoad("a:22", { kind: "sample", sample: { load1: 1, takenAtMs: 0 } }, 0);
   assertEquals(pool.coresOf(memberOf(pool, "a:22")), { cores: 8, from: "assumed" });
   assertEquals(pool.tellAssumedCores().length, 1);
   assertEquals(pool.tellAssumedCores().length, 0);
-  pool.observeLoad("a:22", { kind: "sample", sample: { load1: 1, cores: 4, takenAtMs: 0 } });
+  pool.observeLoad("a:22", { kind: "sample", sample: { load1: 1, cores: 4, takenAtMs: 0 } }, 0);
   assertEquals(pool.coresOf(memberOf(pool, "a:22")), { cores: 4, from: "learnt" });
 });
 

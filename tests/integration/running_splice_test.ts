@@ -1,0 +1,3 @@
+import { runningCases } from "./running_cases.ts";
+
+runningCases("splice");
