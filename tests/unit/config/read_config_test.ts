@@ -155,6 +155,33 @@ Deno.test("readConfig() ends quickly on a file of nothing but duplicate keys", (
   }
 });
 
+Deno.test("readConfig() takes as many backends and frontends as run does", () => {
+  const file = (backends: number, frontends: number) =>
+    "frontends:\n" +
+    Array.from({ length: frontends }, (_, n) => `  f${n}: { listen: ":${n + 1}" }\n`).join("") +
+    "pools:\n  p:\n    backends:\n" +
+    Array.from({ length: backends }, (_, n) => `      - host${n}:22\n`).join("");
+  assert(read(file(512, 64)).ok);
+  const tooMany = read(file(513, 65));
+  assert(!tooMany.ok);
+  assertEquals(
+    tooMany.errors.map(({ path, line, column, message }) => [path, line, column, message]),
+    [
+      ["frontends.f64", 66, 3, "Cannot run 65 frontends: expected at most 64"],
+      [
+        "pools.p.backends[512]",
+        582,
+        9,
+        "Cannot use 513 backends in a pool: expected at most 512",
+      ],
+    ],
+  );
+  const hosts = Array.from({ length: 513 }, (_, n) => `host${n}:22`);
+  const byFlags = readConfig({ overrides: { listen: [":1"], backends: hosts } });
+  assert(!byFlags.ok);
+  assertEquals(byFlags.errors.map(({ path }) => path), ["--backends"]);
+});
+
 Deno.test("readConfig() tells faults of values and between values in one run", () => {
   const result = read(`
 log: { level: loud }
