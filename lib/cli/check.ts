@@ -2,13 +2,16 @@
 // backend once, as the running balancer would.
 
 import { loadSourceMaker } from "../app/parts.ts";
-import type { PoolConfig } from "../config/config.ts";
-import { formatConfigErrors } from "../config/config_error.ts";
+import type { Config, PoolConfig } from "../config/config.ts";
+import { type ConfigError, formatConfigErrors } from "../config/config_error.ts";
 import { formatConfig } from "../config/effective.ts";
+import { type ConfigInput, faultAt } from "../config/read_config.ts";
 import type { Backend } from "../core/backend.ts";
+import { messageOf } from "../core/errors.ts";
 import type { LoadResult } from "../core/load.ts";
 import { createHealthProbe } from "../health/registry.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
+import { findUser } from "../host/privileges.ts";
 import { resolve } from "../host/resolve.ts";
 import { type ConfigCommand, readCommandConfig } from "./config_source.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
@@ -24,10 +27,10 @@ export async function check(
     complain(read.message);
     return EXIT_USAGE;
   }
-  if (read.kind === "errors") {
-    complain(formatConfigErrors(read.errors));
-    const count = read.errors.length;
-    complain(count === 1 ? "1 error" : `${count} errors`);
+  const errors = read.kind === "errors" ? read.errors : faultsOfSystem(read.config, read.input);
+  if (read.kind === "errors" || errors.length > 0) {
+    complain(formatConfigErrors(errors));
+    complain(errors.length === 1 ? "1 error" : `${errors.length} errors`);
     return EXIT_CONFIG;
   }
   if (!command.probe) {
@@ -46,6 +49,17 @@ export async function check(
     }
   }
   return allWell ? EXIT_OK : EXIT_FAILURE;
+}
+
+/** What a sound configuration asks for and this machine does not have. */
+function faultsOfSystem({ user }: Config, input: ConfigInput): ConfigError[] {
+  if (user === undefined) return [];
+  try {
+    findUser(user);
+    return [];
+  } catch (error) {
+    return [faultAt(input, ["user"], messageOf(error))];
+  }
 }
 
 interface ProbeAnswer {

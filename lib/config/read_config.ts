@@ -115,6 +115,17 @@ function syntaxFault(
   };
 }
 
+/** Words a fault in a value that only the system can see, as those that are found in reading. */
+export function faultAt(
+  { file, overrides = {} }: ConfigInput,
+  path: ConfigPath,
+  message: string,
+): ConfigError {
+  const { parsed } = parseFile(file);
+  const tree = parsed.ok ? parsed.value : null;
+  return placer(file, tree, applyOverrides(tree, overrides))({ path, at: "value", message });
+}
+
 /** Gives an issue its place: the flag that said it, or the line of the file. */
 function placer(
   file: ConfigInput["file"],
