@@ -1,6 +1,7 @@
 // `compute-lb check`: validates a configuration and shows what it comes to; with --probe it asks every
 // backend once, as the running balancer would.
 
+import { LoadSources } from "../app/load_sources.ts";
 import { loadSourceMaker } from "../app/parts.ts";
 import type { Config, PoolConfig } from "../config/config.ts";
 import { type ConfigError, formatConfigErrors } from "../config/config_error.ts";
@@ -39,7 +40,7 @@ export async function check(
   }
   let allWell = true;
   for (const pool of read.config.pools) {
-    print(`pool ${pool.name}: health by ${pool.health.probe}, load by ${pool.load.source}\n`);
+    print(`pool ${pool.name}: health by ${pool.health.probe}, load by ${describeSources(pool)}\n`);
     const answers = await probePool(pool);
     for (const { backend, well, text } of answers) {
       allWell &&= well;
@@ -70,7 +71,8 @@ interface ProbeAnswer {
 
 async function probePool(pool: PoolConfig): Promise<ProbeAnswer[]> {
   await using probe = createHealthProbe(pool.health, SYSTEM_CLOCK) ?? null;
-  await using source = loadSourceMaker(SYSTEM_CLOCK, Math.random)(pool.load) ?? null;
+  await using sources = new LoadSources(loadSourceMaker(SYSTEM_CLOCK, Math.random));
+  await sources.assign(pool.backends, pool.load);
   return await Promise.all(pool.backends.map(async (backend) => {
     const found = await resolve(backend.address, AbortSignal.timeout(NAME_TIMEOUT_MS));
     if (!found.ok) return { backend: backend.id, well: false, text: found.message };
@@ -79,7 +81,8 @@ async function probePool(pool: PoolConfig): Promise<ProbeAnswer[]> {
       found.value,
       AbortSignal.timeout(pool.health.timeoutMs),
     );
-    const load = await source?.sample(backend, AbortSignal.timeout(pool.load.timeoutMs));
+    const { timeoutMs } = backend.load ?? pool.load;
+    const load = await sources.of(backend.id)?.sample(backend, AbortSignal.timeout(timeoutMs));
     const texts: string[] = [];
     if (health !== undefined) {
       texts.push(health.ok ? health.detail ?? "answers" : health.reason);
@@ -88,6 +91,14 @@ async function probePool(pool: PoolConfig): Promise<ProbeAnswer[]> {
     const well = health?.ok !== false && load?.kind !== "failed" && load?.kind !== "offline";
     return { backend: backend.id, well, text: texts.join("; ") };
   }));
+}
+
+/** The pool's source, and those of backends that have another. */
+function describeSources({ load, backends }: PoolConfig): string {
+  const others = backends.flatMap(({ id, load: own = load }) =>
+    own.source === load.source ? [] : [`${id} by ${own.source}`]
+  );
+  return others.length === 0 ? load.source : `${load.source} (${others.join(", ")})`;
 }
 
 function describeLoad(result: LoadResult, backend: Backend): string {
