@@ -1,14 +1,18 @@
 // `compute-lb check`: validates a configuration and shows what it comes to; with --probe it asks every
 // backend once, as the running balancer would.
 
+import { LoadSources } from "../app/load_sources.ts";
 import { loadSourceMaker } from "../app/parts.ts";
-import type { PoolConfig } from "../config/config.ts";
-import { formatConfigErrors } from "../config/config_error.ts";
+import type { Config, PoolConfig } from "../config/config.ts";
+import { type ConfigError, formatConfigErrors } from "../config/config_error.ts";
 import { formatConfig } from "../config/effective.ts";
+import { type ConfigInput, faultAt } from "../config/read_config.ts";
 import type { Backend } from "../core/backend.ts";
+import { messageOf } from "../core/errors.ts";
 import type { LoadResult } from "../core/load.ts";
 import { createHealthProbe } from "../health/registry.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
+import { findUser } from "../host/privileges.ts";
 import { resolve } from "../host/resolve.ts";
 import { type ConfigCommand, readCommandConfig } from "./config_source.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
@@ -24,10 +28,10 @@ export async function check(
     complain(read.message);
     return EXIT_USAGE;
   }
-  if (read.kind === "errors") {
-    complain(formatConfigErrors(read.errors));
-    const count = read.errors.length;
-    complain(count === 1 ? "1 error" : `${count} errors`);
+  const errors = read.kind === "errors" ? read.errors : faultsOfSystem(read.config, read.input);
+  if (read.kind === "errors" || errors.length > 0) {
+    complain(formatConfigErrors(errors));
+    complain(errors.length === 1 ? "1 error" : `${errors.length} errors`);
     return EXIT_CONFIG;
   }
   if (!command.probe) {
@@ -36,7 +40,7 @@ export async function check(
   }
   let allWell = true;
   for (const pool of read.config.pools) {
-    print(`pool ${pool.name}: health by ${pool.health.probe}, load by ${pool.load.source}\n`);
+    print(`pool ${pool.name}: health by ${pool.health.probe}, load by ${describeSources(pool)}\n`);
     const answers = await probePool(pool);
     for (const { backend, well, text } of answers) {
       allWell &&= well;
@@ -48,6 +52,17 @@ export async function check(
   return allWell ? EXIT_OK : EXIT_FAILURE;
 }
 
+/** What a sound configuration asks for and this machine does not have. */
+function faultsOfSystem({ user }: Config, input: ConfigInput): ConfigError[] {
+  if (user === undefined) return [];
+  try {
+    findUser(user);
+    return [];
+  } catch (error) {
+    return [faultAt(input, ["user"], messageOf(error))];
+  }
+}
+
 interface ProbeAnswer {
   readonly backend: string;
   readonly well: boolean;
@@ -56,7 +71,8 @@ interface ProbeAnswer {
 
 async function probePool(pool: PoolConfig): Promise<ProbeAnswer[]> {
   await using probe = createHealthProbe(pool.health, SYSTEM_CLOCK) ?? null;
-  await using source = loadSourceMaker(SYSTEM_CLOCK, Math.random)(pool.load) ?? null;
+  await using sources = new LoadSources(loadSourceMaker(SYSTEM_CLOCK, Math.random));
+  await sources.assign(pool.backends, pool.load);
   return await Promise.all(pool.backends.map(async (backend) => {
     const found = await resolve(backend.address, AbortSignal.timeout(NAME_TIMEOUT_MS));
     if (!found.ok) return { backend: backend.id, well: false, text: found.message };
@@ -65,7 +81,8 @@ async function probePool(pool: PoolConfig): Promise<ProbeAnswer[]> {
       found.value,
       AbortSignal.timeout(pool.health.timeoutMs),
     );
-    const load = await source?.sample(backend, AbortSignal.timeout(pool.load.timeoutMs));
+    const { timeoutMs } = backend.load ?? pool.load;
+    const load = await sources.of(backend.id)?.sample(backend, AbortSignal.timeout(timeoutMs));
     const texts: string[] = [];
     if (health !== undefined) {
       texts.push(health.ok ? health.detail ?? "answers" : health.reason);
@@ -74,6 +91,14 @@ async function probePool(pool: PoolConfig): Promise<ProbeAnswer[]> {
     const well = health?.ok !== false && load?.kind !== "failed" && load?.kind !== "offline";
     return { backend: backend.id, well, text: texts.join("; ") };
   }));
+}
+
+/** The pool's source, and those of backends that have another. */
+function describeSources({ load, backends }: PoolConfig): string {
+  const others = backends.flatMap(({ id, load: own = load }) =>
+    own.source === load.source ? [] : [`${id} by ${own.source}`]
+  );
+  return others.length === 0 ? load.source : `${load.source} (${others.join(", ")})`;
 }
 
 function describeLoad(result: LoadResult, backend: Backend): string {

@@ -3,7 +3,7 @@
 import type { Config } from "../config/config.ts";
 import type { ConfigError } from "../config/config_error.ts";
 import type { Overrides } from "../config/overrides.ts";
-import { readConfig } from "../config/read_config.ts";
+import { type ConfigInput, readConfig } from "../config/read_config.ts";
 import { messageOf } from "../core/errors.ts";
 
 /** Read when neither --config nor both --listen and --backends are given. */
@@ -15,7 +15,13 @@ export interface ConfigCommand {
 }
 
 export type CommandConfig =
-  | { readonly kind: "config"; readonly config: Config; readonly path: string | undefined }
+  | {
+    readonly kind: "config";
+    readonly config: Config;
+    readonly path: string | undefined;
+    /** What it was read from. */
+    readonly input: ConfigInput;
+  }
   | { readonly kind: "errors"; readonly errors: readonly ConfigError[] }
   | { readonly kind: "usage"; readonly message: string };
 
@@ -44,11 +50,12 @@ export async function readCommandConfig(command: ConfigCommand): Promise<Command
       };
     }
   }
-  const read = readConfig({
+  const input: ConfigInput = {
     ...(path === undefined || text === undefined ? {} : { file: { path, text } }),
     overrides,
-  });
+  };
+  const read = readConfig(input);
   return read.ok
-    ? { kind: "config", config: read.config, path }
+    ? { kind: "config", config: read.config, path, input }
     : { kind: "errors", errors: read.errors };
 }

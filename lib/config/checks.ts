@@ -1,7 +1,8 @@
 // Faults that no value shows alone: references between frontends and pools, addresses used twice,
-// ports that cannot be told, times that contradict each other.
+// ports that cannot be told, times that contradict each other, more than there is room for.
 
 import { type Address, formatAddress } from "../core/address.ts";
+import { MAX_BACKENDS } from "../core/backend.ts";
 import { formatDuration } from "../core/duration.ts";
 import { didYouMean, nearest } from "../core/nearest.ts";
 import {
@@ -27,10 +28,14 @@ export interface CheckIssue {
   readonly dependsOn: readonly ConfigPath[];
 }
 
+/** The most frontends; engines have room for the names of several reloads. */
+const MAX_FRONTENDS = 64;
+
 /** Finds every fault between the values of a draft. */
 export function checkDraft(draft: Draft): CheckIssue[] {
   return [
     ...checkPresence(draft),
+    ...checkFrontendCount(draft),
     ...Object.keys(draft.frontends).flatMap((name) => checkFrontend(draft, name)),
     ...checkListen(draft),
     ...Object.entries(draft.pools).flatMap(([name, pool]) => checkPool(draft, name, pool)),
@@ -49,6 +54,18 @@ function checkPresence(draft: Draft): CheckIssue[] {
     });
   }
   return issues;
+}
+
+function checkFrontendCount({ frontends }: Draft): CheckIssue[] {
+  const names = Object.keys(frontends);
+  const surplus = names[MAX_FRONTENDS];
+  if (surplus === undefined) return [];
+  return [{
+    path: ["frontends", surplus],
+    at: "key",
+    message: `Cannot run ${names.length} frontends: expected at most ${MAX_FRONTENDS}`,
+    dependsOn: [["frontends"]],
+  }];
 }
 
 function checkFrontend(draft: Draft, name: string): CheckIssue[] {
@@ -129,6 +146,15 @@ function checkPool(draft: Draft, name: string, pool: PoolDraft): CheckIssue[] {
       path,
       at: "key",
       message: "Cannot use a pool without backends: expected at least one under backends",
+      dependsOn: [[...path, "backends"]],
+    });
+  }
+  if (pool.backends.length > MAX_BACKENDS) {
+    issues.push({
+      path: [...path, "backends", MAX_BACKENDS],
+      at: "value",
+      message: `Cannot use ${pool.backends.length} backends in a pool: expected at most ` +
+        `${MAX_BACKENDS}`,
       dependsOn: [[...path, "backends"]],
     });
   }

@@ -56,7 +56,7 @@ export class Locator {
 }
 
 /** Turns an offset into a line and a column. */
-function placeOf(text: string, offset: number): Place {
+export function placeOf(text: string, offset: number): Place {
   const before = text.slice(0, offset);
   const lineStart = before.lastIndexOf("\n") + 1;
   const line = before.split("\n").length;

@@ -8,6 +8,8 @@ export interface PlaceNode {
   readonly offset: number;
   readonly entries: Map<string, PlaceEntry>;
   readonly items: PlaceNode[];
+  /** Keys that stand in a mapping again; `entries` holds the first of each. */
+  readonly duplicates: DuplicateEntry[];
   /** False when the reading stopped inside. */
   complete: boolean;
 }
@@ -18,6 +20,14 @@ export interface PlaceEntry {
   value: PlaceNode | undefined;
 }
 
+/** An entry whose key the mapping has already. */
+export interface DuplicateEntry {
+  readonly key: string;
+  readonly keyOffset: number;
+  /** Behind its value, and behind its comma in a flow mapping. */
+  readonly end: number;
+}
+
 /** Reads the places of a document that the YAML parser has accepted. Never throws. */
 export function readPlaces(text: string): PlaceNode {
   const reader = new PlaceReader(text);
@@ -25,7 +35,21 @@ export function readPlaces(text: string): PlaceNode {
 }
 
 function newNode(kind: PlaceNode["kind"], offset: number): PlaceNode {
-  return { kind, offset, entries: new Map(), items: [], complete: kind === "scalar" };
+  return {
+    kind,
+    offset,
+    entries: new Map(),
+    items: [],
+    duplicates: [],
+    complete: kind === "scalar",
+  };
+}
+
+/** Adds an entry unless there is one of that name. @returns whether it was added. */
+function addEntry(node: PlaceNode, name: string, entry: PlaceEntry): boolean {
+  if (node.entries.has(name)) return false;
+  node.entries.set(name, entry);
+  return true;
 }
 
 /** The most levels that are followed; the parser accepts no more. */
@@ -163,9 +187,10 @@ class PlaceReader {
       }
       this.#at = key.end;
       const entry: PlaceEntry = { keyOffset, value: undefined };
-      node.entries.set(key.name, entry);
+      const isFirst = addEntry(node, key.name, entry);
       entry.value = this.#readValue(column, depth);
       this.#skipSpace();
+      if (!isFirst) node.duplicates.push({ key: key.name, keyOffset, end: this.#at });
     }
     return this.#close(node, column);
   }
@@ -317,7 +342,7 @@ class PlaceReader {
       return;
     }
     const entry: PlaceEntry = { keyOffset, value: undefined };
-    node.entries.set(name, entry);
+    const isFirst = addEntry(node, name, entry);
     this.#skipSpace();
     if (this.#peek() === ":") {
       this.#at++;
@@ -325,7 +350,10 @@ class PlaceReader {
       if (this.#peek() !== "," && this.#peek() !== "}") entry.value = this.#readFlowNode(depth);
       this.#skipSpace();
     }
-    if (this.#peek() !== "," && this.#peek() !== "}") this.#stopped = true;
+    const hasComma = this.#peek() === ",";
+    if (!hasComma && this.#peek() !== "}") this.#stopped = true;
+    const end = hasComma ? this.#at + 1 : this.#at;
+    if (!isFirst) node.duplicates.push({ key: name, keyOffset, end });
   }
 
   #readFlowNode(depth: number): PlaceNode {

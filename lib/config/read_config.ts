@@ -3,11 +3,26 @@
 import { buildConfig } from "./build.ts";
 import { checkDraft } from "./checks.ts";
 import type { Config } from "./config.ts";
-import { type ConfigError, type ConfigPath, formatPath, sortConfigErrors } from "./config_error.ts";
+import {
+  type ConfigError,
+  type ConfigPath,
+  formatPath,
+  quote,
+  sortConfigErrors,
+} from "./config_error.ts";
+import { takeDuplicatesOut } from "./duplicates.ts";
 import { Locator } from "./locate.ts";
 import { applyOverrides, type Overlaid, type Overrides, startsWith } from "./overrides.ts";
 import { applySchema, type SchemaIssue } from "./schema.ts";
-import { isList, isMapping, mappingOf, parseYaml, valueAt, type YamlValue } from "./yaml.ts";
+import {
+  isList,
+  isMapping,
+  mappingOf,
+  parseYaml,
+  valueAt,
+  type YamlResult,
+  type YamlValue,
+} from "./yaml.ts";
 
 /** Where a configuration comes from. */
 export interface ConfigInput {
@@ -28,24 +43,49 @@ interface Issue extends SchemaIssue {
 
 /** Reads a configuration. Pure: no file is opened, nothing is resolved. Never throws. */
 export function readConfig({ file, overrides = {} }: ConfigInput): ReadResult {
-  const parsed = parseYaml(file?.text ?? "");
+  const { parsed, duplicates } = parseFile(file);
   if (!parsed.ok) {
     // The flags are still read, so that their faults are told in the same run.
-    const errors = [syntaxFault(file, parsed), ...faultsOf(applyOverrides(null, overrides))];
+    const flagFaults = faultsOf(applyOverrides(null, overrides));
+    const errors = [syntaxFault(file, parsed), ...duplicates, ...flagFaults];
     return { ok: false, errors: sortConfigErrors(errors) };
   }
   const overlaid = applyOverrides(parsed.value, overrides);
+  const early = [...duplicates, ...overlaid.errors];
   const place = placer(file, parsed.value, overlaid);
   const result = applySchema(overlaid.tree);
   if (result.ok) {
     const issues = checkDraft(result.draft);
-    if (issues.length === 0 && overlaid.errors.length === 0) {
+    if (issues.length === 0 && early.length === 0) {
       return { ok: true, config: buildConfig(result.draft) };
     }
-    return { ok: false, errors: sortConfigErrors([...overlaid.errors, ...issues.map(place)]) };
+    return { ok: false, errors: sortConfigErrors([...early, ...issues.map(place)]) };
   }
   const issues: Issue[] = [...result.issues, ...issuesBeside(overlaid.tree, result.issues)];
-  return { ok: false, errors: sortConfigErrors([...overlaid.errors, ...issues.map(place)]) };
+  return { ok: false, errors: sortConfigErrors([...early, ...issues.map(place)]) };
+}
+
+/** Reads the file; of keys that stand in a mapping twice, the first counts. */
+function parseFile(
+  file: ConfigInput["file"],
+): { readonly parsed: YamlResult; readonly duplicates: readonly ConfigError[] } {
+  const parsed = parseYaml(file?.text ?? "");
+  if (file === undefined || parsed.ok || parsed.isDuplicateKey === undefined) {
+    return { parsed, duplicates: [] };
+  }
+  const { duplicates, text } = takeDuplicatesOut(file.text);
+  const lines = file.text.split("\n");
+  return {
+    parsed: duplicates.length === 0 ? parsed : parseYaml(text),
+    duplicates: duplicates.map(({ path, key, line, column, firstLine }) => ({
+      file: file.path,
+      line,
+      column,
+      path: formatPath(path),
+      message: `Cannot use the key ${quote(key)} twice: it stands in line ${firstLine} already`,
+      excerpt: lines[line - 1] ?? "",
+    })),
+  };
 }
 
 /** The flags' own faults, when there is no tree to lay them over. */
@@ -73,6 +113,17 @@ function syntaxFault(
     message,
     ...(excerpt === undefined ? {} : { excerpt }),
   };
+}
+
+/** Words a fault in a value that only the system can see, as those that are found in reading. */
+export function faultAt(
+  { file, overrides = {} }: ConfigInput,
+  path: ConfigPath,
+  message: string,
+): ConfigError {
+  const { parsed } = parseFile(file);
+  const tree = parsed.ok ? parsed.value : null;
+  return placer(file, tree, applyOverrides(tree, overrides))({ path, at: "value", message });
 }
 
 /** Gives an issue its place: the flag that said it, or the line of the file. */

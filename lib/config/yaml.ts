@@ -23,6 +23,8 @@ export type YamlResult =
     /** Counted from 1, inside the text. */
     readonly line: number;
     readonly column: number;
+    /** Whether it is a key that its mapping has already, and no fault of syntax. */
+    readonly isDuplicateKey?: true;
   };
 
 /** A list of 10 000 backends, each with every key, takes less. */
@@ -132,7 +134,7 @@ function tooDeep(line: number): YamlResult {
 function syntaxError(error: unknown, text: string): YamlResult {
   if (error instanceof RangeError) return tooDeep(1);
   const [firstLine = ""] = messageOf(error).split("\n");
-  const match = /^(.*) at line (\d+), column (\d+):?$/.exec(firstLine);
+  const match = /^(.*) at line (\d+), column (-?\d+):?$/.exec(firstLine);
   const lines = text.split("\n");
   let line = Number(match?.[2] ?? 1);
   let column = Number(match?.[3] ?? 1);
@@ -142,11 +144,13 @@ function syntaxError(error: unknown, text: string): YamlResult {
     column = (lines[line - 1] ?? "").trimEnd().length + 1;
   }
   let reason = match?.[1] ?? firstLine;
-  if (reason.endsWith("duplicated key")) {
-    reason = "Cannot use a key twice: the mapping has it already";
-  }
+  const isDuplicateKey = reason.endsWith("duplicated key");
+  if (isDuplicateKey) reason = "Cannot use a key twice: the mapping has it already";
   const message = /^Cannot /.test(reason) ? reason : `Cannot read YAML: ${reason}`;
-  return stopped(message.replace(/[\p{Cc}]/gu, " "), line, Math.max(column, 1));
+  return {
+    ...stopped(message.replace(/[\p{Cc}]/gu, " "), line, Math.max(column, 1)),
+    ...(isDuplicateKey ? { isDuplicateKey } : {}),
+  };
 }
 
 type CopyResult = { readonly ok: true; readonly value: YamlValue } | {

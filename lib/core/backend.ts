@@ -18,6 +18,12 @@ export interface Backend {
 /** The most cores a backend can be said to have: the kernel's NR_CPUS limit on x86-64 is 8192. */
 export const MAX_CORES = 8192;
 
+/**
+ * The most backends of a pool: half the rows of its table, so that a reload can replace all of them
+ * while the old ones still have sessions.
+ */
+export const MAX_BACKENDS = 512;
+
 /** Reads a backend as the command line takes it: `host[:port][=cores]`. */
 export function parseBackendSpec(text: string, defaultPort?: number): Result<Backend> {
   const equals = text.lastIndexOf("=");

@@ -7,7 +7,14 @@ import { MAX_CORES } from "../core/backend.ts";
 import type { Clock } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
 import type { LoadResult } from "../core/load.ts";
-import { describeStatus, readTail, signalGroup, spawnLeader } from "./child_process.ts";
+import {
+  describeStatus,
+  finishReading,
+  readTail,
+  readText,
+  signalGroup,
+  spawnLeader,
+} from "./child_process.ts";
 import type { LoadSource } from "./load_source.ts";
 import { abortReason, lastLine, oneLine } from "./reason.ts";
 
@@ -37,13 +44,12 @@ export class ExecSource implements LoadSource {
     const abort = () => stop.abort(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
     if (signal.aborted) abort();
-    const running = run(expandCommand(this.#options.command, backend), stop.signal);
+    const { command, clock } = this.#options;
+    const running = run(expandCommand(command, backend), stop.signal, clock);
     this.#running.set(stop, running);
     try {
       const outcome = await running;
-      return typeof outcome === "string"
-        ? parseExecOutput(outcome, this.#options.clock.now())
-        : outcome;
+      return typeof outcome === "string" ? parseExecOutput(outcome, clock.now()) : outcome;
     } finally {
       signal.removeEventListener("abort", abort);
       this.#running.delete(stop);
@@ -99,6 +105,7 @@ export function parseExecOutput(output: string, takenAtMs: number): LoadResult {
 async function run(
   [program = "", ...args]: readonly string[],
   signal: AbortSignal,
+  clock: Clock,
 ): Promise<string | (LoadResult & { kind: "failed" })> {
   if (signal.aborted) return failed(abortReason(signal));
   let process: Deno.ChildProcess;
@@ -107,15 +114,23 @@ async function run(
   } catch (error) {
     return failed(`Cannot run "${program}": ${oneLine(messageOf(error))}`);
   }
+  const enough = new AbortController();
   const kill = () => signalGroup(process.pid, "SIGKILL");
-  signal.addEventListener("abort", kill, { once: true });
+  const end = () => {
+    kill();
+    enough.abort();
+  };
+  signal.addEventListener("abort", end, { once: true });
   try {
-    const [stdout, stderr, status] = await Promise.all([
-      readStart(process.stdout, kill),
-      readTail(process.stderr, MOST_OUTPUT_BYTES),
-      // What it has left running would hold the pipes open, and nobody would ever end it.
-      process.status.finally(kill),
+    const readers = Promise.all([
+      readStart(process.stdout, enough.signal, end),
+      readTail(process.stderr, enough.signal, MOST_OUTPUT_BYTES),
     ]);
+    const status = await process.status;
+    // What it has left running in its group would hold the pipes open, and nobody would ever end it.
+    kill();
+    await finishReading(readers, enough, clock);
+    const [stdout, stderr] = await readers;
     if (signal.aborted) return failed(abortReason(signal));
     if (stdout === undefined) return failed(`printed more than ${MOST_OUTPUT_BYTES} bytes`);
     if (status.success) return stdout;
@@ -123,7 +138,7 @@ async function run(
     const last = lastLine(stderr);
     return failed(last === "" ? how : `${how}: ${last}`);
   } finally {
-    signal.removeEventListener("abort", kill);
+    signal.removeEventListener("abort", end);
   }
 }
 
@@ -134,15 +149,16 @@ function failed(reason: string): { readonly kind: "failed"; readonly reason: str
 /** Reads to the end; undefined, and an end by `tooMuch`, when there is more than an answer needs. */
 async function readStart(
   stream: ReadableStream<Uint8Array>,
+  enough: AbortSignal,
   tooMuch: () => void,
 ): Promise<string | undefined> {
-  let text = "";
-  const decoder = new TextDecoder();
-  for await (const bytes of stream) {
-    text += decoder.decode(bytes, { stream: true });
-    if (text.length <= MOST_OUTPUT_BYTES) continue;
+  let text: string | undefined = "";
+  await readText(stream, enough, (piece) => {
+    if (text === undefined) return;
+    text += piece;
+    if (text.length <= MOST_OUTPUT_BYTES) return;
+    text = undefined;
     tooMuch();
-    return undefined;
-  }
+  });
   return text;
 }

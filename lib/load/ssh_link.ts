@@ -5,7 +5,13 @@ import type { Clock, Random } from "../core/clock.ts";
 import { describeDuration } from "../core/duration.ts";
 import { messageOf } from "../core/errors.ts";
 import type { LoadResult } from "../core/load.ts";
-import { describeStatus, readLines, signalGroup, spawnLeader } from "./child_process.ts";
+import {
+  describeStatus,
+  finishReading,
+  readLines,
+  signalGroup,
+  spawnLeader,
+} from "./child_process.ts";
 import { abortReason, oneLine } from "./reason.ts";
 import { parseRemoteLine, type RemoteAnswer } from "./ssh_remote.ts";
 
@@ -83,7 +89,7 @@ export class SshLink {
     if (pauseMs > 0) return `${this.#lastReason} (next try in ${describeDuration(pauseMs)})`;
     let process: SshProcess;
     try {
-      process = new SshProcess(spawnLeader(program, args, "piped"));
+      process = new SshProcess(spawnLeader(program, args, "piped"), clock);
     } catch (error) {
       this.#lastReason = error instanceof Deno.errors.NotFound
         ? `Cannot run "${program}": it is not installed`
@@ -118,7 +124,7 @@ export class SshLink {
     const process = this.#process;
     if (process === undefined) return;
     this.#process = undefined;
-    const ending = process.stop(this.#options.clock).finally(() => this.#ending.delete(ending));
+    const ending = process.stop().finally(() => this.#ending.delete(ending));
     this.#ending.add(ending);
   }
 
@@ -133,17 +139,19 @@ export class SshLink {
 
 /** A running ssh. */
 class SshProcess {
-  /** Why it ended; resolves when nothing of it is left. */
+  /** Why it ended; resolves when nothing of it is left, save what has left its process group. */
   readonly ended: Promise<string>;
   readonly #process: Deno.ChildProcess;
+  readonly #clock: Clock;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   #complaint = "";
   #waiting:
     | { readonly number: number; readonly resolve: (answer: RemoteAnswer) => void }
     | undefined;
 
-  constructor(process: Deno.ChildProcess) {
+  constructor(process: Deno.ChildProcess, clock: Clock) {
     this.#process = process;
+    this.#clock = clock;
     this.#input = process.stdin.getWriter();
     // It breaks when the process ends, and `ended` tells of that.
     this.#input.closed.catch(() => {});
@@ -169,11 +177,11 @@ class SshProcess {
   }
 
   /** Ends it: TERM, and KILL if that is not enough. */
-  async stop(clock: Clock): Promise<void> {
+  async stop(): Promise<void> {
     this.#input.close().catch(() => {});
     signalGroup(this.#process.pid, "SIGTERM");
     const over = new AbortController();
-    const killed = clock.sleep(TERM_GRACE_MS, over.signal).then(
+    const killed = this.#clock.sleep(TERM_GRACE_MS, over.signal).then(
       () => signalGroup(this.#process.pid, "SIGKILL"),
       () => {},
     );
@@ -183,14 +191,18 @@ class SshProcess {
   }
 
   async #run(): Promise<string> {
-    const [status] = await Promise.all([
-      // A jump host's ssh would outlive its parent for a while and hold the pipes open.
-      this.#process.status.finally(() => signalGroup(this.#process.pid, "SIGKILL")),
-      readLines(this.#process.stdout, LONGEST_LINE, (line) => this.#take(line)),
-      readLines(this.#process.stderr, LONGEST_LINE, (line) => {
+    const enough = new AbortController();
+    const readers = Promise.all([
+      readLines(this.#process.stdout, enough.signal, LONGEST_LINE, (line) => this.#take(line)),
+      readLines(this.#process.stderr, enough.signal, LONGEST_LINE, (line) => {
         if (line.trim() !== "") this.#complaint = oneLine(line);
       }),
     ]);
+    const status = await this.#process.status;
+    // A jump host's ssh would outlive its parent for a while and hold the pipes open.
+    signalGroup(this.#process.pid, "SIGKILL");
+    // What has left the group (ControlPersist, a proxy command that became a daemon) holds them on.
+    await finishReading(readers, enough, this.#clock);
     await this.#input.abort().catch(() => {});
     return this.complaint === "" ? `ssh: ${describeStatus(status)}` : this.complaint;
   }

@@ -5,8 +5,8 @@ import type { LoadResult } from "../../lib/core/load.ts";
 import { ExecSource } from "../../lib/load/exec.ts";
 import { backendAt } from "../support/backends.ts";
 import { Deadline } from "../support/deadline.ts";
-import { childrenOf, isAlive } from "../support/processes.ts";
-import { waitFor } from "../support/wait_for.ts";
+import { childrenOf, endByFile, isAlive, startStranger } from "../support/processes.ts";
+import { waitFor, within } from "../support/wait_for.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 
 async function ask(command: readonly string[], deadlineMs?: number): Promise<LoadResult> {
@@ -73,6 +73,43 @@ Deno.test("exec: what a program leaves running does not hold its answer up", asy
     const left = Number(await Deno.readTextFile(file));
     await waitFor("its end", async () => !await isAlive(left));
   } finally {
+    await Deno.remove(file);
+  }
+});
+
+Deno.test("exec: what leaves the program's process group holds nothing up", async () => {
+  const cases: readonly [string, string, number?][] = [
+    ["echo 1.0 4", ""],
+    ["echo bad >&2; exit 3", "exit status 3: bad"],
+    ["exec sleep 1000", "no answer within 500ms", 500],
+    ["exec yes", "printed more than 4096 bytes"],
+  ];
+  for (const [rest, reason, deadlineMs] of cases) {
+    const file = await Deno.makeTempFile();
+    const script = `${startStranger(file)}; ${rest}`;
+    try {
+      const result = await within(`the end of ${rest}`, ask(["/bin/sh", "-c", script], deadlineMs));
+      if (reason !== "") assertEquals(reasonOf(result), reason);
+      else assertEquals(result.kind === "sample" && result.sample.cores, 4);
+    } finally {
+      await endByFile(file);
+      await Deno.remove(file);
+    }
+  }
+});
+
+Deno.test("exec: dispose does not wait for what has left the program's process group", async () => {
+  const file = await Deno.makeTempFile();
+  const script = `${startStranger(file)}; exec sleep 1000`;
+  const source = new ExecSource({ command: ["/bin/sh", "-c", script], clock: SYSTEM_CLOCK });
+  using deadline = new Deadline();
+  const sample = source.sample(backendAt("kelvin"), deadline.signal);
+  try {
+    await waitFor("it to run", async () => await Deno.readTextFile(file) !== "");
+    await within("dispose", source[Symbol.asyncDispose]());
+    assertEquals(reasonOf(await sample), "stopped");
+  } finally {
+    await endByFile(file);
     await Deno.remove(file);
   }
 });

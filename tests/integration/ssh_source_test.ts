@@ -9,8 +9,8 @@ import { Sshd } from "../peers/sshd.ts";
 import { backendAt } from "../support/backends.ts";
 import { Deadline } from "../support/deadline.ts";
 import { ManualClock } from "../support/manual_clock.ts";
-import { childrenOf, isAlive } from "../support/processes.ts";
-import { waitFor } from "../support/wait_for.ts";
+import { childrenOf, endByFile, isAlive, startStranger } from "../support/processes.ts";
+import { waitFor, within } from "../support/wait_for.ts";
 import { requirePeer } from "../support/require_peer.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 
@@ -344,6 +344,50 @@ Deno.test("ssh: forget() and dispose end a process that does not want to", async
     assert(!await isAlive(pid));
     assertEquals(await childrenOf(Deno.pid), []);
   } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+/** An ssh that leaves a process behind which holds its pipes open, as ControlPersist does. */
+async function sshWithStranger(directory: string, rest: string): Promise<string> {
+  const program = `${directory}/ssh`;
+  const script = `#!/bin/sh\n${startStranger(`${directory}/stranger`)}\n${rest}\n`;
+  await Deno.writeTextFile(program, script, { mode: 0o755 });
+  return program;
+}
+
+Deno.test("ssh: what has left its process group holds no sample up", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    const program = await sshWithStranger(directory, 'echo "ssh: no route" >&2; exit 255');
+    await using source = new SshSource({
+      program,
+      options: [],
+      clock: SYSTEM_CLOCK,
+      random: () => 0.5,
+    });
+    assertEquals(reasonOf(await ask(source, backendAt("kelvin"), 5000)), "ssh: no route");
+  } finally {
+    await endByFile(`${directory}/stranger`);
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+Deno.test("ssh: dispose does not wait for what has left its process group", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    const answer = 'while read -r t; do echo "compute-lb-load $t 4 1 1.00 1.00 1.00 1/1 1"; done';
+    const program = await sshWithStranger(directory, answer);
+    const source = new SshSource({
+      program,
+      options: [],
+      clock: SYSTEM_CLOCK,
+      random: () => 0.5,
+    });
+    assertEquals((await ask(source, backendAt("kelvin"))).kind, "sample");
+    await within("dispose", source[Symbol.asyncDispose]());
+  } finally {
+    await endByFile(`${directory}/stranger`);
     await Deno.remove(directory, { recursive: true });
   }
 });

@@ -1,5 +1,7 @@
 // Starting and ending real daemons in tests: free ports, process trees by pid.
 
+import { waitFor } from "./wait_for.ts";
+
 /**
  * A TCP port that nothing listened on a moment ago, for daemons that cannot take port 0. Another
  * process may take it in between: whoever starts a daemon on it tries again with another.
@@ -44,6 +46,24 @@ export function signal(pid: number, name: Deno.Signal): void {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
+}
+
+/**
+ * A line of shell that starts a process which outlives its parent's process group and holds its pipes
+ * open, as a daemon does; its number stands in a file before the script goes on.
+ */
+export function startStranger(file: string): string {
+  return `setsid sh -c 'echo $$ >${file}; exec sleep 1000' & until test -s ${file}; do :; done`;
+}
+
+/** Ends the process whose number a script has left in a file, once it stands there. */
+export async function endByFile(path: string): Promise<void> {
+  const pid = await waitFor("a process number", async () => {
+    const text = await Deno.readTextFile(path);
+    // Never 0: that would be the test's own process group.
+    return /^[1-9]\d*\n$/.test(text) && Number(text);
+  });
+  signal(pid, "SIGKILL");
 }
 
 /** Whether a process is there and not a zombie. */

@@ -119,6 +119,69 @@ Deno.test("readConfig() ends quickly on a large file full of faults", () => {
   assert(took < 20_000, `${took} ms`);
 });
 
+Deno.test("readConfig() goes on behind a key that stands twice, with its first value", () => {
+  const step = fc.constantFrom("log", "pools", "frontends", "a", "'b c'", '"d"');
+  const value = fc.constantFrom("1", "[x, y]", "{ p: 1, q: { r: 2 } }", '"{ , }"', "");
+  fc.assert(fc.property(
+    fc.array(fc.tuple(step, value), { minLength: 1, maxLength: 8 }),
+    fc.boolean(),
+    (entries, flow) => {
+      const written = flow
+        ? `{ ${entries.map(([key, text]) => `${key}: ${text}`).join(", ")} }\n`
+        : entries.map(([key, text]) => `${key}: ${text}\n`).join("");
+      const names = entries.map(([key]) => key);
+      const twice = names.filter((name, index) => names.indexOf(name) < index).length;
+      const result = read(written);
+      assert(!result.ok);
+      const messages = result.errors.map(({ message }) => message);
+      assertEquals(messages.filter((text) => / twice: it stands/.test(text)).length, twice);
+      const first = entries.filter(([key], index) => names.indexOf(key) === index);
+      const once = read(first.map(([key, text]) => `${key}: ${text}\n`).join(""));
+      assert(!once.ok);
+      assertEquals(
+        messages.filter((text) => !/ twice: it stands/.test(text)).sort(),
+        once.errors.map(({ message }) => message).sort(),
+      );
+    },
+  ));
+});
+
+Deno.test("readConfig() ends quickly on a file of nothing but duplicate keys", () => {
+  for (const text of ["a: b\n".repeat(2 ** 20 / 5), `{${"a: b, ".repeat(2 ** 20 / 7)}}`]) {
+    const before = performance.now();
+    const result = read(text);
+    assert(!result.ok && result.errors.length >= 100);
+    assert(performance.now() - before < 5000, `${performance.now() - before} ms`);
+  }
+});
+
+Deno.test("readConfig() takes as many backends and frontends as run does", () => {
+  const file = (backends: number, frontends: number) =>
+    "frontends:\n" +
+    Array.from({ length: frontends }, (_, n) => `  f${n}: { listen: ":${n + 1}" }\n`).join("") +
+    "pools:\n  p:\n    backends:\n" +
+    Array.from({ length: backends }, (_, n) => `      - host${n}:22\n`).join("");
+  assert(read(file(512, 64)).ok);
+  const tooMany = read(file(513, 65));
+  assert(!tooMany.ok);
+  assertEquals(
+    tooMany.errors.map(({ path, line, column, message }) => [path, line, column, message]),
+    [
+      ["frontends.f64", 66, 3, "Cannot run 65 frontends: expected at most 64"],
+      [
+        "pools.p.backends[512]",
+        582,
+        9,
+        "Cannot use 513 backends in a pool: expected at most 512",
+      ],
+    ],
+  );
+  const hosts = Array.from({ length: 513 }, (_, n) => `host${n}:22`);
+  const byFlags = readConfig({ overrides: { listen: [":1"], backends: hosts } });
+  assert(!byFlags.ok);
+  assertEquals(byFlags.errors.map(({ path }) => path), ["--backends"]);
+});
+
 Deno.test("readConfig() tells faults of values and between values in one run", () => {
   const result = read(`
 log: { level: loud }
