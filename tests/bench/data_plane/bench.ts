@@ -100,7 +100,7 @@ async function bench(options: Options, folder: string): Promise<number> {
     subjects: SUBJECTS.filter((name) => wanted.includes(name)),
     rivals: rivals.filter((name) => name !== ours),
     ours,
-    about: await describe(rivals, network, options.quick),
+    about: await describe(rivals, network, options.quick, ours),
     notes: [...notes],
   });
   return 0;
@@ -189,6 +189,7 @@ async function describe(
   rivals: readonly RivalName[],
   network: string,
   quick: boolean,
+  ours: SubjectName,
 ): Promise<string[]> {
   const cpu = /^model name\s*:\s*(.*)$/m.exec(await Deno.readTextFile("/proc/cpuinfo"))?.[1];
   const [one = 0, five = 0] = Deno.loadavg();
@@ -202,7 +203,8 @@ async function describe(
       : "loopback of this machine, 64 client addresses; old TIME_WAITs may disturb (not root)",
     quick
       ? "one short round: these numbers only show that it works"
-      : "medians, min..max below them",
+      : "medians of rounds, min..max",
+    `"/ NAME": ${ours} / NAME, the median of the ratios within each round, and what is aimed at`,
   ];
 }
 

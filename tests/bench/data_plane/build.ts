@@ -23,7 +23,7 @@ export async function missingRivals(): Promise<RivalName[]> {
     throw new Error(`Cannot build the load generator without ${GO}: expected golang-go`);
   }
   const rivals: RivalName[] = [];
-  if (missing.includes(HAPROXY)) rivals.push("haproxy");
+  if (missing.includes(HAPROXY)) rivals.push("haproxy", "haproxy-splice");
   if (missing.includes(NGINX) || missing.includes(NGINX_STREAM)) rivals.push("nginx");
   return rivals;
 }
@@ -61,7 +61,9 @@ export async function build(folder: string): Promise<Built> {
 /** One line on what is compared, by the programs' own words. */
 export async function versions(rivals: readonly RivalName[]): Promise<string[]> {
   const told = [`Deno ${Deno.version.deno}`];
-  if (rivals.includes("haproxy")) told.push(firstVersion("HAProxy", await run([HAPROXY, "-v"])));
+  if (rivals.some((name) => name.startsWith("haproxy"))) {
+    told.push(firstVersion("HAProxy", await run([HAPROXY, "-v"])));
+  }
   if (rivals.includes("nginx")) told.push(await nginxVersion());
   told.push(firstVersion("Go", await run([GO, "version"])));
   return told;

@@ -17,6 +17,8 @@ import { Proxy, type Site, type Subject } from "./proxy.ts";
 /** How long and how much. */
 export interface Sizes {
   readonly rounds: number;
+  /** Seconds of short connections before the first round. */
+  readonly warmUpSeconds: number;
   /** Seconds of one cell. */
   readonly connsSeconds: number;
   readonly bulkSeconds: number;
@@ -28,6 +30,7 @@ export interface Sizes {
 
 export const FULL: Sizes = {
   rounds: 5,
+  warmUpSeconds: 2,
   connsSeconds: 1.2,
   bulkSeconds: 1.2,
   pingSeconds: 1.5,
@@ -37,6 +40,7 @@ export const FULL: Sizes = {
 
 export const QUICK: Sizes = {
   rounds: 1,
+  warmUpSeconds: 1,
   connsSeconds: 0.3,
   bulkSeconds: 0.3,
   pingSeconds: 0.4,
@@ -247,8 +251,8 @@ export async function freshCell(
 }
 
 /** Uses a proxy in every way for a short time, so that compiled code and pools are there. */
-export async function warmUp({ load, backend }: Bench, subject: Subject): Promise<void> {
-  await load.conns(subject.port, 16, 1);
+export async function warmUp({ load, backend, sizes }: Bench, subject: Subject): Promise<void> {
+  await load.conns(subject.port, 16, sizes.warmUpSeconds);
   await load.bulk(subject.port, 1, 0.3);
   await load.ping(subject.port, STANDING_CONNECTIONS, 0.3);
   await backend.untilSessions(0);

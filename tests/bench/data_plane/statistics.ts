@@ -48,9 +48,11 @@ export function difference(rounds: Rounds, from: Rounds): Rounds {
   });
 }
 
-/** A number with three digits that count, or all digits from 1000 on. */
+/** A number with three digits that count, thousands and millions as k and M. */
 export function formatNumber(value: number): string {
   const size = Math.abs(value);
+  if (size >= 999_500) return `${formatNumber(value / 1e6)}M`;
+  if (size >= 9_995) return `${formatNumber(value / 1e3)}k`;
   if (size >= 999.5) return Math.round(value).toLocaleString("en-US");
   if (size >= 99.95) return value.toFixed(0);
   if (size >= 9.995) return value.toFixed(1);

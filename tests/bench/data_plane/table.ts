@@ -3,6 +3,7 @@
 
 import { BUSY, busyId } from "./cells.ts";
 import {
+  COMPARED,
   describeTarget,
   type Figure,
   FIGURES,
@@ -38,8 +39,13 @@ export function measuredFigures({ measured, groups, subjects }: Report): Figure[
   );
 }
 
+/** Rivals to whom the table tells a ratio. */
+function compared({ rivals, ours }: Report): RivalName[] {
+  return COMPARED.filter((name) => name !== ours && rivals.includes(name));
+}
+
 function heads(report: Report): string[] {
-  const ratios = report.rivals.map((rival) => `${report.ours} / ${rival}`);
+  const ratios = compared(report).map((rival) => `/ ${rival}`);
   return ["figure", ...report.subjects, ...ratios];
 }
 
@@ -50,7 +56,7 @@ function line(report: Report, figure: Figure): Pair[] {
     const range = `${formatNumber(spread.min)}..${formatNumber(spread.max)}`;
     return [formatNumber(spread.median), range];
   });
-  const ratios = report.rivals.map((rival): Pair => {
+  const ratios = compared(report).map((rival): Pair => {
     const judged = judge(figure, report.ours, rival, report.measured);
     if (judged === undefined) return ["-", ""];
     const { ratio, target, met } = judged;
@@ -118,7 +124,7 @@ export function generatorCheck({ measured, subjects }: Report): string[] {
       const limit = name !== "direct" && Math.max(generator, backend) > TOO_BUSY
         ? "  <- at its limit: this may be the generator's own figure"
         : "";
-      lines.push(`  ${name.padEnd(9)} of a core: ${shares.join(", ")}${limit}`);
+      lines.push(`  ${name.padEnd(14)} of a core: ${shares.join(", ")}${limit}`);
     }
   }
   return lines;
