@@ -126,9 +126,11 @@ async function measure(
       standing.push({ name, port, cpuSeconds: () => Promise.resolve(0) });
       continue;
     }
-    const proxy = stack.use(await Proxy.start(name, bench.site));
-    await warmUp(bench, proxy);
-    standing.push(proxy);
+    await attempt(bench, `${name}, started`, async () => {
+      const proxy = stack.use(await Proxy.start(name, bench.site));
+      await warmUp(bench, proxy);
+      standing.push(proxy);
+    });
   }
   const proxies = names.filter((name): name is ProxyName => name !== "direct");
   for (let round = 0; round < bench.sizes.rounds; round++) {
@@ -136,7 +138,10 @@ async function measure(
     for (const cell of cells) {
       console.error(`${where}: ${cell.title}`);
       for (const subject of rotated(standing, round)) {
-        if (subject instanceof Proxy && subject.ended) continue;
+        if (subject instanceof Proxy && subject.ended) {
+          bench.note(`${subject.name} has ended before the last round`);
+          continue;
+        }
         await attempt(
           bench,
           `${subject.name}, ${cell.title}`,

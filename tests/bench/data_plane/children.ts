@@ -10,6 +10,8 @@ const TAIL = 4_000;
 const GRACE_MS = 2_000;
 
 const running = new Set<Child>();
+/** Set once everything is to end: nothing starts any more. */
+let ending = false;
 
 export interface ChildOptions {
   readonly stdin?: "piped" | "null";
@@ -25,6 +27,7 @@ export class Child implements AsyncDisposable {
   #code: number | undefined;
 
   constructor(command: readonly string[], options: ChildOptions = {}) {
+    if (ending) throw new Error("Cannot start a program: the bench is being ended");
     const [program = "", ...args] = command;
     this.#child = new Deno.Command(program, {
       args,
@@ -109,8 +112,9 @@ export class Child implements AsyncDisposable {
   }
 }
 
-/** Ends every child that still runs. */
+/** Ends every child that still runs, for good. */
 export async function endAll(): Promise<void> {
+  ending = true;
   await Promise.all([...running].map((child) => child[Symbol.asyncDispose]()));
 }
 

@@ -29,9 +29,9 @@ type backend struct {
 
 func runBackend() {
 	b := &backend{listener: socket(), echo: newPoller(), bulk: newPoller()}
-	any := address([4]byte{127, 0, 0, 1}, 0)
+	local := address([4]byte{127, 0, 0, 1}, 0)
 	_, _, errno := syscall.RawSyscall(syscall.SYS_BIND, uintptr(b.listener),
-		uintptr(unsafe.Pointer(&any)), unsafe.Sizeof(any))
+		uintptr(unsafe.Pointer(&local)), unsafe.Sizeof(local))
 	if errno != noErrno {
 		die("Cannot bind: %v", errno)
 	}
