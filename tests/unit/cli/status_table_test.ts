@@ -1,38 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import type { BackendReport, PoolReport } from "../../../lib/admin/report.ts";
+import type { BackendReport } from "../../../lib/admin/report.ts";
 import { renderPool } from "../../../lib/cli/status_table.ts";
+import { BACKEND, POOL } from "./reports.ts";
 
 const NOW = Date.parse("2026-11-21T08:30:12Z");
-
-const BACKEND: BackendReport = {
-  id: "kelvin.cluster.example:22",
-  addresses: ["192.0.2.1:22"],
-  state: "up",
-  admin: "enabled",
-  reason: "answers",
-  since: "2026-11-01T08:30:12Z",
-  usable: true,
-  load1: 12.25,
-  loadAgeSeconds: 2,
-  loadFailure: null,
-  cores: 128,
-  coresFrom: "assumed",
-  free: 115.75,
-  memoryAvailableBytes: null,
-  active: 120,
-  total: 12345,
-  maxConnections: 4096,
-  connectFailures: 0,
-};
-
-const POOL: PoolReport = {
-  name: "compute",
-  strategy: "least_load",
-  strategyInUse: "least_load",
-  loadSource: "nrpe",
-  healthProbe: "tcp",
-  backends: [BACKEND],
-};
 
 Deno.test("renderPool() puts remarks on lines of their own, below their backend", () => {
   const reason = "connection refused by every address that the name has";
