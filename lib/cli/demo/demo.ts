@@ -20,7 +20,8 @@ export interface DemoCommand {
   readonly json: boolean;
 }
 
-const DEFAULT_SECONDS = 20;
+/** How long the demo runs unless told otherwise. */
+export const DEFAULT_SECONDS = 20;
 /** A demo has some dozens of sessions. */
 const DESCRIPTORS = 1024;
 const LIVE_MS = 200;
