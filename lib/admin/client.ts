@@ -5,6 +5,22 @@ import { failure, type Result, success } from "../core/result.ts";
 const TIMEOUT_MS = 5000;
 const MAX_BYTES = 64 * 1024 * 1024;
 
+/**
+ * Tells whether a socket in one of the usual places can be nobody else's: in /tmp, where everybody can
+ * make a folder, it must be in one that is ours and that others cannot write, as the server makes it.
+ */
+export async function isTrustedSocket(socket: string, uid: number | null): Promise<boolean> {
+  if (!socket.startsWith("/tmp/")) return true;
+  try {
+    const info = await Deno.lstat(socket.slice(0, socket.lastIndexOf("/")));
+    const othersMayWrite = ((info.mode ?? 0) & 0o002) !== 0;
+    return info.isDirectory && (info.uid === uid || info.uid === null) && !othersMayWrite;
+  } catch (error) {
+    // What is not there will not answer.
+    return error instanceof Deno.errors.NotFound;
+  }
+}
+
 /** GETs a resource and parses its JSON. */
 export async function askAdmin(socket: string, resource: string): Promise<Result<unknown>> {
   let conn: Deno.UnixConn;

@@ -26,7 +26,7 @@ export type Command =
   }
   | {
     readonly name: "demo";
-    /** Absent: until interrupted. */
+    /** Absent: 20. */
     readonly seconds?: number;
     readonly json: boolean;
   }
@@ -119,11 +119,16 @@ function parseFlags(name: CommandName, argv: readonly string[]): CommandResult {
   const { flags } = read;
   for (const [flag, texts] of flags.values) {
     if (texts.some((text) => text === "")) {
-      const hint = `write --${flag}=VALUE`;
-      return wrong(`Cannot read --${flag}: its value is missing`, hint, name);
+      const written = writtenAs(flag, argv);
+      const hint = written.startsWith("--") ? `write ${written}=VALUE` : `write ${written} VALUE`;
+      return wrong(`Cannot read ${written}: its value is missing`, hint, name);
     }
     if (texts.length > 1 && !LIST_FLAGS.some((list) => list === flag)) {
-      return wrong(`Cannot use --${flag} ${texts.length} times: expected it once`, "", name);
+      return wrong(
+        `Cannot use ${writtenAs(flag, argv)} ${texts.length} times: expected it once`,
+        "",
+        name,
+      );
     }
   }
   const [stray] = flags.positionals;
@@ -133,6 +138,14 @@ function parseFlags(name: CommandName, argv: readonly string[]): CommandResult {
     return wrong(`Cannot use "${printable(stray)}" here: expected only flags`, hint, name);
   }
   return buildCommand(name, flags);
+}
+
+/** A flag as it was typed: by its letter only where the whole name stands nowhere. */
+function writtenAs(flag: string, argv: readonly string[]): string {
+  const letter = Object.entries(ALIASES).find(([long]) => long === flag)?.[1];
+  const long = `--${flag}`;
+  const isLong = argv.some((argument) => argument === long || argument.startsWith(`${long}=`));
+  return letter === undefined || isLong ? long : `-${letter}`;
 }
 
 interface ReadFlags {

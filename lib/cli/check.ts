@@ -16,7 +16,7 @@ import { findUser } from "../host/privileges.ts";
 import { resolve } from "../host/resolve.ts";
 import { type ConfigCommand, readCommandConfig } from "./config_source.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
-import { colourful, complain, GREEN, paint, print, RED } from "./output.ts";
+import { colourful, complain, GREEN, paint, print, RED, withoutControls } from "./output.ts";
 
 const NAME_TIMEOUT_MS = 5000;
 
@@ -45,7 +45,9 @@ export async function check(
     for (const { backend, well, text } of answers) {
       allWell &&= well;
       print(
-        `  ${paint(well ? "ok  " : "FAIL", well ? GREEN : RED, colourful())} ${backend}: ${text}\n`,
+        `  ${paint(well ? "ok  " : "FAIL", well ? GREEN : RED, colourful())} ${backend}: ${
+          withoutControls(text)
+        }\n`,
       );
     }
   }

@@ -1,8 +1,8 @@
 // `compute-lb echo ADDR…`: a TCP echo service to test a balancer with.
 
 import { acceptEach, closeQuietly } from "../core/accept_loop.ts";
-import { formatAddress, parseListenAddress } from "../core/address.ts";
-import { messageOf } from "../core/errors.ts";
+import { type Address, formatAddress, parseListenAddress } from "../core/address.ts";
+import { classify, messageOf } from "../core/errors.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
 import { EXIT_FAILURE, EXIT_USAGE } from "./exit_code.ts";
 import { complain, print } from "./output.ts";
@@ -19,11 +19,7 @@ export async function echo(addresses: readonly string[]): Promise<number> {
       return EXIT_USAGE;
     }
     try {
-      listeners.push(
-        address.value.transport === "unix"
-          ? Deno.listen({ transport: "unix", path: address.value.path })
-          : Deno.listen({ hostname: address.value.host || "::", port: address.value.port }),
-      );
+      listeners.push(await listen(address.value));
     } catch (error) {
       complain(`Cannot listen on ${formatAddress(address.value)}: ${messageOf(error)}`);
       return EXIT_FAILURE;
@@ -39,6 +35,46 @@ export async function echo(addresses: readonly string[]): Promise<number> {
   }
   await Promise.all(listeners.map(serve));
   return EXIT_FAILURE;
+}
+
+/** How a TCP socket is bound; replaced in tests of what this machine cannot show. */
+export type ListenTcp = (hostname: string, port: number) => Deno.Listener;
+
+const LISTEN_TCP: ListenTcp = (hostname, port) => Deno.listen({ hostname, port });
+
+/**
+ * Listens; without a host on both families, or on IPv4 where there is no IPv6. A unix socket that its
+ * owner has left behind is replaced, and nothing else.
+ * @throws {Error} when the address cannot be had.
+ */
+export async function listen(
+  address: Address,
+  listenTcp: ListenTcp = LISTEN_TCP,
+): Promise<Deno.Listener> {
+  if (address.transport === "unix") {
+    await removeStale(address.path);
+    return Deno.listen({ transport: "unix", path: address.path });
+  }
+  const { host, port } = address;
+  if (host !== "") return listenTcp(host, port);
+  try {
+    return listenTcp("::", port);
+  } catch (error) {
+    const kind = classify(error);
+    if (kind === "address_in_use" || kind === "permission_denied") throw error;
+    return listenTcp("0.0.0.0", port);
+  }
+}
+
+/** Removes a socket at which nobody listens; of what is no socket, listening tells. */
+async function removeStale(path: string): Promise<void> {
+  try {
+    if (!(await Deno.lstat(path)).isSocket) return;
+    closeQuietly(await Deno.connect({ transport: "unix", path }));
+  } catch (error) {
+    if (classify(error) !== "refused" || error instanceof Deno.errors.NotFound) return;
+    await Deno.remove(path);
+  }
 }
 
 function serve(listener: Deno.Listener): Promise<void> {

@@ -7,9 +7,10 @@ export function print(text: string): void {
   writeAll(Deno.stdout, text);
 }
 
-/** Writes text to stderr. */
+/** Writes text to stderr, without control characters. */
 export function complain(text: string): void {
-  writeAll(Deno.stderr, text.endsWith("\n") ? text : `${text}\n`);
+  const plain = text.split("\n").map(withoutControls).join("\n");
+  writeAll(Deno.stderr, plain.endsWith("\n") ? plain : `${plain}\n`);
 }
 
 function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
@@ -19,6 +20,51 @@ function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string
   } catch {
     // The reader has left (EPIPE): nobody is there to be told.
   }
+}
+
+/**
+ * Replaces what a terminal would obey or draw elsewhere: C0, DEL, C1, separators of lines, and controls
+ * of direction. For text that another program has written.
+ */
+export function withoutControls(text: string): string {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, "?");
+}
+
+/** The same value with {@linkcode withoutControls} applied to every text in it, keys included. */
+export function deepWithoutControls(value: unknown): unknown {
+  if (typeof value === "string") return withoutControls(value);
+  if (Array.isArray(value)) return value.map(deepWithoutControls);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [withoutControls(key), deepWithoutControls(inner)]),
+  );
+}
+
+/** Columns of the terminal that stdout is; undefined when it is none. */
+export function terminalWidth(): number | undefined {
+  if (!Deno.stdout.isTerminal()) return undefined;
+  try {
+    return Deno.consoleSize().columns || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Cuts a line off at a number of columns, one a character; the codes of {@linkcode paint} take none, and
+ * none of them is left open. Without a width, the line stays as it is.
+ */
+export function clip(line: string, width: number | undefined): string {
+  if (width === undefined) return line;
+  let clipped = "";
+  let columns = 0;
+  // deno-lint-ignore no-control-regex -- the codes that paint() writes
+  for (const [piece] of line.matchAll(/\x1b\[\d*m|[^]/gu)) {
+    const isCode = piece.startsWith("\x1b[");
+    if (!isCode) columns++;
+    if (isCode || columns <= width) clipped += piece;
+  }
+  return clipped;
 }
 
 /** Whether colours are welcome: a terminal, and no NO_COLOR (no-color.org). */

@@ -1,60 +1,73 @@
 // `compute-lb status`: asks the running balancer and shows its report.
 
-import { askAdmin } from "../admin/client.ts";
+import { askAdmin, isTrustedSocket } from "../admin/client.ts";
 import { isStatusReport } from "../admin/report.ts";
-import { socketCandidates } from "../admin/socket_path.ts";
-import type { Result } from "../core/result.ts";
-import { readCommandConfig } from "./config_source.ts";
+import { failure, type Result } from "../core/result.ts";
 import { EXIT_FAILURE, EXIT_OK } from "./exit_code.ts";
-import { colourful, complain, print } from "./output.ts";
+import { clip, colourful, complain, deepWithoutControls, print, terminalWidth } from "./output.ts";
+import { type Places, type PlacesCommand, placesToAsk } from "./status_places.ts";
 import { renderStatus } from "./status_table.ts";
 
-export interface StatusCommand {
+export interface StatusCommand extends PlacesCommand {
   readonly json: boolean;
-  /** Whose admin.socket to ask. */
-  readonly configFile?: string;
-  /** Absent, and no file either: the usual places are tried. */
-  readonly adminSocket?: string;
 }
 
 export async function status(command: StatusCommand): Promise<number> {
-  const socket = command.adminSocket ?? await configuredSocket(command.configFile);
-  const answer = await ask(socket);
+  const places = await placesToAsk(command);
+  if (!places.ok) {
+    complain(places.message);
+    return places.exitCode;
+  }
+  if (places.warning !== undefined) complain(places.warning);
+  const answer = await ask(places);
   if (!answer.ok) {
     complain(answer.message);
     return EXIT_FAILURE;
   }
+  const report = deepWithoutControls(answer.value);
   if (command.json) {
-    print(JSON.stringify(answer.value, null, 2) + "\n");
+    print(JSON.stringify(report, null, 2) + "\n");
     return EXIT_OK;
   }
-  if (!isStatusReport(answer.value)) {
+  const table = isStatusReport(report) ? draw(() => renderStatus(report, colourful())) : undefined;
+  if (table === undefined) {
     complain("The balancer's answer is not a status report: is it of another version?");
     return EXIT_FAILURE;
   }
-  print(renderStatus(answer.value, colourful()));
+  const width = terminalWidth();
+  print(table.split("\n").map((line) => clip(line, width)).join("\n"));
   return EXIT_OK;
 }
 
-/** The socket that a file names; undefined when it leaves the choice to the balancer. */
-async function configuredSocket(configFile: string | undefined): Promise<string | undefined> {
-  if (configFile === undefined) return undefined;
-  const read = await readCommandConfig({ configFile, overrides: {} });
-  if (read.kind !== "config" || typeof read.config.admin.socket === "string") return undefined;
-  return read.config.admin.socket.path;
+/** A report of another version may lack what a table needs, deep inside. */
+function draw(render: () => string): string | undefined {
+  try {
+    return render();
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
-async function ask(socket: string | undefined): Promise<Result<unknown>> {
-  if (socket !== undefined) return await askAdmin(socket, "/v1/status");
-  const places = socketCandidates(Deno.uid(), Deno.env.get("XDG_RUNTIME_DIR"));
+async function ask(places: Places & { readonly ok: true }): Promise<Result<unknown>> {
+  const { sockets, named } = places;
   const reasons: string[] = [];
-  for (const place of places) {
-    const answer = await askAdmin(place, "/v1/status");
-    if (answer.ok) return answer;
-    reasons.push(answer.message);
+  for (const socket of sockets) {
+    // A path that somebody has named is trusted as it is.
+    if (socket !== named && !await isTrustedSocket(socket, Deno.uid())) {
+      reasons.push(`Cannot trust ${socket}: its folder can be written by others`);
+      continue;
+    }
+    const answer = await askAdmin(socket, "/v1/status");
+    if (!answer.ok) {
+      reasons.push(answer.message);
+      continue;
+    }
+    if (named !== undefined && socket !== named) {
+      complain(`${reasons[0]}: this is the balancer at ${socket}`);
+    }
+    return answer;
   }
-  return {
-    ok: false,
-    message: `${reasons.join("\n")}\nSay where it is: compute-lb status --admin-socket PATH`,
-  };
+  const hint = sockets.length > 1 ? "\nSay where it is: compute-lb status --admin-socket PATH" : "";
+  return failure(`${reasons.join("\n")}${hint}`);
 }

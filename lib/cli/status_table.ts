@@ -1,4 +1,4 @@
-// Draws a StatusReport for people: one line per backend.
+// Draws a StatusReport for people: one line per backend, and one below it for what is wrong with it.
 
 import type { BackendReport, PoolReport, StatusReport } from "../admin/report.ts";
 import { describeDuration } from "../core/duration.ts";
@@ -21,7 +21,6 @@ const HEADINGS: readonly Cell[] = [
   { text: "FREE", right: true },
   { text: "ACTIVE", right: true },
   { text: "TOTAL", right: true },
-  { text: "" },
 ];
 
 /** The whole report, lines ended by newlines. */
@@ -55,9 +54,10 @@ export function renderStatus(report: StatusReport, colours: boolean): string {
 
 /** One pool with its backends. */
 export function renderPool(pool: PoolReport, nowMs: number, colours: boolean): string[] {
+  const why = hasLoadSource(pool) ? "waits for a load" : "has no load source";
   const inUse = pool.strategyInUse === pool.strategy
     ? pool.strategy
-    : `${pool.strategyInUse} (${pool.strategy} waits for a load)`;
+    : `${pool.strategyInUse} (${pool.strategy} ${why})`;
   const title =
     `pool ${pool.name}: ${inUse}, load by ${pool.loadSource}, health by ${pool.healthProbe}`;
   const rows = [HEADINGS, ...pool.backends.map((backend) => cellsOf(backend, nowMs))];
@@ -72,7 +72,19 @@ export function renderPool(pool: PoolReport, nowMs: number, colours: boolean): s
       return code === undefined ? padded : paint(padded, code, colours);
     }).join("  ").trimEnd()
   );
-  return [paint(title, BOLD, colours), ...drawn];
+  const [headings = "", ...lines] = drawn;
+  const withRemarks = lines.flatMap((line, index) => {
+    const backend = pool.backends[index];
+    const remarks = backend === undefined ? [] : remarksOf(backend);
+    return [line, ...remarks.map((remark) => paint(`    ${remark}`, DIM, colours))];
+  });
+  return [paint(title, BOLD, colours), headings, ...withRemarks];
+}
+
+/** A pool without a source may have backends with one of their own. */
+function hasLoadSource({ loadSource, backends }: PoolReport): boolean {
+  return loadSource !== "none" ||
+    backends.some(({ load1, loadFailure }) => load1 !== null || loadFailure !== null);
 }
 
 function cellsOf(backend: BackendReport, nowMs: number): Cell[] {
@@ -97,14 +109,13 @@ function cellsOf(backend: BackendReport, nowMs: number): Cell[] {
       right: true,
     },
     { text: `${backend.total}`, right: true },
-    { text: remarkOf(backend), code: DIM },
   ];
 }
 
 /** What an administrator has to know beyond the numbers; empty when all is well. */
-function remarkOf(backend: BackendReport): string {
-  const remarks: string[] = [];
-  if (!backend.usable || backend.state !== "up") remarks.push(backend.reason);
-  if (backend.loadFailure !== null) remarks.push(`load: ${backend.loadFailure}`);
-  return remarks.join("; ");
+function remarksOf(backend: BackendReport): string[] {
+  return [
+    ...(!backend.usable || backend.state !== "up" ? [backend.reason] : []),
+    ...(backend.loadFailure === null ? [] : [`load: ${backend.loadFailure}`]),
+  ];
 }

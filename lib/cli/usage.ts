@@ -56,9 +56,14 @@ const RUN = `\
 Usage: compute-lb [run] [flags]
 
 Listens, and hands every new connection to the backend that the strategy picks.
-INT and TERM end it: no new clients, and the sessions that stand go on for
---shutdown-timeout. What stands neither in a flag nor in a file has a default;
-"compute-lb check" prints it.
+What stands neither in a flag nor in a file has a default; "compute-lb check"
+prints it.
+
+Signals:
+  HUP    reads the file again; a bad one changes nothing
+  TERM   accepts nothing more and leaves with the last session, or after
+         --shutdown-timeout
+  INT    leaves at once and cuts what stands, as a second TERM does
 
 Flags:
 ${CONFIG_FLAGS}
@@ -76,11 +81,12 @@ Usage: compute-lb check [flags]
 
 Reads the configuration, tells everything that is wrong with it in one run, and
 prints the effective configuration, every default filled in, as an lb.conf.
-Ends with 0 when it is sound, 2 when it is not.
+Ends with 0 when it is sound, 2 when it is not, and with --probe 1 when a
+backend does not answer as it should.
 
 Flags:
 ${CONFIG_FLAGS}\
-      --probe                also ask every backend once, and show the answers
+      --probe                ask every backend once, show only the answers
 
 Examples:
   compute-lb check --config /etc/compute-lb/lb.conf
@@ -94,19 +100,21 @@ Runs the balancer on backends that it brings along: real sockets, a real load
 protocol, invented load. Shows a live table of where sessions land and why.
 
 Flags:
-      --seconds N            end after N seconds (default: when interrupted)
-      --json                 one JSON object per line instead of the table
+      --seconds N            end after N seconds (default: 20)
+      --json                 only the summary, as one JSON object, at the end
 
 Examples:
   compute-lb demo
-  compute-lb demo --seconds 20 --json
+  compute-lb demo --seconds 60
+  compute-lb demo --seconds 5 --json
 `;
 
 const STATUS = `\
 Usage: compute-lb status [flags]
 
 Asks the running balancer over its admin socket and shows frontends, pools and
-backends: health, load, sessions.
+backends: health, load, sessions. Without flags, the socket that
+/etc/compute-lb/lb.conf names is asked first, then the usual places.
 
 Flags:
   -c, --config FILE          the balancer's file, to learn its socket from

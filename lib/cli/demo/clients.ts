@@ -17,20 +17,26 @@ const SHORTEST_MS = 800;
 const LONGEST_MS = 4000;
 /** A keystroke, so to speak. */
 const KEY_MS = 200;
+/** Longer than this no answer takes, unless something hangs. */
+const ANSWER_MS = 5000;
 
-/** Sends clients until the signal is aborted, then waits for the last of them. */
+/**
+ * Sends clients until the signal is aborted, then waits for the last of them.
+ * @param answerMs how long a client waits for anything that it expects.
+ */
 export async function sendClients(
   port: number,
   counts: ClientCounts,
   random: () => number,
   stop: AbortSignal,
+  answerMs: number = ANSWER_MS,
 ): Promise<void> {
   const clients: Promise<void>[] = [];
   while (!stop.aborted) {
     counts.started++;
     const holdMs = SHORTEST_MS + (LONGEST_MS - SHORTEST_MS) * random();
     clients.push(
-      visit(port, holdMs, stop).then(() => {
+      visit(port, holdMs, stop, answerMs).then(() => {
         counts.served++;
       }, (error: unknown) => {
         counts.failed++;
@@ -42,28 +48,76 @@ export async function sendClients(
   await Promise.all(clients);
 }
 
-async function visit(port: number, holdMs: number, stop: AbortSignal): Promise<void> {
-  using conn = await Deno.connect({ hostname: "127.0.0.1", port });
-  if (await receive(conn, BANNER.length) !== BANNER) throw new Error("the banner came damaged");
+async function visit(
+  port: number,
+  holdMs: number,
+  stop: AbortSignal,
+  answerMs: number,
+): Promise<void> {
+  using session = new Session(await Deno.connect({ hostname: "127.0.0.1", port }), answerMs);
+  if (await session.receive(BANNER.length) !== BANNER) throw new Error("the banner came damaged");
   const endMs = performance.now() + holdMs;
   for (let key = 0; performance.now() < endMs && !stop.aborted; key++) {
     const sent = `keystroke ${key} `;
-    await conn.write(new TextEncoder().encode(sent));
-    if (await receive(conn, sent.length) !== sent) throw new Error("an echo came damaged");
+    await session.send(sent);
+    if (await session.receive(sent.length) !== sent) throw new Error("an echo came damaged");
     await pause(KEY_MS, stop);
   }
-  await conn.closeWrite();
-  if (await conn.read(new Uint8Array(1)) !== null) throw new Error("bytes came that nobody sent");
+  if (!await session.end()) throw new Error("bytes came that nobody sent");
 }
 
-async function receive(conn: Deno.Conn, length: number): Promise<string> {
-  const bytes = new Uint8Array(length);
-  for (let at = 0; at < length;) {
-    const count = await conn.read(bytes.subarray(at));
-    if (count === null) throw new Error("the session ended too early");
-    at += count;
+/** A client's connection, each step of which has a deadline. */
+class Session implements Disposable {
+  readonly #conn: Deno.TcpConn;
+  readonly #answerMs: number;
+  #closed = false;
+
+  constructor(conn: Deno.TcpConn, answerMs: number) {
+    this.#conn = conn;
+    this.#answerMs = answerMs;
   }
-  return new TextDecoder().decode(bytes);
+
+  async send(text: string): Promise<void> {
+    await this.#soon(this.#conn.write(new TextEncoder().encode(text)));
+  }
+
+  async receive(length: number): Promise<string> {
+    const bytes = new Uint8Array(length);
+    for (let at = 0; at < length;) {
+      const count = await this.#soon(this.#conn.read(bytes.subarray(at)));
+      if (count === null) throw new Error("the session ended too early");
+      at += count;
+    }
+    return new TextDecoder().decode(bytes);
+  }
+
+  /** Says that nothing more comes. @returns whether nothing more came from there either. */
+  async end(): Promise<boolean> {
+    await this.#conn.closeWrite();
+    return await this.#soon(this.#conn.read(new Uint8Array(1))) === null;
+  }
+
+  [Symbol.dispose](): void {
+    this.#close();
+  }
+
+  async #soon<T>(step: Promise<T>): Promise<T> {
+    const timer = setTimeout(() => this.#close(), this.#answerMs);
+    try {
+      return await step;
+    } catch (error) {
+      if (!this.#closed) throw error;
+      throw new Error(`the balancer did not answer within ${this.#answerMs} ms`);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#conn.close();
+  }
 }
 
 function pause(ms: number, stop: AbortSignal): Promise<void> {

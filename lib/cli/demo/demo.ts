@@ -1,17 +1,17 @@
 // `compute-lb demo`: the real balancer in front of three embedded backends of different size, real
 // sockets, real NRPE, clients arriving; a live table on a terminal, plain lines when piped.
 
-import type { BackendReport, StatusReport } from "../../admin/report.ts";
+import type { StatusReport } from "../../admin/report.ts";
 import { App } from "../../app.ts";
 import { loadSourceMaker, makeEngine, makeLogs } from "../../app/parts.ts";
 import type { Config } from "../../config/config.ts";
 import { readConfig } from "../../config/read_config.ts";
 import { SYSTEM_CLOCK } from "../../host/clock.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit_code.ts";
-import { BOLD, colourful, DIM, paint, print, RED } from "../output.ts";
-import { renderPool } from "../status_table.ts";
-import { DemoBackend, MEMORY_MS } from "./backend.ts";
+import { colourful, print } from "../output.ts";
+import { DemoBackend } from "./backend.ts";
 import { type ClientCounts, sendClients } from "./clients.ts";
+import { drawFrame, screenSize } from "./frame.ts";
 
 export interface DemoCommand {
   /** @default 20 */
@@ -20,7 +20,8 @@ export interface DemoCommand {
   readonly json: boolean;
 }
 
-const DEFAULT_SECONDS = 20;
+/** How long the demo runs unless told otherwise. */
+export const DEFAULT_SECONDS = 20;
 /** A demo has some dozens of sessions. */
 const DESCRIPTORS = 1024;
 const LIVE_MS = 200;
@@ -28,9 +29,6 @@ const PLAIN_MS = 2000;
 
 const ENTER_SCREEN = "\x1b[?1049h\x1b[?25l";
 const LEAVE_SCREEN = "\x1b[?25h\x1b[?1049l";
-const HOME = "\x1b[H";
-const CLEAR_LINE_END = "\x1b[K";
-const CLEAR_BELOW = "\x1b[J";
 
 export async function demo(command: DemoCommand): Promise<number> {
   await using small = new DemoBackend("small", 4);
@@ -150,7 +148,7 @@ async function show(
   else print(`the balancer listens on 127.0.0.1:${port}\n`);
   try {
     while (!stop.aborted) {
-      if (live) print(frame(report(), port, counts, endMs));
+      if (live) print(drawNow(report(), port, counts, endMs));
       else print(plainLine(report(), counts));
       let timer: ReturnType<typeof setTimeout> | undefined;
       await Promise.race([
@@ -164,46 +162,9 @@ async function show(
   }
 }
 
-function frame(report: StatusReport, port: number, counts: ClientCounts, endMs: number): string {
-  const colours = colourful();
-  const left = Math.max(0, Math.ceil((endMs - Date.now()) / 1000));
-  const lines = [
-    paint(`compute-lb demo: the balancer on 127.0.0.1:${port}, ${left} s left`, BOLD, colours),
-    "Three backends with 4, 8 and 16 cores answer NRPE; each session keeps one core busy.",
-    paint(
-      `Their load average remembers ${MEMORY_MS / 1000} s, not the kernel's minute.`,
-      DIM,
-      colours,
-    ),
-    "",
-    ...report.pools.flatMap((pool) => renderPool(pool, Date.parse(report.now), colours)),
-    "",
-    ...report.pools.flatMap((pool) => pool.backends.map(bar)),
-    "",
-    paint("# a core with a session  . a free core  ! a session that has to wait", DIM, colours),
-    "",
-    `clients: ${counts.started} arrived, ${counts.served} served, ` +
-    paint(`${counts.failed} failed`, counts.failed === 0 ? DIM : RED, colours),
-  ];
-  const clipped = lines.slice(0, Math.max(1, height() - 1));
-  return HOME + clipped.map((line) => line + CLEAR_LINE_END + "\n").join("") + CLEAR_BELOW;
-}
-
-function height(): number {
-  try {
-    return Deno.consoleSize().rows;
-  } catch {
-    return 24;
-  }
-}
-
-/** Cores as boxes, those with a session filled. */
-function bar(backend: BackendReport): string {
-  const busy = Math.min(backend.active, backend.cores);
-  const waiting = backend.active - busy;
-  const boxes = "#".repeat(busy) + ".".repeat(Math.max(0, backend.cores - busy)) +
-    "!".repeat(waiting);
-  return `${backend.id.padEnd(7)} [${boxes}]`;
+function drawNow(report: StatusReport, port: number, counts: ClientCounts, endMs: number): string {
+  const secondsLeft = Math.max(0, Math.ceil((endMs - Date.now()) / 1000));
+  return drawFrame({ report, port, counts, secondsLeft, colours: colourful(), ...screenSize() });
 }
 
 function plainLine(report: StatusReport, counts: ClientCounts): string {

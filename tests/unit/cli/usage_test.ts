@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { type CommandName, COMMANDS, flagsOf, parseCommand } from "../../../lib/cli/arguments.ts";
+import { DEFAULT_SECONDS } from "../../../lib/cli/demo/demo.ts";
 import { usage } from "../../../lib/cli/usage.ts";
 import {
   ENGINE_KINDS,
@@ -42,6 +43,15 @@ Deno.test("usage() of the program lists every command and every name that a flag
     ...LOG_FORMATS,
   ];
   assertEquals(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(text)), []);
+});
+
+Deno.test("usage() tells what signals and durations do", () => {
+  const run = usage("run");
+  assert(/HUP .*reads the file again/.test(run));
+  assert(/TERM .*leaves with the last session, or after\n +--shutdown-timeout/.test(run));
+  assert(/INT .*at once.*second TERM/.test(run));
+  assert(usage("demo").includes(`(default: ${DEFAULT_SECONDS})`));
+  assert(/--json .*one JSON object, at the end/.test(usage("demo")));
 });
 
 Deno.test("usage() shows examples that are command lines", () => {
