@@ -18,11 +18,8 @@ const NETWORK = "COMPUTE_LB_BENCH_NETWORK";
 const FOLDER = "COMPUTE_LB_BENCH_FOLDER";
 const MISSING = "COMPUTE_LB_BENCH_MISSING";
 
-const MAX_CAPACITY = 20_000;
-/** Descriptors that are no session's: listeners, epolls, pipes, logs, shared libraries. */
-const SPARE_FILES = 300;
-/** Sessions that a proxy could hold on top of those that are held. */
-const SPARE_SESSIONS = 50;
+/** What is assumed where /proc does not tell: the usual soft limit. */
+const DEFAULT_OPEN_FILES = 1_024;
 
 type ProxyName = Exclude<SubjectName, "direct">;
 
@@ -68,13 +65,8 @@ async function bench(options: Options, folder: string): Promise<number> {
   const built = builtIn(folder);
   const network = Deno.env.get(NETWORK) ?? "shared";
   await using backend = await Backend.start(built.load);
-  const capacity = capacityWithin(openFilesIn(await Deno.readTextFile("/proc/self/limits")));
-  const site: Site = { built, folder, backendPort: backend.port, capacity };
-  const sizes = options.quick ? QUICK : FULL;
-  const sessions = Math.min(sizes.sessions, capacity - SPARE_SESSIONS);
-  if (sessions < sizes.sessions) {
-    notes.add(`only ${sessions} sessions are held: the limit on open files does not allow more`);
-  }
+  const openFiles = openFilesIn(await Deno.readTextFile("/proc/self/limits")) ?? DEFAULT_OPEN_FILES;
+  const site: Site = { built, folder, backendPort: backend.port, openFiles };
   const missing = (Deno.env.get(MISSING) ?? "").split(",");
   const rivals = options.rivals.filter((name) => !missing.includes(name));
   for (const name of options.rivals) {
@@ -88,7 +80,7 @@ async function bench(options: Options, folder: string): Promise<number> {
     load: new LoadTool(built.load, network === "own" ? 0 : 64),
     backend,
     site,
-    sizes: { ...sizes, sessions },
+    sizes: options.quick ? QUICK : FULL,
     measured: new Measurements(),
     note: (text) => notes.add(text),
   };
@@ -104,11 +96,6 @@ async function bench(options: Options, folder: string): Promise<number> {
     notes: [...notes],
   });
   return 0;
-}
-
-/** How many sessions a proxy can hold within a limit on open files, at two a session. */
-function capacityWithin(openFiles = 1_024): number {
-  return Math.min(MAX_CAPACITY, Math.floor((openFiles - SPARE_FILES) / 2));
 }
 
 /** Runs every round: each cell on everybody, then everybody started anew. */

@@ -47,7 +47,7 @@ export async function build(folder: string): Promise<Built> {
     await run([GO, "build", "-o", target, "."], {
       cwd: new URL(source, import.meta.url).pathname,
       env: {
-        GOFLAGS: "-mod=mod",
+        GOFLAGS: "-mod=mod -buildvcs=false",
         GOPROXY: "off",
         GOTOOLCHAIN: "local",
         GOCACHE: `${folder}/go-cache`,

@@ -12,6 +12,7 @@ import {
 } from "./figures.ts";
 import type { Backend, LoadTool } from "./load_tool.ts";
 import { cpuSecondsOf } from "./proc.ts";
+import { capacityOf } from "./rivals.ts";
 import { Proxy, type Site, type Subject } from "./proxy.ts";
 
 /** How long and how much. */
@@ -221,6 +222,9 @@ async function after<T>(seconds: number, work: () => Promise<T>): Promise<T> {
 /** How long a fresh proxy is used before memory counts, in seconds. */
 const BREAK_IN_SECONDS = 0.7;
 
+/** Sessions that a proxy could hold on top of those that are held. */
+const SPARE_SESSIONS = 50;
+
 /**
  * Starts a proxy anew: how long that takes, and, where asked, what held sessions cost it. It is broken
  * in by short connections first, so that what any first use costs is not counted as the sessions'.
@@ -237,15 +241,22 @@ export async function freshCell(
   if (!groups.includes("memory")) return;
   await load.conns(proxy.port, 16, BREAK_IN_SECONDS);
   await backend.untilSessions(0);
+  const sessions = Math.min(
+    sizes.sessions,
+    capacityOf(name, bench.site.openFiles) - SPARE_SESSIONS,
+  );
+  if (sessions < sizes.sessions) {
+    bench.note(`${name} held ${sessions} sessions: the limit on open files allows no more`);
+  }
   const before = await proxy.residentBytes();
   {
-    await using held = await load.hold(proxy.port, sizes.sessions);
+    await using held = await load.hold(proxy.port, sessions);
     const { failed, reason } = held.report;
     if (failed > 0) bench.note(`${name}: ${failed} sessions failed: ${reason}`);
     await new Promise((resolve) => setTimeout(resolve, sizes.idleMs));
-    await backend.untilSessions(sizes.sessions);
+    await backend.untilSessions(sessions);
     const grown = await proxy.residentBytes() - before;
-    measured.record("memory", name, round, grown / sizes.sessions);
+    measured.record("memory", name, round, grown / sessions);
   }
   await backend.untilSessions(0);
 }

@@ -6,7 +6,7 @@ import type { Built } from "./build.ts";
 import { Child } from "./children.ts";
 import type { SubjectName } from "./figures.ts";
 import { cpuSecondsOf, residentBytesOf } from "./proc.ts";
-import { ourCommand, ourConfig, recipe } from "./rivals.ts";
+import { capacityOf, ourCommand, ourConfig, recipe } from "./rivals.ts";
 
 /** What is measured: a proxy, or the backend itself. */
 export interface Subject {
@@ -20,8 +20,8 @@ export interface Subject {
 export interface Site {
   readonly built: Built;
   readonly backendPort: number;
-  /** Most sessions that a proxy is to hold. */
-  readonly capacity: number;
+  /** How many files a process may open. */
+  readonly openFiles: number;
   /** Where folders of proxies are made. */
   readonly folder: string;
 }
@@ -39,7 +39,11 @@ export class Proxy implements Subject, AsyncDisposable {
   static async start(name: Exclude<SubjectName, "direct">, site: Site): Promise<Proxy> {
     const port = freePort();
     const folder = await Deno.makeTempDir({ dir: site.folder, prefix: `${name}-` });
-    const place = { listen: port, backend: site.backendPort, capacity: site.capacity };
+    const place = {
+      listen: port,
+      backend: site.backendPort,
+      capacity: capacityOf(name, site.openFiles),
+    };
     const { files, command, says } = recipe(name, folder, place, site.built);
     for (const [file, text] of Object.entries(files)) {
       await Deno.writeTextFile(`${folder}/${file}`, text);

@@ -4,6 +4,20 @@
 import { type Built, HAPROXY, NGINX, NGINX_STREAM } from "./build.ts";
 import type { SubjectName } from "./figures.ts";
 
+/** The most that is asked of any proxy, in sessions. */
+const MAX_CAPACITY = 20_000;
+/** Descriptors that are no session's: listeners, epolls, pipes, logs, shared libraries. */
+const SPARE_FILES = 300;
+
+/**
+ * How many sessions a proxy can hold within a limit on open files. Two sockets each; in Go, io.Copy also
+ * keeps a pipe of two descriptors for each direction, even while nothing moves.
+ */
+export function capacityOf(name: SubjectName, openFiles: number): number {
+  const perSession = name === "go" ? 6 : 2;
+  return Math.min(MAX_CAPACITY, Math.floor((openFiles - SPARE_FILES) / perSession));
+}
+
 const MAIN = new URL("../../../main.ts", import.meta.url).pathname;
 
 export interface Place {
