@@ -119,6 +119,10 @@ async function removeStale(path: string): Promise<void> {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return;
     if (classify(error) !== "refused") throw error;
+    // A connection to an ordinary file is refused as well; that one is not ours to remove.
+    if ((await Deno.lstat(path)).isSocket !== true) {
+      throw new Deno.errors.AddrInUse(`Cannot listen on unix:${path}: it is no socket`);
+    }
     await Deno.remove(path);
     return;
   }

@@ -10,19 +10,20 @@ export interface User {
 }
 
 /**
- * Looks a user up, by getpwnam(3), so that NIS and LDAP count.
+ * Looks a user up by name or number, by getpwnam(3) and getpwuid(3), so that NIS and LDAP count.
  * @throws {Error} when there is no such user, or no glibc to ask.
  */
 export function findUser(name: string): User {
   const libc = openLibc();
   if (libc === undefined) throw new Error(`Cannot become user "${name}": there is no glibc to ask`);
-  const entry = libc.getpwnam(cString(name));
+  const entry = /^\d+$/.test(name) ? libc.getpwuid(Number(name)) : libc.getpwnam(cString(name));
   if (entry === null) throw new Error(`Cannot become user "${name}": there is no such user`);
   // struct passwd: name, passwd (pointers), uid, gid (32 bits each), gecos, dir, shell (pointers).
   const view = new Deno.UnsafePointerView(entry);
   const home = view.getPointer(32);
+  const login = view.getPointer(0);
   return {
-    name,
+    name: login === null ? name : new Deno.UnsafePointerView(login).getCString(),
     uid: view.getUint32(16),
     gid: view.getUint32(20),
     home: home === null ? "/" : new Deno.UnsafePointerView(home).getCString(),

@@ -3,7 +3,8 @@
 //
 // Keys, in text (key=value) and JSON alike: time, event, tunnel, frontend, client, backend, outgoing, then
 // opened: pool, strategy, free, active, next, next_free, next_active, attempts, connect_ms
-// closed: sent (client to backend), received, duration_ms, reason.
+// closed: sent (client to backend), received (backend to client), duration_ms, reason.
+// Times have at most three decimals: clocks give more, and none of them means anything.
 // `outgoing` is the balancer's own address that the backend sees: it ties a line of sshd's log, or a
 // fail2ban ban, to the client.
 
@@ -54,12 +55,23 @@ export class AccessLog {
   write(atMs: number, record: AccessRecord): void {
     if (!this.enabled) return;
     const time = new Date(atMs).toISOString();
+    const shown = withRoundTimes(record);
     this.writer.line(
       this.format === "json"
-        ? `{"time":"${time}",${JSON.stringify(record).slice(1)}`
-        : `${time} ${textOf(record)}`,
+        ? `{"time":"${time}",${JSON.stringify(shown).slice(1)}`
+        : `${time} ${textOf(shown)}`,
     );
   }
+}
+
+function withRoundTimes(record: AccessRecord): AccessRecord {
+  return record.event === "opened"
+    ? { ...record, connect_ms: toMicroseconds(record.connect_ms) }
+    : { ...record, duration_ms: toMicroseconds(record.duration_ms) };
+}
+
+function toMicroseconds(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
 }
 
 function textOf(record: AccessRecord): string {

@@ -95,6 +95,20 @@ export const RUNNING_CASES: readonly EngineCase[] = [
     },
   },
   {
+    name: "an ordinary file in a unix socket's place is left alone",
+    run: async (fixture) => {
+      const path = await Deno.makeTempFile();
+      try {
+        await Deno.writeTextFile(path, "precious");
+        const listen = [{ transport: "unix", path }] as const;
+        await assertRejects(() => fixture.engine.start([frontendOf({ listen })]), Error, path);
+        assertEquals(await Deno.readTextFile(path), "precious");
+      } finally {
+        await Deno.remove(path);
+      }
+    },
+  },
+  {
     name: "clients that reset before they are accepted do no harm",
     run: async (fixture) => {
       await using a = new TcpPeer(greetThenEcho("a"));

@@ -156,6 +156,10 @@ async function listenUnix(path: string): Promise<Deno.UnixListener> {
     closeQuietly(await Deno.connect({ transport: "unix", path }));
   } catch (error) {
     if (classify(error) !== "refused") throw error;
+    // A connection to an ordinary file is refused as well; that one is not ours to remove.
+    if ((await Deno.lstat(path)).isSocket !== true) {
+      throw new Deno.errors.AddrInUse("There is a file that is no socket");
+    }
     await Deno.remove(path);
     return Deno.listen({ transport: "unix", path });
   }

@@ -136,7 +136,7 @@ export class SocketMaker {
     const fd = this.#socket(address, AF_UNIX);
     const { bind, listen, close } = this.#libc.calls;
     let result = bind(fd, addressOf(sockaddr), sockaddr.length);
-    if (result < 0 && this.#libc.errno[0] === EADDRINUSE && this.#isStale(sockaddr)) {
+    if (result < 0 && this.#libc.errno[0] === EADDRINUSE && this.#isStale(path, sockaddr)) {
       removeFile(path);
       result = bind(fd, addressOf(sockaddr), sockaddr.length);
     }
@@ -147,8 +147,10 @@ export class SocketMaker {
     throw cannotListen(address, errno);
   }
 
-  /** Tells whether nobody listens on a unix socket's file any more. */
-  #isStale(sockaddr: Uint8Array<ArrayBuffer>): boolean {
+  /** Tells whether a file is a unix socket on which nobody listens any more. */
+  #isStale(path: string, sockaddr: Uint8Array<ArrayBuffer>): boolean {
+    // A connection to an ordinary file is refused as well; that one is not ours to remove.
+    if (!isSocket(path)) return false;
     const { socket, connect, close } = this.#libc.calls;
     const fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return false;
@@ -232,6 +234,14 @@ export function activatedDescriptors(
 
 function cannotListen(address: Address, errno: number): LibcError {
   return new LibcError(`Cannot listen on "${formatAddress(address)}"`, errno);
+}
+
+function isSocket(path: string): boolean {
+  try {
+    return Deno.lstatSync(path).isSocket === true;
+  } catch {
+    return false;
+  }
 }
 
 function removeFile(path: string): void {

@@ -87,6 +87,43 @@ Deno.test("the access log has the same keys in text and JSON", async () => {
   assertEquals(rest, "");
 });
 
+Deno.test("the access log writes the lines that the README shows", async () => {
+  const sink = new Collector();
+  const log = new AccessLog(new BatchWriter(sink));
+  const both = {
+    tunnel: 17,
+    frontend: "ssh",
+    client: "10.1.2.3:51022",
+    backend: "kelvin:22",
+    outgoing: "10.1.0.1:40912",
+  };
+  log.write(Date.parse("2026-11-21T08:30:12.104Z"), {
+    event: "opened",
+    ...both,
+    pool: "compute",
+    strategy: "least_load",
+    free: 9,
+    active: 2,
+    next: "hoek:22",
+    next_free: 4,
+    next_active: 1,
+    attempts: 1,
+    // As a clock of doubles gives them.
+    connect_ms: 0.87099999999999,
+  });
+  log.write(Date.parse("2026-11-21T12:02:55.871Z"), {
+    event: "closed",
+    ...both,
+    sent: 184322,
+    received: 2911034,
+    duration_ms: 12763767.204000069,
+    reason: "client_closed",
+  });
+  await log.writer.flush();
+  const readme = await Deno.readTextFile(new URL("../../../README.md", import.meta.url));
+  assertEquals(readme.match(/^2026\S* (?:opened|closed) .*\n/gm)?.join(""), sink.text);
+});
+
 async function lines(
   options: { format: "text" | "json"; journal: boolean },
 ): Promise<string[]> {
