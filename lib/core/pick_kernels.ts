@@ -8,12 +8,15 @@ import {
   ACTIVE,
   CURSOR,
   ELIGIBLE,
-  FREE_MILLI_CORES,
+  freeNow,
   HEADER_WORDS,
   KERNEL,
   MAX_CONNECTIONS,
+  NEARLY_EQUAL,
   type PickTable,
   ROW_WORDS,
+  SCALE_ABOVE,
+  SCALE_BELOW,
   TOTAL,
   UNKNOWN_FREE,
 } from "./pick_table.ts";
@@ -55,12 +58,14 @@ export class Choice {
 }
 
 const NO_ROW = -1;
-/** A pick that loses its backend's last place to another worker starts over; this bounds it. */
+/** A pick that another worker got ahead of starts over; this bounds it. */
 const RACES = 8;
+/** Stands for a backend whose load nobody knows: below every score, the fewest tunnels first. */
+const UNKNOWN_SCORE = -1e18;
 
 /**
  * Chooses a row by the table's kernel and reserves a place in it.
- * @param random in [0, 1), used by the kernel `random` alone.
+ * @param random in [0, 1), used by `random`, and by `most_free` among near-equals.
  * @returns the row, or -1 when no backend can take the connection.
  */
 export function pick(
@@ -77,7 +82,7 @@ export function pick(
     let row = NO_ROW;
     switch (kernel) {
       case 1:
-        row = mostFree(table, tried, choice);
+        row = mostFree(table, tried, random, choice);
         break;
       case 2:
         row = leastConnections(table, tried, choice);
@@ -91,11 +96,15 @@ export function pick(
     choice.row = row;
     if (row === NO_ROW) return NO_ROW;
     const at = HEADER_WORDS + row * ROW_WORDS;
-    choice.free = words[at + FREE_MILLI_CORES]!;
-    if (reserve(words, at, choice)) {
+    choice.free = freeNow(words, at);
+    // Kernels that compare tunnels or what they cost take the place only as they saw it, so that
+    // workers which pick at the same instant do not all take the same best one.
+    const compares = kernel === 1 || kernel === 2;
+    const seen = compares && race < RACES - 1 ? choice.active : ANY_COUNT;
+    if (reserve(words, at, seen, choice)) {
       if (choice.runnerUp !== NO_ROW) {
         const other = HEADER_WORDS + choice.runnerUp * ROW_WORDS;
-        choice.runnerUpFree = words[other + FREE_MILLI_CORES]!;
+        choice.runnerUpFree = freeNow(words, other);
         choice.runnerUpActive = words[other + ACTIVE]!;
       }
       return row;
@@ -105,7 +114,10 @@ export function pick(
   return NO_ROW;
 }
 
-/** Gives back the place that a pick reserved. */
+/**
+ * Gives back the place that a pick reserved, and with it the expected cost: call it once for each pick
+ * that gave a row, when its connect has failed or its tunnel has ended.
+ */
 export function release(table: PickTable, row: number): void {
   Atomics.sub(table.words, HEADER_WORDS + row * ROW_WORDS + ACTIVE, 1);
 }
@@ -115,10 +127,17 @@ export function countTunnel(table: PickTable, row: number): void {
   Atomics.add(table.words, HEADER_WORDS + row * ROW_WORDS + TOTAL, 1);
 }
 
-/** Takes a place unless another worker took the last one since the kernel looked. */
-function reserve(words: Int32Array, at: number, choice: Choice): boolean {
-  const before = Atomics.add(words, at + ACTIVE, 1);
+const ANY_COUNT = -1;
+
+/** Takes a place unless another worker changed the count or took the last one since the kernel looked. */
+function reserve(words: Int32Array, at: number, seen: number, choice: Choice): boolean {
   const limit = words[at + MAX_CONNECTIONS]!;
+  if (seen !== ANY_COUNT) {
+    if (limit !== 0 && seen >= limit) return false;
+    choice.active = seen;
+    return Atomics.compareExchange(words, at + ACTIVE, seen, seen + 1) === seen;
+  }
+  const before = Atomics.add(words, at + ACTIVE, 1);
   if (limit !== 0 && before >= limit) {
     Atomics.sub(words, at + ACTIVE, 1);
     return false;
@@ -153,30 +172,81 @@ function rotation(table: PickTable, tried: Tried | null): number {
   return NO_ROW;
 }
 
-/** The most free cores; the lowest row wins ties (the ancestor's rule, seeds 1.5). */
-function mostFree(table: PickTable, tried: Tried | null, choice: Choice): number {
+/**
+ * The highest score, which is free cores as the row scales them; of equals the lowest row. Near-equals
+ * are drawn by chance, each in proportion to how far it is above the line where near-equal ends.
+ */
+function mostFree(
+  table: PickTable,
+  tried: Tried | null,
+  random: number,
+  choice: Choice,
+): number {
   const words = table.words;
   const rows = table.rows;
   let best = NO_ROW;
-  let bestFree = 0;
+  let bestScore = 0;
+  let bestActive = 0;
   let second = NO_ROW;
-  let secondFree = 0;
+  let secondScore = 0;
   for (let row = 0; row < rows; row++) {
     const at = HEADER_WORDS + row * ROW_WORDS;
     if (!usable(words, at) || (tried !== null && tried.has(row))) continue;
-    const free = words[at + FREE_MILLI_CORES]!;
-    if (best === NO_ROW || free > bestFree) {
+    const active = words[at + ACTIVE]!;
+    const score = scoreOf(words, at);
+    if (best === NO_ROW || score > bestScore) {
       second = best;
-      secondFree = bestFree;
+      secondScore = bestScore;
       best = row;
-      bestFree = free;
-    } else if (second === NO_ROW || free > secondFree) {
+      bestScore = score;
+      bestActive = active;
+    } else if (second === NO_ROW || score > secondScore) {
       second = row;
-      secondFree = free;
+      secondScore = score;
     }
   }
   choice.runnerUp = second;
+  choice.active = bestActive;
+  const line = bestScore - words[NEARLY_EQUAL]!;
+  if (second === NO_ROW || secondScore <= line) return best;
+  return drawAbove(words, rows, tried, line, random, best, choice);
+}
+
+/** Draws one of the rows whose score is above the line, in proportion to how far it is above. */
+function drawAbove(
+  words: Int32Array,
+  rows: number,
+  tried: Tried | null,
+  line: number,
+  random: number,
+  best: number,
+  choice: Choice,
+): number {
+  let sum = 0;
+  for (let row = 0; row < rows; row++) {
+    const at = HEADER_WORDS + row * ROW_WORDS;
+    if (!usable(words, at) || (tried !== null && tried.has(row))) continue;
+    sum += Math.max(0, scoreOf(words, at) - line);
+  }
+  let left = random * sum;
+  for (let row = 0; row < rows; row++) {
+    const at = HEADER_WORDS + row * ROW_WORDS;
+    if (!usable(words, at) || (tried !== null && tried.has(row))) continue;
+    const active = words[at + ACTIVE]!;
+    left -= Math.max(0, scoreOf(words, at) - line);
+    if (left >= 0) continue;
+    if (row !== best) choice.runnerUp = best;
+    choice.active = active;
+    return row;
+  }
   return best;
+}
+
+function scoreOf(words: Int32Array, at: number): number {
+  const free = freeNow(words, at);
+  if (free === UNKNOWN_FREE) return UNKNOWN_SCORE - words[at + ACTIVE]!;
+  const scale = words[at + (free > 0 ? SCALE_ABOVE : SCALE_BELOW)]!;
+  return scale === 0 ? free : free * scale / 1000;
 }
 
 /** The fewest tunnels; equals take turns, starting after the last row taken. */
@@ -204,6 +274,7 @@ function leastConnections(table: PickTable, tried: Tried | null, choice: Choice)
     }
   }
   choice.runnerUp = second;
+  choice.active = bestActive;
   if (best !== NO_ROW) Atomics.store(words, CURSOR, best);
   return best;
 }

@@ -398,7 +398,7 @@ export class ClusterSimulation {
     for (let server = 1; server < this.#classShare.length; server++) {
       if (this.#classShare[server]! > this.#classShare[most]!) most = server;
     }
-    const fair = (this.#classFree[most] ?? 0) / sum;
+    const fair = Math.max(1, this.#classFree[most] ?? 0) / sum;
     return this.#classShare[most]! / this.#classPlaced / fair;
   }
 
