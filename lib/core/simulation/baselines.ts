@@ -188,6 +188,24 @@ class CoresMinusLoad extends Baseline {
   }
 }
 
+/**
+ * What polls could tell at best: the threads that run at each poll, without the load average's lag, and
+ * a thread for each session more or less since then.
+ */
+class PollsWithoutLag extends Baseline {
+  readonly #seen = this.cores.map(() => 0);
+  readonly #heldThen = this.cores.map(() => 0);
+
+  override sampled(server: number): void {
+    this.#seen[server] = this.context.running(server);
+    this.#heldThen[server] = this.held[server]!;
+  }
+
+  protected choose(): number {
+    return this.best((i) => this.cores[i]! - this.#seen[i]! - this.held[i]! + this.#heldThen[i]!);
+  }
+}
+
 /** Sees every running thread; the most free cores. */
 class Oracle extends Baseline {
   protected choose(): number {
@@ -217,6 +235,7 @@ export const BASELINES = {
   agent_round_robin: (context) => new AgentRoundRobin(context),
   agent_leastconn: (context) => new AgentLeastConnections(context),
   cores_minus_load: (context) => new CoresMinusLoad(context),
+  polls_without_lag: (context) => new PollsWithoutLag(context),
   oracle: (context) => new Oracle(context),
   speed_oracle: (context) => new SpeedOracle(context),
 } as const satisfies Readonly<Record<string, PlacerMaker>>;

@@ -83,8 +83,10 @@ export interface Outcome {
   /** Threads that ran ÷ cores, by server, mean over time. */
   readonly utilisation: number;
   readonly refused: number;
-  /** Of a class start. */
-  readonly herdIndex: number;
+  /** Of a class start: the largest share of its sessions that one server got; NaN without a class. */
+  readonly largestShare: number;
+  /** What share that server had of the cores that were free when the class began. */
+  readonly fairShare: number;
   readonly events: number;
 }
 
@@ -149,7 +151,10 @@ export class ClusterSimulation {
     this.#calendar = new EventQueue(this.#firstSession + 1024);
     this.#streamChance = streams.map((_, index) => new Chance(seed, 100 + index));
     this.#directSums = streams.map(({ direct }) => direct?.reduce((sum, part) => sum + part, 0));
-    this.#pollChance = Array.from({ length: balancers }, (_, index) => new Chance(seed, 200 + index));
+    this.#pollChance = Array.from(
+      { length: balancers },
+      (_, index) => new Chance(seed, 200 + index),
+    );
     this.#classChance = new Chance(seed, 2);
     const polls = balancers * cores.length;
     this.#onTheWay = new Float64Array(polls);
@@ -194,7 +199,7 @@ export class ClusterSimulation {
       avoidableOverload: this.#overload.avoidableShare,
       utilisation: this.#overload.threadSeconds / (total * measureSeconds),
       refused: this.#refused,
-      herdIndex: this.#herdIndex(),
+      ...this.#classShares(),
       events,
     };
   }
@@ -220,7 +225,9 @@ export class ClusterSimulation {
     streams.forEach((stream, index) => {
       if (stream.rate > 0) this.#scheduleArrival(index);
     });
-    if (this.#classTimes.length > 0) this.#calendar.schedule(this.#classActor, this.#classTimes[0]!);
+    if (this.#classTimes.length > 0) {
+      this.#calendar.schedule(this.#classActor, this.#classTimes[0]!);
+    }
     if (this.#churn.length > 0) this.#calendar.schedule(this.#churnActor, this.#churn[0]!.at);
   }
 
@@ -391,15 +398,16 @@ export class ClusterSimulation {
     if (next !== undefined) this.#calendar.schedule(this.#churnActor, next.at);
   }
 
-  /** Largest share of a class that one server got ÷ its share of what was free when the class began. */
-  #herdIndex(): number {
+  #classShares(): { largestShare: number; fairShare: number } {
     const sum = this.#classFree.reduce((total, free) => total + free, 0);
     let most = 0;
     for (let server = 1; server < this.#classShare.length; server++) {
       if (this.#classShare[server]! > this.#classShare[most]!) most = server;
     }
-    const fair = Math.max(1, this.#classFree[most] ?? 0) / sum;
-    return this.#classShare[most]! / this.#classPlaced / fair;
+    return {
+      largestShare: this.#classShare[most]! / this.#classPlaced,
+      fairShare: (this.#classFree[most] ?? NaN) / sum,
+    };
   }
 
   #percentile(share: number): number {

@@ -14,7 +14,8 @@ import {
 
 /** Eight unequal servers. */
 export const CORES: readonly number[] = [4, 8, 8, 12, 16, 16, 24, 32];
-const TOTAL_CORES = CORES.reduce((sum, count) => sum + count, 0);
+/** As many cores in equal servers: there chance alone is no folly, and so the one to beat. */
+export const EQUAL_CORES: readonly number[] = [15, 15, 15, 15, 15, 15, 15, 15];
 
 const HOUR = 3600;
 
@@ -65,6 +66,8 @@ export interface Cell {
   readonly outside?: number;
   readonly classStart?: boolean;
   readonly churn?: boolean;
+  /** Instead of {@linkcode CORES}. */
+  readonly cores?: readonly number[];
 }
 
 export function pollsEvery(intervalSeconds: number): Polls {
@@ -77,7 +80,8 @@ export function scenarioOf(cell: Cell, seed: number, hours: number): Scenario {
   const isInteractive = workload === "interactive";
   const behaviour = isInteractive ? INTERACTIVE : ONE_JOB;
   const outside = cell.outside ?? (isInteractive ? 0.4 : 0);
-  const work = utilisation * TOTAL_CORES;
+  const allCores = cell.cores ?? CORES;
+  const work = utilisation * allCores.reduce((sum, count) => sum + count, 0);
   const streams: Stream[] = [{ behaviour, rate: (1 - outside) * work / behaviour.meanWork }];
   if (outside > 0) {
     const chance = new Chance(seed, 900);
@@ -85,12 +89,12 @@ export function scenarioOf(cell: Cell, seed: number, hours: number): Scenario {
       behaviour: OUTSIDE,
       rate: outside * work / OUTSIDE.meanWork,
       // Up to a factor of three between servers of one size, and never more than a server can bear.
-      direct: CORES.map((cores) => cores * (0.5 + chance.next())),
+      direct: allCores.map((cores) => cores * (0.5 + chance.next())),
     });
   }
   const warmUpSeconds = (isInteractive ? 12 : 3) * HOUR;
   return {
-    cores: CORES,
+    cores: allCores,
     streams,
     polls: pollsEvery(pollSeconds),
     balancers: cell.balancers ?? 1,
