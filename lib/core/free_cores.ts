@@ -30,10 +30,14 @@ export interface BackendLoad {
 }
 
 /**
- * Free cores are compared as f ÷ cores^¼: a large backend's load swings more than a small one's (by
- * the root of its size), so of two with as many cores free, the smaller is the safer place.
+ * Free cores f are compared as f ÷ (load + 4)^¼: a large load swings more than a small one (a Poisson
+ * number by its root), so of two backends with as many cores free the less loaded is the safer place.
+ * Where none is free, f ÷ cores: how much slower everybody gets there. Root and offset were found by
+ * simulation; a fourth root does better than the square root because a session's own future is a part
+ * of the swing that is the same everywhere.
  */
-const SIZE_EXPONENT = 0.25;
+const SWING_EXPONENT = 0.25;
+const SWING_OFFSET = 4;
 
 /**
  * Scores within so much of the best are as good. Two decimals of load1, de-lagged over 10 s, leave an
@@ -69,11 +73,13 @@ export class FreeCores {
   write(backends: readonly BackendLoad[], table: PickTable, nowMs: number): void {
     this.observe(backends, table, nowMs);
     const free: number[] = [];
+    const swings: number[] = [];
     let sum = 0;
     for (const { row, cores, load1, usable } of backends) {
       const estimate = load1 === undefined ? undefined : this.#estimator.estimate(row, nowMs);
       const cpus = estimate === undefined ? NaN : cores - estimate.load;
       free.push(cpus);
+      swings.push(Math.pow((estimate?.load ?? 0) + SWING_OFFSET, SWING_EXPONENT));
       if (usable && cpus > 0) sum += cpus;
     }
     const charge = this.#burst.charge(sum);
@@ -81,7 +87,7 @@ export class FreeCores {
     backends.forEach(({ row, cores }, index) => {
       const cpus = free[index] ?? NaN;
       const cost = this.#estimator.sessionLoad(row, nowMs) + charge;
-      table.write(row, SCALE_ABOVE, 1000 / Math.pow(cores, SIZE_EXPONENT));
+      table.write(row, SCALE_ABOVE, 1000 / (swings[index] ?? 1));
       table.write(row, SCALE_BELOW, 1000 / cores);
       table.write(row, COST_MILLI_CORES, cost * 1000);
       table.write(row, BASE_ACTIVE, this.#activeSeen[row] ?? 0);

@@ -6,8 +6,12 @@
 
 import {
   ACTIVE,
+  BASE_ACTIVE,
+  COST_MILLI_CORES,
   CURSOR,
+  DEFAULT_CAPACITY,
   ELIGIBLE,
+  FREE_MILLI_CORES,
   freeNow,
   HEADER_WORDS,
   KERNEL,
@@ -55,13 +59,17 @@ export class Choice {
   runnerUp = -1;
   runnerUpFree = UNKNOWN_FREE;
   runnerUpActive = 0;
+  /** Scratch of the kernels, by row. */
+  scores = new Int32Array(DEFAULT_CAPACITY);
 }
 
 const NO_ROW = -1;
 /** A pick that another worker got ahead of starts over; this bounds it. */
 const RACES = 8;
 /** Stands for a backend whose load nobody knows: below every score, the fewest tunnels first. */
-const UNKNOWN_SCORE = -1e18;
+const UNKNOWN_SCORE = -0x4000_0000;
+/** Stands for a backend that cannot be chosen at all. */
+const NO_SCORE = -0x8000_0000;
 
 /**
  * Chooses a row by the table's kernel and reserves a place in it.
@@ -184,69 +192,71 @@ function mostFree(
 ): number {
   const words = table.words;
   const rows = table.rows;
+  if (choice.scores.length < rows) choice.scores = new Int32Array(table.capacity);
+  const scores = choice.scores;
   let best = NO_ROW;
   let bestScore = 0;
-  let bestActive = 0;
   let second = NO_ROW;
   let secondScore = 0;
   for (let row = 0; row < rows; row++) {
     const at = HEADER_WORDS + row * ROW_WORDS;
+    scores[row] = NO_SCORE;
     if (!usable(words, at) || (tried !== null && tried.has(row))) continue;
-    const active = words[at + ACTIVE]!;
     const score = scoreOf(words, at);
+    scores[row] = score;
     if (best === NO_ROW || score > bestScore) {
       second = best;
       secondScore = bestScore;
       best = row;
       bestScore = score;
-      bestActive = active;
     } else if (second === NO_ROW || score > secondScore) {
       second = row;
       secondScore = score;
     }
   }
   choice.runnerUp = second;
-  choice.active = bestActive;
+  if (best === NO_ROW) return NO_ROW;
   const line = bestScore - words[NEARLY_EQUAL]!;
-  if (second === NO_ROW || secondScore <= line) return best;
-  return drawAbove(words, rows, tried, line, random, best, choice);
+  let chosen = best;
+  if (second !== NO_ROW && secondScore > line) {
+    chosen = drawAbove(scores, rows, line, random, best);
+    if (chosen !== best) choice.runnerUp = best;
+  }
+  choice.active = words[HEADER_WORDS + chosen * ROW_WORDS + ACTIVE]!;
+  return chosen;
 }
 
 /** Draws one of the rows whose score is above the line, in proportion to how far it is above. */
 function drawAbove(
-  words: Int32Array,
+  scores: Int32Array,
   rows: number,
-  tried: Tried | null,
   line: number,
   random: number,
   best: number,
-  choice: Choice,
 ): number {
   let sum = 0;
   for (let row = 0; row < rows; row++) {
-    const at = HEADER_WORDS + row * ROW_WORDS;
-    if (!usable(words, at) || (tried !== null && tried.has(row))) continue;
-    sum += Math.max(0, scoreOf(words, at) - line);
+    const above = scores[row]! - line;
+    if (above > 0) sum += above;
   }
   let left = random * sum;
   for (let row = 0; row < rows; row++) {
-    const at = HEADER_WORDS + row * ROW_WORDS;
-    if (!usable(words, at) || (tried !== null && tried.has(row))) continue;
-    const active = words[at + ACTIVE]!;
-    left -= Math.max(0, scoreOf(words, at) - line);
-    if (left >= 0) continue;
-    if (row !== best) choice.runnerUp = best;
-    choice.active = active;
-    return row;
+    const above = scores[row]! - line;
+    if (above <= 0) continue;
+    left -= above;
+    if (left < 0) return row;
   }
   return best;
 }
 
+/** Free milli-cores as the row scales them, a 32-bit integer. */
 function scoreOf(words: Int32Array, at: number): number {
-  const free = freeNow(words, at);
-  if (free === UNKNOWN_FREE) return UNKNOWN_SCORE - words[at + ACTIVE]!;
+  const published = words[at + FREE_MILLI_CORES]!;
+  const active = words[at + ACTIVE]!;
+  if (published === UNKNOWN_FREE) return (UNKNOWN_SCORE - active) | 0;
+  const free = published - words[at + COST_MILLI_CORES]! * (active - words[at + BASE_ACTIVE]!);
   const scale = words[at + (free > 0 ? SCALE_ABOVE : SCALE_BELOW)]!;
-  return scale === 0 ? free : free * scale / 1000;
+  return scale === 0 ? free | 0 : (free * scale * 0.001) | 0;
 }
 
 /** The fewest tunnels; equals take turns, starting after the last row taken. */

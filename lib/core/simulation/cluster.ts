@@ -7,7 +7,7 @@ import { Chance, mix32 } from "./chance.ts";
 import { EventQueue } from "./event_queue.ts";
 import { LOAD_STEP_SECONDS, LoadAverage } from "./load_average.ts";
 import { Overload } from "./overload.ts";
-import type { Placer, PlacerMaker } from "./placer.ts";
+import type { Placer, PlacerMaker, PlannedJob } from "./placer.ts";
 import { ProcessorSharing } from "./processor_sharing.ts";
 import { SessionTable } from "./session_table.ts";
 import { type Behaviour, SessionChance, Step } from "./workload.ts";
@@ -275,7 +275,9 @@ export class ClusterSimulation {
   }
 
   #login(balancer: number, stream: number): number {
-    const server = this.#placers[balancer]!.place(this.#now);
+    const placer = this.#placers[balancer]!;
+    if (placer.foresee !== undefined) placer.foresee(this.#jobsOf(stream, this.#nextKey()));
+    const server = placer.place(this.#now);
     if (server < 0) this.#refused++;
     else this.#open(server, balancer, stream);
     return server;
@@ -283,8 +285,30 @@ export class ClusterSimulation {
 
   #open(server: number, balancer: number, stream: number): void {
     const session = this.#sessions.add(server, balancer, stream);
-    this.#sessions.key[session] = mix32(this.#seed ^ mix32(++this.#sessionNumber));
+    const key = this.#nextKey();
+    this.#sessionNumber++;
+    this.#sessions.key[session] = key;
+    for (const placer of this.#placers) placer.opened?.(server, this.#jobsOf(stream, key));
     this.#plan(session);
+  }
+
+  #nextKey(): number {
+    return mix32(this.#seed ^ mix32(this.#sessionNumber + 1));
+  }
+
+  /** All jobs of a session that comes now, as they would run without any wait. */
+  #jobsOf(stream: number, key: number): PlannedJob[] {
+    const step = new Step();
+    const chance = new SessionChance();
+    chance.key = key;
+    const jobs: PlannedJob[] = [];
+    for (let start = this.#now;;) {
+      this.#behaviour(stream).next(step, chance);
+      if (step.threads === 0) return jobs;
+      start += step.pause;
+      jobs.push({ start, end: start + step.seconds, threads: step.threads });
+      start += step.seconds;
+    }
   }
 
   /** Asks the behaviour what comes next and schedules it. */

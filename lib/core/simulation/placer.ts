@@ -13,6 +13,13 @@ export interface PlacerContext {
   readonly running: (server: number) => number;
 }
 
+/** A job as it would run on a server of its own. */
+export interface PlannedJob {
+  readonly start: number;
+  readonly end: number;
+  readonly threads: number;
+}
+
 /** One balancer. Times are seconds from the simulation's start. */
 export interface Placer {
   /** Chooses a server among those that are in, and counts the session there; -1: there is none. */
@@ -23,6 +30,10 @@ export interface Placer {
   sampled(server: number, load1: number, now: number): void;
   /** A server joins or leaves; all are out at the start. Sessions on one that leaves go on. */
   admitted(server: number, isIn: boolean, now: number): void;
+  /** For prophets alone: what the session that {@linkcode place} is about to be asked for will do. */
+  foresee?(jobs: readonly PlannedJob[]): void;
+  /** For prophets alone: a session, placed by whomever, has come to a server. */
+  opened?(server: number, jobs: readonly PlannedJob[]): void;
 }
 
 export type PlacerMaker = (context: PlacerContext) => Placer;
