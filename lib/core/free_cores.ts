@@ -102,14 +102,15 @@ export class FreeCores {
   /** Takes in what is new of these backends without writing anything. */
   observe(backends: readonly BackendLoad[], table: PickTable, nowMs: number): void {
     this.#burst.advance(nowMs);
-    for (const { row, id, load1, takenAtMs } of backends) {
+    for (const { row, id, cores, load1, takenAtMs } of backends) {
       let known = this.#known[row];
       if (known?.id !== id) {
         known = { id, takenAtMs: -Infinity };
         this.#known[row] = known;
-        this.#estimator.track(row, nowMs);
+        this.#estimator.track(row, cores, table.read(row, ACTIVE), nowMs);
         this.#burst.track(row, table.read(row, TOTAL));
       }
+      this.#estimator.observeCores(row, cores);
       // The sample first: sessions are known as of now, and it was taken a moment before.
       if (load1 !== undefined && takenAtMs !== undefined && takenAtMs > known.takenAtMs) {
         known.takenAtMs = takenAtMs;

@@ -21,6 +21,8 @@ const MEDIUM_MS = 600_000;
 const LONG_MS = 3_600_000;
 /** The last sample's share falls by 1/e for so much age; the others take it over. */
 const LAST_FADES_MS = 300_000;
+/** What sessions do not explain is forgotten for the pool's mean by 1/e in this time without a sample. */
+const UNEXPLAINED_FADES_MS = 1_200_000;
 /** Backends whose last sample is older do not take part in learning. */
 const STALE_MS = 180_000;
 
@@ -54,8 +56,11 @@ class Track {
   longTasks = 0;
   longHeld = 0;
 
-  constructor(nowMs: number) {
+  constructor(public cores: number, sessions: number, nowMs: number) {
     this.updatedMs = nowMs;
+    this.sessions = sessions;
+    // Sessions that stood before we looked are in the load already.
+    this.filtered = sessions;
   }
 
   /** Lets the filter run up to now over the sessions that stood. */
@@ -90,12 +95,16 @@ class Track {
  * lower for sessions that last.
  *
  * **Age.** The older the last sample, the less it counts: within minutes its share goes to the long
- * means and to the count of sessions. Whether a sample is too old at all is the pool's decision.
+ * means and to the count of sessions; within the hour what sessions do not explain goes to the pool's
+ * mean per core. So stale data end in a fair count of sessions and not in a herd. Whether a sample is
+ * too old at all is the pool's decision.
  */
 export class LoadEstimator {
   readonly #tracks: (Track | undefined)[] = [];
   readonly #cost: SessionCost;
   #learntMs = NaN;
+  /** Tasks per core that sessions do not explain, over the pool. */
+  #unexplained = 0;
 
   constructor(cost: SessionCost = new SessionCost()) {
     this.#cost = cost;
@@ -106,9 +115,15 @@ export class LoadEstimator {
     return this.#cost;
   }
 
-  /** Begins anew with a row: another backend stands there now, with no sessions of ours. */
-  track(row: number, nowMs: number): void {
-    this.#tracks[row] = new Track(nowMs);
+  /** Begins anew with a row: another backend stands there now, with so many sessions of ours. */
+  track(row: number, cores: number, sessions: number, nowMs: number): void {
+    this.#tracks[row] = new Track(cores, sessions, nowMs);
+  }
+
+  /** Tells that a backend turns out to have so many cores. */
+  observeCores(row: number, cores: number): void {
+    const track = this.#tracks[row];
+    if (track !== undefined) track.cores = cores;
   }
 
   forget(row: number): void {
@@ -164,8 +179,10 @@ export class LoadEstimator {
     const { sessions } = track;
     const ageMs = Math.max(0, nowMs - track.sampledMs);
     const running = track.tasks + fresh * (sessions - track.held);
-    const medium = track.mediumTasks + settled * (sessions - track.mediumHeld);
-    const long = track.longTasks + settled * (sessions - track.longHeld);
+    const trust = Math.exp(-ageMs / UNEXPLAINED_FADES_MS);
+    const usual = (1 - trust) * this.#unexplained * track.cores + settled * sessions;
+    const medium = usual + trust * (track.mediumTasks - settled * track.mediumHeld);
+    const long = usual + trust * (track.longTasks - settled * track.longHeld);
     const last = LAST_SHARE * Math.exp(-ageMs / LAST_FADES_MS);
     const middle = (1 - last) * MEDIUM_SHARE / (1 - LAST_SHARE);
     const load = last * running + middle * medium + (1 - last - middle) * long;
@@ -191,13 +208,18 @@ export class LoadEstimator {
     let held = 0;
     let usualTasks = 0;
     let usualHeld = 0;
+    let cores = 0;
+    let unexplained = 0;
     for (const track of this.#tracks) {
       if (track === undefined || !(nowMs - track.sampledMs <= STALE_MS)) continue;
       tasks += track.tasks;
       held += track.held;
       usualTasks += track.mediumTasks;
       usualHeld += track.mediumHeld;
+      cores += track.cores;
+      unexplained += track.longTasks - this.#cost.settled * track.longHeld;
     }
+    if (cores > 0) this.#unexplained = unexplained / cores;
     this.#cost.observe({ tasks, held, usualTasks, usualHeld }, passed);
   }
 }

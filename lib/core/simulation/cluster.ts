@@ -94,6 +94,9 @@ export interface Outcome {
 const BINS_PER_E = 100;
 const BINS = 1200;
 
+/** First samples are taken within this time. */
+const FIRST_POLL_SECONDS = 1;
+
 export class ClusterSimulation {
   readonly #scenario: Scenario;
   readonly #servers: ProcessorSharing[];
@@ -216,7 +219,9 @@ export class ClusterSimulation {
       for (let server = 0; server < cores.length; server++) {
         if (!startsOut.has(server)) this.#placers[balancer]!.admitted(server, true, 0);
         const poll = balancer * cores.length + server;
-        this.#pollNext[poll] = this.#pollChance[balancer]!.next() * polls.intervalSeconds;
+        // A program asks everybody within a second of its start, whatever the interval.
+        const first = Math.min(FIRST_POLL_SECONDS, polls.intervalSeconds);
+        this.#pollNext[poll] = this.#pollChance[balancer]!.next() * first;
         if (polls.intervalSeconds < Infinity) {
           this.#calendar.schedule(this.#firstPoll + poll, this.#pollNext[poll]!);
         }

@@ -3,18 +3,19 @@
 import { BASELINES } from "../../../lib/core/simulation/baselines.ts";
 import { ClusterSimulation, type Outcome } from "../../../lib/core/simulation/cluster.ts";
 import { leastLoad } from "../../../lib/core/simulation/least_load_placer.ts";
+import { Prophet } from "../../../lib/core/simulation/prophet.ts";
 import type { PlacerMaker } from "../../../lib/core/simulation/placer.ts";
 import {
   type Estimate,
   estimateMean,
   estimateRatio,
 } from "../../../lib/core/simulation/statistics.ts";
-import { type Cell, scenarioOf } from "./scenarios.ts";
+import { type Cell, CORES, scenarioOf } from "./scenarios.ts";
 
 export interface Row {
   readonly name: string;
   readonly label: string;
-  readonly make: PlacerMaker;
+  readonly make: (cell: Cell) => PlacerMaker;
   /** Whether polls change anything for it. */
   readonly polls: boolean;
   /** An oracle or a bound: no program can know what it knows. */
@@ -24,7 +25,7 @@ export interface Row {
 export const OURS: Row = {
   name: "least_load",
   label: "least_load (ours)",
-  make: leastLoad(),
+  make: () => leastLoad(),
   polls: true,
 };
 
@@ -43,10 +44,24 @@ export const ROWS: readonly Row[] = [
   { ...row("oracle", "oracle: cores - running tasks", false), isBound: true },
   { ...row("speed_oracle", "oracle by speed of the next task", false), isBound: true },
   { ...row("polls_without_lag", "polls that do not lag", true), isBound: true },
+  {
+    name: "prophet",
+    label: "prophet: all that sessions will do",
+    make: prophetOf,
+    polls: false,
+    isBound: true,
+  },
 ];
 
 function row(name: keyof typeof BASELINES, label: string, polls: boolean): Row {
-  return { name, label, make: BASELINES[name], polls };
+  return { name, label, make: () => BASELINES[name], polls };
+}
+
+/** Looks half an hour ahead; knows every session that is there and the one that comes, not those after it. */
+function prophetOf({ utilisation, cores = CORES }: Cell): PlacerMaker {
+  const total = cores.reduce((sum, count) => sum + count, 0);
+  const options = { meanThreads: utilisation * total, horizonSeconds: 1800 };
+  return (context) => new Prophet(context, options);
 }
 
 export interface Effort {
@@ -71,7 +86,7 @@ export function runCell(
       name,
       earlier ?? Array.from({ length: effort.replications }, (_, index) => {
         const seed = index + 1;
-        return new ClusterSimulation(scenarioOf(cell, seed, effort.hours), make, seed).run();
+        return new ClusterSimulation(scenarioOf(cell, seed, effort.hours), make(cell), seed).run();
       }),
     );
   }

@@ -32,6 +32,9 @@ const TARGETS: Readonly<
   interactive: { oracle: 1, ancestor: () => 0.75 },
 };
 
+/** An excess below this is too small to be told from none: a ratio of two such says nothing. */
+const NOTHING = 0.001;
+
 function line(cells: readonly string[], width = 17): string {
   const [first = "", ...rest] = cells;
   return first.padEnd(36) + rest.map((cell) => cell.padStart(width)).join("");
@@ -63,17 +66,30 @@ function printSlowdowns(base: Omit<Cell, "pollSeconds">, effort: Effort): void {
     );
   }
   const target = TARGETS[workload];
-  const compare = (label: string, other: string, most: (poll: number) => number) => {
+  const compare = (
+    label: string,
+    other: string,
+    most?: (poll: number) => number,
+    row = OURS.name,
+  ) => {
     const cells = byPoll.map((outcomes, index) => {
-      const estimate = ratio(outcomes, OURS.name, other);
-      return `${show(estimate, 2)} ${mark(estimate.mean <= most(POLLS[index] ?? 0))}`;
+      const estimate = ratio(outcomes, row, other);
+      const [ours = 0, theirs = 0] = [row, other].map((name) =>
+        estimateMean(values(outcomes, name, excess)).mean
+      );
+      if (Math.max(ours, theirs) < NOTHING) return "both nil";
+      const text = show(estimate, 2);
+      return most === undefined
+        ? text
+        : `${text} ${mark(estimate.mean <= most(POLLS[index] ?? 0))}`;
     });
     console.log(line([label, ...cells], 21));
   };
   compare(`ours / oracle (target ${target.oracle})`, "oracle", () => target.oracle);
   const asked = POLLS.map(target.ancestor).join(", ");
   compare(`ours / ancestor (${asked})`, "cores_minus_load", target.ancestor);
-  compare("ours / polls that do not lag", "polls_without_lag", () => Infinity);
+  compare("ours / polls that do not lag", "polls_without_lag");
+  compare("prophet / ancestor", "cores_minus_load", undefined, "prophet");
   byPoll.forEach((outcomes, index) => {
     const others = notBeaten(outcomes, ROWS);
     if (others.length > 0) console.log(`  at ${POLLS[index]} s not clearly better than: ${others}`);

@@ -13,7 +13,7 @@ function poll(
   tasksAt: (seconds: number) => number,
   sessionsAt: (seconds: number) => number = () => 0,
 ): number {
-  estimator.track(ROW, 0);
+  estimator.track(ROW, 16, 0, 0);
   const load = new LoadAverage(1.5);
   let now = 0;
   for (const gap of gaps) {
@@ -89,6 +89,25 @@ Deno.test("an ended session is taken out before the load falls", () => {
   assertAlmostEquals(before - after, 4 * estimator.sessionLoad(ROW, now + 1), 0.01);
 });
 
+Deno.test("sessions that stood before we looked are not counted twice", () => {
+  const estimator = new LoadEstimator();
+  estimator.track(ROW, 16, 10, 0);
+  estimator.observeSample(ROW, 10, 1000);
+  assertAlmostEquals(estimator.estimate(ROW, 1000)?.load ?? NaN, 10, 0.01);
+});
+
+Deno.test("without samples for hours, what sessions do not explain goes to the pool's mean", () => {
+  const estimator = new LoadEstimator();
+  for (const row of [0, 1]) {
+    estimator.track(row, 16, 0, 0);
+    for (let i = 1; i <= 100; i++) estimator.observeSample(row, row * 8, i * 10_000);
+  }
+  const load = (row: number, nowMs: number) => estimator.estimate(row, nowMs)?.load ?? NaN;
+  assertAlmostEquals(load(1, 1_000_000) - load(0, 1_000_000), 8, 0.01);
+  assertAlmostEquals(load(0, 20_000_000), 4, 0.1);
+  assertAlmostEquals(load(1, 20_000_000), 4, 0.1);
+});
+
 Deno.test("any history gives a finite load, no less than 0, and an age that is true", () => {
   const event = fc.record({
     gapMs: fc.integer({ min: -5000, max: 4_000_000 }),
@@ -101,7 +120,7 @@ Deno.test("any history gives a finite load, no less than 0, and an age that is t
   fc.assert(
     fc.property(fc.array(event, { maxLength: 40 }), (events) => {
       const estimator = new LoadEstimator();
-      estimator.track(ROW, 0);
+      estimator.track(ROW, 16, 0, 0);
       let now = 0;
       let last = NaN;
       for (const { gapMs, load1, sessions } of events) {
@@ -129,7 +148,7 @@ Deno.test("any history gives a finite load, no less than 0, and an age that is t
 Deno.test("nothing is known of a backend before its first sample, nor after it was forgotten", () => {
   const estimator = new LoadEstimator();
   assertEquals(estimator.estimate(3, 0), undefined);
-  estimator.track(3, 0);
+  estimator.track(3, 4, 0, 0);
   assertEquals(estimator.estimate(3, 0), undefined);
   estimator.observeSample(3, 1.5, 1000);
   assertEquals(estimator.estimate(3, 1000)?.load, 1.5);
