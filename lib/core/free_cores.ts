@@ -33,8 +33,7 @@ export interface BackendLoad {
  * Free cores f are compared as f ÷ (load + 4)^¼: a large load swings more than a small one (a Poisson
  * number by its root), so of two backends with as many cores free the less loaded is the safer place.
  * Where none is free, f ÷ cores: how much slower everybody gets there. Root and offset were found by
- * simulation; a fourth root does better than the square root because a session's own future is a part
- * of the swing that is the same everywhere.
+ * simulation: the square root itself gives away too much room on large backends.
  */
 const SWING_EXPONENT = 0.25;
 const SWING_OFFSET = 4;

@@ -3,7 +3,7 @@
 // few work hard, and some work never passes the balancer.
 
 import { Chance } from "../../../lib/core/simulation/chance.ts";
-import type { Polls, Scenario, Stream } from "../../../lib/core/simulation/cluster.ts";
+import type { Polls, Scenario, Stream } from "../../../lib/core/simulation/scenario.ts";
 import {
   type Behaviour,
   exponentialSizes,
