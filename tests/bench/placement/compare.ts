@@ -126,7 +126,7 @@ export function notBeaten(outcomes: Outcomes, rows: readonly Row[]): string[] {
     .map((row) => row.name);
 }
 
-export function show({ mean, halfWidth }: Estimate, digits = 3): string {
+export function show({ mean, halfWidth }: Estimate, digits = 4): string {
   if (!Number.isFinite(mean)) return "-";
   return `${mean.toFixed(digits)} ±${halfWidth.toFixed(digits)}`;
 }

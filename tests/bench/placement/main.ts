@@ -114,7 +114,7 @@ function printClassStarts(effort: Effort): void {
         console.log(line([
           label,
           (share / fair).toFixed(2),
-          show(estimateMean(values(outcomes, name, (o) => o.avoidableOverload))),
+          show(estimateMean(values(outcomes, name, (o) => o.avoidableOverload)), 3),
           show(ratio(outcomes, name, "oracle", (o) => o.avoidableOverload), 2),
           show(estimateMean(values(outcomes, name, excess))),
         ], 18));
@@ -201,7 +201,7 @@ function main(): void {
   console.log(
     `seeds 1 to ${effort.replications}, ${effort.hours} simulated hours each, 95 % intervals`,
   );
-  if (wanted("validity")) printValidity(args["quick"] === true ? 1 : 4);
+  if (wanted("validity")) printValidity(args["quick"] === true ? 1 : 2);
   for (const workload of ["one_job", "interactive"] as const) {
     for (const utilisation of UTILISATIONS) {
       if (wanted("slowdown")) printSlowdowns({ workload, utilisation }, effort);
