@@ -1,5 +1,6 @@
 // A placement that knows what every session, placed or coming, will do to its end. No program can; it
-// shows how much there is to be won by knowing the future.
+// shows how much there is to be won by knowing the future. It is no bound: it expects everything to run
+// on time, so it is at a loss where servers are overloaded for long (utilisation above 0.85).
 //
 // `!` on typed-array reads: indices are below the arrays' length by construction.
 
