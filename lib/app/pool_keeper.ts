@@ -114,9 +114,11 @@ export class PoolKeeper implements AsyncDisposable {
 
   /** Takes a new configuration in; what is known of backends that stay is kept. */
   async reconfigure(config: PoolConfig): Promise<void> {
+    const { strategy, fallback } = this.#config;
     this.#config = config;
-    this.#strategy = createStrategy(config.strategy);
-    this.#fallback = createStrategy(config.fallback);
+    // One that stays keeps what it has learnt.
+    if (config.strategy !== strategy) this.#strategy = createStrategy(config.strategy);
+    if (config.fallback !== fallback) this.#fallback = createStrategy(config.fallback);
     this.pool.setRules(rulesOf(config));
     await this.#admit(config.backends);
     await this.#drive();

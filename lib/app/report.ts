@@ -1,13 +1,7 @@
 // Builds the report that `status` shows, from what the parts of the program know.
 
 import { formatAddress } from "../core/address.ts";
-import {
-  ACTIVE,
-  CONNECT_FAILURES,
-  FREE_MILLI_CORES,
-  TOTAL,
-  UNKNOWN_FREE,
-} from "../core/pick_table.ts";
+import { ACTIVE, CONNECT_FAILURES, TOTAL, UNKNOWN_FREE } from "../core/pick_table.ts";
 import type { Member } from "../core/pool.ts";
 import type { BackendReport, PoolReport } from "../admin/report.ts";
 import type { PoolKeeper } from "./pool_keeper.ts";
@@ -35,7 +29,7 @@ function reportMember(
 ): BackendReport {
   const { table } = pool;
   const fresh = pool.freshLoad(member, nowMs);
-  const free = table.read(member.row, FREE_MILLI_CORES);
+  const free = table.freeMilliCores(member.row);
   const { cores, from } = pool.coresOf(member);
   return {
     id: member.backend.id,

@@ -6,14 +6,21 @@
 
 import {
   ACTIVE,
+  BASE_ACTIVE,
+  COST_MILLI_CORES,
   CURSOR,
+  DEFAULT_CAPACITY,
   ELIGIBLE,
   FREE_MILLI_CORES,
+  freeNow,
   HEADER_WORDS,
   KERNEL,
   MAX_CONNECTIONS,
+  NEARLY_EQUAL,
   type PickTable,
   ROW_WORDS,
+  SCALE_ABOVE,
+  SCALE_BELOW,
   TOTAL,
   UNKNOWN_FREE,
 } from "./pick_table.ts";
@@ -57,15 +64,21 @@ export class Choice {
   runnerUp = -1;
   runnerUpFree = UNKNOWN_FREE;
   runnerUpActive = 0;
+  /** Scratch of the kernels, by row. */
+  scores = new Int32Array(DEFAULT_CAPACITY);
 }
 
 const NO_ROW = -1;
-/** A pick that loses its backend's last place to another worker starts over; this bounds it. */
+/** A pick that another worker got ahead of starts over; this bounds it. */
 const RACES = 8;
+/** Stands for a backend whose load nobody knows: below every score, the fewest tunnels first. */
+const UNKNOWN_SCORE = -0x4000_0000;
+/** Stands for a backend that cannot be chosen at all. */
+const NO_SCORE = -0x8000_0000;
 
 /**
  * Chooses a row by the table's kernel and reserves a place in it.
- * @param random in [0, 1), used by the kernel `random` alone.
+ * @param random in [0, 1), used by `random`, and by `most_free` among near-equals.
  * @returns the row, or -1 when no backend can take the connection.
  */
 export function pick(
@@ -82,7 +95,7 @@ export function pick(
     let row = NO_ROW;
     switch (kernel) {
       case 1:
-        row = mostFree(table, tried, choice);
+        row = mostFree(table, tried, random, choice);
         break;
       case 2:
         row = leastConnections(table, tried, choice);
@@ -96,11 +109,15 @@ export function pick(
     choice.row = row;
     if (row === NO_ROW) return NO_ROW;
     const at = HEADER_WORDS + row * ROW_WORDS;
-    choice.free = words[at + FREE_MILLI_CORES]!;
-    if (reserve(words, at, choice)) {
+    choice.free = freeNow(words, at);
+    // Kernels that compare tunnels or what they cost take the place only as they saw it, so that
+    // workers which pick at the same instant do not all take the same best one.
+    const compares = kernel === 1 || kernel === 2;
+    const seen = compares && race < RACES - 1 ? choice.active : ANY_COUNT;
+    if (reserve(words, at, seen, choice)) {
       if (choice.runnerUp !== NO_ROW) {
         const other = HEADER_WORDS + choice.runnerUp * ROW_WORDS;
-        choice.runnerUpFree = words[other + FREE_MILLI_CORES]!;
+        choice.runnerUpFree = freeNow(words, other);
         choice.runnerUpActive = words[other + ACTIVE]!;
       }
       return row;
@@ -110,7 +127,10 @@ export function pick(
   return NO_ROW;
 }
 
-/** Gives back the place that a pick reserved. */
+/**
+ * Gives back the place that a pick reserved, and with it the expected cost: call it once for each pick
+ * that gave a row, when its connect has failed or its tunnel has ended.
+ */
 export function release(table: PickTable, row: number): void {
   Atomics.sub(table.words, HEADER_WORDS + row * ROW_WORDS + ACTIVE, 1);
 }
@@ -120,10 +140,17 @@ export function countTunnel(table: PickTable, row: number): void {
   Atomics.add(table.words, HEADER_WORDS + row * ROW_WORDS + TOTAL, 1);
 }
 
-/** Takes a place unless another worker took the last one since the kernel looked. */
-function reserve(words: Int32Array, at: number, choice: Choice): boolean {
-  const before = Atomics.add(words, at + ACTIVE, 1);
+const ANY_COUNT = -1;
+
+/** Takes a place unless another worker changed the count or took the last one since the kernel looked. */
+function reserve(words: Int32Array, at: number, seen: number, choice: Choice): boolean {
   const limit = words[at + MAX_CONNECTIONS]!;
+  if (seen !== ANY_COUNT) {
+    if (limit !== 0 && seen >= limit) return false;
+    choice.active = seen;
+    return Atomics.compareExchange(words, at + ACTIVE, seen, seen + 1) === seen;
+  }
+  const before = Atomics.add(words, at + ACTIVE, 1);
   if (limit !== 0 && before >= limit) {
     Atomics.sub(words, at + ACTIVE, 1);
     return false;
@@ -158,30 +185,83 @@ function rotation(table: PickTable, tried: Tried | null): number {
   return NO_ROW;
 }
 
-/** The most free cores; the lowest row wins ties (the ancestor's rule, seeds 1.5). */
-function mostFree(table: PickTable, tried: Tried | null, choice: Choice): number {
+/**
+ * The highest score, which is free cores as the row scales them; of equals the lowest row. Near-equals
+ * are drawn by chance, each in proportion to how far it is above the line where near-equal ends.
+ */
+function mostFree(
+  table: PickTable,
+  tried: Tried | null,
+  random: number,
+  choice: Choice,
+): number {
   const words = table.words;
   const rows = table.rows;
+  if (choice.scores.length < rows) choice.scores = new Int32Array(table.capacity);
+  const scores = choice.scores;
   let best = NO_ROW;
-  let bestFree = 0;
+  let bestScore = 0;
   let second = NO_ROW;
-  let secondFree = 0;
+  let secondScore = 0;
   for (let row = 0; row < rows; row++) {
     const at = HEADER_WORDS + row * ROW_WORDS;
+    scores[row] = NO_SCORE;
     if (!usable(words, at) || (tried !== null && tried.has(row))) continue;
-    const free = words[at + FREE_MILLI_CORES]!;
-    if (best === NO_ROW || free > bestFree) {
+    const score = scoreOf(words, at);
+    scores[row] = score;
+    if (best === NO_ROW || score > bestScore) {
       second = best;
-      secondFree = bestFree;
+      secondScore = bestScore;
       best = row;
-      bestFree = free;
-    } else if (second === NO_ROW || free > secondFree) {
+      bestScore = score;
+    } else if (second === NO_ROW || score > secondScore) {
       second = row;
-      secondFree = free;
+      secondScore = score;
     }
   }
   choice.runnerUp = second;
+  if (best === NO_ROW) return NO_ROW;
+  const line = bestScore - words[NEARLY_EQUAL]!;
+  let chosen = best;
+  if (second !== NO_ROW && secondScore > line) {
+    chosen = drawAbove(scores, rows, line, random, best);
+    if (chosen !== best) choice.runnerUp = best;
+  }
+  choice.active = words[HEADER_WORDS + chosen * ROW_WORDS + ACTIVE]!;
+  return chosen;
+}
+
+/** Draws one of the rows whose score is above the line, in proportion to how far it is above. */
+function drawAbove(
+  scores: Int32Array,
+  rows: number,
+  line: number,
+  random: number,
+  best: number,
+): number {
+  let sum = 0;
+  for (let row = 0; row < rows; row++) {
+    const above = scores[row]! - line;
+    if (above > 0) sum += above;
+  }
+  let left = random * sum;
+  for (let row = 0; row < rows; row++) {
+    const above = scores[row]! - line;
+    if (above <= 0) continue;
+    left -= above;
+    if (left < 0) return row;
+  }
   return best;
+}
+
+/** Free milli-cores as the row scales them, a 32-bit integer. */
+function scoreOf(words: Int32Array, at: number): number {
+  const published = words[at + FREE_MILLI_CORES]!;
+  const active = words[at + ACTIVE]!;
+  if (published === UNKNOWN_FREE) return (UNKNOWN_SCORE - active) | 0;
+  const free = published - words[at + COST_MILLI_CORES]! * (active - words[at + BASE_ACTIVE]!);
+  const scale = words[at + (free > 0 ? SCALE_ABOVE : SCALE_BELOW)]!;
+  return scale === 0 ? free | 0 : (free * scale * 0.001) | 0;
 }
 
 /** The fewest tunnels; equals take turns, starting after the last row taken. */
@@ -209,6 +289,7 @@ function leastConnections(table: PickTable, tried: Tried | null, choice: Choice)
     }
   }
   choice.runnerUp = second;
+  choice.active = bestActive;
   if (best !== NO_ROW) Atomics.store(words, CURSOR, best);
   return best;
 }

@@ -4,7 +4,12 @@
 // is written sees an old or a new number, never a torn one.
 //
 //   header  [ kernel | rows | cursor | publishes | … ]
-//   row     [ eligible | free milli-cores | active | total | max connections | connect failures | … ]
+//   row     [ eligible | free milli-cores | active | total | max connections | connect failures |
+//             cost | base active | scale above | scale below | … ]
+//
+// Free cores go down with every pick, at that instant and for all workers, without a word more to
+// write: what stands in a row was true when BASE_ACTIVE tunnels stood, and each tunnel more takes COST.
+// A tunnel that ends gives its cost back by leaving ACTIVE.
 //
 // A row belongs to one backend from the moment it joins until its last tunnel has ended.
 
@@ -30,6 +35,8 @@ export const KERNEL = 0;
 export const ROWS = 1;
 export const CURSOR = 2;
 export const PUBLISHES = 3;
+/** Scores so near to the best are as good (`most_free`); in the unit of scores, 0: none are. */
+export const NEARLY_EQUAL = 4;
 
 /** Row words. */
 export const ELIGIBLE = 0;
@@ -38,6 +45,14 @@ export const ACTIVE = 2;
 export const TOTAL = 3;
 export const MAX_CONNECTIONS = 4;
 export const CONNECT_FAILURES = 5;
+/** Milli-cores that a tunnel is expected to take; 0 when nobody knows. */
+export const COST_MILLI_CORES = 6;
+/** Tunnels that stood when FREE_MILLI_CORES was worked out. */
+export const BASE_ACTIVE = 7;
+/** `most_free` compares free milli-cores × this / 1000 where some are free; 0 stands for 1000. */
+export const SCALE_ABOVE = 8;
+/** The same where none is free (the number is negative); 0 stands for 1000. */
+export const SCALE_BELOW = 9;
 
 /** Free milli-cores of a backend whose load nobody knows. */
 export const UNKNOWN_FREE = -0x8000_0000;
@@ -95,6 +110,14 @@ export class PickTable {
   }
 
   /**
+   * Free milli-cores at this instant: what was published, less the expected cost of every tunnel made
+   * since, plus that of every tunnel that has ended. UNKNOWN_FREE when nobody knows.
+   */
+  freeMilliCores(row: number): number {
+    return freeNow(this.words, HEADER_WORDS + row * ROW_WORDS);
+  }
+
+  /**
    * Gives a row to a backend that joins, zeroed and not eligible: the lowest free one.
    * @throws {RangeError} when the table is full.
    */
@@ -113,4 +136,12 @@ export class PickTable {
   published(): void {
     Atomics.add(this.words, PUBLISHES, 1);
   }
+}
+
+/** Free milli-cores of the row that begins at word `at`, at this instant. */
+export function freeNow(words: Int32Array, at: number): number {
+  // `!`: `at` is the start of a row of this table.
+  const free = words[at + FREE_MILLI_CORES]!;
+  if (free === UNKNOWN_FREE) return UNKNOWN_FREE;
+  return free - words[at + COST_MILLI_CORES]! * (words[at + ACTIVE]! - words[at + BASE_ACTIVE]!);
 }

@@ -1,21 +1,36 @@
-// least_load: the backend with the most free cores (cores − load1) gets the session; the lowest index
-// wins ties. The rule of the ancestor (go-tcp-balancer), on cached samples instead of a probe per login.
+// least_load: the backend on which most cores will be free gets the session. The load averages are rid
+// of their lag, sessions count before the load shows them, and a burst of logins is dealt out by what is
+// free (core/free_cores.ts has the formulas).
 
-import type { PickTable } from "../core/pick_table.ts";
+import { FreeCores } from "../core/free_cores.ts";
+import { ELIGIBLE, type PickTable } from "../core/pick_table.ts";
 import type { PoolView, Strategy } from "./strategy.ts";
-import { writeRows } from "./write_rows.ts";
 
 export class LeastLoad implements Strategy {
   readonly name = "least_load";
   readonly kernel = "most_free";
+  readonly #freeCores = new FreeCores();
 
   /**
    * Only backends with a load compete while one of them has room: the others stand below every number,
-   * for when all those have refused or are full.
+   * for when all those have refused or are full. Learns from every call; wants one every second.
    */
-  weigh(view: PoolView, table: PickTable): boolean {
-    if (!view.some((member) => member.usable && member.load !== undefined)) return false;
-    writeRows(view, table, this.kernel);
+  weigh(view: PoolView, table: PickTable, nowMs: number): boolean {
+    const loads = view.map(({ row, backend, cores, usable, load }) => ({
+      row,
+      id: backend.id,
+      cores,
+      usable,
+      ...(load === undefined ? {} : { load1: load.load1, takenAtMs: load.takenAtMs }),
+    }));
+    if (!view.some((member) => member.usable && member.load !== undefined)) {
+      this.#freeCores.observe(loads, table, nowMs);
+      return false;
+    }
+    this.#freeCores.write(loads, table, nowMs);
+    for (const member of view) table.write(member.row, ELIGIBLE, member.usable ? 1 : 0);
+    table.kernel = this.kernel;
+    table.published();
     return true;
   }
 }

@@ -1,0 +1,124 @@
+// Turns samples and session counts into the numbers that the kernel `most_free` compares. One per pool;
+// it reads tunnels from the pool's PickTable and writes free cores, costs and scales into it.
+
+import { LoadEstimator } from "./load_estimate.ts";
+import { LoginBurst } from "./login_burst.ts";
+import {
+  ACTIVE,
+  BASE_ACTIVE,
+  COST_MILLI_CORES,
+  FREE_MILLI_CORES,
+  NEARLY_EQUAL,
+  type PickTable,
+  SCALE_ABOVE,
+  SCALE_BELOW,
+  TOTAL,
+  UNKNOWN_FREE,
+} from "./pick_table.ts";
+
+/** What is known of one backend. */
+export interface BackendLoad {
+  readonly row: number;
+  /** Tells backends apart when one takes over another's row. */
+  readonly id: string;
+  readonly cores: number;
+  /** The last sample that is not too old, if any. */
+  readonly load1?: number;
+  readonly takenAtMs?: number;
+  /** Whether sessions may be sent there. */
+  readonly usable: boolean;
+}
+
+/**
+ * Free cores f are compared as f ÷ (load + 4)^¼: a large load swings more than a small one (a Poisson
+ * number by its root), so of two backends with as many cores free the less loaded is the safer place.
+ * Where none is free, f ÷ cores: how much slower everybody gets there. Root and offset were found by
+ * simulation: the square root itself gives away too much room on large backends.
+ */
+const SWING_EXPONENT = 0.25;
+const SWING_OFFSET = 4;
+
+/**
+ * Scores within so much of the best are as good. Two decimals of load1, de-lagged over 10 s, leave an
+ * error of 0.06 cores; and independent balancers that see the same samples part ways here.
+ */
+const NEARLY_EQUAL_MILLI_CORES = 50;
+
+interface Known {
+  readonly id: string;
+  takenAtMs: number;
+}
+
+/** Keeps a pool's estimates and writes them into its table. */
+export class FreeCores {
+  readonly #estimator: LoadEstimator;
+  readonly #burst = new LoginBurst();
+  readonly #known: (Known | undefined)[] = [];
+  /** Tunnels by row as they stood when the estimate was made; picks since then are the kernel's. */
+  readonly #activeSeen: number[] = [];
+
+  constructor(estimator: LoadEstimator = new LoadEstimator()) {
+    this.#estimator = estimator;
+  }
+
+  get estimator(): LoadEstimator {
+    return this.#estimator;
+  }
+
+  /**
+   * Takes in what is new and writes the rows of these backends. Call it when a sample has come and
+   * at least every second or so: in between, kernels go on from what was written.
+   */
+  write(backends: readonly BackendLoad[], table: PickTable, nowMs: number): void {
+    this.observe(backends, table, nowMs);
+    const free: number[] = [];
+    const swings: number[] = [];
+    let sum = 0;
+    for (const { row, cores, load1, usable } of backends) {
+      const estimate = load1 === undefined ? undefined : this.#estimator.estimate(row, nowMs);
+      const cpus = estimate === undefined ? NaN : cores - estimate.load;
+      free.push(cpus);
+      swings.push(Math.pow((estimate?.load ?? 0) + SWING_OFFSET, SWING_EXPONENT));
+      if (usable && cpus > 0) sum += cpus;
+    }
+    const charge = this.#burst.charge(sum);
+    Atomics.store(table.words, NEARLY_EQUAL, NEARLY_EQUAL_MILLI_CORES);
+    backends.forEach(({ row, cores }, index) => {
+      const cpus = free[index] ?? NaN;
+      const cost = this.#estimator.sessionLoad(row, nowMs) + charge;
+      table.write(row, SCALE_ABOVE, 1000 / (swings[index] ?? 1));
+      table.write(row, SCALE_BELOW, 1000 / cores);
+      table.write(row, COST_MILLI_CORES, cost * 1000);
+      table.write(row, BASE_ACTIVE, this.#activeSeen[row] ?? 0);
+      table.write(
+        row,
+        FREE_MILLI_CORES,
+        Number.isNaN(cpus) ? UNKNOWN_FREE : (cpus - charge * this.#burst.newLogins(row)) * 1000,
+      );
+    });
+  }
+
+  /** Takes in what is new of these backends without writing anything. */
+  observe(backends: readonly BackendLoad[], table: PickTable, nowMs: number): void {
+    this.#burst.advance(nowMs);
+    for (const { row, id, cores, load1, takenAtMs } of backends) {
+      let known = this.#known[row];
+      if (known?.id !== id) {
+        known = { id, takenAtMs: -Infinity };
+        this.#known[row] = known;
+        this.#estimator.track(row, cores, table.read(row, ACTIVE), nowMs);
+        this.#burst.track(row, table.read(row, TOTAL));
+      }
+      this.#estimator.observeCores(row, cores);
+      // The sample first: sessions are known as of now, and it was taken a moment before.
+      if (load1 !== undefined && takenAtMs !== undefined && takenAtMs > known.takenAtMs) {
+        known.takenAtMs = takenAtMs;
+        this.#estimator.observeSample(row, load1, takenAtMs);
+      }
+      const active = table.read(row, ACTIVE);
+      this.#activeSeen[row] = active;
+      this.#burst.observe(row, table.read(row, TOTAL));
+      this.#estimator.observeSessions(row, active, nowMs);
+    }
+  }
+}

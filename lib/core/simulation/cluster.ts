@@ -1,0 +1,396 @@
+// The simulation itself: sessions come in, balancers place them by what polls told, servers share their
+// cores, the kernel's load average lags. Seconds from the start everywhere.
+//
+// `!` on typed-array and per-server reads: indices are below the arrays' length by construction.
+
+import { Chance, mix32 } from "./chance.ts";
+import { EventQueue } from "./event_queue.ts";
+import { LOAD_STEP_SECONDS, LoadAverage } from "./load_average.ts";
+import { Overload } from "./overload.ts";
+import type { Placer, PlacerMaker, PlannedJob } from "./placer.ts";
+import { ProcessorSharing } from "./processor_sharing.ts";
+import type { Churn, Scenario } from "./scenario.ts";
+import { SessionTable } from "./session_table.ts";
+import { type Behaviour, SessionChance, Step } from "./workload.ts";
+
+export interface Outcome {
+  /** Mean of (time a job took) ÷ (time it takes alone), over jobs of placed sessions. */
+  readonly meanSlowdown: number;
+  /** The same over jobs of sessions that no balancer placed; NaN when there were none. */
+  readonly directSlowdown: number;
+  /** 99th percentile of the slowdown of placed sessions' jobs. */
+  readonly p99Slowdown: number;
+  readonly jobs: number;
+  /** Mean time that a job took, seconds. */
+  readonly meanTime: number;
+  /**
+   * Share of thread-seconds spent on a server with more threads than cores while another had at least
+   * one core free.
+   */
+  readonly avoidableOverload: number;
+  /** Threads that ran ÷ cores, by server, mean over time. */
+  readonly utilisation: number;
+  readonly refused: number;
+  /** Of a class start: the largest share of its sessions that one server got; NaN without a class. */
+  readonly largestShare: number;
+  /** What share that server had of the cores that were free when the class began. */
+  readonly fairShare: number;
+  readonly events: number;
+}
+
+/** Slowdowns are counted in bins of this many to a factor of e, for percentiles. */
+const BINS_PER_E = 100;
+const BINS = 1200;
+
+/** First samples are taken within this time. */
+const FIRST_POLL_SECONDS = 1;
+
+export class ClusterSimulation {
+  readonly #scenario: Scenario;
+  readonly #servers: ProcessorSharing[];
+  readonly #loads: LoadAverage[];
+  readonly #placers: Placer[];
+  readonly #calendar: EventQueue;
+  readonly #sessions = new SessionTable();
+  readonly #overload: Overload;
+  readonly #step = new Step();
+  readonly #sessionChance = new SessionChance();
+  readonly #streamChance: Chance[];
+  readonly #pollChance: Chance[];
+  readonly #classChance: Chance;
+  /** The load that a poll has read and that is on its way; NaN: lost, or none is. */
+  readonly #onTheWay: Float64Array;
+  readonly #isOnTheWay: Uint8Array;
+  readonly #pollNext: Float64Array;
+  readonly #churn: readonly Churn[];
+  readonly #directSums: (number | undefined)[];
+  /** First actor of each kind, after the servers. */
+  readonly #firstPoll: number;
+  readonly #firstStream: number;
+  readonly #classActor: number;
+  readonly #churnActor: number;
+  readonly #firstSession: number;
+  #now = 0;
+  #churned = 0;
+  #classTimes: Float64Array;
+  #classPlaced = 0;
+  readonly #classShare: Int32Array;
+  #classFree: number[] = [];
+  #seed: number;
+  #sessionNumber = 0;
+  #jobs = 0;
+  #slowdowns = 0;
+  #times = 0;
+  #directJobs = 0;
+  #directSlowdowns = 0;
+  #refused = 0;
+  readonly #bins = new Int32Array(BINS);
+
+  constructor(scenario: Scenario, makePlacer: PlacerMaker, seed: number) {
+    this.#scenario = scenario;
+    this.#seed = seed;
+    const { cores, streams, balancers, classStart } = scenario;
+    const phases = new Chance(seed, 1);
+    this.#servers = cores.map((count) => new ProcessorSharing(count));
+    this.#loads = cores.map(() => new LoadAverage(phases.next() * LOAD_STEP_SECONDS));
+    this.#overload = new Overload(cores);
+    this.#firstPoll = cores.length;
+    this.#firstStream = this.#firstPoll + balancers * cores.length;
+    this.#classActor = this.#firstStream + streams.length;
+    this.#churnActor = this.#classActor + 1;
+    this.#firstSession = this.#churnActor + 1;
+    this.#calendar = new EventQueue(this.#firstSession + 1024);
+    this.#streamChance = streams.map((_, index) => new Chance(seed, 100 + index));
+    this.#directSums = streams.map(({ direct }) => direct?.reduce((sum, part) => sum + part, 0));
+    this.#pollChance = Array.from(
+      { length: balancers },
+      (_, index) => new Chance(seed, 200 + index),
+    );
+    this.#classChance = new Chance(seed, 2);
+    const polls = balancers * cores.length;
+    this.#onTheWay = new Float64Array(polls);
+    this.#isOnTheWay = new Uint8Array(polls);
+    this.#pollNext = new Float64Array(polls);
+    this.#churn = [...scenario.churn ?? []].sort((a, b) => a.at - b.at);
+    this.#classShare = new Int32Array(cores.length);
+    this.#classTimes = new Float64Array(classStart?.sessions ?? 0)
+      .map(() => (classStart?.at ?? 0) + this.#classChance.next() * (classStart?.overSeconds ?? 0))
+      .sort();
+    const running = (server: number) => this.#servers[server]!.running;
+    this.#placers = Array.from({ length: balancers }, (_, index) =>
+      makePlacer({
+        cores,
+        chance: new Chance(seed, 300 + index),
+        pollSeconds: scenario.polls.intervalSeconds,
+        running,
+      }));
+    this.#begin();
+  }
+
+  /** Runs to the end and tells what was measured. */
+  run(): Outcome {
+    const { warmUpSeconds, measureSeconds, cores } = this.#scenario;
+    const calendar = this.#calendar;
+    const end = warmUpSeconds + measureSeconds;
+    let events = 0;
+    for (let time = calendar.nextTime; time < end; time = calendar.nextTime) {
+      this.#now = time;
+      this.#act(calendar.pop());
+      events++;
+    }
+    this.#now = end;
+    this.#overload.advance(end, warmUpSeconds);
+    const total = cores.reduce((sum, count) => sum + count, 0);
+    return {
+      meanSlowdown: this.#slowdowns / this.#jobs,
+      directSlowdown: this.#directSlowdowns / this.#directJobs,
+      p99Slowdown: this.#percentile(0.99),
+      jobs: this.#jobs,
+      meanTime: this.#times / this.#jobs,
+      avoidableOverload: this.#overload.avoidableShare,
+      utilisation: this.#overload.threadSeconds / (total * measureSeconds),
+      refused: this.#refused,
+      ...this.#classShares(),
+      events,
+    };
+  }
+
+  #begin(): void {
+    const { cores, streams, balancers, polls } = this.#scenario;
+    const seen = new Set<number>();
+    const startsOut = new Set<number>();
+    for (const { server, isIn } of this.#churn) {
+      if (!seen.has(server) && isIn) startsOut.add(server);
+      seen.add(server);
+    }
+    for (let balancer = 0; balancer < balancers; balancer++) {
+      for (let server = 0; server < cores.length; server++) {
+        if (!startsOut.has(server)) this.#placers[balancer]!.admitted(server, true, 0);
+        const poll = balancer * cores.length + server;
+        // A program asks everybody within a second of its start, whatever the interval.
+        const first = Math.min(FIRST_POLL_SECONDS, polls.intervalSeconds);
+        this.#pollNext[poll] = this.#pollChance[balancer]!.next() * first;
+        if (polls.intervalSeconds < Infinity) {
+          this.#calendar.schedule(this.#firstPoll + poll, this.#pollNext[poll]!);
+        }
+      }
+    }
+    streams.forEach((stream, index) => {
+      if (stream.rate > 0) this.#scheduleArrival(index);
+    });
+    if (this.#classTimes.length > 0) {
+      this.#calendar.schedule(this.#classActor, this.#classTimes[0]!);
+    }
+    if (this.#churn.length > 0) this.#calendar.schedule(this.#churnActor, this.#churn[0]!.at);
+  }
+
+  #act(actor: number): void {
+    if (actor < this.#firstPoll) this.#jobEnds(actor);
+    else if (actor >= this.#firstSession) this.#sessionGoesOn(actor - this.#firstSession);
+    else if (actor < this.#firstStream) this.#poll(actor - this.#firstPoll);
+    else if (actor < this.#classActor) this.#arrival(actor - this.#firstStream);
+    else if (actor === this.#classActor) this.#classArrival();
+    else this.#change();
+  }
+
+  #scheduleArrival(index: number): void {
+    const mean = 1 / this.#scenario.streams[index]!.rate;
+    const gap = this.#streamChance[index]!.exponential(mean);
+    this.#calendar.schedule(this.#firstStream + index, this.#now + gap);
+  }
+
+  #arrival(index: number): void {
+    const chance = this.#streamChance[index]!;
+    const { direct } = this.#scenario.streams[index]!;
+    const uniform = chance.next();
+    this.#scheduleArrival(index);
+    if (direct === undefined) {
+      this.#login(Math.floor(uniform * this.#placers.length), index);
+      return;
+    }
+    let left = uniform * this.#directSums[index]!;
+    let server = 0;
+    while (server < direct.length - 1 && left >= direct[server]!) left -= direct[server++]!;
+    this.#open(server, -1, index);
+  }
+
+  #classArrival(): void {
+    if (this.#classPlaced === 0) {
+      this.#classFree = this.#servers.map(({ cores, running }) => Math.max(0, cores - running));
+    }
+    const balancer = this.#classChance.below(this.#placers.length);
+    const server = this.#login(balancer, this.#scenario.streams.length);
+    if (server >= 0) this.#classShare[server]!++;
+    this.#classPlaced++;
+    if (this.#classPlaced < this.#classTimes.length) {
+      this.#calendar.schedule(this.#classActor, this.#classTimes[this.#classPlaced]!);
+    }
+  }
+
+  #login(balancer: number, stream: number): number {
+    const placer = this.#placers[balancer]!;
+    if (placer.foresee !== undefined) placer.foresee(this.#jobsOf(stream, this.#nextKey()));
+    const server = placer.place(this.#now);
+    if (server < 0) this.#refused++;
+    else this.#open(server, balancer, stream);
+    return server;
+  }
+
+  #open(server: number, balancer: number, stream: number): void {
+    const session = this.#sessions.add(server, balancer, stream);
+    const key = this.#nextKey();
+    this.#sessionNumber++;
+    this.#sessions.key[session] = key;
+    for (const placer of this.#placers) placer.opened?.(server, this.#jobsOf(stream, key));
+    this.#plan(session);
+  }
+
+  #nextKey(): number {
+    return mix32(this.#seed ^ mix32(this.#sessionNumber + 1));
+  }
+
+  /** All jobs of a session that comes now, as they would run without any wait. */
+  #jobsOf(stream: number, key: number): PlannedJob[] {
+    const step = new Step();
+    const chance = new SessionChance();
+    chance.key = key;
+    const jobs: PlannedJob[] = [];
+    for (let start = this.#now;;) {
+      this.#behaviour(stream).next(step, chance);
+      if (step.threads === 0) return jobs;
+      start += step.pause;
+      jobs.push({ start, end: start + step.seconds, threads: step.threads });
+      start += step.seconds;
+    }
+  }
+
+  /** Asks the behaviour what comes next and schedules it. */
+  #plan(session: number): void {
+    const sessions = this.#sessions;
+    const step = this.#step;
+    const chance = this.#sessionChance;
+    step.phase = sessions.phase[session]!;
+    chance.key = sessions.key[session]!;
+    chance.counter = sessions.counter[session]!;
+    this.#behaviour(sessions.stream[session]!).next(step, chance);
+    sessions.phase[session] = step.phase;
+    sessions.counter[session] = chance.counter;
+    sessions.threads[session] = step.threads;
+    sessions.seconds[session] = step.seconds;
+    if (step.pause > 0) {
+      this.#calendar.schedule(this.#firstSession + session, this.#now + step.pause);
+    } else this.#sessionGoesOn(session);
+  }
+
+  #behaviour(stream: number): Behaviour {
+    const { streams, classStart } = this.#scenario;
+    const behaviour = streams[stream]?.behaviour ?? classStart?.behaviour;
+    if (behaviour === undefined) throw new Error(`Cannot simulate stream ${stream}: no behaviour`);
+    return behaviour;
+  }
+
+  #sessionGoesOn(session: number): void {
+    const sessions = this.#sessions;
+    const server = sessions.server[session]!;
+    const threads = sessions.threads[session]!;
+    if (threads === 0) {
+      const balancer = sessions.balancer[session]!;
+      sessions.remove(session);
+      if (balancer >= 0) this.#placers[balancer]!.ended(server, this.#now);
+      return;
+    }
+    sessions.startedAt[session] = this.#now;
+    const before = this.#beforeChange(server);
+    before.start(session, threads, sessions.seconds[session]!, this.#now);
+    this.#afterChange(server);
+  }
+
+  #jobEnds(server: number): void {
+    const session = this.#beforeChange(server).end(this.#now);
+    this.#afterChange(server);
+    this.#measure(session);
+    this.#plan(session);
+  }
+
+  #measure(session: number): void {
+    if (this.#now < this.#scenario.warmUpSeconds) return;
+    const sessions = this.#sessions;
+    const took = this.#now - sessions.startedAt[session]!;
+    // Rounding can make a job a hair too fast.
+    const slowdown = Math.max(1, took / sessions.seconds[session]!);
+    if (sessions.balancer[session]! < 0) {
+      this.#directJobs++;
+      this.#directSlowdowns += slowdown;
+      return;
+    }
+    this.#jobs++;
+    this.#slowdowns += slowdown;
+    this.#times += took;
+    this.#bins[Math.min(BINS - 1, Math.floor(Math.log(slowdown) * BINS_PER_E))]!++;
+  }
+
+  /** Lets time pass on a server up to now. */
+  #beforeChange(server: number): ProcessorSharing {
+    const sharing = this.#servers[server]!;
+    this.#loads[server]!.advance(this.#now, sharing.running);
+    this.#overload.advance(this.#now, this.#scenario.warmUpSeconds);
+    return sharing;
+  }
+
+  #afterChange(server: number): void {
+    const sharing = this.#servers[server]!;
+    this.#overload.set(server, sharing.running);
+    this.#calendar.schedule(server, sharing.nextEnd(this.#now));
+  }
+
+  /** A poll reads the load, or what was read arrives. */
+  #poll(poll: number): void {
+    const { cores, polls } = this.#scenario;
+    const balancer = Math.floor(poll / cores.length);
+    const server = poll % cores.length;
+    const actor = this.#firstPoll + poll;
+    const chance = this.#pollChance[balancer]!;
+    if (this.#isOnTheWay[poll] === 1) {
+      this.#isOnTheWay[poll] = 0;
+      const load1 = this.#onTheWay[poll]!;
+      if (!Number.isNaN(load1)) this.#placers[balancer]!.sampled(server, load1, this.#now);
+      this.#calendar.schedule(actor, Math.max(this.#now, this.#pollNext[poll]!));
+      return;
+    }
+    const spread = 1 - polls.jitter + 2 * polls.jitter * chance.next();
+    this.#pollNext[poll] = this.#now + polls.intervalSeconds * spread;
+    const half = chance.exponential(polls.delaySeconds) / 2;
+    const isLost = chance.next() < polls.loss;
+    const load = this.#loads[server]!;
+    load.advance(this.#now, this.#servers[server]!.running);
+    this.#onTheWay[poll] = isLost ? NaN : load.shown;
+    this.#isOnTheWay[poll] = 1;
+    this.#calendar.schedule(actor, this.#now + half);
+  }
+
+  #change(): void {
+    const { server, isIn } = this.#churn[this.#churned++]!;
+    for (const placer of this.#placers) placer.admitted(server, isIn, this.#now);
+    const next = this.#churn[this.#churned];
+    if (next !== undefined) this.#calendar.schedule(this.#churnActor, next.at);
+  }
+
+  #classShares(): { largestShare: number; fairShare: number } {
+    const sum = this.#classFree.reduce((total, free) => total + free, 0);
+    let most = 0;
+    for (let server = 1; server < this.#classShare.length; server++) {
+      if (this.#classShare[server]! > this.#classShare[most]!) most = server;
+    }
+    return {
+      largestShare: this.#classShare[most]! / this.#classPlaced,
+      fairShare: (this.#classFree[most] ?? NaN) / sum,
+    };
+  }
+
+  #percentile(share: number): number {
+    let left = this.#jobs * (1 - share);
+    let bin = BINS - 1;
+    while (bin > 0 && left > this.#bins[bin]!) left -= this.#bins[bin--]!;
+    return Math.exp((bin + 0.5) / BINS_PER_E);
+  }
+}

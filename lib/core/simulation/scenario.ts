@@ -1,0 +1,56 @@
+// What a simulation is about: servers, who comes, how often balancers ask, what happens meanwhile.
+
+import type { Behaviour } from "./workload.ts";
+
+export interface Polls {
+  /** From one sample's start to the next one's. */
+  readonly intervalSeconds: number;
+  /** Each interval is drawn evenly from ± this share of it. */
+  readonly jitter: number;
+  /** Mean time that an answer takes (exponential); the load is read half-way. */
+  readonly delaySeconds: number;
+  /** Share of samples that never arrive. */
+  readonly loss: number;
+}
+
+/** Sessions that come as a Poisson stream. */
+export interface Stream {
+  readonly behaviour: Behaviour;
+  /** Sessions a second, over all servers and balancers. */
+  readonly rate: number;
+  /**
+   * Absent: a balancer places them. Otherwise they come to the servers directly, each server with a
+   * chance in proportion to its number here.
+   */
+  readonly direct?: readonly number[];
+}
+
+/** Sessions that log in together. */
+export interface ClassStart {
+  readonly at: number;
+  readonly sessions: number;
+  /** They come evenly spread at random over this time. */
+  readonly overSeconds: number;
+  readonly behaviour: Behaviour;
+}
+
+export interface Churn {
+  readonly at: number;
+  readonly server: number;
+  readonly isIn: boolean;
+}
+
+export interface Scenario {
+  /** Cores by server. */
+  readonly cores: readonly number[];
+  readonly streams: readonly Stream[];
+  readonly polls: Polls;
+  /** Independent balancers; each session comes to one of them by chance. */
+  readonly balancers: number;
+  readonly classStart?: ClassStart;
+  /** All servers are in at the start but those whose first change is to join. */
+  readonly churn?: readonly Churn[];
+  /** What happens before is not measured. */
+  readonly warmUpSeconds: number;
+  readonly measureSeconds: number;
+}

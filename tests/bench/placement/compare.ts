@@ -1,0 +1,132 @@
+// Runs one cell of the benchmark for many strategies on the same sessions, and compares them.
+
+import { BASELINES } from "../../../lib/core/simulation/baselines.ts";
+import { ClusterSimulation, type Outcome } from "../../../lib/core/simulation/cluster.ts";
+import { leastLoad } from "../../../lib/core/simulation/least_load_placer.ts";
+import { Prophet } from "../../../lib/core/simulation/prophet.ts";
+import type { PlacerMaker } from "../../../lib/core/simulation/placer.ts";
+import {
+  type Estimate,
+  estimateMean,
+  estimateRatio,
+} from "../../../lib/core/simulation/statistics.ts";
+import { type Cell, CORES, scenarioOf } from "./scenarios.ts";
+
+export interface Row {
+  readonly name: string;
+  readonly label: string;
+  readonly make: (cell: Cell) => PlacerMaker;
+  /** Whether polls change anything for it. */
+  readonly polls: boolean;
+  /** An oracle or a bound: no program can know what it knows. */
+  readonly isBound?: boolean;
+}
+
+export const OURS: Row = {
+  name: "least_load",
+  label: "least_load (ours)",
+  make: () => leastLoad(),
+  polls: true,
+};
+
+/** Every strategy of the table, in its order. */
+export const ROWS: readonly Row[] = [
+  OURS,
+  row("cores_minus_load", "ancestor: cores - load1", true),
+  row("agent_round_robin", "HAProxy roundrobin, agent-check", true),
+  row("agent_leastconn", "HAProxy leastconn, agent-check", true),
+  row("leastconn", "HAProxy leastconn", false),
+  row("leastconn_weighted", "HAProxy leastconn, weights = cores", false),
+  row("two_choices", "two choices by cores - load1", true),
+  row("round_robin", "round robin", false),
+  row("random", "random", false),
+  row("weighted_random", "random, weights = cores", false),
+  { ...row("oracle", "oracle: cores - running tasks", false), isBound: true },
+  { ...row("speed_oracle", "oracle by speed of the next task", false), isBound: true },
+  { ...row("polls_without_lag", "polls that do not lag", true), isBound: true },
+  {
+    name: "prophet",
+    label: "prophet: all that sessions will do",
+    make: prophetOf,
+    polls: false,
+    isBound: true,
+  },
+];
+
+function row(name: keyof typeof BASELINES, label: string, polls: boolean): Row {
+  return { name, label, make: () => BASELINES[name], polls };
+}
+
+/** Looks half an hour ahead; knows every session that is there and the one that comes, not those after it. */
+function prophetOf({ utilisation, cores = CORES }: Cell): PlacerMaker {
+  const total = cores.reduce((sum, count) => sum + count, 0);
+  const options = { meanThreads: utilisation * total, horizonSeconds: 1800 };
+  return (context) => new Prophet(context, options);
+}
+
+export interface Effort {
+  readonly replications: number;
+  readonly hours: number;
+}
+
+/** Outcomes by strategy, one for each seed; the same seeds for all. */
+export type Outcomes = ReadonlyMap<string, readonly Outcome[]>;
+
+/** Runs the seeds 1 to `replications` of a cell for these strategies. */
+export function runCell(
+  cell: Cell,
+  rows: readonly Row[],
+  effort: Effort,
+  known: Outcomes = new Map(),
+): Outcomes {
+  const outcomes = new Map<string, readonly Outcome[]>();
+  for (const { name, make, polls } of rows) {
+    const earlier = polls ? undefined : known.get(name);
+    outcomes.set(
+      name,
+      earlier ?? Array.from({ length: effort.replications }, (_, index) => {
+        const seed = index + 1;
+        return new ClusterSimulation(scenarioOf(cell, seed, effort.hours), make(cell), seed).run();
+      }),
+    );
+  }
+  return outcomes;
+}
+
+/** One number of each replication. */
+export function values(
+  outcomes: Outcomes,
+  name: string,
+  read: (outcome: Outcome) => number,
+): number[] {
+  return (outcomes.get(name) ?? []).map(read);
+}
+
+export const excess = (outcome: Outcome): number => outcome.meanSlowdown - 1;
+
+/** Ratio of two strategies' means of a number. */
+export function ratio(
+  outcomes: Outcomes,
+  above: string,
+  below: string,
+  read: (outcome: Outcome) => number = excess,
+): Estimate {
+  return estimateRatio(values(outcomes, above, read), values(outcomes, below, read));
+}
+
+/** Strategies (bounds left out) that ours is not better than, outside the 95 % interval of the pairs. */
+export function notBeaten(outcomes: Outcomes, rows: readonly Row[]): string[] {
+  const ours = values(outcomes, OURS.name, excess);
+  return rows.filter((row) => row.isBound !== true && row.name !== OURS.name)
+    .filter((row) => {
+      const other = values(outcomes, row.name, excess);
+      const { mean, halfWidth } = estimateMean(ours.map((value, i) => value - (other[i] ?? 0)));
+      return mean + halfWidth >= 0;
+    })
+    .map((row) => row.name);
+}
+
+export function show({ mean, halfWidth }: Estimate, digits = 4): string {
+  if (!Number.isFinite(mean)) return "-";
+  return `${mean.toFixed(digits)} ±${halfWidth.toFixed(digits)}`;
+}

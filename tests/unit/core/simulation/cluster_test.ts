@@ -1,0 +1,111 @@
+// What the simulation must show whatever the numbers: it repeats itself, it counts right, and the
+// program's placement keeps its promises in it.
+
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { BASELINES } from "../../../../lib/core/simulation/baselines.ts";
+import { ClusterSimulation, type Outcome } from "../../../../lib/core/simulation/cluster.ts";
+import { leastLoad } from "../../../../lib/core/simulation/least_load_placer.ts";
+import type { PlacerMaker } from "../../../../lib/core/simulation/placer.ts";
+import { estimateMean } from "../../../../lib/core/simulation/statistics.ts";
+import { type Cell, EQUAL_CORES, scenarioOf } from "../../../bench/placement/scenarios.ts";
+
+const SEEDS = [1, 2, 3, 4, 5, 6];
+
+function run(cell: Cell, make: PlacerMaker, hours = 6): Outcome[] {
+  return SEEDS.map((seed) =>
+    new ClusterSimulation(scenarioOf(cell, seed, hours), make, seed).run()
+  );
+}
+
+function meanOf(outcomes: readonly Outcome[], read: (outcome: Outcome) => number): number {
+  return estimateMean(outcomes.map(read)).mean;
+}
+
+const excess = (outcome: Outcome) => outcome.meanSlowdown - 1;
+
+Deno.test("a run repeats itself to the last digit, and another seed differs", () => {
+  const cell: Cell = { workload: "interactive", utilisation: 0.7, pollSeconds: 10 };
+  const once = (seed: number) =>
+    new ClusterSimulation(scenarioOf(cell, seed, 2), leastLoad(), seed).run();
+  assertEquals(once(3), once(3));
+  assert(once(3).meanSlowdown !== once(4).meanSlowdown);
+});
+
+Deno.test("the work that comes is the utilisation that was asked for", () => {
+  for (const workload of ["one_job", "interactive"] as const) {
+    const outcomes = run({ workload, utilisation: 0.5, pollSeconds: 10 }, BASELINES.oracle, 24);
+    assertAlmostEquals(meanOf(outcomes, (outcome) => outcome.utilisation), 0.5, 0.06);
+  }
+});
+
+Deno.test("every strategy meets the same sessions", () => {
+  const cell: Cell = { workload: "one_job", utilisation: 0.3, pollSeconds: 10 };
+  const one = run(cell, BASELINES.oracle, 2);
+  const other = run(cell, BASELINES.leastconn_weighted, 2);
+  // Jobs that end near the end of the run may fall to either side of it.
+  one.forEach(({ jobs }, index) => assert(Math.abs(jobs - (other[index]?.jobs ?? 0)) <= 3));
+});
+
+Deno.test("least_load is near the oracle and far from the ancestor, one job a session", () => {
+  const cell: Cell = { workload: "one_job", utilisation: 0.85, pollSeconds: 10 };
+  const ours = meanOf(run(cell, leastLoad()), excess);
+  const oracle = meanOf(run(cell, BASELINES.oracle), excess);
+  const ancestor = meanOf(run(cell, BASELINES.cores_minus_load), excess);
+  assert(ours <= 1.25 * oracle, `${ours} against the oracle's ${oracle}`);
+  assert(ours <= 0.5 * ancestor, `${ours} against the ancestor's ${ancestor}`);
+});
+
+Deno.test("least_load spreads a class over what is free", () => {
+  const cell: Cell = {
+    workload: "interactive",
+    utilisation: 0.5,
+    pollSeconds: 10,
+    classStart: true,
+  };
+  const herd = (make: PlacerMaker) => {
+    const outcomes = run(cell, make);
+    return meanOf(outcomes, (outcome) => outcome.largestShare) /
+      meanOf(outcomes, (outcome) => outcome.fairShare);
+  };
+  const ours = herd(leastLoad());
+  const ancestor = herd(BASELINES.cores_minus_load);
+  assert(ours <= 1.3, `herd index ${ours}`);
+  assert(ancestor > 2, `the ancestor's herd index ${ancestor}`);
+});
+
+Deno.test("without any sample for hours least_load is no worse than chance", () => {
+  const cell: Cell = {
+    workload: "one_job",
+    utilisation: 0.7,
+    pollSeconds: 7200,
+    cores: EQUAL_CORES,
+  };
+  const ours = meanOf(run(cell, leastLoad()), excess);
+  const chance = meanOf(run(cell, BASELINES.random), excess);
+  assert(ours <= 1.05 * chance, `${ours} against ${chance}`);
+});
+
+Deno.test("a server that is out gets no session", () => {
+  for (const make of [leastLoad(), BASELINES.cores_minus_load, BASELINES.random]) {
+    const scenario = {
+      ...scenarioOf({ workload: "one_job", utilisation: 0.2, pollSeconds: 10 }, 1, 1),
+      churn: [{ at: 1e9, server: 7, isIn: true }, { at: 0, server: 6, isIn: false }],
+    };
+    const placed = scenario.cores.map(() => 0);
+    new ClusterSimulation(scenario, (context) => {
+      const placer = make(context);
+      return {
+        place: (now) => {
+          const server = placer.place(now);
+          placed[server] = (placed[server] ?? 0) + 1;
+          return server;
+        },
+        ended: (server, now) => placer.ended(server, now),
+        sampled: (server, load1, now) => placer.sampled(server, load1, now),
+        admitted: (server, isIn, now) => placer.admitted(server, isIn, now),
+      };
+    }, 1).run();
+    assertEquals([placed[6], placed[7]], [0, 0]);
+    assert((placed[5] ?? 0) > 0);
+  }
+});
