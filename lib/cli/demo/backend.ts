@@ -7,9 +7,9 @@ import { decodeQuery, encodeResponse, expectedLength } from "../../load/nrpe_pac
 
 export const BANNER = "SSH-2.0-compute_lb_demo\r\n";
 
-/** The kernel's filter (CALC_LOAD), but with a memory of seconds instead of a minute, to fit a demo. */
-const STEP_MS = 250;
-export const MEMORY_MS = 2000;
+/** The kernel's filter (CALC_LOAD): every 5 s, with a memory of a minute. */
+const STEP_MS = 5000;
+const MEMORY_MS = 60_000;
 
 export class DemoBackend implements AsyncDisposable {
   readonly #sessions: Deno.TcpListener;

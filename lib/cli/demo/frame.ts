@@ -3,7 +3,6 @@
 import type { BackendReport, StatusReport } from "../../admin/report.ts";
 import { BOLD, clip, DIM, paint, RED } from "../output.ts";
 import { renderPool } from "../status_table.ts";
-import { MEMORY_MS } from "./backend.ts";
 import type { ClientCounts } from "./clients.ts";
 
 const HOME = "\x1b[H";
@@ -31,7 +30,7 @@ export function drawFrame(frame: Frame): string {
     ),
     "Backends with 4, 8 and 16 cores answer NRPE; a session keeps one core busy.",
     paint(
-      `Their load average remembers ${MEMORY_MS / 1000} s, not the kernel's minute.`,
+      "Their load average lags by a minute, as the kernel's does; the balancer allows for it.",
       DIM,
       colours,
     ),
