@@ -70,17 +70,23 @@ export class Site implements AsyncDisposable {
     return `${sshd.address}:${sshd.port}`;
   }
 
-  /** An lb.conf in which the fourth server has so many cores. */
-  config(fourthCores: number, without: readonly number[] = []): string {
+  /**
+   * An lb.conf of the site.
+   * @param cores by server, where they are configured; the others' are learnt, the fourth has half a one.
+   * @param without servers that are left out.
+   */
+  config(cores: Readonly<Record<number, number>> = {}, without: readonly number[] = []): string {
     const backends = this.sshds.map((_, index) => {
       const nrped = this.nrpeds[index];
       const load = nrped === undefined
-        ? `load: { source: ssh, ssh: { config_file: ${this.keys}/ssh_config } }, cores: ${fourthCores}`
+        ? `load: { source: ssh, ssh: { config_file: ${this.keys}/ssh_config } }`
         : index === 2
         ? `load_address: "${nrped.address}:${nrped.port}", load: { nrpe: { tls: certificates, ` +
           `ca: ${this.keys}/ca.pem, certificate: ${this.keys}/client.pem, key: ${this.keys}/client.key } }`
         : `load_address: "${nrped.address}:${nrped.port}"`;
-      return `      - { address: "${this.id(index)}", ${load} }`;
+      const own = cores[index] ?? (nrped === undefined ? 0.5 : undefined);
+      const configured = own === undefined ? "" : `, cores: ${own}`;
+      return `      - { address: "${this.id(index)}", ${load}${configured} }`;
     }).filter((_, index) => !without.includes(index));
     return `
 frontends:

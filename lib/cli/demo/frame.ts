@@ -30,7 +30,7 @@ export function drawFrame(frame: Frame): string {
     ),
     "Backends with 4, 8 and 16 cores answer NRPE; a session keeps one core busy.",
     paint(
-      "Their load average lags by a minute, as the kernel's does; the balancer allows for it.",
+      "Their load average lags by a minute, as the kernel's does.",
       DIM,
       colours,
     ),
