@@ -213,7 +213,12 @@ async function acceptance(t: Deno.TestContext, init: InitSystem): Promise<void> 
       const pid = await balancer();
       await machine.must(`kill -KILL ${pid}`);
       if (init.crashed !== undefined) {
-        assertEquals((await service("status")).code, init.crashed);
+        // A killed process takes a moment to be gone.
+        const { crashed } = init;
+        await waitFor(
+          "the crash to be seen",
+          async () => (await service("status")).code === crashed,
+        );
         assertEquals((await service("start")).code, 0);
       }
       await waitFor("the balancer to serve again", () => greeting(port).catch(() => undefined));
