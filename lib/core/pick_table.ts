@@ -3,7 +3,7 @@
 // read it per connection. Every word stands alone, so no lock is needed: a kernel that reads while a row
 // is written sees an old or a new number, never a torn one.
 //
-//   header  [ kernel | rows | cursor | publishes | … ]
+//   header  [ kernel | rows | cursor | … ]
 //   row     [ eligible | free milli-cores | active | total | max connections | connect failures |
 //             cost | base active | scale above | scale below | … ]
 //
@@ -34,7 +34,6 @@ export const ROW_WORDS = 16;
 export const KERNEL = 0;
 export const ROWS = 1;
 export const CURSOR = 2;
-export const PUBLISHES = 3;
 /** Scores so near to the best are as good (`most_free`); in the unit of scores, 0: none are. */
 export const NEARLY_EQUAL = 4;
 
@@ -130,11 +129,6 @@ export class PickTable {
       return row;
     }
     throw new RangeError(`Cannot add a backend: the pool holds ${this.capacity} already`);
-  }
-
-  /** Marks the end of a round of writing, for those who watch. */
-  published(): void {
-    Atomics.add(this.words, PUBLISHES, 1);
   }
 }
 

@@ -30,7 +30,6 @@ export class LeastLoad implements Strategy {
     this.#freeCores.write(loads, table, nowMs);
     for (const member of view) table.write(member.row, ELIGIBLE, member.usable ? 1 : 0);
     table.kernel = this.kernel;
-    table.published();
     return true;
   }
 }

@@ -25,5 +25,4 @@ export function writeRows(view: PoolView, table: PickTable, kernel: PickKernel):
     table.write(member.row, ELIGIBLE, member.usable ? 1 : 0);
   }
   table.kernel = kernel;
-  table.published();
 }

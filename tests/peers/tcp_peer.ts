@@ -1,5 +1,6 @@
 // TCP and unix-socket servers with scripted behaviour, for tests.
 
+import { closeQuietly } from "../../lib/core/accept_loop.ts";
 import { readAll } from "../support/bytes.ts";
 
 /** What a peer does with one connection; it may close it, and what is left open is closed afterwards. */
@@ -72,14 +73,6 @@ export class TcpPeer implements AsyncDisposable {
       });
       this.#scripts.add(running);
     }
-  }
-}
-
-export function closeQuietly(resource: { close(): void }): void {
-  try {
-    resource.close();
-  } catch {
-    // Closed already.
   }
 }
 
