@@ -64,6 +64,8 @@ export interface BackendReport {
   readonly loadFailure: string | null;
   readonly cores: number;
   readonly coresFrom: "configured" | "learnt" | "assumed";
+  /** Its share of sessions beside others; 1 unless something says otherwise. */
+  readonly weight: number;
   /** cores − load1, as the kernels see it; null while no fresh load is known. */
   readonly free: number | null;
   readonly memoryAvailableBytes: number | null;

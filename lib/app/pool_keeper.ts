@@ -311,6 +311,7 @@ export class PoolKeeper implements AsyncDisposable {
         usable: this.pool.isUsable(member),
         ...(load === undefined ? {} : { load }),
         cores: this.pool.coresOf(member).cores,
+        weight: this.pool.weightOf(member),
       };
     });
     const weighed = this.#strategy.weigh(view, this.pool.table, nowMs);

@@ -2,7 +2,7 @@
 
 import { formatAddress } from "../core/address.ts";
 import { ACTIVE, CONNECT_FAILURES, TOTAL, UNKNOWN_FREE } from "../core/pick_table.ts";
-import type { Member } from "../core/pool.ts";
+import type { Member, Pool } from "../core/pool.ts";
 import type { BackendReport, PoolReport } from "../admin/report.ts";
 import type { PoolKeeper } from "./pool_keeper.ts";
 
@@ -36,9 +36,10 @@ function reportMember(
     addresses: member.addresses.map(formatAddress),
     state: member.leaving ? "leaving" : member.health.state,
     admin: member.admin,
-    reason: reasonOf(member),
+    reason: reasonOf(pool, member),
     since: new Date(wallMs - (nowMs - member.healthSinceMs)).toISOString(),
     usable: pool.isUsable(member),
+    weight: pool.weightOf(member),
     load1: member.load?.load1 ?? null,
     loadAgeSeconds: member.load === undefined ? null : (nowMs - member.load.takenAtMs) / 1000,
     loadFailure: member.loadFailure ?? null,
@@ -53,9 +54,11 @@ function reportMember(
   };
 }
 
-function reasonOf(member: Member): string {
+function reasonOf(pool: Pool, member: Member): string {
   if (member.leaving) return "no longer configured";
   if (member.addresses.length === 0 && member.nameFailure !== undefined) return member.nameFailure;
-  if (member.heldSinceMs !== undefined) return "its load source says OFFLINE";
+  const [hold] = member.holds.values();
+  if (hold !== undefined) return hold.reason;
+  if (pool.weightOf(member) === 0) return "its weight is 0";
   return member.healthReason;
 }

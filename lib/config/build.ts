@@ -78,13 +78,14 @@ function buildBackend(
 ): BackendConfig {
   const partial = known(draft.address, "a backend's address");
   const address = known(completeAddress(partial, defaultPort), "a backend's port");
-  const { loadAddress, cores } = draft;
+  const { loadAddress, cores, weight } = draft;
   const load = loadOf(pool, draft);
   return {
     id: formatAddress(address),
     address,
     maxConnections: draft.maxConnections,
     ...(cores === undefined ? {} : { cores }),
+    ...(weight === undefined || weight === 1 ? {} : { weight }),
     ...(loadAddress === undefined ? {} : {
       loadAddress: known(completeAddress(loadAddress, loadPortOf(load, address)), "a load address"),
     }),

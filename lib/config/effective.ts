@@ -73,8 +73,8 @@ function draftPool(pool: PoolConfig): YamlDraft {
 
 function draftBackend(backend: BackendConfig): YamlDraft {
   const address = formatAddress(backend.address);
-  const { cores, maxConnections, loadAddress, load } = backend;
-  const plain = cores === undefined && maxConnections === 0;
+  const { cores, weight, maxConnections, loadAddress, load } = backend;
+  const plain = cores === undefined && weight === undefined && maxConnections === 0;
   if (plain && loadAddress === undefined && load === undefined) {
     // In the short form, "=" means cores.
     return address.includes("=") ? { address } : address;
@@ -82,6 +82,7 @@ function draftBackend(backend: BackendConfig): YamlDraft {
   return present({
     address,
     cores,
+    weight,
     max_connections: maxConnections,
     load_address: loadAddress === undefined ? undefined : formatAddress(loadAddress),
     load: load === undefined ? undefined : { source: load.source, ...draftSources(load) },

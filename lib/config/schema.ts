@@ -2,6 +2,7 @@
 // value alone cannot tell (references, limits between keys) is in checks.ts.
 
 import * as z from "zod";
+import { parseWeight } from "../core/backend.ts";
 import { didYouMean, nearest } from "../core/nearest.ts";
 import {
   ENGINE_KINDS,
@@ -270,6 +271,7 @@ const connect = section({
 const backendSection = section({
   address: field(partialAddress, 'an address "host[:port]"').exactOptional(),
   cores: field(cores, "a number of cores").exactOptional(),
+  weight: field(parseWeight, "a weight").exactOptional(),
   max_connections: field(integer(0, 1_000_000), "an integer").prefault("0"),
   load_address: field(partialAddress, 'an address "host[:port]"').exactOptional(),
   load: loadOverride,

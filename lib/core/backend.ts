@@ -11,12 +11,17 @@ export interface Backend {
   readonly cores?: number;
   /** Most tunnels at a time; 0 means no limit. */
   readonly maxConnections: number;
+  /** Its share of sessions beside others, 0 to {@linkcode MAX_WEIGHT}; absent: 1. At 0 it gets none. */
+  readonly weight?: number;
   /** Where its load is asked, when that is not the backend's own host and the source's own port. */
   readonly loadAddress?: Address;
 }
 
 /** The most cores a backend can be said to have: the kernel's NR_CPUS limit on x86-64 is 8192. */
 export const MAX_CORES = 8192;
+
+/** The highest weight: what HAProxy allows. */
+export const MAX_WEIGHT = 256;
 
 /**
  * The most backends of a pool: half the rows of its table, so that a reload can replace all of them
@@ -43,4 +48,12 @@ export function parseCores(text: string): Result<number> {
     return failure(`Cannot read "${text}" as cores: expected a number up to ${MAX_CORES}`);
   }
   return success(cores);
+}
+
+/** Reads a weight: 0 to {@linkcode MAX_WEIGHT}, at most three decimals. */
+export function parseWeight(text: string): Result<number> {
+  const weight = /^\d{1,3}(\.\d{1,3})?$/.test(text) ? Number(text) : NaN;
+  return weight <= MAX_WEIGHT
+    ? success(weight)
+    : failure(`Cannot read "${text}" as a weight: expected a number from 0 to ${MAX_WEIGHT}`);
 }

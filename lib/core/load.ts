@@ -6,8 +6,20 @@ export interface LoadSample {
   readonly load1: number;
   /** CPU cores, when the source knows. */
   readonly cores?: number;
+  /**
+   * Whether load1 is no load average but a mean over the last seconds, as an agent's idle CPU is: then
+   * nothing is to be rid of a lag.
+   */
+  readonly instant?: boolean;
   /** MemAvailable in bytes, when the source knows. */
   readonly memoryAvailableBytes?: number;
+  /** MemTotal in bytes, when the source knows. */
+  readonly memoryTotalBytes?: number;
+  /** Share of the last 10 s in which some task waited, 0 to 1 (/proc/pressure, "some avg10"). */
+  readonly cpuPressure?: number;
+  readonly memoryPressure?: number;
+  /** People logged in, when the source knows. */
+  readonly loginSessions?: number;
   /** When the reading was taken, by our Clock's now(). */
   readonly takenAtMs: number;
 }

@@ -35,6 +35,15 @@ export interface PoolChange {
   readonly text: string;
 }
 
+/** Who holds a backend back: its load source's word, its own agent, or one of the pool's watches. */
+export type HoldCause = "offline" | "agent" | "memory" | "outlier" | "black_hole";
+
+/** Why a backend gets no new session although it is healthy and enabled. */
+export interface Hold {
+  readonly reason: string;
+  readonly sinceMs: number;
+}
+
 /** All that is known of one backend. */
 export interface Member {
   backend: Backend;
@@ -54,8 +63,9 @@ export interface Member {
   load: LoadSample | undefined;
   /** Why there is no newer sample. */
   loadFailure: string | undefined;
-  /** When the load source last said that no session must go there; undefined when it does not say so. */
-  heldSinceMs: number | undefined;
+  readonly holds: Map<HoldCause, Hold>;
+  /** When the load source last said that no session must go there. */
+  offlineSaidMs: number;
   learntCores: number | undefined;
   assumedCoresTold: boolean;
   /** Left the pool; its last tunnels are still on. */
@@ -177,13 +187,10 @@ export class Pool {
     const tell = (level: PoolChange["level"], text: string) =>
       changes.push({ level, backend: id, text });
     if (result.kind === "offline") {
-      if (member.heldSinceMs === undefined) {
-        tell("warning", "is held back: its load source says OFFLINE");
-      }
-      member.heldSinceMs = nowMs;
-    } else if (result.kind !== "failed" && member.heldSinceMs !== undefined) {
-      member.heldSinceMs = undefined;
-      tell("info", "is no longer held back by its load source");
+      member.offlineSaidMs = nowMs;
+      changes.push(...this.hold(id, "offline", "its load source says OFFLINE", nowMs));
+    } else if (result.kind !== "failed") {
+      changes.push(...this.letGo(id, "offline", "its load source takes it back"));
     }
     if (result.kind === "sample") {
       if (member.loadFailure !== undefined || member.load === undefined) {
@@ -229,11 +236,9 @@ export class Pool {
     const { retryAfterMs, loadMaxAgeMs } = this.#rules;
     const changes: PoolChange[] = [];
     for (const member of this.members) {
-      const { heldSinceMs } = member;
-      if (heldSinceMs === undefined || nowMs - heldSinceMs <= loadMaxAgeMs) continue;
-      member.heldSinceMs = undefined;
-      const text = "is no longer held back: its load source has said nothing for too long";
-      changes.push({ level: "warning", backend: member.backend.id, text });
+      if (nowMs - member.offlineSaidMs <= loadMaxAgeMs) continue;
+      const { id } = member.backend;
+      changes.push(...this.letGo(id, "offline", "its load source has said nothing for too long"));
     }
     if (retryAfterMs === undefined) return changes;
     const retried = this.members.flatMap((member) => {
@@ -251,14 +256,35 @@ export class Pool {
     if (member === undefined) return;
     member.load = undefined;
     member.loadFailure = undefined;
-    member.heldSinceMs = undefined;
+    member.holds.delete("offline");
     member.learntCores = undefined;
+  }
+
+  /** Sends no new session to a backend until {@linkcode letGo} is called for the same cause. */
+  hold(id: string, cause: HoldCause, reason: string, nowMs: number): PoolChange[] {
+    const member = this.#members.get(id);
+    if (member === undefined) return [];
+    const held = member.holds.get(cause);
+    member.holds.set(cause, { reason, sinceMs: held?.sinceMs ?? nowMs });
+    if (held !== undefined) return [];
+    return [{ level: "warning", backend: id, text: `is held back: ${reason}` }];
+  }
+
+  /** Ends what {@linkcode hold} began; nothing happens where nothing is held. */
+  letGo(id: string, cause: HoldCause, reason: string): PoolChange[] {
+    if (this.#members.get(id)?.holds.delete(cause) !== true) return [];
+    return [{ level: "info", backend: id, text: `is no longer held back: ${reason}` }];
+  }
+
+  /** Its share of sessions beside others, as things stand now; 0 when it shall have none. */
+  weightOf({ backend }: Member): number {
+    return backend.weight ?? 1;
   }
 
   /** Whether a new session may be sent there at all. */
   isUsable(member: Member): boolean {
     return !member.leaving && member.health.state !== "down" && member.admin === "enabled" &&
-      member.heldSinceMs === undefined && member.addresses.length > 0;
+      member.holds.size === 0 && member.addresses.length > 0 && this.weightOf(member) > 0;
   }
 
   /** The last sample unless it is too old. */
@@ -319,7 +345,8 @@ export class Pool {
       nameFailure: undefined,
       load: undefined,
       loadFailure: undefined,
-      heldSinceMs: undefined,
+      holds: new Map(),
+      offlineSaidMs: -Infinity,
       learntCores: undefined,
       assumedCoresTold: false,
       leaving: false,

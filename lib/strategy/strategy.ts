@@ -14,6 +14,8 @@ export interface MemberView {
   readonly load?: LoadSample;
   /** Configured, learnt or assumed. */
   readonly cores: number;
+  /** Its share beside others: above 0 where usable; 1 unless something says otherwise. */
+  readonly weight: number;
 }
 
 export type PoolView = readonly MemberView[];

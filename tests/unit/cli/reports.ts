@@ -15,6 +15,7 @@ export const BACKEND: BackendReport = {
   loadFailure: null,
   cores: 128,
   coresFrom: "assumed",
+  weight: 1,
   free: 115.75,
   memoryAvailableBytes: null,
   active: 120,

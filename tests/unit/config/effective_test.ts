@@ -96,6 +96,8 @@ const health: fc.Arbitrary<HealthConfig> = fc.record({
 const backend: fc.Arbitrary<Backend> = fc.record({
   address: address(1),
   cores,
+  weight: fc.integer({ min: 0, max: 256_000 }).filter((thousandths) => thousandths !== 1000)
+    .map((thousandths) => thousandths / 1000),
   maxConnections: orOff(span(1, 1_000_000)),
   loadAddress: tcpAddress(1),
 }, { requiredKeys: ["address", "maxConnections"] })

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { formatAddress } from "../../../lib/core/address.ts";
-import { MAX_CORES, parseBackendSpec, parseCores } from "../../../lib/core/backend.ts";
+import { MAX_CORES, parseBackendSpec, parseCores, parseWeight } from "../../../lib/core/backend.ts";
 import { address, cores } from "../../support/arbitraries.ts";
 
 Deno.test("parseBackendSpec() reads back what its parts were written as", () => {
@@ -48,4 +48,16 @@ Deno.test("parseCores() takes fractions and ends at the most there can be", () =
   assertEquals(parseCores("0.5"), { ok: true, value: 0.5 });
   assertEquals(parseCores(String(MAX_CORES)), { ok: true, value: MAX_CORES });
   assertEquals(parseCores(`${MAX_CORES}.001`).ok, false);
+});
+
+Deno.test("parseWeight() takes 0 to the highest that HAProxy allows", () => {
+  assertEquals(["0", "0.125", "1", "256"].map(parseWeight).map((result) => result.ok), [
+    true,
+    true,
+    true,
+    true,
+  ]);
+  for (const text of ["", "-1", "256.001", "257", "1.2345", "1e2", "x"]) {
+    assertEquals([text, parseWeight(text).ok], [text, false]);
+  }
 });

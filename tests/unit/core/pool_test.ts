@@ -130,6 +130,23 @@ Deno.test("Pool: a good load never revives a dead backend, OFFLINE takes a live 
   assert(pool.isUsable(member));
 });
 
+Deno.test("Pool: a backend that is held back for two reasons comes back after both", () => {
+  const pool = poolOf(["a"]);
+  const member = memberOf(pool, "a:22");
+  const text = (changes: readonly { text: string }[]) => changes.map((change) => change.text);
+  assertEquals(text(pool.hold("a:22", "memory", "1GiB left", 5)), ["is held back: 1GiB left"]);
+  assertEquals(text(pool.hold("a:22", "memory", "0.9GiB left", 6)), []);
+  assertEquals(member.holds.get("memory"), { reason: "0.9GiB left", sinceMs: 5 });
+  pool.hold("a:22", "outlier", "fails", 7);
+  pool.letGo("a:22", "memory", "has memory again");
+  assertEquals(pool.isUsable(member), false);
+  assertEquals(text(pool.letGo("a:22", "outlier", "time is up")), [
+    "is no longer held back: time is up",
+  ]);
+  assertEquals(pool.letGo("a:22", "outlier", "time is up"), []);
+  assert(pool.isUsable(member));
+});
+
 Deno.test("Pool: a sample older than max_age is no sample", () => {
   const pool = poolOf(["a"]);
   const member = memberOf(pool, "a:22");

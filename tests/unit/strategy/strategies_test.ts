@@ -27,6 +27,7 @@ function member(row: number, cores: number, load1?: number, usable = true): Memb
     backend: backendAt(`h${row}`),
     usable,
     cores,
+    weight: 1,
     ...(load === undefined ? {} : { load }),
   };
 }
