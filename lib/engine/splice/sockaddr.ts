@@ -69,6 +69,31 @@ export function decodeSockaddr(words: Int32Array, at = 0): Address {
   return { transport: "unix", path: "" };
 }
 
+/**
+ * Reads the IP address of a sockaddr as {@linkcode decodeSockaddr} understands it, into words of which
+ * the first is the most significant.
+ * @returns how many words it has: 1 or 4, or 0 for a unix address.
+ */
+export function readSockaddrIp(words: Int32Array, at: number, ip: Uint32Array): 0 | 1 | 4 {
+  const family = (words[at] ?? 0) & 0xffff;
+  if (family === AF_INET) {
+    ip[0] = swapBytes(words[at + 1] ?? 0);
+    return 1;
+  }
+  if (family !== AF_INET6) return 0;
+  if (words[at + 2] === 0 && words[at + 3] === 0 && words[at + 4] === MAPPED) {
+    ip[0] = swapBytes(words[at + 5] ?? 0);
+    return 1;
+  }
+  for (let i = 0; i < 4; i++) ip[i] = swapBytes(words[at + 2 + i] ?? 0);
+  return 4;
+}
+
+/** From network byte order, read as little-endian. */
+function swapBytes(word: number): number {
+  return word << 24 | (word & 0xff00) << 8 | (word >>> 8) & 0xff00 | word >>> 24;
+}
+
 /** The third word of an IPv4-mapped IPv6 address, bytes 00 00 ff ff (RFC 4291 section 2.5.5.2). */
 const MAPPED = 0xffff_0000 | 0;
 
