@@ -3,6 +3,7 @@
 
 import type { Address } from "../core/address.ts";
 import type { FailureKind } from "../core/errors.ts";
+import type { Location } from "../core/location_table.ts";
 import type { PickTable } from "../core/pick_table.ts";
 
 /** Where clients come in. */
@@ -11,6 +12,8 @@ export interface Frontend {
   /** At least one; port 0 is resolved by {@linkcode Engine.start}. */
   readonly listen: readonly Address[];
   readonly pool: string;
+  /** Where clients go by their address; absent: all go to `pool`, as those of a unix socket always do. */
+  readonly location?: Location;
   /** Most tunnels at a time over all its addresses; a client beyond it is closed at once. 0: no limit. */
   readonly maxConnections: number;
   /** A tunnel on which no byte moved either way for so long is ended. 0: never. */

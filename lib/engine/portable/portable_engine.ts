@@ -191,23 +191,29 @@ export class PortableEngine implements Engine {
     this.#accepted++;
     const state = this.#frontends.get(name);
     if (state === undefined) return closeQuietly(client);
-    const { maxConnections, pool } = state.settings;
+    const { maxConnections } = state.settings;
     const address = addressOf(client.remoteAddr);
+    const pool = poolOf(state.settings, address);
     if (maxConnections > 0 && state.active >= maxConnections) {
       this.#refuse(client, address, name, pool, "frontend_full", 0);
       return;
     }
     state.active++;
-    const served = this.#serve(state, client, address).finally(() => {
+    const served = this.#serve(state, pool, client, address).finally(() => {
       state.active--;
       this.#serving.delete(served);
     });
     this.#serving.add(served);
   }
 
-  async #serve(state: FrontendState, client: Deno.Conn, address: Address): Promise<void> {
+  async #serve(
+    state: FrontendState,
+    pool: string,
+    client: Deno.Conn,
+    address: Address,
+  ): Promise<void> {
     const acceptedMs = this.#now();
-    const { name: frontend, pool } = state.settings;
+    const { name: frontend } = state.settings;
     const visitor: Visitor = { frontend, pool, client: address, attempts: 0 };
     const place = await this.#findPlace(visitor);
     if (place === undefined) {
@@ -325,6 +331,12 @@ export class PortableEngine implements Engine {
     const atMs = this.#wall();
     this.#events.push({ kind: "refused", frontend, pool, client, atMs, reason, attempts });
   }
+}
+
+/** The pool that a client goes to. */
+function poolOf({ pool, location }: Frontend, client: Address): string {
+  if (location === undefined || client.transport === "unix") return pool;
+  return location.pools[location.table.findHost(client.host)] ?? pool;
 }
 
 /** An address as Deno gives it, in our words; clients of a unix socket have no name. */

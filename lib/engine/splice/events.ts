@@ -51,8 +51,9 @@ export interface NamedPlan {
 export interface Names {
   frontend(index: number): string;
   plan(seat: number): NamedPlan | undefined;
-  /** The frontend's pool and address by listener. */
-  listener(id: number): { readonly pool: string; readonly bound: Address } | undefined;
+  pool(number: number): string;
+  /** Where a listener listens. */
+  bound(listener: number): Address | undefined;
 }
 
 /** Reads one record. */
@@ -96,7 +97,7 @@ function readOpened(record: RecordCursor, names: Names): EngineEvent {
   const client = readAddress(record);
   const local = readAddress(record);
   const outgoing = readAddress(record);
-  const listener = names.listener(record.word());
+  const bound = names.bound(record.word());
   return {
     kind: "opened",
     tunnel,
@@ -106,7 +107,7 @@ function readOpened(record: RecordCursor, names: Names): EngineEvent {
     backend: named?.plan.endpoints[row]?.backend ?? "",
     client,
     atMs,
-    local: listener?.bound.transport === "unix" ? listener.bound : local,
+    local: bound?.transport === "unix" ? bound : local,
     outgoing,
     backendAddress: named?.plan.endpoints[row]?.addresses[address] ?? NOWHERE,
     attempts,
@@ -173,11 +174,11 @@ function readConnectFailed(record: RecordCursor, names: Names): EngineEvent {
 
 function readRefused(record: RecordCursor, names: Names): EngineEvent {
   const frontend = names.frontend(record.word());
-  const listener = names.listener(record.word());
+  const pool = names.pool(record.word());
   return {
     kind: "refused",
     frontend,
-    pool: listener?.pool ?? "",
+    pool,
     atMs: record.number(),
     reason: REFUSALS[record.word()] ?? "no_backend",
     attempts: record.word(),

@@ -47,6 +47,7 @@ export const ERRNO = 25; // of the last attempt to connect
 export const LISTENER = 26;
 export const CLIENT_ADDRESS = 27;
 export const OUTGOING_ADDRESS = CLIENT_ADDRESS + SOCKADDR_WORDS;
+export const POOL = OUTGOING_ADDRESS + SOCKADDR_WORDS;
 export const TUNNEL_WORDS = 48;
 
 /** Numbers of one tunnel (Float64, written by the worker). */

@@ -147,7 +147,7 @@ export class Recorder {
   /** `client` and `at` say where the client's sockaddr stands. */
   refused(
     frontend: number,
-    listener: number,
+    pool: number,
     atMs: number,
     reason: number,
     attempts: number,
@@ -157,7 +157,7 @@ export class Recorder {
     const ring = this.#ring;
     if (!this.#begin(LENGTHS.refused, REFUSED_RECORD)) return;
     ring.word(frontend);
-    ring.word(listener);
+    ring.word(pool);
     ring.number(atMs);
     ring.word(reason);
     ring.word(attempts);
