@@ -168,7 +168,7 @@ export class Acceptor {
     const active = Atomics.add(this.#engine, FRONTEND_ACTIVE + spec.frontend, 1);
     if (spec.maxConnections > 0 && active >= spec.maxConnections) {
       this.#counters[REFUSED]! += 1;
-      this.#recorder.refused(spec.frontend, spec.id, atMs, FRONTEND_FULL, 0, this.#address, 0);
+      this.#recorder.refused(-1, spec.frontend, spec.id, atMs, FRONTEND_FULL, 0, this.#address, 0);
       this.#libc.calls.close(fd);
       Atomics.sub(this.#engine, FRONTEND_ACTIVE + spec.frontend, 1);
       return Acceptor.TURNED_AWAY;
