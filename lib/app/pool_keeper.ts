@@ -4,10 +4,11 @@
 import type { Address } from "../core/address.ts";
 import type { Backend } from "../core/backend.ts";
 import type { Clock, Random } from "../core/clock.ts";
-import { PickTable } from "../core/pick_table.ts";
+import { PickTable, STANDING } from "../core/pick_table.ts";
 import { type Member, Pool, type PoolChange } from "../core/pool.ts";
 import type { Result } from "../core/result.ts";
 import { Rounds } from "../core/rounds.ts";
+import { standingOf, STANDINGS } from "../core/standing.ts";
 import type { BackendConfig, LoadConfig, PoolConfig } from "../config/config.ts";
 import type { EngineEvent, PoolPlan } from "../engine/engine.ts";
 import { createHealthProbe } from "../health/registry.ts";
@@ -314,9 +315,17 @@ export class PoolKeeper implements AsyncDisposable {
         weight: this.pool.weightOf(member),
       };
     });
+    this.#writeStandings();
     const weighed = this.#strategy.weigh(view, this.pool.table, nowMs);
     if (!weighed) this.#fallback.weigh(view, this.pool.table, nowMs);
     this.#tellStrategy(weighed ? this.#strategy : this.#fallback);
+  }
+
+  /** Says in the table why those that are not eligible are not, for who asks about a decision. */
+  #writeStandings(): void {
+    for (const member of [...this.pool.members, ...this.pool.leaving]) {
+      this.pool.table.write(member.row, STANDING, STANDINGS.indexOf(standingOf(member)));
+    }
   }
 
   /** A new plan only when backends or their addresses have changed; numbers travel in the table. */

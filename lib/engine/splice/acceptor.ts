@@ -174,7 +174,7 @@ export class Acceptor {
     if (spec.maxConnections > 0 && active >= spec.maxConnections) {
       this.#counters[REFUSED]! += 1;
       const pool = this.#poolOf(listener, this.#address);
-      this.#recorder.refused(spec.frontend, pool, atMs, FRONTEND_FULL, 0, this.#address, 0);
+      this.#recorder.refused(-1, spec.frontend, pool, atMs, FRONTEND_FULL, 0, this.#address, 0);
       this.#libc.calls.close(fd);
       Atomics.sub(this.#engine, FRONTEND_ACTIVE + spec.frontend, 1);
       return Acceptor.TURNED_AWAY;

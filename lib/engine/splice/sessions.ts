@@ -143,6 +143,7 @@ export class Sessions {
     const words = this.#words;
     this.#counters[REFUSED]! += 1;
     this.#recorder.refused(
+      base,
       words[base + FRONTEND]!,
       words[base + POOL]!,
       this.#time[1]!,
