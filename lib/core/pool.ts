@@ -36,7 +36,7 @@ export interface PoolChange {
 }
 
 /** Who holds a backend back: its load source's word, its own agent, or one of the pool's watches. */
-export type HoldCause = "offline" | "agent" | "memory" | "outlier" | "black_hole";
+export type HoldCause = "offline" | "agent" | "memory" | "outlier" | "black_hole" | "pressure";
 
 /** Why a backend gets no new session although it is healthy and enabled. */
 export interface Hold {
@@ -281,10 +281,11 @@ export class Pool {
     return backend.weight ?? 1;
   }
 
-  /** Whether a new session may be sent there at all. */
-  isUsable(member: Member): boolean {
+  /** Whether a new session may be sent there at all, or could be but for holds of these causes. */
+  isUsable(member: Member, butFor?: ReadonlySet<HoldCause>): boolean {
     return !member.leaving && member.health.state !== "down" && member.admin === "enabled" &&
-      member.holds.size === 0 && member.addresses.length > 0 && this.weightOf(member) > 0;
+      (member.holds.size === 0 || member.holds.keys().every((cause) => butFor?.has(cause))) &&
+      member.addresses.length > 0 && this.weightOf(member) > 0;
   }
 
   /** The last sample unless it is too old. */
