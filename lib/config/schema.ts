@@ -35,6 +35,7 @@ import {
   sshOption,
   userName,
 } from "./fields.ts";
+import { memory, pressure } from "./load_sections.ts";
 import {
   DAY,
   describeKind,
@@ -240,6 +241,8 @@ const pool = section({
   backends: oneOrMany(backend),
   load,
   health,
+  memory,
+  pressure,
 }, (value) => value);
 
 const document = section({
