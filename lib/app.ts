@@ -9,6 +9,8 @@ import type { LoadSource } from "./load/load_source.ts";
 import type { AccessLog } from "./log/access_log.ts";
 import type { ServiceLog } from "./log/setup.ts";
 import type { StatusReport } from "./admin/report.ts";
+import type { WhyQuery, WhyReport } from "./admin/why_report.ts";
+import { DecisionJournal } from "./app/decision_journal.ts";
 import { EventLog } from "./app/event_log.ts";
 import { PoolKeeper } from "./app/pool_keeper.ts";
 import { reportPool } from "./app/report.ts";
@@ -29,6 +31,7 @@ export interface AppParts {
 export class App implements AsyncDisposable {
   readonly #parts: AppParts;
   readonly #events: Promise<void>;
+  readonly #journal = new DecisionJournal();
   readonly #keepers = new Map<string, PoolKeeper>();
   readonly #startedWallMs: number;
   #config: Config;
@@ -120,6 +123,12 @@ export class App implements AsyncDisposable {
     };
   }
 
+  /** Why connections landed where they did. */
+  why(query: WhyQuery): WhyReport {
+    const now = new Date(this.#parts.clock.wall()).toISOString();
+    return { version: VERSION, now, decisions: this.#journal.find(query) };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#turn;
     await Promise.all([...this.#keepers.values()].map((keeper) => keeper[Symbol.asyncDispose]()));
@@ -209,13 +218,14 @@ export class App implements AsyncDisposable {
   }
 
   async #readEvents(): Promise<void> {
-    const log = new EventLog(
-      this.#parts.log.area("engine"),
-      this.#parts.access,
-      (pool, kernel) => this.#keepers.get(pool)?.strategyOf(kernel) ?? kernel,
-    );
+    const strategyOf = (pool: string, kernel: string) =>
+      this.#keepers.get(pool)?.strategyOf(kernel) ?? kernel;
+    const log = new EventLog(this.#parts.log.area("engine"), this.#parts.access, strategyOf);
     for await (const event of this.#parts.engine.events()) {
       log.write(event);
+      if (event.kind === "opened" || event.kind === "refused") {
+        this.#journal.note(event, (kernel) => strategyOf(event.pool, kernel));
+      }
       if ("pool" in event) this.#keepers.get(event.pool)?.observe(event);
     }
   }

@@ -2,11 +2,21 @@
 // @std/cli/parse-args. What the values mean is for config/ to say, except where no other part reads them.
 
 import { parseArgs } from "@std/cli/parse-args";
+import { MOST_DECISIONS, parseLast } from "../admin/why_report.ts";
 import type { Overrides } from "../config/overrides.ts";
 import { didYouMean } from "../core/nearest.ts";
 
 /** The commands, in the order in which help lists them. */
-export const COMMANDS = ["run", "check", "demo", "status", "echo", "help", "version"] as const;
+export const COMMANDS = [
+  "run",
+  "check",
+  "demo",
+  "status",
+  "why",
+  "echo",
+  "help",
+  "version",
+] as const;
 
 export type CommandName = typeof COMMANDS[number];
 
@@ -34,6 +44,15 @@ export type Command =
     readonly name: "status";
     readonly json: boolean;
     /** Where the running balancer's admin socket is looked up. */
+    readonly configFile?: string;
+    readonly adminSocket?: string;
+  }
+  | {
+    readonly name: "why";
+    readonly json: boolean;
+    /** Absent: 1. */
+    readonly last?: number;
+    readonly client?: string;
     readonly configFile?: string;
     readonly adminSocket?: string;
   }
@@ -75,6 +94,7 @@ const SYNTAX: Readonly<Record<CommandName, Syntax>> = {
   check: { values: CONFIG_FLAGS, switches: ["probe"] },
   demo: { values: ["seconds"], switches: ["json"] },
   status: { values: ["config", "admin-socket"], switches: ["json"] },
+  why: { values: ["last", "client", "config", "admin-socket"], switches: ["json"] },
   echo: { values: [], switches: [], positionals: "addresses" },
   help: { values: [], switches: [], positionals: "command" },
   version: { values: [], switches: [] },
@@ -206,6 +226,8 @@ function valuedSwitch(argv: readonly string[], switches: readonly string[]): str
 function buildCommand(name: CommandName, flags: Flags): CommandResult {
   const configFile = single(flags, "config");
   const withConfig = configFile === undefined ? {} : { configFile };
+  const adminSocket = single(flags, "admin-socket");
+  const withSocket = adminSocket === undefined ? {} : { adminSocket };
   const json = flags.switches.has("json");
   switch (name) {
     case "run":
@@ -222,10 +244,24 @@ function buildCommand(name: CommandName, flags: Flags): CommandResult {
       const found = `Cannot read "${printable(text)}" as seconds`;
       return wrong(`${found}: expected 1 to ${DEMO_MAX_SECONDS}`, "", name);
     }
-    case "status": {
-      const adminSocket = single(flags, "admin-socket");
-      const withSocket = adminSocket === undefined ? {} : { adminSocket };
+    case "status":
       return done({ name, json, ...withConfig, ...withSocket });
+    case "why": {
+      const client = single(flags, "client");
+      const text = single(flags, "last");
+      const last = text === undefined ? undefined : parseLast(text);
+      if (text !== undefined && last === undefined) {
+        const found = `Cannot read "${printable(text)}" as a number of connections`;
+        return wrong(`${found}: expected 1 to ${MOST_DECISIONS}`, "", name);
+      }
+      return done({
+        name,
+        json,
+        ...(last === undefined ? {} : { last }),
+        ...(client === undefined ? {} : { client }),
+        ...withConfig,
+        ...withSocket,
+      });
     }
     case "echo": {
       const addresses = flags.positionals.flatMap(splitList);

@@ -2,6 +2,7 @@
 
 import { AdminServer } from "../admin/server.ts";
 import { makeServiceFolder, prepareFolder, socketCandidates } from "../admin/socket_path.ts";
+import type { WhyQuery } from "../admin/why_report.ts";
 import { App } from "../app.ts";
 import { loadSourceMaker, type Logs, makeEngine, makeLogs } from "../app/parts.ts";
 import type { Config } from "../config/config.ts";
@@ -209,7 +210,7 @@ async function startAdmin(
 ): Promise<AdminServer | undefined> {
   const { socket } = config.admin;
   if (socket === "off") return undefined;
-  const handlers = { status: () => app.status() };
+  const handlers = { status: () => app.status(), why: (query: WhyQuery) => app.why(query) };
   if (socket !== "auto") return await AdminServer.start(socket.path, SYSTEM_CLOCK, handlers);
   for (const path of socketCandidates(Deno.uid(), Deno.env.get("XDG_RUNTIME_DIR"))) {
     if (!await prepareFolder(path, Deno.uid())) continue;

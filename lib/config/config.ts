@@ -37,6 +37,8 @@ export interface LogConfig {
   readonly format: typeof LOG_FORMATS[number];
   /** Whether tunnels are recorded: a record when one opens and one when it closes. */
   readonly access: boolean;
+  /** Whether the record of an opened tunnel tells what every backend looked like, and why this one won. */
+  readonly decisions: boolean;
 }
 
 export interface AdminConfig {

@@ -127,6 +127,7 @@ const log = section({
   level: field(oneOf(LOG_LEVELS, "a log level"), "a log level").prefault("info"),
   format: field(oneOf(LOG_FORMATS, "a log format"), "a log format").prefault("text"),
   access: field(boolean, "true or false").prefault("true"),
+  decisions: field(boolean, "true or false").prefault("true"),
 }, (value) => value);
 
 const admin = section({

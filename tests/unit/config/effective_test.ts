@@ -146,6 +146,7 @@ const config: fc.Arbitrary<Config> = fc.uniqueArray(name, { minLength: 1, maxLen
         level: fc.constantFrom(...LOG_LEVELS),
         format: fc.constantFrom(...LOG_FORMATS),
         access: fc.boolean(),
+        decisions: fc.boolean(),
       }),
       admin: fc.record({
         socket: fc.oneof(
