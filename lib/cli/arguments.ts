@@ -75,6 +75,7 @@ const OVERRIDE_FLAGS = {
   "admin-socket": "adminSocket",
   "log-level": "logLevel",
   "log-format": "logFormat",
+  "record": "record",
   "shutdown-timeout": "shutdownTimeout",
 } as const satisfies Readonly<Record<string, keyof Overrides>>;
 

@@ -163,6 +163,7 @@ async function reloadFrom(
     app.reloadRefused(reason);
     log.error(`reload refused, nothing has changed: ${reason}`, { event: "reload_refused" });
   };
+  await app.reopenRecording();
   const read = await readCommandConfig(command);
   if (read.kind === "usage") return void refuse(read.message);
   if (read.kind === "errors") {

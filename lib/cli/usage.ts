@@ -17,6 +17,8 @@ const CONFIG_FLAGS = `\
       --admin-socket PATH    what status asks: auto (default), off, or a path
       --log-level LEVEL      error, warning, info (default), debug
       --log-format FORMAT    text (default), json
+      --record PATH          record what placement saw and chose, for simulate;
+                             off (default), or a path
       --shutdown-timeout T   how long sessions may go on after TERM: 30s, 1h, or
                              off (default), as long as they last
 `;

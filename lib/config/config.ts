@@ -39,6 +39,8 @@ export interface LogConfig {
   readonly access: boolean;
   /** Whether the record of an opened tunnel tells what every backend looked like, and why this one won. */
   readonly decisions: boolean;
+  /** The file that everything about placement is recorded to, for replays; absent: none. */
+  readonly record?: string;
 }
 
 export interface AdminConfig {

@@ -22,6 +22,7 @@ export function formatConfig(config: Config): string {
       format: log.format,
       access: log.access,
       decisions: log.decisions,
+      record: log.record ?? "off",
     },
     admin: { socket: typeof admin.socket === "string" ? admin.socket : admin.socket.path },
     engine: draftEngine(engine),

@@ -31,6 +31,7 @@ import {
   listenAddress,
   oneOf,
   partialAddress,
+  pathOrOff,
   type Reader,
   size,
   sshOption,
@@ -128,7 +129,8 @@ const log = section({
   format: field(oneOf(LOG_FORMATS, "a log format"), "a log format").prefault("text"),
   access: field(boolean, "true or false").prefault("true"),
   decisions: field(boolean, "true or false").prefault("true"),
-}, (value) => value);
+  record: field(pathOrOff, "off or an absolute path").prefault("off"),
+}, ({ record, ...rest }) => ({ ...rest, ...(record === undefined ? {} : { record }) }));
 
 const admin = section({
   socket: field(adminSocket, "auto, off or an absolute path").prefault("auto"),

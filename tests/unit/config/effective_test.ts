@@ -147,7 +147,8 @@ const config: fc.Arbitrary<Config> = fc.uniqueArray(name, { minLength: 1, maxLen
         format: fc.constantFrom(...LOG_FORMATS),
         access: fc.boolean(),
         decisions: fc.boolean(),
-      }),
+        record: absolute,
+      }, { requiredKeys: ["level", "format", "access", "decisions"] }),
       admin: fc.record({
         socket: fc.oneof(
           fc.constantFrom("auto" as const, "off" as const),
