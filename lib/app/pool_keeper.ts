@@ -29,6 +29,8 @@ export interface PoolKeeperParts {
   readonly alreadyResolved: (address: Address) => boolean;
   /** Hands the engine where the backends are. */
   readonly publish: (plan: PoolPlan) => void;
+  /** Told whenever the pool has been weighed. */
+  readonly weighed: (pool: Pool, config: PoolConfig) => void;
 }
 
 const NAME_INTERVAL_MS = 30_000;
@@ -327,6 +329,7 @@ export class PoolKeeper implements AsyncDisposable {
     this.#writeStandings();
     const weighed = this.#strategy.weigh(view, this.pool.table, nowMs);
     if (!weighed) this.#fallback.weigh(view, this.pool.table, nowMs);
+    this.#parts.weighed(this.pool, this.#config);
     this.#tellStrategy(weighed ? this.#strategy : this.#fallback);
   }
 

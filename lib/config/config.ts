@@ -38,6 +38,10 @@ export interface LogConfig {
   readonly format: typeof LOG_FORMATS[number];
   /** Whether tunnels are recorded: a record when one opens and one when it closes. */
   readonly access: boolean;
+  /** Whether the record of an opened tunnel tells what every backend looked like, and why this one won. */
+  readonly decisions: boolean;
+  /** The file that everything about placement is recorded to, for replays; absent: none. */
+  readonly record?: string;
 }
 
 export interface AdminConfig {

@@ -18,7 +18,13 @@ import { stringifyYaml, type YamlDraft } from "./yaml.ts";
 export function formatConfig(config: Config): string {
   const { log, admin, engine } = config;
   return stringifyYaml(present({
-    log: { level: log.level, format: log.format, access: log.access },
+    log: {
+      level: log.level,
+      format: log.format,
+      access: log.access,
+      decisions: log.decisions,
+      record: log.record ?? "off",
+    },
     admin: { socket: typeof admin.socket === "string" ? admin.socket : admin.socket.path },
     engine: draftEngine(engine),
     user: config.user,

@@ -156,6 +156,13 @@ export function absolutePath(text: string): Result<string> {
     : failure(`Cannot use ${quote(text)} as a path: expected an absolute path`);
 }
 
+/** A file to write to: `off`, which is undefined, or an absolute path. */
+export function pathOrOff(text: string): Result<string | undefined> {
+  if (text === "off") return success(undefined);
+  const path = absolutePath(text);
+  return path.ok ? path : failure(path.message.replace(/: expected /, ": expected off or "));
+}
+
 /** The admin socket: `auto`, `off` or an absolute path. */
 export function adminSocket(text: string): Result<"auto" | "off" | { readonly path: string }> {
   if (text === "auto" || text === "off") return success(text);

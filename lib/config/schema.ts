@@ -31,6 +31,7 @@ import {
   listenAddress,
   oneOf,
   partialAddress,
+  pathOrOff,
   size,
   sshOption,
   userName,
@@ -69,7 +70,9 @@ const log = section({
   level: field(oneOf(LOG_LEVELS, "a log level"), "a log level").prefault("info"),
   format: field(oneOf(LOG_FORMATS, "a log format"), "a log format").prefault("text"),
   access: field(boolean, "true or false").prefault("true"),
-}, (value) => value);
+  decisions: field(boolean, "true or false").prefault("true"),
+  record: field(pathOrOff, "off or an absolute path").prefault("off"),
+}, ({ record, ...rest }) => ({ ...rest, ...(record === undefined ? {} : { record }) }));
 
 const admin = section({
   socket: field(adminSocket, "auto, off or an absolute path").prefault("auto"),

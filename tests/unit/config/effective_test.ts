@@ -167,7 +167,9 @@ const config: fc.Arbitrary<Config> = fc.uniqueArray(name, { minLength: 1, maxLen
         level: fc.constantFrom(...LOG_LEVELS),
         format: fc.constantFrom(...LOG_FORMATS),
         access: fc.boolean(),
-      }),
+        decisions: fc.boolean(),
+        record: absolute,
+      }, { requiredKeys: ["level", "format", "access", "decisions"] }),
       admin: fc.record({
         socket: fc.oneof(
           fc.constantFrom("auto" as const, "off" as const),
