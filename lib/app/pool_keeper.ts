@@ -312,6 +312,7 @@ export class PoolKeeper implements AsyncDisposable {
         ...(load === undefined ? {} : { load }),
         cores: this.pool.coresOf(member).cores,
         weight: this.pool.weightOf(member),
+        loadWeight: this.pool.loadWeightOf(member),
       };
     });
     const weighed = this.#strategy.weigh(view, this.pool.table, nowMs);

@@ -7,9 +7,10 @@ import type { Config, PoolConfig } from "../config/config.ts";
 import { type ConfigError, formatConfigErrors } from "../config/config_error.ts";
 import { formatConfig } from "../config/effective.ts";
 import { type ConfigInput, faultAt } from "../config/read_config.ts";
+import { AgentStanding, describeAdvice } from "../core/agent_advice.ts";
 import type { Backend } from "../core/backend.ts";
 import { messageOf } from "../core/errors.ts";
-import type { LoadResult } from "../core/load.ts";
+import type { LoadResult, LoadSample } from "../core/load.ts";
 import { createHealthProbe } from "../health/registry.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
 import { findUser } from "../host/privileges.ts";
@@ -90,7 +91,7 @@ async function probePool(pool: PoolConfig): Promise<ProbeAnswer[]> {
       texts.push(health.ok ? health.detail ?? "answers" : health.reason);
     }
     if (load !== undefined) texts.push(describeLoad(load, backend));
-    const well = health?.ok !== false && load?.kind !== "failed" && load?.kind !== "offline";
+    const well = health?.ok !== false && (load === undefined || invites(load));
     return { backend: backend.id, well, text: texts.join("; ") };
   }));
 }
@@ -103,10 +104,24 @@ function describeSources({ load, backends }: PoolConfig): string {
   return others.length === 0 ? load.source : `${load.source} (${others.join(", ")})`;
 }
 
+/** Whether a load source answers and has nothing against sessions. */
+function invites(result: LoadResult): boolean {
+  if (result.kind === "failed" || result.kind === "offline") return false;
+  if (result.kind !== "advice") return true;
+  const standing = new AgentStanding();
+  standing.heed(result.advice);
+  return standing.objection === undefined;
+}
+
 function describeLoad(result: LoadResult, backend: Backend): string {
   if (result.kind === "failed") return `no load: ${result.reason}`;
-  if (result.kind !== "sample") return `the load source says ${result.kind.toUpperCase()}`;
-  const { load1, cores } = result.sample;
+  if (result.kind === "sample") return describeSample(result.sample, backend);
+  if (result.kind !== "advice") return `the load source says ${result.kind.toUpperCase()}`;
+  const said = `its agent says ${describeAdvice(result.advice)}`;
+  return result.sample === undefined ? said : `${said}; ${describeSample(result.sample, backend)}`;
+}
+
+function describeSample({ load1, cores }: LoadSample, backend: Backend): string {
   const known = backend.cores ?? cores;
   if (known === undefined) return `load ${load1.toFixed(2)}, cores unknown`;
   return `load ${load1.toFixed(2)} of ${known} cores, ${(known - load1).toFixed(2)} free`;

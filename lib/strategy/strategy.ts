@@ -16,6 +16,8 @@ export interface MemberView {
   readonly cores: number;
   /** Its share beside others: above 0 where usable; 1 unless something says otherwise. */
   readonly weight: number;
+  /** What stands for weight in strategies that go by the load; absent: the same. */
+  readonly loadWeight?: number;
 }
 
 export type PoolView = readonly MemberView[];
