@@ -324,6 +324,7 @@ export class PoolKeeper implements AsyncDisposable {
         cores: this.pool.coresOf(member).cores,
         weight: this.pool.weightOf(member),
         memoryFactor: factors[index] ?? 1,
+        loadWeight: this.pool.loadWeightOf(member),
       };
     });
     this.#writeStandings();

@@ -7,6 +7,7 @@ import type { Config, PoolConfig } from "../config/config.ts";
 import { type ConfigError, formatConfigErrors } from "../config/config_error.ts";
 import { formatConfig } from "../config/effective.ts";
 import { type ConfigInput, faultAt } from "../config/read_config.ts";
+import { AgentStanding, describeAdvice } from "../core/agent_advice.ts";
 import type { Backend } from "../core/backend.ts";
 import { messageOf } from "../core/errors.ts";
 import type { LoadResult, LoadSample } from "../core/load.ts";
@@ -92,7 +93,7 @@ async function probePool(pool: PoolConfig): Promise<ProbeAnswer[]> {
       texts.push(health.ok ? health.detail ?? "answers" : health.reason);
     }
     if (load !== undefined) texts.push(describeLoad(load, backend));
-    const well = health?.ok !== false && load?.kind !== "failed" && load?.kind !== "offline";
+    const well = health?.ok !== false && (load === undefined || invites(load));
     return { backend: backend.id, well, text: texts.join("; ") };
   }));
 }
@@ -105,15 +106,30 @@ function describeSources({ load, backends }: PoolConfig): string {
   return others.length === 0 ? load.source : `${load.source} (${others.join(", ")})`;
 }
 
+/** Whether a load source answers and has nothing against sessions. */
+function invites(result: LoadResult): boolean {
+  if (result.kind === "failed" || result.kind === "offline") return false;
+  if (result.kind !== "advice") return true;
+  const standing = new AgentStanding();
+  standing.heed(result.advice);
+  return standing.objection === undefined;
+}
+
 function describeLoad(result: LoadResult, backend: Backend): string {
   if (result.kind === "failed") return `no load: ${result.reason}`;
-  if (result.kind !== "sample") return `the load source says ${result.kind.toUpperCase()}`;
-  const { load1, cores } = result.sample;
+  if (result.kind === "sample") return describeSample(result.sample, backend);
+  if (result.kind !== "advice") return `the load source says ${result.kind.toUpperCase()}`;
+  const said = `its agent says ${describeAdvice(result.advice)}`;
+  return result.sample === undefined ? said : `${said}; ${describeSample(result.sample, backend)}`;
+}
+
+function describeSample(sample: LoadSample, backend: Backend): string {
+  const { load1, cores } = sample;
   const known = backend.cores ?? cores;
   const load = known === undefined
     ? `load ${load1.toFixed(2)}, cores unknown`
     : `load ${load1.toFixed(2)} of ${known} cores, ${(known - load1).toFixed(2)} free`;
-  return [load, ...describeSignals(result.sample)].join("; ");
+  return [load, ...describeSignals(sample)].join("; ");
 }
 
 /** What some load sources tell besides. */

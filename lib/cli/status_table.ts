@@ -150,6 +150,7 @@ function cellsOf(backend: BackendReport, nowMs: number): Cell[] {
 function remarksOf(backend: BackendReport): string[] {
   return [
     ...(!backend.usable || backend.state !== "up" ? [backend.reason] : []),
+    ...(backend.agent === null ? [] : [`agent: ${backend.agent}`]),
     ...(backend.loadFailure === null ? [] : [`load: ${backend.loadFailure}`]),
   ];
 }

@@ -115,6 +115,7 @@ export function loadOf({ load }: PoolDraft, backend: BackendDraft): LoadConfig {
       options: own.ssh.options.length > 0 ? own.ssh.options : load.ssh.options,
     },
     exec: own.exec.command.length > 0 ? own.exec : load.exec,
+    agent: { ...load.agent, ...own.agent },
   };
 }
 
@@ -122,6 +123,7 @@ export function loadOf({ load }: PoolDraft, backend: BackendDraft): LoadConfig {
 function loadPortOf(load: LoadConfig, backend: Address): number {
   const backendPort = backend.transport === "tcp" ? backend.port : 22;
   if (load.source === "nrpe") return load.nrpe.port;
+  if (load.source === "agent") return load.agent.port;
   if (load.source === "ssh") return load.ssh.port ?? backendPort;
   return backendPort;
 }

@@ -216,7 +216,7 @@ function checkBackends(draft: Draft, name: string, pool: PoolDraft): CheckIssue[
     }
     seen.add(key);
     const { source } = loadOf(pool, backend);
-    const asks = source === "nrpe" || source === "ssh";
+    const asks = source === "nrpe" || source === "ssh" || source === "agent";
     const asked = backend.loadAddress?.address ?? address;
     if (asks && asked.transport === "unix") {
       issues.push({

@@ -8,7 +8,7 @@ import type { MemoryFloor } from "../core/shortages.ts";
 export const STRATEGIES = ["least_load", "round_robin", "least_connections", "random"] as const;
 /** Strategies that need no load samples. */
 export const FALLBACKS = ["round_robin", "least_connections", "random"] as const;
-export const LOAD_SOURCES = ["nrpe", "ssh", "exec", "none"] as const;
+export const LOAD_SOURCES = ["nrpe", "ssh", "agent", "exec", "none"] as const;
 export const HEALTH_PROBES = ["tcp", "banner", "none"] as const;
 export const LOG_LEVELS = ["error", "warning", "info", "debug"] as const;
 export const LOG_FORMATS = ["text", "json"] as const;
@@ -121,6 +121,7 @@ export interface LoadConfig {
   readonly nrpe: NrpeConfig;
   readonly ssh: SshConfig;
   readonly exec: ExecConfig;
+  readonly agent: AgentConfig;
 }
 
 export interface NrpeConfig {
@@ -151,6 +152,13 @@ export interface SshConfig {
 export interface ExecConfig {
   /** Program and arguments; {host}, {port} and {backend} are replaced, no shell. */
   readonly command: readonly string[];
+}
+
+/** How the agents of backends are asked, in HAProxy's agent-check protocol. */
+export interface AgentConfig {
+  readonly port: number;
+  /** A line that is sent first; "": nothing is. */
+  readonly send: string;
 }
 
 export interface HealthConfig {

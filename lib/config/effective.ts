@@ -111,7 +111,7 @@ function draftLoad(load: LoadConfig): YamlDraft {
   };
 }
 
-function draftSources({ nrpe, ssh, exec }: LoadConfig): Readonly<Record<string, YamlDraft>> {
+function draftSources({ nrpe, ssh, exec, agent }: LoadConfig): Readonly<Record<string, YamlDraft>> {
   return {
     nrpe: present({
       port: nrpe.port,
@@ -130,6 +130,7 @@ function draftSources({ nrpe, ssh, exec }: LoadConfig): Readonly<Record<string, 
       options: ssh.options,
     }),
     exec: { command: exec.command },
+    agent: { port: agent.port, send: agent.send },
   };
 }
 

@@ -145,6 +145,12 @@ export function line(what: string, maxBytes: number): Reader<string> {
   };
 }
 
+/** The same, or nothing at all. */
+export function lineOrNothing(what: string, maxBytes: number): Reader<string> {
+  const read = line(what, maxBytes);
+  return (text) => text === "" ? success("") : read(text);
+}
+
 /** PATH_MAX of linux/limits.h without the final NUL. */
 const PATH_MAX_BYTES = 4095;
 

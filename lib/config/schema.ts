@@ -28,6 +28,7 @@ import {
   entityName,
   integer,
   line,
+  lineOrNothing,
   listenAddress,
   oneOf,
   partialAddress,
@@ -166,14 +167,31 @@ function splitCommand(value: unknown): unknown {
   return words.ok ? words.value : value;
 }
 
+const agentFields = {
+  port: field(port, "a port"),
+  send: field(lineOrNothing("an agent's line", 1023), "text"),
+};
+
+const agent = section({
+  port: agentFields.port.prefault("9777"),
+  send: agentFields.send.prefault(""),
+}, (value) => value);
+
+/** What one backend says otherwise than its pool. */
+const agentOverride = section({
+  port: agentFields.port.exactOptional(),
+  send: agentFields.send.exactOptional(),
+}, (value) => value);
+
 const loadSource = field(oneOf(LOAD_SOURCES, "a load source"), "a load source");
 
 /** How one backend is asked, where that differs from its pool; undefined where nothing does. */
 const loadOverride = section(
-  { source: loadSource.exactOptional(), nrpe: nrpeOverride, ssh, exec },
+  { source: loadSource.exactOptional(), nrpe: nrpeOverride, ssh, exec, agent: agentOverride },
   (value) => {
-    const { source, nrpe, ssh, exec } = value;
+    const { source, nrpe, ssh, exec, agent } = value;
     const silent = source === undefined && Object.keys(nrpe).length === 0 &&
+      Object.keys(agent).length === 0 &&
       Object.keys(ssh).length === 1 && ssh.options.length === 0 && exec.command.length === 0;
     return silent ? undefined : value;
   },
@@ -187,6 +205,7 @@ const load = section({
   nrpe,
   ssh,
   exec,
+  agent,
 }, ({ interval, timeout, max_age, ...rest }) => ({
   ...rest,
   intervalMs: interval,

@@ -22,7 +22,11 @@ export class LeastLoad implements Strategy {
       cores,
       usable,
       memoryFactor,
-      ...(load === undefined ? {} : { load1: load.load1, takenAtMs: load.takenAtMs }),
+      ...(load === undefined ? {} : {
+        load1: load.load1,
+        takenAtMs: load.takenAtMs,
+        instant: load.instant === true,
+      }),
     }));
     if (!view.some((member) => member.usable && member.load !== undefined)) {
       this.#freeCores.observe(loads, table, nowMs);

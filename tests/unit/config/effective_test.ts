@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { type Address, formatAddress } from "../../../lib/core/address.ts";
 import type { Backend } from "../../../lib/core/backend.ts";
 import {
+  type AgentConfig,
   type Config,
   ENGINE_KINDS,
   FALLBACKS,
@@ -69,11 +70,17 @@ const ssh: fc.Arbitrary<SshConfig> = fc.record({
   options: fc.array(line.map((text) => `Name=${text}`), { maxLength: 3 }),
 }, { requiredKeys: ["options"] });
 
+const agent: fc.Arbitrary<AgentConfig> = fc.record({
+  port,
+  send: fc.oneof(fc.constant(""), line),
+});
+
 const load: fc.Arbitrary<LoadConfig> = fc.record({
   source: fc.constantFrom(...LOAD_SOURCES),
   times: fc.tuple(span(100, HOUR), span(0, 100), span(0, HOUR)),
   nrpe,
   ssh,
+  agent,
   command: fc.array(line, { minLength: 1, maxLength: 3 }),
 }).map(({ times: [intervalMs, part, more], command, ...rest }) => ({
   ...rest,
@@ -122,7 +129,7 @@ const backend: fc.Arbitrary<Backend> = fc.record({
 
 function isAskable(where: Backend, source: string): boolean {
   const asked = where.loadAddress ?? where.address;
-  return asked.transport === "tcp" || (source !== "nrpe" && source !== "ssh");
+  return asked.transport === "tcp" || !["nrpe", "ssh", "agent"].includes(source);
 }
 
 function pool(poolName: string): fc.Arbitrary<PoolConfig> {
