@@ -2,6 +2,7 @@
 
 import type { Address } from "../core/address.ts";
 import type { Backend } from "../core/backend.ts";
+import type { Network } from "../core/network.ts";
 import type { MemoryFloor } from "../core/shortages.ts";
 
 /** Every name that lb.conf knows, in the order in which messages list them. */
@@ -29,6 +30,8 @@ export interface Config {
   readonly user?: string;
   /** How long sessions may go on after TERM. 0: for as long as they last. */
   readonly shutdownTimeoutMs: number;
+  /** The database (MaxMind DB) that tells the country of an address; there when countries are named. */
+  readonly locationDatabase?: string;
   readonly frontends: readonly FrontendConfig[];
   readonly pools: readonly PoolConfig[];
 }
@@ -74,10 +77,20 @@ export interface FrontendConfig {
   readonly mode: typeof FRONTEND_MODES[number];
   readonly listen: readonly Address[];
   readonly pool: string;
+  /** Where clients go instead by where they come from: the first rule that holds counts. */
+  readonly location: readonly LocationConfig[];
   /** 0: no limit. */
   readonly maxConnections: number;
   /** 0: off. */
   readonly idleTimeoutMs: number;
+}
+
+/** Clients of these networks and countries, and the pool that they go to. */
+export interface LocationConfig {
+  readonly networks: readonly Network[];
+  /** ISO 3166-1 alpha-2 codes, in capitals. */
+  readonly countries: readonly string[];
+  readonly pool: string;
 }
 
 export interface PoolConfig {

@@ -2,6 +2,7 @@
 
 import { formatAddress } from "../core/address.ts";
 import { formatDuration } from "../core/duration.ts";
+import { formatNetwork } from "../core/network.ts";
 import type { MemoryFloor } from "../core/shortages.ts";
 import { formatSize } from "../core/size.ts";
 import type {
@@ -29,6 +30,7 @@ export function formatConfig(config: Config): string {
     engine: draftEngine(engine),
     user: config.user,
     shutdown_timeout: durationOrOff(config.shutdownTimeoutMs),
+    location_database: config.locationDatabase,
     frontends: byName(config.frontends, draftFrontend),
     pools: byName(config.pools, draftPool),
   }));
@@ -54,6 +56,11 @@ function draftFrontend(frontend: FrontendConfig): YamlDraft {
     mode: frontend.mode,
     listen: listen.length === 1 ? listen[0] ?? "" : listen,
     pool: frontend.pool,
+    location: frontend.location.map(({ networks, countries, pool }) => ({
+      networks: networks.map(formatNetwork),
+      countries,
+      pool,
+    })),
     max_connections: frontend.maxConnections,
     idle_timeout: durationOrOff(frontend.idleTimeoutMs),
   };

@@ -23,6 +23,7 @@ import {
   boolean,
   commandLine,
   cores,
+  country,
   duration,
   durationOrOff,
   entityName,
@@ -30,6 +31,7 @@ import {
   line,
   lineOrNothing,
   listenAddress,
+  network,
   oneOf,
   partialAddress,
   pathOrOff,
@@ -98,10 +100,17 @@ const engine = section({
   keepalive,
 }, ({ buffer_size, ...rest }) => ({ ...rest, bufferBytes: buffer_size }));
 
+const location = section({
+  networks: oneOrMany(field(network, "a network")),
+  countries: oneOrMany(field(country, "a country")),
+  pool: field(entityName, "the name of a pool").exactOptional(),
+}, (value) => value);
+
 const frontend = section({
   mode: field(oneOf(FRONTEND_MODES, "a mode"), "a mode").prefault("tcp"),
   listen: oneOrMany(field(listenAddress, "an address to listen on")),
   pool: field(entityName, "the name of a pool").exactOptional(),
+  location: oneOrMany(location),
   max_connections: field(integer(0, 1_000_000), "an integer").prefault("4096"),
   idle_timeout: field(durationOrOff(SECOND, LONGEST), "a duration or off").prefault("off"),
 }, ({ max_connections, idle_timeout, ...rest }) => ({
@@ -273,9 +282,14 @@ const document = section({
   engine,
   user: field(userName, "a user name").exactOptional(),
   shutdown_timeout: field(durationOrOff(SECOND, LONGEST), "a duration or off").prefault("off"),
+  location_database: field(absolutePath, "an absolute path").exactOptional(),
   frontends: named(frontend),
   pools: named(pool),
-}, ({ shutdown_timeout, ...rest }) => ({ ...rest, shutdownTimeoutMs: shutdown_timeout }));
+}, ({ shutdown_timeout, location_database, ...rest }) => ({
+  ...rest,
+  shutdownTimeoutMs: shutdown_timeout,
+  ...(location_database === undefined ? {} : { locationDatabase: location_database }),
+}));
 
 /** A document in which every value alone is right; references are not yet checked. */
 export type Draft = z.output<typeof document>;

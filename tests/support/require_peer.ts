@@ -12,6 +12,8 @@ const PATHS = {
   openssl: ["/usr/bin/openssl"],
   tcsh: ["/usr/bin/tcsh", "/bin/tcsh"],
   fish: ["/usr/bin/fish"],
+  mmdblookup: ["/usr/bin/mmdblookup"],
+  "libmaxmind-db-writer-perl": ["/var/lib/dpkg/info/libmaxmind-db-writer-perl.list"],
 } as const;
 
 export type PeerName = keyof typeof PATHS;

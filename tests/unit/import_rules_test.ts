@@ -10,6 +10,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   strategy: [],
   load: [],
+  location: [],
   health: [],
   engine: [],
   config: [],
@@ -18,7 +19,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   log: [],
   packing: ["version"],
   version: [],
-  app: ["strategy", "load", "health", "engine", "config", "admin", "host", "log", "version"],
+  app: [
+    "strategy",
+    "load",
+    "location",
+    "health",
+    "engine",
+    "config",
+    "admin",
+    "host",
+    "log",
+    "version",
+  ],
   cli: ["app", "strategy", "load", "health", "engine", "config", "admin", "host", "log", "version"],
   main: ["cli", "engine"],
 };
@@ -29,6 +41,7 @@ const PACKAGE_HOME: Readonly<Record<string, string>> = {
   "@std/cli/parse-args": "lib/cli/arguments.ts",
   "@std/yaml": "lib/config/yaml.ts",
   "zod": "lib/config/schema_parts.ts",
+  "mmdb-lib": "lib/location/country_database.ts",
 };
 
 interface Source {

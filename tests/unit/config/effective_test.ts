@@ -12,6 +12,7 @@ import {
   type HealthConfig,
   LOAD_SOURCES,
   type LoadConfig,
+  type LocationConfig,
   LOG_FORMATS,
   LOG_LEVELS,
   type MemoryConfig,
@@ -23,7 +24,7 @@ import {
 } from "../../../lib/config/config.ts";
 import { formatConfig } from "../../../lib/config/effective.ts";
 import { readConfig } from "../../../lib/config/read_config.ts";
-import { address, cores, socketPath, tcpAddress } from "../../support/arbitraries.ts";
+import { address, cores, network, socketPath, tcpAddress } from "../../support/arbitraries.ts";
 
 const HOUR = 3_600_000;
 const LONGEST = 24 * 24 * HOUR;
@@ -159,7 +160,22 @@ const listen = fc.oneof(
   port.map((number): Address => ({ transport: "tcp", host: "", port: number })),
 );
 
-const frontend: fc.Arbitrary<Omit<FrontendConfig, "name" | "pool">> = fc.record({
+const countries = fc.array(fc.stringMatching(/^[A-Z]{2}$/), { maxLength: 2 });
+
+/** Rules that lead to the frontend's own pool. */
+function location(pool: string): fc.Arbitrary<readonly LocationConfig[]> {
+  const rule = fc.record({
+    networks: fc.array(network, { maxLength: 3 }),
+    countries,
+    pool: fc.constant(pool),
+  });
+  return fc.array(
+    rule.filter((one) => one.networks.length + one.countries.length > 0),
+    { maxLength: 3 },
+  );
+}
+
+const frontend: fc.Arbitrary<Omit<FrontendConfig, "name" | "pool" | "location">> = fc.record({
   mode: fc.constant("tcp" as const),
   listen: fc.uniqueArray(listen, { minLength: 1, maxLength: 3, selector: listenKey }),
   maxConnections: orOff(span(1, 1_000_000)),
@@ -196,15 +212,27 @@ const config: fc.Arbitrary<Config> = fc.uniqueArray(name, { minLength: 1, maxLen
       }),
       user,
       shutdownTimeoutMs: orOff(span(1000, LONGEST)),
+      locationDatabase: absolute,
       frontends: fc.tuple(
-        ...names.map((own) => frontend.map((rest) => ({ ...rest, name: `f-${own}`, pool: own }))),
+        ...names.map((own) =>
+          fc.tuple(frontend, location(own)).map(([rest, location]) => ({
+            ...rest,
+            name: `f-${own}`,
+            pool: own,
+            location,
+          }))
+        ),
       ),
       pools: fc.tuple(...names.map(pool)),
     }, {
       requiredKeys: ["log", "admin", "engine", "shutdownTimeoutMs", "frontends", "pools"],
     })
   )
-  .filter(({ frontends }) => {
+  .filter(({ frontends, locationDatabase }) => {
+    const rules = frontends.flatMap((one) => one.location);
+    if (rules.some((one) => one.countries.length > 0) && locationDatabase === undefined) {
+      return false;
+    }
     const all = frontends.flatMap((one) => one.listen).map(listenKey);
     return new Set(all).size === all.length;
   });
