@@ -4,7 +4,7 @@
 
 import { type Address, formatAddress } from "./address.ts";
 import type { Backend } from "./backend.ts";
-import type { FailureKind } from "./errors.ts";
+import { BACKENDS_FAULT, type FailureKind } from "./errors.ts";
 import type { AdminState, HealthState, ProbeResult } from "./health.ts";
 import type { LoadResult, LoadSample } from "./load.ts";
 import { ACTIVE, ELIGIBLE, MAX_CONNECTIONS, type PickTable } from "./pick_table.ts";
@@ -38,6 +38,9 @@ export interface PoolChange {
 /** Who holds a backend back: its load source's word, its own agent, or one of the pool's watches. */
 export type HoldCause = "offline" | "agent" | "memory" | "outlier" | "black_hole" | "pressure";
 
+/** What can keep sessions away from an enabled backend. */
+export type Obstacle = HoldCause | "down";
+
 /** Why a backend gets no new session although it is healthy and enabled. */
 export interface Hold {
   readonly reason: string;
@@ -68,20 +71,14 @@ export interface Member {
   offlineSaidMs: number;
   learntCores: number | undefined;
   assumedCoresTold: boolean;
+  /** What of its weight counts while it comes back slowly; 1 otherwise. */
+  share: number;
+  /** Why what its source says of its load is not believed. */
+  loadDoubt: string | undefined;
   /** Left the pool; its last tunnels are still on. */
   leaving: boolean;
   leftMs: number;
 }
-
-/** Connect failures that tell something of the backend and not of us. */
-const BACKENDS_FAULT: ReadonlySet<FailureKind> = new Set([
-  "refused",
-  "timeout",
-  "unreachable",
-  "reset",
-  "closed",
-  "name_not_found",
-]);
 
 /** Cores of a backend of which nothing at all is known. */
 const ASSUMED_CORES = 1;
@@ -89,6 +86,7 @@ const ASSUMED_CORES = 1;
 export class Pool {
   readonly #members = new Map<string, Member>();
   #rules: PoolRules;
+  #forgiven: ReadonlySet<Obstacle> = new Set();
 
   constructor(readonly name: string, rules: PoolRules, readonly table: PickTable) {
     this.#rules = rules;
@@ -277,21 +275,34 @@ export class Pool {
   }
 
   /** Its share of sessions beside others, as things stand now; 0 when it shall have none. */
-  weightOf({ backend }: Member): number {
-    return backend.weight ?? 1;
+  weightOf({ backend, share }: Member): number {
+    return (backend.weight ?? 1) * share;
   }
 
-  /** Whether a new session may be sent there at all, or could be but for holds of these causes. */
-  isUsable(member: Member, butFor?: ReadonlySet<HoldCause>): boolean {
-    return !member.leaving && member.health.state !== "down" && member.admin === "enabled" &&
-      (member.holds.size === 0 || member.holds.keys().every((cause) => butFor?.has(cause))) &&
+  /** Makes these the obstacles that keep no session away from now on: a matter of panic.ts. */
+  setForgiven(obstacles: ReadonlySet<Obstacle>): void {
+    this.#forgiven = obstacles;
+  }
+
+  /** What {@linkcode setForgiven} made so. */
+  get forgiven(): ReadonlySet<Obstacle> {
+    return this.#forgiven;
+  }
+
+  /** Whether a new session may be sent there at all, or could be but for these obstacles. */
+  isUsable(member: Member, butFor?: ReadonlySet<Obstacle>): boolean {
+    const free = (obstacle: Obstacle) => this.#forgiven.has(obstacle) || butFor?.has(obstacle);
+    return !member.leaving && member.admin === "enabled" &&
+      (member.health.state !== "down" || free("down") === true) &&
+      (member.holds.size === 0 || member.holds.keys().every(free)) &&
       member.addresses.length > 0 && this.weightOf(member) > 0;
   }
 
-  /** The last sample unless it is too old. */
+  /** The last sample unless it is too old, or not to be believed. */
   freshLoad(member: Member, nowMs: number): LoadSample | undefined {
     const { load } = member;
-    return load !== undefined && nowMs - load.takenAtMs <= this.#rules.loadMaxAgeMs
+    return member.loadDoubt === undefined && load !== undefined &&
+        nowMs - load.takenAtMs <= this.#rules.loadMaxAgeMs
       ? load
       : undefined;
   }
@@ -350,6 +361,8 @@ export class Pool {
       offlineSaidMs: -Infinity,
       learntCores: undefined,
       assumedCoresTold: false,
+      share: 1,
+      loadDoubt: undefined,
       leaving: false,
       leftMs: 0,
     };
