@@ -9,6 +9,9 @@ import type { LoadSource } from "./load/load_source.ts";
 import type { AccessLog } from "./log/access_log.ts";
 import type { ServiceLog } from "./log/setup.ts";
 import type { StatusReport } from "./admin/report.ts";
+import type { WhyQuery, WhyReport } from "./admin/why_report.ts";
+import { DecisionJournal } from "./app/decision_journal.ts";
+import { DecisionRecorder } from "./app/decision_recorder.ts";
 import { EventLog } from "./app/event_log.ts";
 import { PoolKeeper } from "./app/pool_keeper.ts";
 import { reportPool } from "./app/report.ts";
@@ -29,6 +32,8 @@ export interface AppParts {
 export class App implements AsyncDisposable {
   readonly #parts: AppParts;
   readonly #events: Promise<void>;
+  readonly #journal = new DecisionJournal();
+  readonly #recorder: DecisionRecorder;
   readonly #keepers = new Map<string, PoolKeeper>();
   readonly #startedWallMs: number;
   #config: Config;
@@ -43,6 +48,7 @@ export class App implements AsyncDisposable {
     this.#config = config;
     this.#parts = parts;
     this.#startedWallMs = parts.clock.wall();
+    this.#recorder = new DecisionRecorder(parts.clock, parts.log.area("record"));
     this.#events = this.#readEvents();
   }
 
@@ -55,12 +61,14 @@ export class App implements AsyncDisposable {
    * Prepares the pools, opens the frontends, starts the rounds.
    * @param afterBind runs when every address is bound and before any program is started for a load
    * source: the moment to give privileges up.
-   * @throws {Error} when an address cannot be bound; nothing is left open then but what dispose ends.
+   * @throws {Error} when an address cannot be bound, or the recording not be written; nothing is left
+   * open then but what dispose ends.
    */
   async start(afterBind: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     const keepers = await this.#addPools(this.#config);
     this.#bound = await this.#parts.engine.start(this.#config.frontends.map(frontendOf));
     await afterBind();
+    await this.#recorder.open(this.#config.log.record);
     await Promise.all(keepers.map((keeper) => keeper.start()));
     this.#tellListening();
   }
@@ -78,6 +86,11 @@ export class App implements AsyncDisposable {
     });
     this.#turn = reloaded;
     return reloaded;
+  }
+
+  /** Opens the recording anew where its file has been rotated away. */
+  async reopenRecording(): Promise<void> {
+    await this.#record(this.#config);
   }
 
   /** Keeps for `status` that a reload was refused, and why. */
@@ -108,7 +121,10 @@ export class App implements AsyncDisposable {
         count: this.#reloads,
         ...(this.#reloadError === undefined ? {} : { error: this.#reloadError }),
       },
-      counters: { ...totals, logLinesDropped: access.writer.dropped + log.dropped },
+      counters: {
+        ...totals,
+        logLinesDropped: access.writer.dropped + log.dropped + this.#recorder.dropped,
+      },
       frontends: this.#config.frontends.map((frontend) => ({
         name: frontend.name,
         listen: (this.#bound.get(frontend.name) ?? []).map(formatAddress),
@@ -120,11 +136,18 @@ export class App implements AsyncDisposable {
     };
   }
 
+  /** Why connections landed where they did. */
+  why(query: WhyQuery): WhyReport {
+    const now = new Date(this.#parts.clock.wall()).toISOString();
+    return { version: VERSION, now, decisions: this.#journal.find(query) };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#turn;
     await Promise.all([...this.#keepers.values()].map((keeper) => keeper[Symbol.asyncDispose]()));
     await this.#parts.engine[Symbol.asyncDispose]();
     await this.#events;
+    await this.#recorder[Symbol.asyncDispose]();
   }
 
   async #reload(config: Config): Promise<{ ok: true } | { ok: false; reason: string }> {
@@ -153,11 +176,21 @@ export class App implements AsyncDisposable {
     for (const name of before) {
       if (!config.pools.some((pool) => pool.name === name)) await this.#removePool(name);
     }
+    await this.#record(config);
     this.#config = config;
     this.#reloads++;
     this.#reloadError = undefined;
     this.#tellListening();
     return { ok: true };
+  }
+
+  /** A recording that cannot be written is no reason to refuse a reload. */
+  async #record({ log }: Config): Promise<void> {
+    try {
+      await this.#recorder.open(log.record);
+    } catch (error) {
+      this.#parts.log.area("record").error(messageOf(error));
+    }
   }
 
   #refuse(reason: string): { ok: false; reason: string } {
@@ -193,6 +226,7 @@ export class App implements AsyncDisposable {
         resolve,
         alreadyResolved,
         publish: (plan) => engine.publish(pool.name, plan),
+        weighed: (weighed, config) => this.#recorder.weighed(weighed, config),
       });
       this.#keepers.set(pool.name, keeper);
       return keeper;
@@ -205,17 +239,20 @@ export class App implements AsyncDisposable {
     const keeper = this.#keepers.get(name);
     this.#keepers.delete(name);
     this.#parts.engine.withdraw(name);
+    this.#recorder.forget(name);
     await keeper?.[Symbol.asyncDispose]();
   }
 
   async #readEvents(): Promise<void> {
-    const log = new EventLog(
-      this.#parts.log.area("engine"),
-      this.#parts.access,
-      (pool, kernel) => this.#keepers.get(pool)?.strategyOf(kernel) ?? kernel,
-    );
+    const strategyOf = (pool: string, kernel: string) =>
+      this.#keepers.get(pool)?.strategyOf(kernel) ?? kernel;
+    const log = new EventLog(this.#parts.log.area("engine"), this.#parts.access, strategyOf);
     for await (const event of this.#parts.engine.events()) {
       log.write(event);
+      if (event.kind === "opened" || event.kind === "refused") {
+        this.#journal.note(event, (kernel) => strategyOf(event.pool, kernel));
+      }
+      this.#recorder.note(event, strategyOf);
       if ("pool" in event) this.#keepers.get(event.pool)?.observe(event);
     }
   }

@@ -68,7 +68,13 @@ export interface BackendReport {
   readonly weight: number;
   /** cores − load1, as the kernels see it; null while no fresh load is known. */
   readonly free: number | null;
+  /** What the last sample told besides, each null when its source does not tell it. */
   readonly memoryAvailableBytes: number | null;
+  readonly memoryTotalBytes: number | null;
+  /** Share of the last 10 s in which some task waited for a CPU or for memory, 0 to 1. */
+  readonly cpuPressure: number | null;
+  readonly memoryPressure: number | null;
+  readonly loginSessions: number | null;
   readonly active: number;
   readonly total: number;
   readonly maxConnections: number;

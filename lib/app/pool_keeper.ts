@@ -9,6 +9,7 @@ import { type Member, Pool, type PoolChange } from "../core/pool.ts";
 import type { Result } from "../core/result.ts";
 import { Rounds } from "../core/rounds.ts";
 import { standingOf, STANDINGS } from "../core/standing.ts";
+import { memoryFactors, Shortages } from "../core/shortages.ts";
 import type { BackendConfig, LoadConfig, PoolConfig } from "../config/config.ts";
 import type { EngineEvent, PoolPlan } from "../engine/engine.ts";
 import { createHealthProbe } from "../health/registry.ts";
@@ -28,6 +29,8 @@ export interface PoolKeeperParts {
   readonly alreadyResolved: (address: Address) => boolean;
   /** Hands the engine where the backends are. */
   readonly publish: (plan: PoolPlan) => void;
+  /** Told whenever the pool has been weighed. */
+  readonly weighed: (pool: Pool, config: PoolConfig) => void;
 }
 
 const NAME_INTERVAL_MS = 30_000;
@@ -58,6 +61,7 @@ export class PoolKeeper implements AsyncDisposable {
   #fallback: Strategy;
   #inUse: Strategy;
   readonly #sources: LoadSources;
+  readonly #shortages: Shortages;
   #load: Drivers | undefined;
   #health: Drivers | undefined;
   #published = "";
@@ -68,6 +72,7 @@ export class PoolKeeper implements AsyncDisposable {
     this.#config = config;
     this.#parts = parts;
     this.#sources = new LoadSources(parts.createLoadSource);
+    this.#shortages = new Shortages(config);
     this.#strategy = createStrategy(config.strategy);
     this.#fallback = createStrategy(config.fallback);
     this.#inUse = this.#strategy;
@@ -121,6 +126,7 @@ export class PoolKeeper implements AsyncDisposable {
     if (config.strategy !== strategy) this.#strategy = createStrategy(config.strategy);
     if (config.fallback !== fallback) this.#fallback = createStrategy(config.fallback);
     this.pool.setRules(rulesOf(config));
+    this.#shortages.setRules(config);
     await this.#admit(config.backends);
     await this.#drive();
   }
@@ -304,8 +310,12 @@ export class PoolKeeper implements AsyncDisposable {
     const nowMs = this.#parts.clock.now();
     this.#publish();
     this.#tell(this.pool.tellAssumedCores());
-    const view = this.pool.members.map((member): MemberView => {
-      const load = this.pool.freshLoad(member, nowMs);
+    this.#tell(this.#shortages.judge(this.pool, nowMs));
+    const { members } = this.pool;
+    const loads = members.map((member) => this.pool.freshLoad(member, nowMs));
+    const factors = memoryFactors(loads, this.#config.memory.weight);
+    const view = members.map((member, index): MemberView => {
+      const load = loads[index];
       return {
         row: member.row,
         backend: member.backend,
@@ -313,11 +323,13 @@ export class PoolKeeper implements AsyncDisposable {
         ...(load === undefined ? {} : { load }),
         cores: this.pool.coresOf(member).cores,
         weight: this.pool.weightOf(member),
+        memoryFactor: factors[index] ?? 1,
       };
     });
     this.#writeStandings();
     const weighed = this.#strategy.weigh(view, this.pool.table, nowMs);
     if (!weighed) this.#fallback.weigh(view, this.pool.table, nowMs);
+    this.#parts.weighed(this.pool, this.#config);
     this.#tellStrategy(weighed ? this.#strategy : this.#fallback);
   }
 

@@ -9,7 +9,9 @@ import { formatConfig } from "../config/effective.ts";
 import { type ConfigInput, faultAt } from "../config/read_config.ts";
 import type { Backend } from "../core/backend.ts";
 import { messageOf } from "../core/errors.ts";
-import type { LoadResult } from "../core/load.ts";
+import type { LoadResult, LoadSample } from "../core/load.ts";
+import { describePercent } from "../core/shortages.ts";
+import { describeSize } from "../core/size.ts";
 import { createHealthProbe } from "../health/registry.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
 import { findUser } from "../host/privileges.ts";
@@ -108,6 +110,29 @@ function describeLoad(result: LoadResult, backend: Backend): string {
   if (result.kind !== "sample") return `the load source says ${result.kind.toUpperCase()}`;
   const { load1, cores } = result.sample;
   const known = backend.cores ?? cores;
-  if (known === undefined) return `load ${load1.toFixed(2)}, cores unknown`;
-  return `load ${load1.toFixed(2)} of ${known} cores, ${(known - load1).toFixed(2)} free`;
+  const load = known === undefined
+    ? `load ${load1.toFixed(2)}, cores unknown`
+    : `load ${load1.toFixed(2)} of ${known} cores, ${(known - load1).toFixed(2)} free`;
+  return [load, ...describeSignals(result.sample)].join("; ");
+}
+
+/** What some load sources tell besides. */
+function describeSignals(sample: LoadSample): string[] {
+  const { memoryAvailableBytes, memoryTotalBytes, cpuPressure, memoryPressure, loginSessions } =
+    sample;
+  const texts: string[] = [];
+  if (memoryAvailableBytes !== undefined) {
+    const of = memoryTotalBytes === undefined ? "" : ` of ${describeSize(memoryTotalBytes)}`;
+    texts.push(`${describeSize(memoryAvailableBytes)}${of} memory available`);
+  }
+  if (cpuPressure !== undefined) {
+    texts.push(`waiting for a CPU ${describePercent(cpuPressure)} of the time`);
+  }
+  if (memoryPressure !== undefined) {
+    texts.push(`waiting for memory ${describePercent(memoryPressure)} of the time`);
+  }
+  if (loginSessions !== undefined) {
+    texts.push(loginSessions === 1 ? "1 person logged in" : `${loginSessions} people logged in`);
+  }
+  return texts;
 }

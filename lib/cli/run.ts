@@ -2,6 +2,7 @@
 
 import { AdminServer } from "../admin/server.ts";
 import { makeServiceFolder, prepareFolder, socketCandidates } from "../admin/socket_path.ts";
+import type { WhyQuery } from "../admin/why_report.ts";
 import { App } from "../app.ts";
 import { loadSourceMaker, type Logs, makeEngine, makeLogs } from "../app/parts.ts";
 import type { Config } from "../config/config.ts";
@@ -162,6 +163,7 @@ async function reloadFrom(
     app.reloadRefused(reason);
     log.error(`reload refused, nothing has changed: ${reason}`, { event: "reload_refused" });
   };
+  await app.reopenRecording();
   const read = await readCommandConfig(command);
   if (read.kind === "usage") return void refuse(read.message);
   if (read.kind === "errors") {
@@ -209,7 +211,7 @@ async function startAdmin(
 ): Promise<AdminServer | undefined> {
   const { socket } = config.admin;
   if (socket === "off") return undefined;
-  const handlers = { status: () => app.status() };
+  const handlers = { status: () => app.status(), why: (query: WhyQuery) => app.why(query) };
   if (socket !== "auto") return await AdminServer.start(socket.path, SYSTEM_CLOCK, handlers);
   for (const path of socketCandidates(Deno.uid(), Deno.env.get("XDG_RUNTIME_DIR"))) {
     if (!await prepareFolder(path, Deno.uid())) continue;

@@ -2,6 +2,7 @@
 
 import type { Address } from "../core/address.ts";
 import type { Backend } from "../core/backend.ts";
+import type { MemoryFloor } from "../core/shortages.ts";
 
 /** Every name that lb.conf knows, in the order in which messages list them. */
 export const STRATEGIES = ["least_load", "round_robin", "least_connections", "random"] as const;
@@ -37,6 +38,10 @@ export interface LogConfig {
   readonly format: typeof LOG_FORMATS[number];
   /** Whether tunnels are recorded: a record when one opens and one when it closes. */
   readonly access: boolean;
+  /** Whether the record of an opened tunnel tells what every backend looked like, and why this one won. */
+  readonly decisions: boolean;
+  /** The file that everything about placement is recorded to, for replays; absent: none. */
+  readonly record?: string;
 }
 
 export interface AdminConfig {
@@ -84,6 +89,22 @@ export interface PoolConfig {
   readonly backends: readonly BackendConfig[];
   readonly load: LoadConfig;
   readonly health: HealthConfig;
+  readonly memory: MemoryConfig;
+  readonly pressure: PressureConfig;
+}
+
+/** What free memory does to placement, where load sources tell it. */
+export interface MemoryConfig {
+  /** A backend with less available gets no new session; 0: never mind. */
+  readonly minAvailable: MemoryFloor;
+  /** How much it counts among the others, 0 (not at all) to 1. */
+  readonly weight: number;
+}
+
+/** Pressure (PSI) above which a backend gets no new session: shares, 0 to 1; absent: never mind. */
+export interface PressureConfig {
+  readonly maxCpu?: number;
+  readonly maxMemory?: number;
 }
 
 export interface BackendConfig extends Backend {

@@ -2,6 +2,7 @@
 
 import { formatAddress } from "../core/address.ts";
 import { formatDuration } from "../core/duration.ts";
+import type { MemoryFloor } from "../core/shortages.ts";
 import { formatSize } from "../core/size.ts";
 import type {
   BackendConfig,
@@ -17,7 +18,13 @@ import { stringifyYaml, type YamlDraft } from "./yaml.ts";
 export function formatConfig(config: Config): string {
   const { log, admin, engine } = config;
   return stringifyYaml(present({
-    log: { level: log.level, format: log.format, access: log.access },
+    log: {
+      level: log.level,
+      format: log.format,
+      access: log.access,
+      decisions: log.decisions,
+      record: log.record ?? "off",
+    },
     admin: { socket: typeof admin.socket === "string" ? admin.socket : admin.socket.path },
     engine: draftEngine(engine),
     user: config.user,
@@ -53,7 +60,7 @@ function draftFrontend(frontend: FrontendConfig): YamlDraft {
 }
 
 function draftPool(pool: PoolConfig): YamlDraft {
-  const { connect, health } = pool;
+  const { connect, health, memory, pressure } = pool;
   return {
     strategy: pool.strategy,
     fallback: pool.fallback,
@@ -67,6 +74,11 @@ function draftPool(pool: PoolConfig): YamlDraft {
       rise: health.rise,
       fall: health.fall,
       expect: health.expect,
+    },
+    memory: { min_available: memoryFloor(memory.minAvailable), weight: memory.weight },
+    pressure: {
+      max_cpu: percentOrOff(pressure.maxCpu),
+      max_memory: percentOrOff(pressure.maxMemory),
     },
   };
 }
@@ -119,6 +131,15 @@ function draftSources({ nrpe, ssh, exec }: LoadConfig): Readonly<Record<string, 
     }),
     exec: { command: exec.command },
   };
+}
+
+function memoryFloor(floor: MemoryFloor): string {
+  return "bytes" in floor ? formatSize(floor.bytes) : percentOrOff(floor.share);
+}
+
+/** Shares have four decimals; more would be what binary fractions add. */
+function percentOrOff(share: number | undefined): string {
+  return share === undefined ? "off" : `${Number((share * 100).toFixed(2))}%`;
 }
 
 function durationOrOff(ms: number): string {

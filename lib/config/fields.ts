@@ -11,6 +11,7 @@ import { parseBackendSpec, parseCores } from "../core/backend.ts";
 import { formatDuration, parseDuration } from "../core/duration.ts";
 import { didYouMean } from "../core/nearest.ts";
 import { failure, type Result, success } from "../core/result.ts";
+import type { MemoryFloor } from "../core/shortages.ts";
 import { formatSize, parseSize } from "../core/size.ts";
 import { quote } from "./config_error.ts";
 
@@ -89,6 +90,47 @@ export function size(lowest: number, highest: number): Reader<number> {
   };
 }
 
+/** The word "off", which is undefined, or what another reader reads. */
+export function orOff<T>(read: Reader<T>): Reader<T | undefined> {
+  return (text) => {
+    if (text === "off") return success(undefined);
+    const result = read(text);
+    return result.ok ? result : failure(`${result.message}, or off`);
+  };
+}
+
+/** A percentage between two bounds, with at most two decimals, as a share: "60%" is 0.6. */
+export function percent(lowest: number, highest: number): Reader<number> {
+  return (text) => {
+    const value = /^\d{1,3}(\.\d{1,2})?%$/.test(text) ? Number(text.slice(0, -1)) : NaN;
+    return value >= lowest && value <= highest
+      ? success(Math.round(value * 100) / 10_000)
+      : failure(
+        `Cannot read ${quote(text)} as a percentage: expected ${lowest}% to ${highest}%`,
+      );
+  };
+}
+
+/** A number from 0 to 1 with at most three decimals. */
+export function share(text: string): Result<number> {
+  return /^(0(\.\d{1,3})?|1(\.0{1,3})?)$/.test(text)
+    ? success(Number(text))
+    : failure(`Cannot read ${quote(text)}: expected a number from 0 to 1, such as 0.5`);
+}
+
+/** An amount of memory, as a size or as a percentage of all there is. */
+export function memoryFloor(text: string): Result<MemoryFloor> {
+  if (text.endsWith("%")) {
+    const read = percent(0, 100)(text);
+    if (!read.ok) return read;
+    return success(read.value === 0 ? { bytes: 0 } : { share: read.value });
+  }
+  const read = size(0, 1024 ** 5)(text);
+  return read.ok
+    ? success({ bytes: read.value })
+    : failure(`${read.message}, or a percentage such as "10%"`);
+}
+
 /** Text that is not empty and fits one line. */
 export function line(what: string, maxBytes: number): Reader<string> {
   return (text) => {
@@ -112,6 +154,13 @@ export function absolutePath(text: string): Result<string> {
   return !read.ok || text.startsWith("/")
     ? read
     : failure(`Cannot use ${quote(text)} as a path: expected an absolute path`);
+}
+
+/** A file to write to: `off`, which is undefined, or an absolute path. */
+export function pathOrOff(text: string): Result<string | undefined> {
+  if (text === "off") return success(undefined);
+  const path = absolutePath(text);
+  return path.ok ? path : failure(path.message.replace(/: expected /, ": expected off or "));
 }
 
 /** The admin socket: `auto`, `off` or an absolute path. */

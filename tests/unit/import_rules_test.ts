@@ -28,7 +28,7 @@ const PACKAGE_HOME: Readonly<Record<string, string>> = {
   "@logtape/logtape": "lib/log/setup.ts",
   "@std/cli/parse-args": "lib/cli/arguments.ts",
   "@std/yaml": "lib/config/yaml.ts",
-  "zod": "lib/config/schema.ts",
+  "zod": "lib/config/schema_parts.ts",
 };
 
 interface Source {

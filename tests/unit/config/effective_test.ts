@@ -13,8 +13,10 @@ import {
   type LoadConfig,
   LOG_FORMATS,
   LOG_LEVELS,
+  type MemoryConfig,
   type NrpeConfig,
   type PoolConfig,
+  type PressureConfig,
   type SshConfig,
   STRATEGIES,
 } from "../../../lib/config/config.ts";
@@ -93,6 +95,21 @@ const health: fc.Arbitrary<HealthConfig> = fc.record({
   timeoutMs: Math.max(10, Math.floor(intervalMs * part / 100)),
 }));
 
+const hundredths = span(100, 10_000).map((count) => count / 10_000);
+
+const memory: fc.Arbitrary<MemoryConfig> = fc.record({
+  minAvailable: fc.oneof(
+    span(0, 2 ** 50).map((bytes) => ({ bytes })),
+    span(1, 10_000).map((count) => ({ share: count / 10_000 })),
+  ),
+  weight: span(0, 1000).map((count) => count / 1000),
+});
+
+const pressure: fc.Arbitrary<PressureConfig> = fc.record(
+  { maxCpu: hundredths, maxMemory: hundredths },
+  { requiredKeys: [] },
+);
+
 const backend: fc.Arbitrary<Backend> = fc.record({
   address: address(1),
   cores,
@@ -121,6 +138,8 @@ function pool(poolName: string): fc.Arbitrary<PoolConfig> {
     }),
     load,
     health,
+    memory,
+    pressure,
   }).filter((one) => one.backends.every((where) => isAskable(where, one.load.source)));
 }
 
@@ -148,7 +167,9 @@ const config: fc.Arbitrary<Config> = fc.uniqueArray(name, { minLength: 1, maxLen
         level: fc.constantFrom(...LOG_LEVELS),
         format: fc.constantFrom(...LOG_FORMATS),
         access: fc.boolean(),
-      }),
+        decisions: fc.boolean(),
+        record: absolute,
+      }, { requiredKeys: ["level", "format", "access", "decisions"] }),
       admin: fc.record({
         socket: fc.oneof(
           fc.constantFrom("auto" as const, "off" as const),
