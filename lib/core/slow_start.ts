@@ -30,7 +30,7 @@ export class SlowStart {
   observe(id: string, usable: boolean, joined: boolean, nowMs: number): void {
     const seen = this.#seen.get(id);
     if (seen === undefined) {
-      this.#seen.set(id, { usable: usable || !joined, sinceMs: joined ? nowMs : -Infinity });
+      this.#seen.set(id, { usable, sinceMs: joined ? nowMs : -Infinity });
       return;
     }
     if (usable && !seen.usable) seen.sinceMs = nowMs;
