@@ -15,7 +15,9 @@ import type { EngineEvent, PoolPlan } from "../engine/engine.ts";
 import { createHealthProbe } from "../health/registry.ts";
 import type { LoadSource } from "../load/load_source.ts";
 import type { LogArea } from "../log/setup.ts";
+import { BackendNames } from "./backend_names.ts";
 import { LoadSources } from "./load_sources.ts";
+import { Resilience } from "./resilience.ts";
 import { createStrategy } from "../strategy/registry.ts";
 import type { MemberView, Strategy } from "../strategy/strategy.ts";
 
@@ -33,10 +35,6 @@ export interface PoolKeeperParts {
   readonly weighed: (pool: Pool, config: PoolConfig) => void;
 }
 
-const NAME_INTERVAL_MS = 30_000;
-const NAME_TIMEOUT_MS = 5000;
-/** How long a start waits for names, before it goes on with those that have resolved. */
-const FIRST_NAMES_MS = 2000;
 /** How often time alone is let work: samples grow old. */
 const TICK_MS = 1000;
 /** Without probes, a backend that refused is tried again after so many health intervals. */
@@ -55,13 +53,14 @@ export class PoolKeeper implements AsyncDisposable {
   readonly pool: Pool;
   readonly #parts: PoolKeeperParts;
   readonly #ticker: Rounds<void>;
-  readonly #names: Rounds<Result<readonly Address[]>>;
+  readonly #names: BackendNames;
   #config: PoolConfig;
   #strategy: Strategy;
   #fallback: Strategy;
   #inUse: Strategy;
   readonly #sources: LoadSources;
   readonly #shortages: Shortages;
+  readonly #resilience: Resilience;
   #load: Drivers | undefined;
   #health: Drivers | undefined;
   #published = "";
@@ -77,6 +76,7 @@ export class PoolKeeper implements AsyncDisposable {
     this.#fallback = createStrategy(config.fallback);
     this.#inUse = this.#strategy;
     this.pool = new Pool(config.name, rulesOf(config), PickTable.allocate());
+    this.#resilience = new Resilience(this.pool, config);
     const { clock, random } = parts;
     this.#ticker = new Rounds({
       clock,
@@ -86,21 +86,22 @@ export class PoolKeeper implements AsyncDisposable {
       run: () => Promise.resolve(),
       report: () => {
         this.#tell(this.pool.tick(clock.now()));
+        this.#tell(this.#resilience.tick(clock.now()));
         this.#weigh();
       },
     });
-    this.#names = new Rounds({
-      clock,
-      random,
-      intervalMs: NAME_INTERVAL_MS,
-      timeoutMs: NAME_TIMEOUT_MS,
-      run: (id, signal) => this.#lookUp(id, signal),
-      report: (id, found) => this.#observeName(id, found),
+    this.#names = new BackendNames(this.pool, parts, (changes) => {
+      this.#tell(changes);
+      this.#weigh();
     });
   }
 
   get config(): PoolConfig {
     return this.#config;
+  }
+
+  get resilience(): Resilience {
+    return this.#resilience;
   }
 
   get strategyInUse(): string {
@@ -127,19 +128,15 @@ export class PoolKeeper implements AsyncDisposable {
     if (config.fallback !== fallback) this.#fallback = createStrategy(config.fallback);
     this.pool.setRules(rulesOf(config));
     this.#shortages.setRules(config);
+    this.#tell(this.#resilience.setConfig(config));
     await this.#admit(config.backends);
     await this.#drive();
   }
 
   /** Takes in what the engine saw. */
   observe(event: EngineEvent): void {
-    const nowMs = this.#parts.clock.now();
-    if (event.kind === "connect_failed") {
-      this.#tell(this.pool.observeConnect(event.backend, event.failure, nowMs));
-      this.#weigh();
-    } else if (event.kind === "opened") {
-      this.#tell(this.pool.observeConnect(event.backend, undefined, nowMs));
-    }
+    this.#tell(this.#resilience.observeEvent(event, this.#parts.clock.now()));
+    if (event.kind === "connect_failed") this.#weigh();
   }
 
   /** The strategy that a kernel ran for, in the words of lb.conf. */
@@ -162,22 +159,16 @@ export class PoolKeeper implements AsyncDisposable {
   }
 
   async #admit(backends: readonly Backend[]): Promise<void> {
-    const { clock, alreadyResolved } = this.#parts;
-    this.#tell(this.pool.setBackends(backends, clock.now()));
-    const fresh: string[] = [];
-    for (const { backend, addresses } of this.pool.members) {
-      if (alreadyResolved(backend.address)) this.pool.observeName(backend.id, [backend.address]);
-      else if (addresses.length === 0) fresh.push(backend.id);
-    }
-    await this.#firstNames(fresh);
+    const nowMs = this.#parts.clock.now();
+    this.#tell(this.pool.setBackends(backends, nowMs));
+    this.#resilience.observeBackends(nowMs);
+    await this.#names.first();
     this.#weighNow();
   }
 
   /** Starts, keeps or replaces what goes the rounds, as the configuration says. */
   async #drive(): Promise<void> {
-    const { alreadyResolved } = this.#parts;
-    const named = this.pool.members.filter(({ backend }) => !alreadyResolved(backend.address));
-    await this.#names.setKeys(named.map((member) => member.backend.id));
+    await this.#names.follow();
     this.#load = await replaceDrivers(
       this.#load,
       JSON.stringify([this.#config.load.intervalMs, this.#config.load.timeoutMs]),
@@ -208,6 +199,7 @@ export class PoolKeeper implements AsyncDisposable {
       report: (id, result) => {
         if (result === undefined) return;
         this.#tell(this.pool.observeLoad(id, result, clock.now()));
+        this.#tell(this.#resilience.observeLoad(id));
         this.#weigh();
       },
     });
@@ -242,7 +234,7 @@ export class PoolKeeper implements AsyncDisposable {
       },
       report: (id, result) => {
         if (result === undefined) return;
-        this.#tell(this.pool.observeProbe(id, result, clock.now()));
+        this.#tell(this.#resilience.observeProbe(id, result, clock.now()));
         this.#weigh();
       },
     });
@@ -267,35 +259,6 @@ export class PoolKeeper implements AsyncDisposable {
       this.#parts.clock.now() - member.lastConnectedMs < health.intervalMs;
   }
 
-  async #firstNames(ids: readonly string[]): Promise<void> {
-    if (ids.length === 0) return;
-    const deadline = new AbortController();
-    const finished = new AbortController();
-    const timer = this.#parts.clock.sleep(FIRST_NAMES_MS, finished.signal)
-      .then(() => deadline.abort(), () => {});
-    await Promise.all(
-      ids.map(async (id) => this.#observeName(id, await this.#lookUp(id, deadline.signal))),
-    );
-    finished.abort();
-    await timer;
-  }
-
-  async #lookUp(id: string, signal: AbortSignal): Promise<Result<readonly Address[]>> {
-    const member = this.pool.member(id);
-    return member === undefined
-      ? { ok: true, value: [] }
-      : await this.#parts.resolve(member.backend.address, signal);
-  }
-
-  #observeName(id: string, found: Result<readonly Address[]>): void {
-    this.#tell(
-      found.ok
-        ? this.pool.observeName(id, found.value)
-        : this.pool.observeName(id, [], found.message),
-    );
-    this.#weigh();
-  }
-
   /** Weighs once at the end of this turn of the event loop, however much has changed in it. */
   #weigh(): void {
     if (this.#weighing) return;
@@ -311,6 +274,8 @@ export class PoolKeeper implements AsyncDisposable {
     this.#publish();
     this.#tell(this.pool.tellAssumedCores());
     this.#tell(this.#shortages.judge(this.pool, nowMs));
+    const panic = this.#resilience.settle(nowMs);
+    if (panic !== undefined) this.#parts.log[panic.level](`${this.pool.name}: ${panic.text}`);
     const { members } = this.pool;
     const loads = members.map((member) => this.pool.freshLoad(member, nowMs));
     const factors = memoryFactors(loads, this.#config.memory.weight);

@@ -1,6 +1,6 @@
 // Draws a StatusReport for people: one line per backend, and one below it for what is wrong with it.
 
-import type { BackendReport, PoolReport, StatusReport } from "../admin/report.ts";
+import type { BackendReport, HoldReport, PoolReport, StatusReport } from "../admin/report.ts";
 import { describeDuration } from "../core/duration.ts";
 import { describePercent } from "../core/shortages.ts";
 import { describeSize } from "../core/size.ts";
@@ -109,10 +109,12 @@ export function renderPool(pool: PoolReport, nowMs: number, colours: boolean): s
   const [first = "", ...lines] = drawn;
   const withRemarks = lines.flatMap((line, index) => {
     const backend = pool.backends[index];
-    const remarks = backend === undefined ? [] : remarksOf(backend);
+    const remarks = backend === undefined ? [] : remarksOf(backend, nowMs);
     return [line, ...remarks.map((remark) => paint(`    ${remark}`, DIM, colours))];
   });
-  return [paint(title, BOLD, colours), first, ...withRemarks];
+  const panic = pool.panic ?? null;
+  const alarm = panic === null ? [] : [paint(panic, RED, colours)];
+  return [paint(title, BOLD, colours), ...alarm, first, ...withRemarks];
 }
 
 /** A pool without a source may have backends with one of their own. */
@@ -147,10 +149,26 @@ function cellsOf(backend: BackendReport, nowMs: number): Cell[] {
 }
 
 /** What an administrator has to know beyond the numbers; empty when all is well. */
-function remarksOf(backend: BackendReport): string[] {
+function remarksOf(backend: BackendReport, nowMs: number): string[] {
+  // A report of an older balancer has neither.
+  const { holds = [], share = 1 }: Partial<BackendReport> = backend;
+  const explained = holds.some(({ reason }) => reason === backend.reason);
+  const concerns = !backend.usable || backend.state !== "up";
   return [
-    ...(!backend.usable || backend.state !== "up" ? [backend.reason] : []),
+    ...(concerns && !explained ? [backend.reason] : []),
+    ...holds.map((hold) => describeHold(hold, backend.usable, nowMs)),
+    ...(share < 1 ? [`slow start: ${describePercent(share)} of its share`] : []),
     ...(backend.agent === null ? [] : [`agent: ${backend.agent}`]),
     ...(backend.loadFailure === null ? [] : [`load: ${backend.loadFailure}`]),
   ];
+}
+
+function describeHold({ reason, since, until }: HoldReport, usable: boolean, nowMs: number) {
+  const held = `${usable ? "used, though " : ""}held back for ${ageOf(since, nowMs)}`;
+  const left = until === null ? 0 : Date.parse(until) - nowMs;
+  return `${held}${left > 0 ? `, ${describeDuration(left)} to go` : ""}: ${reason}`;
+}
+
+function ageOf(time: string, nowMs: number): string {
+  return describeDuration(Math.max(0, nowMs - Date.parse(time)));
 }

@@ -104,6 +104,36 @@ export interface PoolConfig {
   readonly health: HealthConfig;
   readonly memory: MemoryConfig;
   readonly pressure: PressureConfig;
+  /** How long the share of a backend that comes back takes to grow to its whole one; 0: off. */
+  readonly slowStartMs: number;
+  readonly outliers: OutlierConfig;
+  readonly blackHoles: BlackHoleConfig;
+  readonly panic: PanicConfig;
+}
+
+/** When a backend is ejected although its probes pass. */
+export interface OutlierConfig {
+  /** Real connects in a row that fail; 0: off. */
+  readonly failures: number;
+  /** The first ejection; the n-th in short order lasts n times that. */
+  readonly ejectionMs: number;
+  /** Most of the pool that is held back as an outlier or a black hole at once, 0 to 1. */
+  readonly maxEjectedShare: number;
+}
+
+/** When a backend counts as a black hole, which loses the sessions that it takes. */
+export interface BlackHoleConfig {
+  /** The least number of sessions lost in a row; 0: off. */
+  readonly sessions: number;
+  readonly holdMs: number;
+}
+
+/** When what the pool's own watches say is forgiven. */
+export interface PanicConfig {
+  /** Below this usable share of the pool; 0: never. */
+  readonly belowShare: number;
+  /** Whether backends that are down are tried when nobody else is left. */
+  readonly lastResort: boolean;
 }
 
 /** What free memory does to placement, where load sources tell it. */

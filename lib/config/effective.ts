@@ -87,6 +87,28 @@ function draftPool(pool: PoolConfig): YamlDraft {
       max_cpu: percentOrOff(pressure.maxCpu),
       max_memory: percentOrOff(pressure.maxMemory),
     },
+    ...draftResilience(pool),
+  };
+}
+
+function draftResilience(
+  { slowStartMs, outliers, blackHoles, panic }: PoolConfig,
+): Readonly<Record<string, YamlDraft>> {
+  return {
+    slow_start: durationOrOff(slowStartMs),
+    outliers: {
+      failures: outliers.failures === 0 ? "off" : outliers.failures,
+      ejection: formatDuration(outliers.ejectionMs),
+      max_ejected: percentOrOff(outliers.maxEjectedShare),
+    },
+    black_holes: {
+      sessions: blackHoles.sessions === 0 ? "off" : blackHoles.sessions,
+      hold: formatDuration(blackHoles.holdMs),
+    },
+    panic: {
+      below: panic.belowShare === 0 ? "off" : percentOrOff(panic.belowShare),
+      last_resort: panic.lastResort,
+    },
   };
 }
 

@@ -40,6 +40,7 @@ import {
   userName,
 } from "./fields.ts";
 import { memory, pressure } from "./load_sections.ts";
+import { blackHoles, outliers, panic, slowStart } from "./resilience_sections.ts";
 import {
   DAY,
   describeKind,
@@ -274,7 +275,15 @@ const pool = section({
   health,
   memory,
   pressure,
-}, (value) => value);
+  slow_start: slowStart,
+  outliers,
+  black_holes: blackHoles,
+  panic,
+}, ({ slow_start, black_holes, ...rest }) => ({
+  ...rest,
+  slowStartMs: slow_start,
+  blackHoles: black_holes,
+}));
 
 const document = section({
   log,

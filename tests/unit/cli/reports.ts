@@ -16,6 +16,8 @@ export const BACKEND: BackendReport = {
   cores: 128,
   coresFrom: "assumed",
   weight: 1,
+  share: 1,
+  holds: [],
   free: 115.75,
   memoryAvailableBytes: null,
   memoryTotalBytes: null,
@@ -35,6 +37,7 @@ export const POOL: PoolReport = {
   strategyInUse: "least_load",
   loadSource: "nrpe",
   healthProbe: "tcp",
+  panic: null,
   backends: [BACKEND],
 };
 

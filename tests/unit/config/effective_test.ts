@@ -148,6 +148,17 @@ function pool(poolName: string): fc.Arbitrary<PoolConfig> {
     health,
     memory,
     pressure,
+    slowStartMs: orOff(span(1000, HOUR)),
+    outliers: fc.record({
+      failures: orOff(span(1, 1000)),
+      ejectionMs: span(1000, 24 * HOUR),
+      maxEjectedShare: span(100, 10_000).map((hundredths) => hundredths / 10_000),
+    }),
+    blackHoles: fc.record({ sessions: orOff(span(3, 1000)), holdMs: span(1000, 24 * HOUR) }),
+    panic: fc.record({
+      belowShare: orOff(span(100, 10_000)).map((hundredths) => hundredths / 10_000),
+      lastResort: fc.boolean(),
+    }),
   }).filter((one) => one.backends.every((where) => isAskable(where, one.load.source)));
 }
 
