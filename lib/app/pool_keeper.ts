@@ -14,6 +14,7 @@ import { createHealthProbe } from "../health/registry.ts";
 import type { LoadSource } from "../load/load_source.ts";
 import type { LogArea } from "../log/setup.ts";
 import { LoadSources } from "./load_sources.ts";
+import { TableRules } from "./table_rules.ts";
 import { createStrategy } from "../strategy/registry.ts";
 import type { MemberView, Strategy } from "../strategy/strategy.ts";
 
@@ -57,6 +58,7 @@ export class PoolKeeper implements AsyncDisposable {
   #fallback: Strategy;
   #inUse: Strategy;
   readonly #sources: LoadSources;
+  readonly #rules: TableRules;
   #load: Drivers | undefined;
   #health: Drivers | undefined;
   #published = "";
@@ -71,6 +73,8 @@ export class PoolKeeper implements AsyncDisposable {
     this.#fallback = createStrategy(config.fallback);
     this.#inUse = this.#strategy;
     this.pool = new Pool(config.name, rulesOf(config), PickTable.allocate());
+    this.#rules = new TableRules(this.pool.table);
+    this.#rules.set(config);
     const { clock, random } = parts;
     this.#ticker = new Rounds({
       clock,
@@ -120,6 +124,7 @@ export class PoolKeeper implements AsyncDisposable {
     if (config.strategy !== strategy) this.#strategy = createStrategy(config.strategy);
     if (config.fallback !== fallback) this.#fallback = createStrategy(config.fallback);
     this.pool.setRules(rulesOf(config));
+    this.#rules.set(config);
     await this.#admit(config.backends);
     await this.#drive();
   }

@@ -4,9 +4,24 @@ import type { Address } from "../core/address.ts";
 import type { Backend } from "../core/backend.ts";
 
 /** Every name that lb.conf knows, in the order in which messages list them. */
-export const STRATEGIES = ["least_load", "round_robin", "least_connections", "random"] as const;
+export const STRATEGIES = [
+  "least_load",
+  "round_robin",
+  "least_connections",
+  "two_choices",
+  "first",
+  "source_hash",
+  "random",
+] as const;
 /** Strategies that need no load samples. */
-export const FALLBACKS = ["round_robin", "least_connections", "random"] as const;
+export const FALLBACKS = [
+  "round_robin",
+  "least_connections",
+  "two_choices",
+  "first",
+  "source_hash",
+  "random",
+] as const;
 export const LOAD_SOURCES = ["nrpe", "ssh", "exec", "none"] as const;
 export const HEALTH_PROBES = ["tcp", "banner", "none"] as const;
 export const LOG_LEVELS = ["error", "warning", "info", "debug"] as const;
@@ -79,6 +94,8 @@ export interface PoolConfig {
   readonly name: string;
   readonly strategy: StrategyName;
   readonly fallback: typeof FALLBACKS[number];
+  /** How much of its share a backend may hold under source_hash, percent, above 100; 0: any. */
+  readonly hashBalance: number;
   readonly connect: { readonly timeoutMs: number; readonly retries: number };
   /** Every address has its port: written, or taken from the frontend. */
   readonly backends: readonly BackendConfig[];

@@ -57,6 +57,7 @@ function draftPool(pool: PoolConfig): YamlDraft {
   return {
     strategy: pool.strategy,
     fallback: pool.fallback,
+    hash_balance: pool.hashBalance === 0 ? "off" : pool.hashBalance,
     connect: { timeout: formatDuration(connect.timeoutMs), retries: connect.retries },
     backends: pool.backends.map(draftBackend),
     load: draftLoad(pool.load),

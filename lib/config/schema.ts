@@ -30,6 +30,7 @@ import {
   integer,
   line,
   listenAddress,
+  offOr,
   oneOf,
   partialAddress,
   type Reader,
@@ -296,11 +297,12 @@ keyTrees.add(backend, { keys: treeOf(backendSection) ?? {} });
 const pool = section({
   strategy: field(oneOf(STRATEGIES, "a strategy"), "a strategy").prefault("least_load"),
   fallback: field(oneOf(FALLBACKS, "a fallback"), "a strategy").prefault("round_robin"),
+  hash_balance: field(offOr(integer(101, 10_000)), "a percentage or off").prefault("125"),
   connect,
   backends: oneOrMany(backend),
   load,
   health,
-}, (value) => value);
+}, ({ hash_balance, ...rest }) => ({ ...rest, hashBalance: hash_balance }));
 
 const document = section({
   log,

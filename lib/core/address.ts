@@ -68,6 +68,23 @@ export function isIpv6(text: string): boolean {
   return halves.length === 2 ? groups.length <= 7 : groups.length === 8;
 }
 
+/** The eight 16-bit groups of an IPv6 literal; a zone is left out. The text must be one (isIpv6). */
+export function ipv6Groups(literal: string): number[] {
+  let text = literal.split("%", 1)[0] ?? "";
+  const tail = text.slice(text.lastIndexOf(":") + 1);
+  if (tail.includes(".")) {
+    const [a = 0, b = 0, c = 0, d = 0] = tail.split(".").map(Number);
+    text = text.slice(0, -tail.length) +
+      `${(a << 8 | b).toString(16)}:${(c << 8 | d).toString(16)}`;
+  }
+  const [head = "", rest] = text.split("::");
+  const groups = (half: string) =>
+    half === "" ? [] : half.split(":").map((group) => parseInt(group, 16));
+  if (rest === undefined) return groups(head);
+  const [before, after] = [groups(head), groups(rest)];
+  return [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after];
+}
+
 /**
  * Reads an address to listen on: `:22`, `192.0.2.1:22`, `[::1]:22`, `name:22` or `unix:/path`.
  * Port 0 is allowed: the kernel chooses one.

@@ -12,6 +12,7 @@ import {
   type PickTable,
   SCALE_ABOVE,
   SCALE_BELOW,
+  SCALE_UNIT,
   TOTAL,
   UNKNOWN_FREE,
 } from "./pick_table.ts";
@@ -27,13 +28,16 @@ export interface BackendLoad {
   readonly takenAtMs?: number;
   /** Whether sessions may be sent there. */
   readonly usable: boolean;
+  /** Its share beside others, above 0; absent: 1. */
+  readonly weight?: number;
 }
 
 /**
  * Free cores f are compared as f ÷ (load + 4)^¼: a large load swings more than a small one (a Poisson
  * number by its root), so of two backends with as many cores free the less loaded is the safer place.
  * Where none is free, f ÷ cores: how much slower everybody gets there. Root and offset were found by
- * simulation: the square root itself gives away too much room on large backends.
+ * simulation: the square root itself gives away too much room on large backends. A weight multiplies
+ * what is free and divides what is lacking.
  */
 const SWING_EXPONENT = 0.25;
 const SWING_OFFSET = 4;
@@ -83,11 +87,13 @@ export class FreeCores {
     }
     const charge = this.#burst.charge(sum);
     Atomics.store(table.words, NEARLY_EQUAL, NEARLY_EQUAL_MILLI_CORES);
-    backends.forEach(({ row, cores }, index) => {
+    backends.forEach(({ row, cores, weight = 1 }, index) => {
       const cpus = free[index] ?? NaN;
       const cost = this.#estimator.sessionLoad(row, nowMs) + charge;
-      table.write(row, SCALE_ABOVE, 1000 / (swings[index] ?? 1));
-      table.write(row, SCALE_BELOW, 1000 / cores);
+      const scale = SCALE_UNIT * weight;
+      // 0 would stand for the unit.
+      table.write(row, SCALE_ABOVE, Math.max(1, scale / (swings[index] ?? 1)));
+      table.write(row, SCALE_BELOW, Math.max(1, SCALE_UNIT / (cores * weight)));
       table.write(row, COST_MILLI_CORES, cost * 1000);
       table.write(row, BASE_ACTIVE, this.#activeSeen[row] ?? 0);
       table.write(

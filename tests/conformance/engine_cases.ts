@@ -5,6 +5,7 @@ import { EngineFixture } from "./engine_fixture.ts";
 import { PLACING_CASES } from "./placing_cases.ts";
 import { RELAY_CASES } from "./relay_cases.ts";
 import { RUNNING_CASES } from "./running_cases.ts";
+import { STRATEGY_CASES } from "./strategy_cases.ts";
 
 export interface EngineCase {
   readonly name: string;
@@ -16,7 +17,8 @@ export function engineConformance(
   engineName: string,
   makeEngine: () => Engine | Promise<Engine>,
 ): void {
-  for (const { name, run } of [...RELAY_CASES, ...PLACING_CASES, ...RUNNING_CASES]) {
+  const cases = [...RELAY_CASES, ...PLACING_CASES, ...STRATEGY_CASES, ...RUNNING_CASES];
+  for (const { name, run } of cases) {
     Deno.test(`${engineName} engine: ${name}`, async () => {
       await using fixture = new EngineFixture(await makeEngine());
       await run(fixture);

@@ -6,6 +6,7 @@ import type { Clock, Random } from "../../core/clock.ts";
 import { classify, type FailureKind, messageOf } from "../../core/errors.ts";
 import { Choice, countTunnel, pick, release, Tried } from "../../core/pick_kernels.ts";
 import { CONNECT_FAILURES, type PickTable } from "../../core/pick_table.ts";
+import { Source } from "../../core/source_hash.ts";
 import { describeChoice } from "../decision.ts";
 import type {
   Decision,
@@ -67,6 +68,7 @@ export class PortableEngine implements Engine {
   readonly #relays = new Map<Relay, FrontendState>();
   readonly #serving = new Set<Promise<void>>();
   readonly #choice = new Choice();
+  readonly #source = new Source();
   readonly #ticks: { now: number };
   readonly #ticker: ReturnType<typeof setInterval>;
   #nextTunnel = 1;
@@ -263,7 +265,8 @@ export class PortableEngine implements Engine {
       const plan = this.#plans.get(visitor.pool);
       if (plan === undefined || visitor.attempts > plan.connectRetries) return undefined;
       const { table, endpoints } = plan;
-      const row = pick(table, tried, this.#options.random(), this.#choice);
+      this.#source.setAddress(visitor.client);
+      const row = pick(table, tried, this.#options.random(), this.#choice, this.#source);
       if (row < 0) return undefined;
       tried ??= new Tried();
       tried.add(row);

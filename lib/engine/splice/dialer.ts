@@ -5,9 +5,11 @@
 
 import { Choice, countTunnel, MAX_TRIES, pick, release, Tried } from "../../core/pick_kernels.ts";
 import { CONNECT_FAILURES, PickTable } from "../../core/pick_table.ts";
+import { Source } from "../../core/source_hash.ts";
 import {
   ADDRESS,
   ATTEMPTS,
+  CLIENT_ADDRESS,
   CONNECT_FAILED,
   CONNECT_STARTED,
   CONNECTING,
@@ -46,7 +48,7 @@ import {
 import type { PlanSpec, WorkerSetup } from "./mail.ts";
 import type { Poller } from "./poller.ts";
 import { keepChoice, type Recorder } from "./records.ts";
-import { SOCKADDR_WORDS } from "./sockaddr.ts";
+import { readSource, SOCKADDR_WORDS } from "./sockaddr.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
 import { READABLE, STUTTERS } from "./tunnel.ts";
 
@@ -111,6 +113,7 @@ export class Dialer {
   readonly #recorder: Recorder;
   readonly #random: () => number;
   readonly #choice = new Choice();
+  readonly #source = new Source();
   /** The plan of each tunnel, by slot. */
   readonly #plans: (Plan | undefined)[] = [];
   /** Rows tried in vain, by slot; made at the first failure. */
@@ -323,7 +326,9 @@ export class Dialer {
   }
 
   #pick(slot: number, plan: Plan): number {
-    return pick(plan.table, this.#tried[slot] ?? null, this.#random(), this.#choice);
+    readSource(this.#words, slot * TUNNEL_WORDS + CLIENT_ADDRESS, this.#source);
+    const tried = this.#tried[slot] ?? null;
+    return pick(plan.table, tried, this.#random(), this.#choice, this.#source);
   }
 
   #triedInVain(slot: number, row: number): void {

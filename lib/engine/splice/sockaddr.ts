@@ -1,6 +1,7 @@
 // Addresses as the kernel wants them: struct sockaddr_in, _in6 and _un to and from Address. Pure.
 
-import { type Address, isIpv4, isIpv6 } from "../../core/address.ts";
+import { type Address, ipv6Groups, isIpv4, isIpv6 } from "../../core/address.ts";
+import type { Source } from "../../core/source_hash.ts";
 import { AF_INET, AF_INET6, AF_UNIX } from "./libc.ts";
 
 /** sizeof struct sockaddr_un, the largest that is used here. */
@@ -47,22 +48,6 @@ export function encodeSockaddr(
   return bytes.subarray(0, SOCKADDR_IN6_BYTES);
 }
 
-function ipv6Groups(literal: string): number[] {
-  let text = literal;
-  const tail = text.slice(text.lastIndexOf(":") + 1);
-  if (tail.includes(".")) {
-    const [a = 0, b = 0, c = 0, d = 0] = tail.split(".").map(Number);
-    text = text.slice(0, -tail.length) +
-      `${(a << 8 | b).toString(16)}:${(c << 8 | d).toString(16)}`;
-  }
-  const [head = "", rest] = text.split("::");
-  const groups = (half: string) =>
-    half === "" ? [] : half.split(":").map((group) => parseInt(group, 16));
-  if (rest === undefined) return groups(head);
-  const [before, after] = [groups(head), groups(rest)];
-  return [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after];
-}
-
 /**
  * Reads a sockaddr. A unix address comes back with its path when `words` hold it, else with "".
  * IPv4 that came through a dual-stack socket (::ffff:a.b.c.d) comes back as IPv4.
@@ -86,6 +71,21 @@ export function decodeSockaddr(words: Int32Array, at = 0): Address {
 
 /** The third word of an IPv4-mapped IPv6 address, bytes 00 00 ff ff (RFC 4291 section 2.5.5.2). */
 const MAPPED = 0xffff_0000 | 0;
+
+/** Takes from a sockaddr where a client comes from, for picks. */
+export function readSource(words: Int32Array, at: number, source: Source): void {
+  const family = (words[at] ?? 0) & 0xffff;
+  if (family === AF_INET) source.setIpv4(swapped(words[at + 1] ?? 0));
+  else if (family !== AF_INET6) source.setUnknown();
+  else if (words[at + 2] === 0 && words[at + 3] === 0 && words[at + 4] === MAPPED) {
+    source.setIpv4(swapped(words[at + 5] ?? 0));
+  } else source.setIpv6(swapped(words[at + 2] ?? 0), swapped(words[at + 3] ?? 0));
+}
+
+/** Network byte order to ours, and back. */
+function swapped(word: number): number {
+  return word << 24 | (word & 0xff00) << 8 | word >>> 8 & 0xff00 | word >>> 24;
+}
 
 /** The texts of IPv4 addresses met lately: few clients and backends make most connections. */
 const CACHE_SIZE = 1024;

@@ -113,6 +113,7 @@ function pool(poolName: string): fc.Arbitrary<PoolConfig> {
     name: fc.constant(poolName),
     strategy: fc.constantFrom(...STRATEGIES),
     fallback: fc.constantFrom(...FALLBACKS),
+    hashBalance: orOff(span(101, 10_000)),
     connect: fc.record({ timeoutMs: span(10, HOUR), retries: span(0, 31) }),
     backends: fc.uniqueArray(backend, {
       minLength: 1,
