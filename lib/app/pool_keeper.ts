@@ -4,10 +4,11 @@
 import type { Address } from "../core/address.ts";
 import type { Backend } from "../core/backend.ts";
 import type { Clock, Random } from "../core/clock.ts";
-import { PickTable } from "../core/pick_table.ts";
+import { DEFAULT_CAPACITY as ROWS, PickTable } from "../core/pick_table.ts";
 import { type Member, Pool, type PoolChange } from "../core/pool.ts";
 import type { Result } from "../core/result.ts";
 import { Rounds } from "../core/rounds.ts";
+import { STICKY_CLIENTS } from "../core/sticky.ts";
 import type { BackendConfig, LoadConfig, PoolConfig } from "../config/config.ts";
 import type { EngineEvent, PoolPlan } from "../engine/engine.ts";
 import { createHealthProbe } from "../health/registry.ts";
@@ -72,8 +73,8 @@ export class PoolKeeper implements AsyncDisposable {
     this.#strategy = createStrategy(config.strategy);
     this.#fallback = createStrategy(config.fallback);
     this.#inUse = this.#strategy;
-    this.pool = new Pool(config.name, rulesOf(config), PickTable.allocate());
-    this.#rules = new TableRules(this.pool.table);
+    this.pool = new Pool(config.name, rulesOf(config), PickTable.allocate(ROWS, STICKY_CLIENTS));
+    this.#rules = new TableRules(this.pool.table, parts.clock);
     this.#rules.set(config);
     const { clock, random } = parts;
     this.#ticker = new Rounds({
@@ -113,6 +114,7 @@ export class PoolKeeper implements AsyncDisposable {
   /** Starts the rounds. */
   async start(): Promise<void> {
     await this.#drive();
+    this.#rules.start();
     await this.#ticker.setKeys(["tick"]);
   }
 
@@ -151,6 +153,7 @@ export class PoolKeeper implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true;
     await Promise.all([
+      this.#rules[Symbol.asyncDispose](),
       this.#ticker[Symbol.asyncDispose](),
       this.#names[Symbol.asyncDispose](),
       this.#load?.stop(),

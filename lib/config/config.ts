@@ -22,6 +22,8 @@ export const FALLBACKS = [
   "source_hash",
   "random",
 ] as const;
+/** By what clients stick to a backend. */
+export const STICKY_BY = ["off", "source"] as const;
 export const LOAD_SOURCES = ["nrpe", "ssh", "exec", "none"] as const;
 export const HEALTH_PROBES = ["tcp", "banner", "none"] as const;
 export const LOG_LEVELS = ["error", "warning", "info", "debug"] as const;
@@ -96,11 +98,19 @@ export interface PoolConfig {
   readonly fallback: typeof FALLBACKS[number];
   /** How much of its share a backend may hold under source_hash, percent, above 100; 0: any. */
   readonly hashBalance: number;
+  readonly sticky: StickyConfig;
   readonly connect: { readonly timeoutMs: number; readonly retries: number };
   /** Every address has its port: written, or taken from the frontend. */
   readonly backends: readonly BackendConfig[];
   readonly load: LoadConfig;
   readonly health: HealthConfig;
+}
+
+/** Whether a client that comes back is sent to the backend where it was. */
+export interface StickyConfig {
+  readonly by: typeof STICKY_BY[number];
+  /** Milliseconds after the beginning and the end of its last session in which it is known again. */
+  readonly ttlMs: number;
 }
 
 export interface BackendConfig extends Backend {

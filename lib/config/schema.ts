@@ -13,6 +13,7 @@ import {
   LOG_FORMATS,
   LOG_LEVELS,
   NRPE_TLS_MODES,
+  STICKY_BY,
   STRATEGIES,
 } from "./config.ts";
 import { type ConfigPath, quote } from "./config_error.ts";
@@ -294,10 +295,16 @@ const backendText = field(backendSpec, "a backend").transform((
 const backend = z.union([backendText, backendSection]);
 keyTrees.add(backend, { keys: treeOf(backendSection) ?? {} });
 
+const sticky = section({
+  by: field(oneOf(STICKY_BY, "what clients stick by"), "off or source").prefault("off"),
+  ttl: field(duration(SECOND, 366 * DAY), "a duration").prefault("12h"),
+}, ({ by, ttl }) => ({ by, ttlMs: ttl }));
+
 const pool = section({
   strategy: field(oneOf(STRATEGIES, "a strategy"), "a strategy").prefault("least_load"),
   fallback: field(oneOf(FALLBACKS, "a fallback"), "a strategy").prefault("round_robin"),
   hash_balance: field(offOr(integer(101, 10_000)), "a percentage or off").prefault("125"),
+  sticky,
   connect,
   backends: oneOrMany(backend),
   load,

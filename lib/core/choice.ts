@@ -45,6 +45,8 @@ export class Choice {
   runnerUp = NO_ROW;
   runnerUpFree = UNKNOWN_FREE;
   runnerUpActive = 0;
+  /** Whether the client was sent back to where it had been before; then no kernel ran. */
+  sticky = false;
   /** Scratch of the kernels, by row. */
   scores = new Int32Array(DEFAULT_CAPACITY);
 }

@@ -6,7 +6,7 @@
 // `!` on typed-array reads: indices are below the table's row count by construction.
 
 import { type Choice, NO_ROW, type Tried } from "./choice.ts";
-import { RACES } from "./kernels/candidate.ts";
+import { isCandidate, RACES } from "./kernels/candidate.ts";
 import { first } from "./kernels/first.ts";
 import { leastConnections } from "./kernels/least_connections.ts";
 import { mostFree } from "./kernels/most_free.ts";
@@ -22,9 +22,11 @@ import {
   MAX_CONNECTIONS,
   type PickTable,
   ROW_WORDS,
+  STICKY_SECONDS,
   TOTAL,
 } from "./pick_table.ts";
 import { Source } from "./source_hash.ts";
+import { recall, remember, renew } from "./sticky.ts";
 
 export { Choice, MAX_TRIES, Tried } from "./choice.ts";
 
@@ -37,9 +39,10 @@ const MOST_RACES = 64;
 const NOBODY = new Source();
 
 /**
- * Chooses a row by the table's kernel and reserves a place in it.
+ * Chooses a row by the table's kernel, or the one where the client was before if the table says that
+ * clients stick, and reserves a place in it.
  * @param random in [0, 1), used by the kernels that draw, and by `most_free` among near-equals.
- * @param source where the client comes from, for `source_hash`.
+ * @param source where the client comes from.
  * @returns the row, or -1 when no backend can take the connection.
  */
 export function pick(
@@ -52,6 +55,11 @@ export function pick(
   const words = table.words;
   const kernel = Atomics.load(words, KERNEL);
   choice.kernel = kernel;
+  choice.sticky = false;
+  if (words[STICKY_SECONDS] !== 0) {
+    const row = pickAgain(table, tried, choice, source);
+    if (row !== NO_ROW) return row;
+  }
   for (let race = 0; race < MOST_RACES; race++) {
     choice.runnerUp = NO_ROW;
     const row = choose(kernel, table, tried, random, choice, source);
@@ -74,6 +82,26 @@ export function pick(
   }
   choice.row = NO_ROW;
   return NO_ROW;
+}
+
+/** Reserves a place where the client was before, if it may go there. */
+function pickAgain(
+  table: PickTable,
+  tried: Tried | null,
+  choice: Choice,
+  source: Source,
+): number {
+  const words = table.words;
+  const row = recall(table, source);
+  if (row === NO_ROW) return NO_ROW;
+  const at = HEADER_WORDS + row * ROW_WORDS;
+  if (!isCandidate(words, at, row, tried)) return NO_ROW;
+  choice.free = freeNow(words, at);
+  if (!reserve(words, at, ANY_COUNT, choice)) return NO_ROW;
+  choice.sticky = true;
+  choice.row = row;
+  choice.runnerUp = NO_ROW;
+  return row;
 }
 
 /** Runs the kernel of that number in KERNELS. */
@@ -111,9 +139,16 @@ export function release(table: PickTable, row: number): void {
   Atomics.sub(table.words, HEADER_WORDS + row * ROW_WORDS + ACTIVE, 1);
 }
 
-/** Counts a tunnel that was made. */
-export function countTunnel(table: PickTable, row: number): void {
+/** Counts a tunnel that was made, and remembers where its client is, if clients stick. */
+export function countTunnel(table: PickTable, row: number, source: Source = NOBODY): void {
   Atomics.add(table.words, HEADER_WORDS + row * ROW_WORDS + TOTAL, 1);
+  if (table.words[STICKY_SECONDS] !== 0) remember(table, source, row);
+}
+
+/** A tunnel has ended: its place is given back, and from now on it counts how long the client sticks. */
+export function endTunnel(table: PickTable, row: number, source: Source): void {
+  release(table, row);
+  if (table.words[STICKY_SECONDS] !== 0) renew(table, source, row);
 }
 
 /** Takes a place unless another worker changed the count or took the last one since the kernel looked. */

@@ -3,9 +3,11 @@
 // read it per connection. Every word stands alone, so no lock is needed: a kernel that reads while a row
 // is written sees an old or a new number, never a torn one.
 //
-//   header  [ kernel | rows | cursor | capacity | nearly equal | weighted | virtual time | balance | … ]
+//   header  [ kernel | rows | cursor | capacity | nearly equal | weighted | virtual time | balance |
+//             sticky entries | sticky time | clock | … ]
 //   row     [ eligible | free milli-cores | active | total | max connections | connect failures |
 //             cost | base active | scale above | scale below | weight | pass | identity | order | … ]
+//   entry   of the clients that are to come back (core/sticky.ts), as many as the header says
 //
 // Free cores go down with every pick, at that instant and for all workers, without a word more to
 // write: what stands in a row was true when BASE_ACTIVE tunnels stood, and each tunnel more takes COST.
@@ -39,6 +41,7 @@ export const DEFAULT_CAPACITY = 1024;
 
 export const HEADER_WORDS = 16;
 export const ROW_WORDS = 16;
+export const STICKY_WORDS = 8;
 
 /** Header words. */
 export const KERNEL = 0;
@@ -54,6 +57,12 @@ export const WEIGHTED = 5;
 export const VIRTUAL_TIME = 6;
 /** How much of its share a backend may hold before `source_hash` passes it over, percent; 0: any. */
 export const HASH_BALANCE = 7;
+/** Entries of core/sticky.ts behind the rows; a power of two, or 0. */
+export const STICKY_ENTRIES = 8;
+/** How many seconds a client stays with its backend; 0: clients do not stick. */
+export const STICKY_SECONDS = 9;
+/** Seconds on the control plane's clock, which writes them; kernels have no other. */
+export const CLOCK = 10;
 
 /** Row words. */
 export const ELIGIBLE = 0;
@@ -96,12 +105,18 @@ export class PickTable {
     this.capacity = Atomics.load(this.words, CAPACITY);
   }
 
-  /** Makes an empty table with room for `capacity` backends. */
-  static allocate(capacity: number = DEFAULT_CAPACITY): PickTable {
+  /**
+   * Makes an empty table with room for `capacity` backends.
+   * @param stickyEntries how many clients can be known again: a power of two, or 0. The kernel gives
+   * memory only to those that come.
+   */
+  static allocate(capacity: number = DEFAULT_CAPACITY, stickyEntries = 0): PickTable {
+    const length = HEADER_WORDS + capacity * ROW_WORDS + stickyEntries * STICKY_WORDS;
     const words = new Int32Array(
-      new SharedArrayBuffer((HEADER_WORDS + capacity * ROW_WORDS) * Int32Array.BYTES_PER_ELEMENT),
+      new SharedArrayBuffer(length * Int32Array.BYTES_PER_ELEMENT),
     );
     words[CAPACITY] = capacity;
+    words[STICKY_ENTRIES] = stickyEntries;
     words[CURSOR] = -1;
     return new PickTable(words.buffer);
   }

@@ -28,6 +28,7 @@ export interface PoolSetup {
   readonly kernel?: PickKernel;
   readonly retries?: number;
   readonly connectTimeoutMs?: number;
+  readonly stickyEntries?: number;
 }
 
 /** Makes a plan as the control plane would. */
@@ -35,7 +36,7 @@ export function planOf(
   backends: readonly (string | BackendSetup)[],
   setup: PoolSetup = {},
 ): PoolPlan {
-  const table = PickTable.allocate(64);
+  const table = PickTable.allocate(64, setup.stickyEntries);
   const taken = new Set<number>();
   table.kernel = setup.kernel ?? "rotation";
   const endpoints = backends.map((entry) => {

@@ -1,7 +1,7 @@
 // Engine cases about what kernels are told: weights, and where a client comes from.
 
 import { assert, assertEquals } from "@std/assert";
-import { HASH_BALANCE } from "../../lib/core/pick_table.ts";
+import { CLOCK, ELIGIBLE, HASH_BALANCE, STICKY_SECONDS } from "../../lib/core/pick_table.ts";
 import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { receive } from "../support/bytes.ts";
 import { waitFor } from "../support/wait_for.ts";
@@ -139,6 +139,50 @@ export const STRATEGY_CASES: readonly EngineCase[] = [
       for (let i = 0; i < 5; i++) assertEquals(await greeted(port), "b");
       const { decision } = await fixture.nth("opened", 5);
       assertEquals([decision.kernel, decision.runnerUp?.backend], ["two_choices", a.address]);
+    },
+  },
+  {
+    name: "a client sticks to its backend while it may go there, and the log says so",
+    run: async (fixture) => {
+      await using a = new TcpPeer(greetThenEcho("a"));
+      await using b = new TcpPeer(greetThenEcho("b"));
+      await using c = new TcpPeer(greetThenEcho("c"));
+      const plan = planOf([a.address, b.address, c.address], { stickyEntries: 64 });
+      const { table } = plan;
+      table.words[STICKY_SECONDS] = 60;
+      const port = await fixture.listen(plan);
+      let order = "";
+      for (let i = 0; i < 3; i++) order += await greeted(port);
+      assertEquals(order, "aaa");
+      const [first, second] = [await fixture.nth("opened"), await fixture.nth("opened", 2)];
+      assertEquals([first.decision.sticky, second.decision.sticky], [undefined, true]);
+      assertEquals(second.decision.kernel, "rotation");
+
+      table.write(0, ELIGIBLE, 0);
+      assertEquals(await greeted(port), "b");
+      table.write(0, ELIGIBLE, 1);
+      assertEquals(await greeted(port), "b");
+
+      // The end of a session counts: wait for it before time passes.
+      await counted(fixture);
+      table.words[CLOCK] = 60;
+      assertEquals(await greeted(port), "c");
+    },
+  },
+  {
+    name: "a client that stuck to a backend that is gone is placed anew, at once",
+    run: async (fixture) => {
+      await using good = new TcpPeer(greetThenEcho("g"));
+      const dying = new TcpPeer(greetThenEcho("d"));
+      const plan = planOf([dying.address, good.address], { stickyEntries: 64 });
+      plan.table.words[STICKY_SECONDS] = 60;
+      const port = await fixture.listen(plan);
+      assertEquals(await greeted(port), "d");
+      await dying[Symbol.asyncDispose]();
+      assertEquals(await greeted(port), "g");
+      assertEquals(await greeted(port), "g");
+      const third = await fixture.nth("opened", 3);
+      assertEquals([third.decision.sticky, third.attempts], [true, 1]);
     },
   },
 ];

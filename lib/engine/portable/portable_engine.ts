@@ -4,7 +4,7 @@ import { closeQuietly } from "../../core/accept_loop.ts";
 import { type Address, unmapHost } from "../../core/address.ts";
 import type { Clock, Random } from "../../core/clock.ts";
 import { classify, type FailureKind, messageOf } from "../../core/errors.ts";
-import { Choice, countTunnel, pick, release, Tried } from "../../core/pick_kernels.ts";
+import { Choice, countTunnel, endTunnel, pick, release, Tried } from "../../core/pick_kernels.ts";
 import { CONNECT_FAILURES, type PickTable } from "../../core/pick_table.ts";
 import { Source } from "../../core/source_hash.ts";
 import { describeChoice } from "../decision.ts";
@@ -242,7 +242,8 @@ export class PortableEngine implements Engine {
     });
     const reason = await relay.run();
     this.#relays.delete(relay);
-    release(place.table, place.row);
+    this.#source.setAddress(address);
+    endTunnel(place.table, place.row, this.#source);
     const { bytesToBackend, bytesToClient } = relay;
     this.#bytesToBackend += bytesToBackend;
     this.#bytesToClient += bytesToClient;
@@ -286,7 +287,8 @@ export class PortableEngine implements Engine {
           plan.connectTimeoutMs,
           this.#cutting.signal,
         );
-        countTunnel(table, row);
+        this.#source.setAddress(visitor.client);
+        countTunnel(table, row, this.#source);
         const connectMs = Math.round(this.#now() - startedMs);
         return { row, table, backend, conn, connectMs, decision };
       } catch (error) {

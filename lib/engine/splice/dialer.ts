@@ -320,7 +320,8 @@ export class Dialer {
     for (let i = 0; i < SOCKADDR_WORDS; i++) {
       this.#words[base + OUTGOING_ADDRESS + i] = this.#name[i]!;
     }
-    countTunnel(plan.table, this.#words[base + ROW]!);
+    readSource(this.#words, base + CLIENT_ADDRESS, this.#source);
+    countTunnel(plan.table, this.#words[base + ROW]!, this.#source);
     this.#forgetTried(slot);
     return CONNECTED;
   }

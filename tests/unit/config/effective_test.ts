@@ -16,6 +16,7 @@ import {
   type NrpeConfig,
   type PoolConfig,
   type SshConfig,
+  STICKY_BY,
   STRATEGIES,
 } from "../../../lib/config/config.ts";
 import { formatConfig } from "../../../lib/config/effective.ts";
@@ -114,6 +115,7 @@ function pool(poolName: string): fc.Arbitrary<PoolConfig> {
     strategy: fc.constantFrom(...STRATEGIES),
     fallback: fc.constantFrom(...FALLBACKS),
     hashBalance: orOff(span(101, 10_000)),
+    sticky: fc.record({ by: fc.constantFrom(...STICKY_BY), ttlMs: span(1000, 366 * 24 * HOUR) }),
     connect: fc.record({ timeoutMs: span(10, HOUR), retries: span(0, 31) }),
     backends: fc.uniqueArray(backend, {
       minLength: 1,

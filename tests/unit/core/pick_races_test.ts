@@ -8,8 +8,10 @@ import {
   HASH_BALANCE,
   KERNELS,
   MAX_CONNECTIONS,
-  type PickTable,
+  PickTable,
+  STICKY_SECONDS,
 } from "../../../lib/core/pick_table.ts";
+import { identityOf } from "../../../lib/core/source_hash.ts";
 import { makeTable } from "../../support/tables.ts";
 import { within } from "../../support/wait_for.ts";
 
@@ -46,6 +48,33 @@ const SOURCE = `
     self.postMessage({ counts, refused });
   };`;
 
+/** Remembers and recalls few clients in few entries; each has one row alone where it ever was. */
+const STICKY_SOURCE = `
+  import { PickTable } from ${JSON.stringify(lib("core/pick_table.ts"))};
+  import { Source } from ${JSON.stringify(lib("core/source_hash.ts"))};
+  import { recall, remember, renew } from ${JSON.stringify(lib("core/sticky.ts"))};
+  self.onmessage = ({ data }) => {
+    const { buffer, gate, number, rounds } = data;
+    const table = new PickTable(buffer);
+    const source = new Source();
+    let known = 0;
+    let astray = 0;
+    let state = number * 7919;
+    Atomics.add(gate, 0, 1);
+    while (Atomics.load(gate, 0) < ${WORKERS});
+    for (let i = 0; i < rounds; i++) {
+      state = Math.imul(state, 1664525) + 1013904223 | 0;
+      const client = (state >>> 16) % 40;
+      source.setIpv4(client);
+      const row = recall(table, source);
+      if (row >= 0) known++;
+      if (row >= 0 && row !== client % 8) astray++;
+      if (state & 64) remember(table, source, client % 8);
+      else renew(table, source, client % 8);
+    }
+    self.postMessage({ counts: [known, astray], refused: 0 });
+  };`;
+
 function lib(path: string): string {
   return new URL(`../../../lib/${path}`, import.meta.url).href;
 }
@@ -56,11 +85,16 @@ interface Told {
 }
 
 class Crew implements Disposable {
-  readonly #url = URL.createObjectURL(new Blob([SOURCE], { type: "application/javascript" }));
-  readonly #workers = Array.from(
-    { length: WORKERS },
-    () => new Worker(this.#url, { type: "module" }),
-  );
+  readonly #url: string;
+  readonly #workers: readonly Worker[];
+
+  constructor(source: string) {
+    this.#url = URL.createObjectURL(new Blob([source], { type: "application/javascript" }));
+    this.#workers = Array.from(
+      { length: WORKERS },
+      () => new Worker(this.#url, { type: "module" }),
+    );
+  }
 
   /** All threads pick at once. */
   async pick(table: PickTable, rounds: number, hold: number): Promise<Told[]> {
@@ -89,7 +123,7 @@ function sumOf(told: readonly Told[], row: number): number {
 }
 
 Deno.test("threads that pick at once keep count, keep to limits and to weights", async () => {
-  using crew = new Crew();
+  using crew = new Crew(SOURCE);
   const weights = [4, 2, 1, 1];
   for (const kernel of KERNELS) {
     const rows = weights.map((weight, row) => ({
@@ -122,7 +156,7 @@ Deno.test("threads that pick at once keep count, keep to limits and to weights",
 });
 
 Deno.test("threads that pick at once never pass max_connections, and find the last place", async () => {
-  using crew = new Crew();
+  using crew = new Crew(SOURCE);
   for (const kernel of KERNELS) {
     const table = makeTable(kernel, [{ free: 5000 }, { free: 5000, weight: 3 }, { free: 5000 }]);
     for (let row = 0; row < 3; row++) table.write(row, MAX_CONNECTIONS, 40 + row);
@@ -136,4 +170,15 @@ Deno.test("threads that pick at once never pass max_connections, and find the la
       table.write(row, ELIGIBLE, 0);
     }
   }
+});
+
+Deno.test("threads that remember at once never send a client where it was not", async () => {
+  using crew = new Crew(STICKY_SOURCE);
+  const table = PickTable.allocate(8, 16);
+  table.words[STICKY_SECONDS] = 60;
+  const taken = new Set<number>();
+  for (let row = 0; row < 8; row++) taken.add(table.claim(taken, identityOf(`b${row}`)));
+  const told = await crew.pick(table, 50_000, 0);
+  assert(sumOf(told, 0) > 1000, "hardly anybody was known again");
+  assertEquals(sumOf(told, 1), 0);
 });
