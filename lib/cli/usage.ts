@@ -9,7 +9,8 @@ const CONFIG_FLAGS = `\
       --backends HOST,...    where sessions go: host[:port][=cores]; without a
                              port, the port of --listen; repeatable
       --strategy NAME        least_load (default), round_robin,
-                             least_connections, random
+                             least_connections, two_choices, first,
+                             source_hash, random
       --load SOURCE          how load is asked: nrpe (default), ssh, agent,
                              exec, none
       --health PROBE         how life is asked: tcp (default), banner, none

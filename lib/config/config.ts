@@ -6,9 +6,26 @@ import type { Network } from "../core/network.ts";
 import type { MemoryFloor } from "../core/shortages.ts";
 
 /** Every name that lb.conf knows, in the order in which messages list them. */
-export const STRATEGIES = ["least_load", "round_robin", "least_connections", "random"] as const;
+export const STRATEGIES = [
+  "least_load",
+  "round_robin",
+  "least_connections",
+  "two_choices",
+  "first",
+  "source_hash",
+  "random",
+] as const;
 /** Strategies that need no load samples. */
-export const FALLBACKS = ["round_robin", "least_connections", "random"] as const;
+export const FALLBACKS = [
+  "round_robin",
+  "least_connections",
+  "two_choices",
+  "first",
+  "source_hash",
+  "random",
+] as const;
+/** By what clients stick to a backend. */
+export const STICKY_BY = ["off", "source"] as const;
 export const LOAD_SOURCES = ["nrpe", "ssh", "agent", "exec", "none"] as const;
 export const HEALTH_PROBES = ["tcp", "banner", "none"] as const;
 export const LOG_LEVELS = ["error", "warning", "info", "debug"] as const;
@@ -97,6 +114,9 @@ export interface PoolConfig {
   readonly name: string;
   readonly strategy: StrategyName;
   readonly fallback: typeof FALLBACKS[number];
+  /** How much of its share a backend may hold under source_hash, percent, above 100; 0: any. */
+  readonly hashBalance: number;
+  readonly sticky: StickyConfig;
   readonly connect: { readonly timeoutMs: number; readonly retries: number };
   /** Every address has its port: written, or taken from the frontend. */
   readonly backends: readonly BackendConfig[];
@@ -148,6 +168,13 @@ export interface MemoryConfig {
 export interface PressureConfig {
   readonly maxCpu?: number;
   readonly maxMemory?: number;
+}
+
+/** Whether a client that comes back is sent to the backend where it was. */
+export interface StickyConfig {
+  readonly by: typeof STICKY_BY[number];
+  /** Milliseconds after the beginning and the end of its last session in which it is known again. */
+  readonly ttlMs: number;
 }
 
 export interface BackendConfig extends Backend {

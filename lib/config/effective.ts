@@ -71,6 +71,8 @@ function draftPool(pool: PoolConfig): YamlDraft {
   return {
     strategy: pool.strategy,
     fallback: pool.fallback,
+    hash_balance: pool.hashBalance === 0 ? "off" : pool.hashBalance,
+    sticky: { by: pool.sticky.by, ttl: formatDuration(pool.sticky.ttlMs) },
     connect: { timeout: formatDuration(connect.timeoutMs), retries: connect.retries },
     backends: pool.backends.map(draftBackend),
     load: draftLoad(pool.load),

@@ -53,6 +53,17 @@ export function autoOr<T>(read: Reader<T>): Reader<"auto" | T> {
   };
 }
 
+/** The word "off", which is 0, or what another reader reads. */
+export function offOr(read: Reader<number>): Reader<number> {
+  return (text) => {
+    if (text === "off") return success(0);
+    const result = read(text);
+    return result.ok
+      ? result
+      : failure(result.message.replace(/: expected /, ": expected off or "));
+  };
+}
+
 /** `true` or `false`. */
 export function boolean(text: string): Result<boolean> {
   return text === "true" || text === "false"

@@ -12,6 +12,7 @@ import {
   LOG_FORMATS,
   LOG_LEVELS,
   NRPE_TLS_MODES,
+  STICKY_BY,
   STRATEGIES,
 } from "./config.ts";
 import { type ConfigPath, quote } from "./config_error.ts";
@@ -32,6 +33,7 @@ import {
   lineOrNothing,
   listenAddress,
   network,
+  offOr,
   oneOf,
   partialAddress,
   pathOrOff,
@@ -266,9 +268,16 @@ const backendText = field(backendSpec, "a backend").transform((
 const backend = z.union([backendText, backendSection]);
 keyTrees.add(backend, { keys: treeOf(backendSection) ?? {} });
 
+const sticky = section({
+  by: field(oneOf(STICKY_BY, "what clients stick by"), "off or source").prefault("off"),
+  ttl: field(duration(SECOND, 366 * DAY), "a duration").prefault("12h"),
+}, ({ by, ttl }) => ({ by, ttlMs: ttl }));
+
 const pool = section({
   strategy: field(oneOf(STRATEGIES, "a strategy"), "a strategy").prefault("least_load"),
   fallback: field(oneOf(FALLBACKS, "a fallback"), "a strategy").prefault("round_robin"),
+  hash_balance: field(offOr(integer(101, 10_000)), "a percentage or off").prefault("125"),
+  sticky,
   connect,
   backends: oneOrMany(backend),
   load,
@@ -279,8 +288,9 @@ const pool = section({
   outliers,
   black_holes: blackHoles,
   panic,
-}, ({ slow_start, black_holes, ...rest }) => ({
+}, ({ hash_balance, slow_start, black_holes, ...rest }) => ({
   ...rest,
+  hashBalance: hash_balance,
   slowStartMs: slow_start,
   blackHoles: black_holes,
 }));

@@ -10,6 +10,7 @@ import type { AdminState, HealthState, ProbeResult } from "./health.ts";
 import { loadOfIdleShare, type LoadResult, type LoadSample } from "./load.ts";
 import { ACTIVE, ELIGIBLE, MAX_CONNECTIONS, type PickTable } from "./pick_table.ts";
 import { type HealthTransition, RiseFall } from "./rise_fall.ts";
+import { identityOf } from "./source_hash.ts";
 
 export interface PoolRules {
   readonly rise: number;
@@ -95,7 +96,7 @@ export class Pool {
     this.#rules = rules;
   }
 
-  /** Those that are in the pool, in the order in which they joined. */
+  /** Those that are in the pool, in the order of the configuration. */
   get members(): readonly Member[] {
     return [...this.#members.values()].filter((member) => !member.leaving);
   }
@@ -141,6 +142,9 @@ export class Pool {
       if (known === undefined) {
         this.#members.set(backend.id, this.#newMember(backend, nowMs));
       } else {
+        // Taken out and put back in, it stands where it stands in the list.
+        this.#members.delete(backend.id);
+        this.#members.set(backend.id, known);
         known.backend = backend;
         known.assumedCoresTold = false;
       }
@@ -411,7 +415,7 @@ export class Pool {
     const taken = new Set([...this.#members.values()].map((member) => member.row));
     return {
       backend,
-      row: this.table.claim(taken),
+      row: this.table.claim(taken, identityOf(backend.id)),
       health: new RiseFall(this.#rules.rise, this.#rules.fall),
       healthReason: "not probed yet",
       healthSinceMs: nowMs,

@@ -20,6 +20,7 @@ import {
   type PoolConfig,
   type PressureConfig,
   type SshConfig,
+  STICKY_BY,
   STRATEGIES,
 } from "../../../lib/config/config.ts";
 import { formatConfig } from "../../../lib/config/effective.ts";
@@ -138,6 +139,8 @@ function pool(poolName: string): fc.Arbitrary<PoolConfig> {
     name: fc.constant(poolName),
     strategy: fc.constantFrom(...STRATEGIES),
     fallback: fc.constantFrom(...FALLBACKS),
+    hashBalance: orOff(span(101, 10_000)),
+    sticky: fc.record({ by: fc.constantFrom(...STICKY_BY), ttlMs: span(1000, 366 * 24 * HOUR) }),
     connect: fc.record({ timeoutMs: span(10, HOUR), retries: span(0, 31) }),
     backends: fc.uniqueArray(backend, {
       minLength: 1,

@@ -9,16 +9,12 @@ import {
   UNKNOWN_FREE,
 } from "../../../lib/core/pick_table.ts";
 import { Choice, pick } from "../../../lib/core/pick_kernels.ts";
+import { STRATEGIES } from "../../../lib/config/config.ts";
 import { createStrategy, type StrategyName } from "../../../lib/strategy/registry.ts";
 import type { MemberView } from "../../../lib/strategy/strategy.ts";
 import { backendAt } from "../../support/backends.ts";
 
-const NAMES: readonly StrategyName[] = [
-  "least_load",
-  "round_robin",
-  "least_connections",
-  "random",
-];
+const NAMES: readonly StrategyName[] = STRATEGIES;
 
 function member(row: number, cores: number, load1?: number, usable = true): MemberView {
   const load: LoadSample | undefined = load1 === undefined ? undefined : { load1, takenAtMs: 0 };
