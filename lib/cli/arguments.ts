@@ -6,7 +6,16 @@ import type { Overrides } from "../config/overrides.ts";
 import { didYouMean } from "../core/nearest.ts";
 
 /** The commands, in the order in which help lists them. */
-export const COMMANDS = ["run", "check", "demo", "status", "echo", "help", "version"] as const;
+export const COMMANDS = [
+  "run",
+  "check",
+  "demo",
+  "status",
+  "agent",
+  "echo",
+  "help",
+  "version",
+] as const;
 
 export type CommandName = typeof COMMANDS[number];
 
@@ -36,6 +45,11 @@ export type Command =
     /** Where the running balancer's admin socket is looked up. */
     readonly configFile?: string;
     readonly adminSocket?: string;
+  }
+  | {
+    readonly name: "agent";
+    /** Absent: every address, the usual port. */
+    readonly listen?: string;
   }
   | { readonly name: "echo"; readonly addresses: readonly string[] }
   | { readonly name: "help"; readonly topic?: CommandName }
@@ -75,6 +89,7 @@ const SYNTAX: Readonly<Record<CommandName, Syntax>> = {
   check: { values: CONFIG_FLAGS, switches: ["probe"] },
   demo: { values: ["seconds"], switches: ["json"] },
   status: { values: ["config", "admin-socket"], switches: ["json"] },
+  agent: { values: ["listen"], switches: [] },
   echo: { values: [], switches: [], positionals: "addresses" },
   help: { values: [], switches: [], positionals: "command" },
   version: { values: [], switches: [] },
@@ -226,6 +241,14 @@ function buildCommand(name: CommandName, flags: Flags): CommandResult {
       const adminSocket = single(flags, "admin-socket");
       const withSocket = adminSocket === undefined ? {} : { adminSocket };
       return done({ name, json, ...withConfig, ...withSocket });
+    }
+    case "agent": {
+      const listen = flags.values.get("listen") ?? [];
+      const [address] = listen;
+      if (listen.length > 1) {
+        return wrong(`Cannot use --listen ${listen.length} times: expected it once`, "", name);
+      }
+      return done(address === undefined ? { name } : { name, listen: address });
     }
     case "echo": {
       const addresses = flags.positionals.flatMap(splitList);

@@ -37,6 +37,8 @@ export async function main(args: readonly string[]): Promise<number> {
       return await (await import("./check.ts")).check(command);
     case "status":
       return await (await import("./status.ts")).status(command);
+    case "agent":
+      return await (await import("./agent.ts")).agent(command.listen);
     case "echo":
       return await (await import("./echo.ts")).echo(command.addresses);
     case "demo":

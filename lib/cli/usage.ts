@@ -36,6 +36,7 @@ Commands:
   check     validate the configuration and print all of it
   demo      the balancer on embedded backends, with a live table
   status    ask the running balancer
+  agent     on compute servers: tell balancers how busy this one is
   echo      a test service that sends back what it gets
   help      this text, or that of a command: compute-lb help check
   version   print the version
@@ -127,6 +128,22 @@ Examples:
   compute-lb status --admin-socket /run/compute-lb/admin.sock --json
 `;
 
+const AGENT = `\
+Usage: compute-lb agent [flags]
+
+Runs on a compute server and answers how busy it is: to HAProxy's agent-check
+and to the load source "agent" with one line, to HTTP requests with JSON. Needs
+no privileges and no configuration. While /etc/nologin or /run/nologin is there,
+it says "drain": no new sessions. Ends at TERM.
+
+Flags:
+      --listen ADDR          where it listens (default: :9777)
+
+Examples:
+  compute-lb agent
+  compute-lb agent --listen 10.1.0.7:9777
+`;
+
 const ECHO = `\
 Usage: compute-lb echo ADDR...
 
@@ -162,6 +179,7 @@ const TEXTS: Readonly<Record<CommandName, string>> = {
   check: CHECK,
   demo: DEMO,
   status: STATUS,
+  agent: AGENT,
   echo: ECHO,
   help: HELP,
   version: VERSION,

@@ -45,6 +45,8 @@ const ACCEPTED: Record<string, Command> = {
     adminSocket: "/x",
     configFile: "f",
   },
+  "agent": { name: "agent" },
+  "agent --listen 10.0.0.1:9777": { name: "agent", listen: "10.0.0.1:9777" },
   "echo 7000 :1,:2": { name: "echo", addresses: ["7000", ":1", ":2"] },
   "help": { name: "help" },
   "help echo": { name: "help", topic: "echo" },
