@@ -7,6 +7,7 @@ import { Answerer } from "../agent/server.ts";
 import { formatAddress, parseListenAddress } from "../core/address.ts";
 import { messageOf } from "../core/errors.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
+import { becomeUser, findUser } from "../host/privileges.ts";
 import { onSignals } from "../host/signals.ts";
 import { VERSION } from "../version.ts";
 import { listen } from "./echo.ts";
@@ -17,7 +18,9 @@ import { complain, print } from "./output.ts";
 export const DEFAULT_LISTEN = ":9777";
 
 /** Serves until TERM or INT. */
-export async function agent(address: string = DEFAULT_LISTEN): Promise<number> {
+export async function agent(
+  { listen: address = DEFAULT_LISTEN, user }: { readonly listen?: string; readonly user?: string },
+): Promise<number> {
   const place = parseListenAddress(address);
   if (!place.ok) {
     complain(place.message);
@@ -29,7 +32,9 @@ export async function agent(address: string = DEFAULT_LISTEN): Promise<number> {
   using _signals = onSignals({ reload: () => {}, stop, leave: stop });
   try {
     await using figures = await FiguresOfMachine.start(THIS_MACHINE, SYSTEM_CLOCK);
+    const becoming = user === undefined ? undefined : findUser(user);
     const listener = await listen(place.value);
+    if (becoming !== undefined) becomeUser(becoming);
     await using _answerer = new Answerer(listener, {
       clock: SYSTEM_CLOCK,
       line: async () => formatLine(await figures.read()),

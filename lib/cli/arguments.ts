@@ -50,6 +50,8 @@ export type Command =
     readonly name: "agent";
     /** Absent: every address, the usual port. */
     readonly listen?: string;
+    /** Whom to become once it listens. */
+    readonly user?: string;
   }
   | { readonly name: "echo"; readonly addresses: readonly string[] }
   | { readonly name: "help"; readonly topic?: CommandName }
@@ -89,7 +91,7 @@ const SYNTAX: Readonly<Record<CommandName, Syntax>> = {
   check: { values: CONFIG_FLAGS, switches: ["probe"] },
   demo: { values: ["seconds"], switches: ["json"] },
   status: { values: ["config", "admin-socket"], switches: ["json"] },
-  agent: { values: ["listen"], switches: [] },
+  agent: { values: ["listen", "user"], switches: [] },
   echo: { values: [], switches: [], positionals: "addresses" },
   help: { values: [], switches: [], positionals: "command" },
   version: { values: [], switches: [] },
@@ -245,10 +247,15 @@ function buildCommand(name: CommandName, flags: Flags): CommandResult {
     case "agent": {
       const listen = flags.values.get("listen") ?? [];
       const [address] = listen;
+      const user = single(flags, "user");
       if (listen.length > 1) {
         return wrong(`Cannot use --listen ${listen.length} times: expected it once`, "", name);
       }
-      return done(address === undefined ? { name } : { name, listen: address });
+      return done({
+        name,
+        ...(address === undefined ? {} : { listen: address }),
+        ...(user === undefined ? {} : { user }),
+      });
     }
     case "echo": {
       const addresses = flags.positionals.flatMap(splitList);

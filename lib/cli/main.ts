@@ -38,7 +38,7 @@ export async function main(args: readonly string[]): Promise<number> {
     case "status":
       return await (await import("./status.ts")).status(command);
     case "agent":
-      return await (await import("./agent.ts")).agent(command.listen);
+      return await (await import("./agent.ts")).agent(command);
     case "echo":
       return await (await import("./echo.ts")).echo(command.addresses);
     case "demo":

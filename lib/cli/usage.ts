@@ -138,6 +138,7 @@ it says "drain": no new sessions. Ends at TERM.
 
 Flags:
       --listen ADDR          where it listens (default: :9777)
+      --user NAME            whom to become once it listens
 
 Examples:
   compute-lb agent
