@@ -3,13 +3,17 @@
 import { type Address, formatAddress } from "./core/address.ts";
 import type { Clock, Random } from "./core/clock.ts";
 import { messageOf } from "./core/errors.ts";
-import type { Config, FrontendConfig, LoadConfig } from "./config/config.ts";
+import type { Config, LoadConfig } from "./config/config.ts";
 import type { Engine, Frontend } from "./engine/engine.ts";
 import type { LoadSource } from "./load/load_source.ts";
 import type { AccessLog } from "./log/access_log.ts";
 import type { ServiceLog } from "./log/setup.ts";
 import type { StatusReport } from "./admin/report.ts";
+import type { WhyQuery, WhyReport } from "./admin/why_report.ts";
+import { DecisionJournal } from "./app/decision_journal.ts";
+import { DecisionRecorder } from "./app/decision_recorder.ts";
 import { EventLog } from "./app/event_log.ts";
+import type { Locations } from "./app/locations.ts";
 import { PoolKeeper } from "./app/pool_keeper.ts";
 import { reportPool } from "./app/report.ts";
 import { alreadyResolved, resolve } from "./host/resolve.ts";
@@ -29,9 +33,12 @@ export interface AppParts {
 export class App implements AsyncDisposable {
   readonly #parts: AppParts;
   readonly #events: Promise<void>;
+  readonly #journal = new DecisionJournal();
+  readonly #recorder: DecisionRecorder;
   readonly #keepers = new Map<string, PoolKeeper>();
   readonly #startedWallMs: number;
   #config: Config;
+  #locations: Locations;
   #bound: ReadonlyMap<string, readonly Address[]> = new Map();
   #draining = false;
   #reloads = 0;
@@ -39,10 +46,13 @@ export class App implements AsyncDisposable {
   /** Reloads run one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(config: Config, parts: AppParts) {
+  /** @param locations the configuration's, compiled. */
+  constructor(config: Config, locations: Locations, parts: AppParts) {
     this.#config = config;
+    this.#locations = locations;
     this.#parts = parts;
     this.#startedWallMs = parts.clock.wall();
+    this.#recorder = new DecisionRecorder(parts.clock, parts.log.area("record"));
     this.#events = this.#readEvents();
   }
 
@@ -55,12 +65,14 @@ export class App implements AsyncDisposable {
    * Prepares the pools, opens the frontends, starts the rounds.
    * @param afterBind runs when every address is bound and before any program is started for a load
    * source: the moment to give privileges up.
-   * @throws {Error} when an address cannot be bound; nothing is left open then but what dispose ends.
+   * @throws {Error} when an address cannot be bound, or the recording not be written; nothing is left
+   * open then but what dispose ends.
    */
   async start(afterBind: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     const keepers = await this.#addPools(this.#config);
-    this.#bound = await this.#parts.engine.start(this.#config.frontends.map(frontendOf));
+    this.#bound = await this.#parts.engine.start(frontendsOf(this.#config, this.#locations));
     await afterBind();
+    await this.#recorder.open(this.#config.log.record);
     await Promise.all(keepers.map((keeper) => keeper.start()));
     this.#tellListening();
   }
@@ -69,15 +81,25 @@ export class App implements AsyncDisposable {
    * Takes a new configuration in. Sessions that stand are not touched. When an address cannot be bound,
    * nothing changes and the reason comes back.
    */
-  reload(config: Config): Promise<{ ok: true } | { ok: false; reason: string }> {
-    const reloaded = this.#turn.then(() => this.#reload(config)).catch((error: unknown) => {
-      // Nothing that a file says may end the process; what is half done is told.
-      const reason = `the reload failed half-way: ${messageOf(error)}`;
-      this.#reloadError = reason;
-      return { ok: false, reason } as const;
-    });
+  reload(
+    config: Config,
+    locations: Locations,
+  ): Promise<{ ok: true } | { ok: false; reason: string }> {
+    const reloaded = this.#turn.then(() => this.#reload(config, locations)).catch(
+      (error: unknown) => {
+        // Nothing that a file says may end the process; what is half done is told.
+        const reason = `the reload failed half-way: ${messageOf(error)}`;
+        this.#reloadError = reason;
+        return { ok: false, reason } as const;
+      },
+    );
     this.#turn = reloaded;
     return reloaded;
+  }
+
+  /** Opens the recording anew where its file has been rotated away. */
+  async reopenRecording(): Promise<void> {
+    await this.#record(this.#config);
   }
 
   /** Keeps for `status` that a reload was refused, and why. */
@@ -108,7 +130,10 @@ export class App implements AsyncDisposable {
         count: this.#reloads,
         ...(this.#reloadError === undefined ? {} : { error: this.#reloadError }),
       },
-      counters: { ...totals, logLinesDropped: access.writer.dropped + log.dropped },
+      counters: {
+        ...totals,
+        logLinesDropped: access.writer.dropped + log.dropped + this.#recorder.dropped,
+      },
       frontends: this.#config.frontends.map((frontend) => ({
         name: frontend.name,
         listen: (this.#bound.get(frontend.name) ?? []).map(formatAddress),
@@ -120,14 +145,24 @@ export class App implements AsyncDisposable {
     };
   }
 
+  /** Why connections landed where they did. */
+  why(query: WhyQuery): WhyReport {
+    const now = new Date(this.#parts.clock.wall()).toISOString();
+    return { version: VERSION, now, decisions: this.#journal.find(query) };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#turn;
     await Promise.all([...this.#keepers.values()].map((keeper) => keeper[Symbol.asyncDispose]()));
     await this.#parts.engine[Symbol.asyncDispose]();
     await this.#events;
+    await this.#recorder[Symbol.asyncDispose]();
   }
 
-  async #reload(config: Config): Promise<{ ok: true } | { ok: false; reason: string }> {
+  async #reload(
+    config: Config,
+    locations: Locations,
+  ): Promise<{ ok: true } | { ok: false; reason: string }> {
     const { engine } = this.#parts;
     const before = new Set(this.#keepers.keys());
     const full = config.pools.find((pool) =>
@@ -141,7 +176,7 @@ export class App implements AsyncDisposable {
     }
     const added = await this.#addPools(config);
     try {
-      this.#bound = await engine.start(config.frontends.map(frontendOf));
+      this.#bound = await engine.start(frontendsOf(config, locations));
     } catch (error) {
       for (const name of this.#keepers.keys()) if (!before.has(name)) await this.#removePool(name);
       return this.#refuse(messageOf(error) + this.#ownListenerHint(config));
@@ -153,11 +188,22 @@ export class App implements AsyncDisposable {
     for (const name of before) {
       if (!config.pools.some((pool) => pool.name === name)) await this.#removePool(name);
     }
+    await this.#record(config);
     this.#config = config;
+    this.#locations = locations;
     this.#reloads++;
     this.#reloadError = undefined;
     this.#tellListening();
     return { ok: true };
+  }
+
+  /** A recording that cannot be written is no reason to refuse a reload. */
+  async #record({ log }: Config): Promise<void> {
+    try {
+      await this.#recorder.open(log.record);
+    } catch (error) {
+      this.#parts.log.area("record").error(messageOf(error));
+    }
   }
 
   #refuse(reason: string): { ok: false; reason: string } {
@@ -193,6 +239,7 @@ export class App implements AsyncDisposable {
         resolve,
         alreadyResolved,
         publish: (plan) => engine.publish(pool.name, plan),
+        weighed: (weighed, config) => this.#recorder.weighed(weighed, config),
       });
       this.#keepers.set(pool.name, keeper);
       return keeper;
@@ -205,17 +252,20 @@ export class App implements AsyncDisposable {
     const keeper = this.#keepers.get(name);
     this.#keepers.delete(name);
     this.#parts.engine.withdraw(name);
+    this.#recorder.forget(name);
     await keeper?.[Symbol.asyncDispose]();
   }
 
   async #readEvents(): Promise<void> {
-    const log = new EventLog(
-      this.#parts.log.area("engine"),
-      this.#parts.access,
-      (pool, kernel) => this.#keepers.get(pool)?.strategyOf(kernel) ?? kernel,
-    );
+    const strategyOf = (pool: string, kernel: string) =>
+      this.#keepers.get(pool)?.strategyOf(kernel) ?? kernel;
+    const log = new EventLog(this.#parts.log.area("engine"), this.#parts.access, strategyOf);
     for await (const event of this.#parts.engine.events()) {
       log.write(event);
+      if (event.kind === "opened" || event.kind === "refused") {
+        this.#journal.note(event, (kernel) => strategyOf(event.pool, kernel));
+      }
+      this.#recorder.note(event, strategyOf);
       if ("pool" in event) this.#keepers.get(event.pool)?.observe(event);
     }
   }
@@ -226,16 +276,21 @@ export class App implements AsyncDisposable {
       const listen = (this.#bound.get(name) ?? []).map(formatAddress).join(", ");
       const keeper = this.#keepers.get(pool);
       const backends = keeper?.config.backends.length ?? 0;
+      const others = this.#locations.byFrontend.get(name)?.pools.slice(1) ?? [];
+      const located = others.length === 0 ? "" : `; by location also ${others.join(", ")}`;
       log.info(
         `frontend ${name} listens on ${listen}: pool ${pool}, ${backends} backends, ` +
-          `${keeper?.config.strategy}`,
+          `${keeper?.config.strategy}${located}`,
         { frontend: name, listen },
       );
     }
   }
 }
 
-function frontendOf(config: FrontendConfig): Frontend {
-  const { name, listen, pool, maxConnections, idleTimeoutMs } = config;
-  return { name, listen, pool, maxConnections, idleTimeoutMs };
+function frontendsOf({ frontends }: Config, { byFrontend }: Locations): Frontend[] {
+  return frontends.map(({ name, listen, pool, maxConnections, idleTimeoutMs }) => {
+    const location = byFrontend.get(name);
+    const located = location === undefined ? {} : { location };
+    return { name, listen, pool, ...located, maxConnections, idleTimeoutMs };
+  });
 }

@@ -43,7 +43,18 @@ export interface PoolReport {
   readonly strategyInUse: string;
   readonly loadSource: string;
   readonly healthProbe: string;
+  /** Why ejected or failing backends are used all the same; null: they are not. */
+  readonly panic: string | null;
   readonly backends: readonly BackendReport[];
+}
+
+/** One thing that holds a backend back. */
+export interface HoldReport {
+  readonly cause: string;
+  readonly reason: string;
+  readonly since: string;
+  /** When it ends by itself; null: when its cause does. */
+  readonly until: string | null;
 }
 
 export interface BackendReport {
@@ -66,9 +77,19 @@ export interface BackendReport {
   readonly coresFrom: "configured" | "learnt" | "assumed";
   /** Its share of sessions beside others; 1 unless something says otherwise. */
   readonly weight: number;
+  /** What of its weight counts while it comes back slowly; 1 otherwise. */
+  readonly share: number;
+  /** What holds it back; in a panic it may be used all the same. */
+  readonly holds: readonly HoldReport[];
   /** cores − load1, as the kernels see it; null while no fresh load is known. */
   readonly free: number | null;
+  /** What the last sample told besides, each null when its source does not tell it. */
   readonly memoryAvailableBytes: number | null;
+  readonly memoryTotalBytes: number | null;
+  /** Share of the last 10 s in which some task waited for a CPU or for memory, 0 to 1. */
+  readonly cpuPressure: number | null;
+  readonly memoryPressure: number | null;
+  readonly loginSessions: number | null;
   readonly active: number;
   readonly total: number;
   readonly maxConnections: number;

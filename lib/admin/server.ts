@@ -1,15 +1,18 @@
 // The admin socket: HTTP/1.1 over a unix socket, so that curl --unix-socket can ask it too. One request a
 // connection. Not Deno.serve: that ends the process when descriptors run out while it accepts.
 //
-//   GET /v1/status   the StatusReport
+//   GET /v1/status                     the StatusReport
+//   GET /v1/why?last=N&client=ADDRESS   the WhyReport: 1 when last is absent, all clients without client
 
 import { acceptEach, closeQuietly } from "../core/accept_loop.ts";
 import type { Clock } from "../core/clock.ts";
 import { classify } from "../core/errors.ts";
 import type { StatusReport } from "./report.ts";
+import { parseWhyQuery, type WhyQuery, type WhyReport } from "./why_report.ts";
 
 export interface AdminHandlers {
   status(): StatusReport;
+  why(query: WhyQuery): WhyReport;
 }
 
 /** Head of a request: request line and fields. */
@@ -87,9 +90,15 @@ export class AdminServer implements AsyncDisposable {
   #respond(head: string): string {
     const [, method, target] = /^([A-Z]+) (\S+) HTTP\/1\.[01]\r?$/m.exec(head) ?? [];
     if (method === undefined) return response(400, { error: "expected an HTTP/1.1 request" });
-    if (target !== "/v1/status") return response(404, { error: `no such resource: ${target}` });
+    const [, path, query = ""] = /^([^?]*)\??(.*)$/.exec(target ?? "") ?? [];
+    if (path !== "/v1/status" && path !== "/v1/why") {
+      return response(404, { error: `no such resource: ${target}` });
+    }
     if (method !== "GET") return response(405, { error: `${method} is not allowed here: use GET` });
-    return response(200, this.#handlers.status());
+    if (path === "/v1/status") return response(200, this.#handlers.status());
+    const asked = parseWhyQuery(query);
+    if (!asked.ok) return response(400, { error: asked.message });
+    return response(200, this.#handlers.why(asked.value));
   }
 }
 

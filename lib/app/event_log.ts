@@ -1,8 +1,8 @@
 // Turns what the engine saw into log lines.
 
 import { formatAddress } from "../core/address.ts";
-import type { EngineEvent } from "../engine/engine.ts";
-import type { AccessLog } from "../log/access_log.ts";
+import type { Decision, EngineEvent } from "../engine/engine.ts";
+import type { AccessLog, OpenedRecord } from "../log/access_log.ts";
 import type { LogArea } from "../log/setup.ts";
 
 /** Lines about refused clients in one second; the rest of that second is counted. */
@@ -53,6 +53,7 @@ export class EventLog {
           }),
           attempts: event.attempts,
           connect_ms: event.connectMs,
+          ...(this.access.decisions ? explained(decision) : {}),
         });
         return;
       }
@@ -110,4 +111,19 @@ export class EventLog {
     if (this.#inSecond++ < REFUSALS_PER_SECOND) write();
     else this.#suppressed++;
   }
+}
+
+/** What the pick saw that gave the client its backend; nothing where the record of it was lost. */
+function explained({ picks }: Decision): Pick<OpenedRecord, "why" | "seen"> {
+  const snapshot = picks.at(-1)?.snapshot;
+  if (snapshot === undefined) return {};
+  return {
+    why: snapshot.why,
+    seen: snapshot.backends.map(({ backend, outcome, freeMilliCores, active }) => ({
+      backend,
+      outcome,
+      ...(freeMilliCores === undefined ? {} : { free: freeMilliCores / 1000 }),
+      active,
+    })),
+  };
 }

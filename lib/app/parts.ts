@@ -111,8 +111,9 @@ export function makeLogs(
   return {
     log,
     access: accessLog,
-    configure: async ({ level, format, access }) => {
+    configure: async ({ level, format, access, decisions }) => {
       accessLog.enabled = access;
+      accessLog.decisions = decisions;
       accessLog.format = format;
       await log.configure({ level, format, journal });
     },

@@ -4,16 +4,20 @@
 import type { Address } from "../core/address.ts";
 import type { Backend } from "../core/backend.ts";
 import type { Clock, Random } from "../core/clock.ts";
-import { PickTable } from "../core/pick_table.ts";
+import { PickTable, STANDING } from "../core/pick_table.ts";
 import { type Member, Pool, type PoolChange } from "../core/pool.ts";
 import type { Result } from "../core/result.ts";
 import { Rounds } from "../core/rounds.ts";
+import { standingOf, STANDINGS } from "../core/standing.ts";
+import { memoryFactors, Shortages } from "../core/shortages.ts";
 import type { BackendConfig, LoadConfig, PoolConfig } from "../config/config.ts";
 import type { EngineEvent, PoolPlan } from "../engine/engine.ts";
 import { createHealthProbe } from "../health/registry.ts";
 import type { LoadSource } from "../load/load_source.ts";
 import type { LogArea } from "../log/setup.ts";
+import { BackendNames } from "./backend_names.ts";
 import { LoadSources } from "./load_sources.ts";
+import { Resilience } from "./resilience.ts";
 import { createStrategy } from "../strategy/registry.ts";
 import type { MemberView, Strategy } from "../strategy/strategy.ts";
 
@@ -27,12 +31,10 @@ export interface PoolKeeperParts {
   readonly alreadyResolved: (address: Address) => boolean;
   /** Hands the engine where the backends are. */
   readonly publish: (plan: PoolPlan) => void;
+  /** Told whenever the pool has been weighed. */
+  readonly weighed: (pool: Pool, config: PoolConfig) => void;
 }
 
-const NAME_INTERVAL_MS = 30_000;
-const NAME_TIMEOUT_MS = 5000;
-/** How long a start waits for names, before it goes on with those that have resolved. */
-const FIRST_NAMES_MS = 2000;
 /** How often time alone is let work: samples grow old. */
 const TICK_MS = 1000;
 /** Without probes, a backend that refused is tried again after so many health intervals. */
@@ -51,12 +53,14 @@ export class PoolKeeper implements AsyncDisposable {
   readonly pool: Pool;
   readonly #parts: PoolKeeperParts;
   readonly #ticker: Rounds<void>;
-  readonly #names: Rounds<Result<readonly Address[]>>;
+  readonly #names: BackendNames;
   #config: PoolConfig;
   #strategy: Strategy;
   #fallback: Strategy;
   #inUse: Strategy;
   readonly #sources: LoadSources;
+  readonly #shortages: Shortages;
+  readonly #resilience: Resilience;
   #load: Drivers | undefined;
   #health: Drivers | undefined;
   #published = "";
@@ -67,10 +71,12 @@ export class PoolKeeper implements AsyncDisposable {
     this.#config = config;
     this.#parts = parts;
     this.#sources = new LoadSources(parts.createLoadSource);
+    this.#shortages = new Shortages(config);
     this.#strategy = createStrategy(config.strategy);
     this.#fallback = createStrategy(config.fallback);
     this.#inUse = this.#strategy;
     this.pool = new Pool(config.name, rulesOf(config), PickTable.allocate());
+    this.#resilience = new Resilience(this.pool, config);
     const { clock, random } = parts;
     this.#ticker = new Rounds({
       clock,
@@ -80,21 +86,22 @@ export class PoolKeeper implements AsyncDisposable {
       run: () => Promise.resolve(),
       report: () => {
         this.#tell(this.pool.tick(clock.now()));
+        this.#tell(this.#resilience.tick(clock.now()));
         this.#weigh();
       },
     });
-    this.#names = new Rounds({
-      clock,
-      random,
-      intervalMs: NAME_INTERVAL_MS,
-      timeoutMs: NAME_TIMEOUT_MS,
-      run: (id, signal) => this.#lookUp(id, signal),
-      report: (id, found) => this.#observeName(id, found),
+    this.#names = new BackendNames(this.pool, parts, (changes) => {
+      this.#tell(changes);
+      this.#weigh();
     });
   }
 
   get config(): PoolConfig {
     return this.#config;
+  }
+
+  get resilience(): Resilience {
+    return this.#resilience;
   }
 
   get strategyInUse(): string {
@@ -120,19 +127,16 @@ export class PoolKeeper implements AsyncDisposable {
     if (config.strategy !== strategy) this.#strategy = createStrategy(config.strategy);
     if (config.fallback !== fallback) this.#fallback = createStrategy(config.fallback);
     this.pool.setRules(rulesOf(config));
+    this.#shortages.setRules(config);
+    this.#tell(this.#resilience.setConfig(config));
     await this.#admit(config.backends);
     await this.#drive();
   }
 
   /** Takes in what the engine saw. */
   observe(event: EngineEvent): void {
-    const nowMs = this.#parts.clock.now();
-    if (event.kind === "connect_failed") {
-      this.#tell(this.pool.observeConnect(event.backend, event.failure, nowMs));
-      this.#weigh();
-    } else if (event.kind === "opened") {
-      this.#tell(this.pool.observeConnect(event.backend, undefined, nowMs));
-    }
+    this.#tell(this.#resilience.observeEvent(event, this.#parts.clock.now()));
+    if (event.kind === "connect_failed") this.#weigh();
   }
 
   /** The strategy that a kernel ran for, in the words of lb.conf. */
@@ -155,22 +159,16 @@ export class PoolKeeper implements AsyncDisposable {
   }
 
   async #admit(backends: readonly Backend[]): Promise<void> {
-    const { clock, alreadyResolved } = this.#parts;
-    this.#tell(this.pool.setBackends(backends, clock.now()));
-    const fresh: string[] = [];
-    for (const { backend, addresses } of this.pool.members) {
-      if (alreadyResolved(backend.address)) this.pool.observeName(backend.id, [backend.address]);
-      else if (addresses.length === 0) fresh.push(backend.id);
-    }
-    await this.#firstNames(fresh);
+    const nowMs = this.#parts.clock.now();
+    this.#tell(this.pool.setBackends(backends, nowMs));
+    this.#resilience.observeBackends(nowMs);
+    await this.#names.first();
     this.#weighNow();
   }
 
   /** Starts, keeps or replaces what goes the rounds, as the configuration says. */
   async #drive(): Promise<void> {
-    const { alreadyResolved } = this.#parts;
-    const named = this.pool.members.filter(({ backend }) => !alreadyResolved(backend.address));
-    await this.#names.setKeys(named.map((member) => member.backend.id));
+    await this.#names.follow();
     this.#load = await replaceDrivers(
       this.#load,
       JSON.stringify([this.#config.load.intervalMs, this.#config.load.timeoutMs]),
@@ -201,6 +199,7 @@ export class PoolKeeper implements AsyncDisposable {
       report: (id, result) => {
         if (result === undefined) return;
         this.#tell(this.pool.observeLoad(id, result, clock.now()));
+        this.#tell(this.#resilience.observeLoad(id));
         this.#weigh();
       },
     });
@@ -235,7 +234,7 @@ export class PoolKeeper implements AsyncDisposable {
       },
       report: (id, result) => {
         if (result === undefined) return;
-        this.#tell(this.pool.observeProbe(id, result, clock.now()));
+        this.#tell(this.#resilience.observeProbe(id, result, clock.now()));
         this.#weigh();
       },
     });
@@ -260,35 +259,6 @@ export class PoolKeeper implements AsyncDisposable {
       this.#parts.clock.now() - member.lastConnectedMs < health.intervalMs;
   }
 
-  async #firstNames(ids: readonly string[]): Promise<void> {
-    if (ids.length === 0) return;
-    const deadline = new AbortController();
-    const finished = new AbortController();
-    const timer = this.#parts.clock.sleep(FIRST_NAMES_MS, finished.signal)
-      .then(() => deadline.abort(), () => {});
-    await Promise.all(
-      ids.map(async (id) => this.#observeName(id, await this.#lookUp(id, deadline.signal))),
-    );
-    finished.abort();
-    await timer;
-  }
-
-  async #lookUp(id: string, signal: AbortSignal): Promise<Result<readonly Address[]>> {
-    const member = this.pool.member(id);
-    return member === undefined
-      ? { ok: true, value: [] }
-      : await this.#parts.resolve(member.backend.address, signal);
-  }
-
-  #observeName(id: string, found: Result<readonly Address[]>): void {
-    this.#tell(
-      found.ok
-        ? this.pool.observeName(id, found.value)
-        : this.pool.observeName(id, [], found.message),
-    );
-    this.#weigh();
-  }
-
   /** Weighs once at the end of this turn of the event loop, however much has changed in it. */
   #weigh(): void {
     if (this.#weighing) return;
@@ -303,8 +273,14 @@ export class PoolKeeper implements AsyncDisposable {
     const nowMs = this.#parts.clock.now();
     this.#publish();
     this.#tell(this.pool.tellAssumedCores());
-    const view = this.pool.members.map((member): MemberView => {
-      const load = this.pool.freshLoad(member, nowMs);
+    this.#tell(this.#shortages.judge(this.pool, nowMs));
+    const panic = this.#resilience.settle(nowMs);
+    if (panic !== undefined) this.#parts.log[panic.level](`${this.pool.name}: ${panic.text}`);
+    const { members } = this.pool;
+    const loads = members.map((member) => this.pool.freshLoad(member, nowMs));
+    const factors = memoryFactors(loads, this.#config.memory.weight);
+    const view = members.map((member, index): MemberView => {
+      const load = loads[index];
       return {
         row: member.row,
         backend: member.backend,
@@ -312,12 +288,22 @@ export class PoolKeeper implements AsyncDisposable {
         ...(load === undefined ? {} : { load }),
         cores: this.pool.coresOf(member).cores,
         weight: this.pool.weightOf(member),
+        memoryFactor: factors[index] ?? 1,
         loadWeight: this.pool.loadWeightOf(member),
       };
     });
+    this.#writeStandings();
     const weighed = this.#strategy.weigh(view, this.pool.table, nowMs);
     if (!weighed) this.#fallback.weigh(view, this.pool.table, nowMs);
+    this.#parts.weighed(this.pool, this.#config);
     this.#tellStrategy(weighed ? this.#strategy : this.#fallback);
+  }
+
+  /** Says in the table why those that are not eligible are not, for who asks about a decision. */
+  #writeStandings(): void {
+    for (const member of [...this.pool.members, ...this.pool.leaving]) {
+      this.pool.table.write(member.row, STANDING, STANDINGS.indexOf(standingOf(member)));
+    }
   }
 
   /** A new plan only when backends or their addresses have changed; numbers travel in the table. */

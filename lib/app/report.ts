@@ -6,6 +6,7 @@ import { ACTIVE, CONNECT_FAILURES, TOTAL, UNKNOWN_FREE } from "../core/pick_tabl
 import type { Member, Pool } from "../core/pool.ts";
 import type { BackendReport, PoolReport } from "../admin/report.ts";
 import type { PoolKeeper } from "./pool_keeper.ts";
+import { describePanic } from "./resilience.ts";
 
 /** What is known of one pool now. */
 export function reportPool(keeper: PoolKeeper, nowMs: number, wallMs: number): PoolReport {
@@ -16,6 +17,7 @@ export function reportPool(keeper: PoolKeeper, nowMs: number, wallMs: number): P
     strategyInUse: keeper.strategyInUse,
     loadSource: config.load.source,
     healthProbe: config.health.probe,
+    panic: keeper.resilience.panic === undefined ? null : describePanic(keeper.resilience.panic),
     backends: [...pool.members, ...pool.leaving].map((member) =>
       reportMember(keeper, member, nowMs, wallMs)
     ),
@@ -23,12 +25,13 @@ export function reportPool(keeper: PoolKeeper, nowMs: number, wallMs: number): P
 }
 
 function reportMember(
-  { pool }: PoolKeeper,
+  { pool, resilience }: PoolKeeper,
   member: Member,
   nowMs: number,
   wallMs: number,
 ): BackendReport {
   const { table } = pool;
+  const timeOf = (atMs: number) => new Date(wallMs - (nowMs - atMs)).toISOString();
   const fresh = pool.freshLoad(member, nowMs);
   const free = table.freeMilliCores(member.row);
   const { cores, from } = pool.coresOf(member);
@@ -38,16 +41,30 @@ function reportMember(
     state: member.leaving ? "leaving" : member.health.state,
     admin: member.admin,
     reason: reasonOf(pool, member),
-    since: new Date(wallMs - (nowMs - member.healthSinceMs)).toISOString(),
+    since: timeOf(member.healthSinceMs),
     usable: pool.isUsable(member),
     weight: pool.weightOf(member),
+    share: member.share,
+    holds: [...member.holds].map(([cause, { reason, sinceMs }]) => {
+      const untilMs = resilience.heldUntilMs(member.backend.id, cause);
+      return {
+        cause,
+        reason,
+        since: timeOf(sinceMs),
+        until: untilMs === undefined ? null : timeOf(untilMs),
+      };
+    }),
     load1: member.load?.load1 ?? null,
     loadAgeSeconds: member.load === undefined ? null : (nowMs - member.load.takenAtMs) / 1000,
-    loadFailure: member.loadFailure ?? null,
+    loadFailure: member.loadFailure ?? member.loadDoubt ?? null,
     cores,
     coresFrom: from,
     free: fresh === undefined || free === UNKNOWN_FREE ? null : free / 1000,
     memoryAvailableBytes: member.load?.memoryAvailableBytes ?? null,
+    memoryTotalBytes: member.load?.memoryTotalBytes ?? null,
+    cpuPressure: member.load?.cpuPressure ?? null,
+    memoryPressure: member.load?.memoryPressure ?? null,
+    loginSessions: member.load?.loginSessions ?? null,
     active: table.read(member.row, ACTIVE),
     total: table.read(member.row, TOTAL),
     maxConnections: pool.maxConnectionsOf(member),

@@ -2,6 +2,7 @@
 // @std/cli/parse-args. What the values mean is for config/ to say, except where no other part reads them.
 
 import { parseArgs } from "@std/cli/parse-args";
+import { MOST_DECISIONS, parseLast } from "../admin/why_report.ts";
 import type { Overrides } from "../config/overrides.ts";
 import { didYouMean } from "../core/nearest.ts";
 
@@ -11,6 +12,7 @@ export const COMMANDS = [
   "check",
   "demo",
   "status",
+  "why",
   "agent",
   "echo",
   "help",
@@ -47,6 +49,15 @@ export type Command =
     readonly adminSocket?: string;
   }
   | {
+    readonly name: "why";
+    readonly json: boolean;
+    /** Absent: 1. */
+    readonly last?: number;
+    readonly client?: string;
+    readonly configFile?: string;
+    readonly adminSocket?: string;
+  }
+  | {
     readonly name: "agent";
     /** Absent: every address, the usual port. */
     readonly listen?: string;
@@ -72,6 +83,7 @@ const OVERRIDE_FLAGS = {
   "admin-socket": "adminSocket",
   "log-level": "logLevel",
   "log-format": "logFormat",
+  "record": "record",
   "shutdown-timeout": "shutdownTimeout",
 } as const satisfies Readonly<Record<string, keyof Overrides>>;
 
@@ -91,6 +103,7 @@ const SYNTAX: Readonly<Record<CommandName, Syntax>> = {
   check: { values: CONFIG_FLAGS, switches: ["probe"] },
   demo: { values: ["seconds"], switches: ["json"] },
   status: { values: ["config", "admin-socket"], switches: ["json"] },
+  why: { values: ["last", "client", "config", "admin-socket"], switches: ["json"] },
   agent: { values: ["listen", "user"], switches: [] },
   echo: { values: [], switches: [], positionals: "addresses" },
   help: { values: [], switches: [], positionals: "command" },
@@ -223,6 +236,8 @@ function valuedSwitch(argv: readonly string[], switches: readonly string[]): str
 function buildCommand(name: CommandName, flags: Flags): CommandResult {
   const configFile = single(flags, "config");
   const withConfig = configFile === undefined ? {} : { configFile };
+  const adminSocket = single(flags, "admin-socket");
+  const withSocket = adminSocket === undefined ? {} : { adminSocket };
   const json = flags.switches.has("json");
   switch (name) {
     case "run":
@@ -239,10 +254,24 @@ function buildCommand(name: CommandName, flags: Flags): CommandResult {
       const found = `Cannot read "${printable(text)}" as seconds`;
       return wrong(`${found}: expected 1 to ${DEMO_MAX_SECONDS}`, "", name);
     }
-    case "status": {
-      const adminSocket = single(flags, "admin-socket");
-      const withSocket = adminSocket === undefined ? {} : { adminSocket };
+    case "status":
       return done({ name, json, ...withConfig, ...withSocket });
+    case "why": {
+      const client = single(flags, "client");
+      const text = single(flags, "last");
+      const last = text === undefined ? undefined : parseLast(text);
+      if (text !== undefined && last === undefined) {
+        const found = `Cannot read "${printable(text)}" as a number of connections`;
+        return wrong(`${found}: expected 1 to ${MOST_DECISIONS}`, "", name);
+      }
+      return done({
+        name,
+        json,
+        ...(last === undefined ? {} : { last }),
+        ...(client === undefined ? {} : { client }),
+        ...withConfig,
+        ...withSocket,
+      });
     }
     case "agent": {
       const listen = flags.values.get("listen") ?? [];

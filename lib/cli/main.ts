@@ -37,6 +37,8 @@ export async function main(args: readonly string[]): Promise<number> {
       return await (await import("./check.ts")).check(command);
     case "status":
       return await (await import("./status.ts")).status(command);
+    case "why":
+      return await (await import("./why.ts")).why(command);
     case "agent":
       return await (await import("./agent.ts")).agent(command);
     case "echo":

@@ -67,6 +67,12 @@ export function clip(line: string, width: number | undefined): string {
   return clipped;
 }
 
+/** Writes text to stdout, its lines no wider than the terminal. */
+export function printClipped(text: string): void {
+  const width = terminalWidth();
+  print(text.split("\n").map((line) => clip(line, width)).join("\n"));
+}
+
 /** Whether colours are welcome: a terminal, and no NO_COLOR (no-color.org). */
 export function colourful(): boolean {
   return Deno.stdout.isTerminal() && (Deno.env.get("NO_COLOR") ?? "") === "";

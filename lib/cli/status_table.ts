@@ -1,7 +1,8 @@
 // Draws a StatusReport for people: one line per backend, and one below it for what is wrong with it.
 
-import type { BackendReport, PoolReport, StatusReport } from "../admin/report.ts";
+import type { BackendReport, HoldReport, PoolReport, StatusReport } from "../admin/report.ts";
 import { describeDuration } from "../core/duration.ts";
+import { describePercent } from "../core/shortages.ts";
 import { describeSize } from "../core/size.ts";
 import { BOLD, DIM, GREEN, paint, RED, YELLOW } from "./output.ts";
 
@@ -22,6 +23,29 @@ const HEADINGS: readonly Cell[] = [
   { text: "ACTIVE", right: true },
   { text: "TOTAL", right: true },
 ];
+
+/** What only some load sources tell: a column stands where some backend of the pool has it. */
+const EXTRAS: readonly {
+  readonly heading: string;
+  /** Undefined where nothing is known. A report of an older balancer has nothing at all there. */
+  readonly text: (backend: Partial<BackendReport>) => string | undefined;
+}[] = [
+  {
+    heading: "MEMORY",
+    text: ({ memoryAvailableBytes: available, memoryTotalBytes: total }) => {
+      if (available === undefined || available === null) return undefined;
+      const of = total === undefined || total === null ? "" : `/${describeSize(total)}`;
+      return `${describeSize(available)}${of}`;
+    },
+  },
+  { heading: "CPU WAIT", text: ({ cpuPressure }) => percentOf(cpuPressure) },
+  { heading: "MEM WAIT", text: ({ memoryPressure }) => percentOf(memoryPressure) },
+  { heading: "PEOPLE", text: ({ loginSessions }) => loginSessions?.toString() },
+];
+
+function percentOf(share: number | null | undefined): string | undefined {
+  return share === null || share === undefined ? undefined : describePercent(share);
+}
 
 /** The whole report, lines ended by newlines. */
 export function renderStatus(report: StatusReport, colours: boolean): string {
@@ -60,8 +84,18 @@ export function renderPool(pool: PoolReport, nowMs: number, colours: boolean): s
     : `${pool.strategyInUse} (${pool.strategy} ${why})`;
   const title =
     `pool ${pool.name}: ${inUse}, load by ${pool.loadSource}, health by ${pool.healthProbe}`;
-  const rows = [HEADINGS, ...pool.backends.map((backend) => cellsOf(backend, nowMs))];
-  const widths = HEADINGS.map((_, column) =>
+  const extras = EXTRAS.filter(({ text }) =>
+    pool.backends.some((backend) => text(backend) !== undefined)
+  );
+  const headings = [...HEADINGS, ...extras.map(({ heading: text }) => ({ text, right: true }))];
+  const rows: readonly (readonly Cell[])[] = [
+    headings,
+    ...pool.backends.map((backend) => [
+      ...cellsOf(backend, nowMs),
+      ...extras.map(({ text }) => ({ text: text(backend) ?? "-", right: true })),
+    ]),
+  ];
+  const widths = headings.map((_, column) =>
     Math.max(...rows.map((row) => row[column]?.text.length ?? 0))
   );
   const drawn = rows.map((row, index) =>
@@ -72,13 +106,15 @@ export function renderPool(pool: PoolReport, nowMs: number, colours: boolean): s
       return code === undefined ? padded : paint(padded, code, colours);
     }).join("  ").trimEnd()
   );
-  const [headings = "", ...lines] = drawn;
+  const [first = "", ...lines] = drawn;
   const withRemarks = lines.flatMap((line, index) => {
     const backend = pool.backends[index];
-    const remarks = backend === undefined ? [] : remarksOf(backend);
+    const remarks = backend === undefined ? [] : remarksOf(backend, nowMs);
     return [line, ...remarks.map((remark) => paint(`    ${remark}`, DIM, colours))];
   });
-  return [paint(title, BOLD, colours), headings, ...withRemarks];
+  const panic = pool.panic ?? null;
+  const alarm = panic === null ? [] : [paint(panic, RED, colours)];
+  return [paint(title, BOLD, colours), ...alarm, first, ...withRemarks];
 }
 
 /** A pool without a source may have backends with one of their own. */
@@ -113,10 +149,26 @@ function cellsOf(backend: BackendReport, nowMs: number): Cell[] {
 }
 
 /** What an administrator has to know beyond the numbers; empty when all is well. */
-function remarksOf(backend: BackendReport): string[] {
+function remarksOf(backend: BackendReport, nowMs: number): string[] {
+  // A report of an older balancer has neither.
+  const { holds = [], share = 1 }: Partial<BackendReport> = backend;
+  const explained = holds.some(({ reason }) => reason === backend.reason);
+  const concerns = !backend.usable || backend.state !== "up";
   return [
-    ...(!backend.usable || backend.state !== "up" ? [backend.reason] : []),
+    ...(concerns && !explained ? [backend.reason] : []),
+    ...holds.map((hold) => describeHold(hold, backend.usable, nowMs)),
+    ...(share < 1 ? [`slow start: ${describePercent(share)} of its share`] : []),
     ...(backend.agent === null ? [] : [`agent: ${backend.agent}`]),
     ...(backend.loadFailure === null ? [] : [`load: ${backend.loadFailure}`]),
   ];
+}
+
+function describeHold({ reason, since, until }: HoldReport, usable: boolean, nowMs: number) {
+  const held = `${usable ? "used, though " : ""}held back for ${ageOf(since, nowMs)}`;
+  const left = until === null ? 0 : Date.parse(until) - nowMs;
+  return `${held}${left > 0 ? `, ${describeDuration(left)} to go` : ""}: ${reason}`;
+}
+
+function ageOf(time: string, nowMs: number): string {
+  return describeDuration(Math.max(0, nowMs - Date.parse(time)));
 }

@@ -18,6 +18,8 @@ const CONFIG_FLAGS = `\
       --admin-socket PATH    what status asks: auto (default), off, or a path
       --log-level LEVEL      error, warning, info (default), debug
       --log-format FORMAT    text (default), json
+      --record PATH          record what placement saw and chose, for simulate;
+                             off (default), or a path
       --shutdown-timeout T   how long sessions may go on after TERM: 30s, 1h, or
                              off (default), as long as they last
 `;
@@ -36,6 +38,7 @@ Commands:
   check     validate the configuration and print all of it
   demo      the balancer on embedded backends, with a live table
   status    ask the running balancer
+  why       why a connection landed where it did
   agent     on compute servers: tell balancers how busy this one is
   echo      a test service that sends back what it gets
   help      this text, or that of a command: compute-lb help check
@@ -128,6 +131,28 @@ Examples:
   compute-lb status --admin-socket /run/compute-lb/admin.sock --json
 `;
 
+const WHY = `\
+Usage: compute-lb why [flags]
+
+Asks the running balancer why a connection landed where it did: what every
+backend of the pool looked like at that instant, and why each of them won or
+lost. Without flags, the last connection. Ends with 1 when there is none to
+tell of. The last 4096 are remembered, fewer in pools of very many backends.
+
+Flags:
+      --last N               the last N connections
+      --client ADDR          only of this client: 192.0.2.7:53122, 192.0.2.7, or
+                             the beginning of its address, such as 192.0.2
+  -c, --config FILE          the balancer's file, to learn its socket from
+      --admin-socket PATH    the socket itself
+      --json                 JSON instead of text
+
+Examples:
+  compute-lb why
+  compute-lb why --client 192.0.2.7
+  compute-lb why --last 20 --json
+`;
+
 const AGENT = `\
 Usage: compute-lb agent [flags]
 
@@ -180,6 +205,7 @@ const TEXTS: Readonly<Record<CommandName, string>> = {
   check: CHECK,
   demo: DEMO,
   status: STATUS,
+  why: WHY,
   agent: AGENT,
   echo: ECHO,
   help: HELP,

@@ -2,6 +2,8 @@
 
 import type { Address } from "../core/address.ts";
 import type { Backend } from "../core/backend.ts";
+import type { Network } from "../core/network.ts";
+import type { MemoryFloor } from "../core/shortages.ts";
 
 /** Every name that lb.conf knows, in the order in which messages list them. */
 export const STRATEGIES = ["least_load", "round_robin", "least_connections", "random"] as const;
@@ -28,6 +30,8 @@ export interface Config {
   readonly user?: string;
   /** How long sessions may go on after TERM. 0: for as long as they last. */
   readonly shutdownTimeoutMs: number;
+  /** The database (MaxMind DB) that tells the country of an address; there when countries are named. */
+  readonly locationDatabase?: string;
   readonly frontends: readonly FrontendConfig[];
   readonly pools: readonly PoolConfig[];
 }
@@ -37,6 +41,10 @@ export interface LogConfig {
   readonly format: typeof LOG_FORMATS[number];
   /** Whether tunnels are recorded: a record when one opens and one when it closes. */
   readonly access: boolean;
+  /** Whether the record of an opened tunnel tells what every backend looked like, and why this one won. */
+  readonly decisions: boolean;
+  /** The file that everything about placement is recorded to, for replays; absent: none. */
+  readonly record?: string;
 }
 
 export interface AdminConfig {
@@ -69,10 +77,20 @@ export interface FrontendConfig {
   readonly mode: typeof FRONTEND_MODES[number];
   readonly listen: readonly Address[];
   readonly pool: string;
+  /** Where clients go instead by where they come from: the first rule that holds counts. */
+  readonly location: readonly LocationConfig[];
   /** 0: no limit. */
   readonly maxConnections: number;
   /** 0: off. */
   readonly idleTimeoutMs: number;
+}
+
+/** Clients of these networks and countries, and the pool that they go to. */
+export interface LocationConfig {
+  readonly networks: readonly Network[];
+  /** ISO 3166-1 alpha-2 codes, in capitals. */
+  readonly countries: readonly string[];
+  readonly pool: string;
 }
 
 export interface PoolConfig {
@@ -84,6 +102,52 @@ export interface PoolConfig {
   readonly backends: readonly BackendConfig[];
   readonly load: LoadConfig;
   readonly health: HealthConfig;
+  readonly memory: MemoryConfig;
+  readonly pressure: PressureConfig;
+  /** How long the share of a backend that comes back takes to grow to its whole one; 0: off. */
+  readonly slowStartMs: number;
+  readonly outliers: OutlierConfig;
+  readonly blackHoles: BlackHoleConfig;
+  readonly panic: PanicConfig;
+}
+
+/** When a backend is ejected although its probes pass. */
+export interface OutlierConfig {
+  /** Real connects in a row that fail; 0: off. */
+  readonly failures: number;
+  /** The first ejection; the n-th in short order lasts n times that. */
+  readonly ejectionMs: number;
+  /** Most of the pool that is held back as an outlier or a black hole at once, 0 to 1. */
+  readonly maxEjectedShare: number;
+}
+
+/** When a backend counts as a black hole, which loses the sessions that it takes. */
+export interface BlackHoleConfig {
+  /** The least number of sessions lost in a row; 0: off. */
+  readonly sessions: number;
+  readonly holdMs: number;
+}
+
+/** When what the pool's own watches say is forgiven. */
+export interface PanicConfig {
+  /** Below this usable share of the pool; 0: never. */
+  readonly belowShare: number;
+  /** Whether backends that are down are tried when nobody else is left. */
+  readonly lastResort: boolean;
+}
+
+/** What free memory does to placement, where load sources tell it. */
+export interface MemoryConfig {
+  /** A backend with less available gets no new session; 0: never mind. */
+  readonly minAvailable: MemoryFloor;
+  /** How much it counts among the others, 0 (not at all) to 1. */
+  readonly weight: number;
+}
+
+/** Pressure (PSI) above which a backend gets no new session: shares, 0 to 1; absent: never mind. */
+export interface PressureConfig {
+  readonly maxCpu?: number;
+  readonly maxMemory?: number;
 }
 
 export interface BackendConfig extends Backend {

@@ -2,6 +2,8 @@
 
 import { formatAddress } from "../core/address.ts";
 import { formatDuration } from "../core/duration.ts";
+import { formatNetwork } from "../core/network.ts";
+import type { MemoryFloor } from "../core/shortages.ts";
 import { formatSize } from "../core/size.ts";
 import type {
   BackendConfig,
@@ -17,11 +19,18 @@ import { stringifyYaml, type YamlDraft } from "./yaml.ts";
 export function formatConfig(config: Config): string {
   const { log, admin, engine } = config;
   return stringifyYaml(present({
-    log: { level: log.level, format: log.format, access: log.access },
+    log: {
+      level: log.level,
+      format: log.format,
+      access: log.access,
+      decisions: log.decisions,
+      record: log.record ?? "off",
+    },
     admin: { socket: typeof admin.socket === "string" ? admin.socket : admin.socket.path },
     engine: draftEngine(engine),
     user: config.user,
     shutdown_timeout: durationOrOff(config.shutdownTimeoutMs),
+    location_database: config.locationDatabase,
     frontends: byName(config.frontends, draftFrontend),
     pools: byName(config.pools, draftPool),
   }));
@@ -47,13 +56,18 @@ function draftFrontend(frontend: FrontendConfig): YamlDraft {
     mode: frontend.mode,
     listen: listen.length === 1 ? listen[0] ?? "" : listen,
     pool: frontend.pool,
+    location: frontend.location.map(({ networks, countries, pool }) => ({
+      networks: networks.map(formatNetwork),
+      countries,
+      pool,
+    })),
     max_connections: frontend.maxConnections,
     idle_timeout: durationOrOff(frontend.idleTimeoutMs),
   };
 }
 
 function draftPool(pool: PoolConfig): YamlDraft {
-  const { connect, health } = pool;
+  const { connect, health, memory, pressure } = pool;
   return {
     strategy: pool.strategy,
     fallback: pool.fallback,
@@ -67,6 +81,33 @@ function draftPool(pool: PoolConfig): YamlDraft {
       rise: health.rise,
       fall: health.fall,
       expect: health.expect,
+    },
+    memory: { min_available: memoryFloor(memory.minAvailable), weight: memory.weight },
+    pressure: {
+      max_cpu: percentOrOff(pressure.maxCpu),
+      max_memory: percentOrOff(pressure.maxMemory),
+    },
+    ...draftResilience(pool),
+  };
+}
+
+function draftResilience(
+  { slowStartMs, outliers, blackHoles, panic }: PoolConfig,
+): Readonly<Record<string, YamlDraft>> {
+  return {
+    slow_start: durationOrOff(slowStartMs),
+    outliers: {
+      failures: outliers.failures === 0 ? "off" : outliers.failures,
+      ejection: formatDuration(outliers.ejectionMs),
+      max_ejected: percentOrOff(outliers.maxEjectedShare),
+    },
+    black_holes: {
+      sessions: blackHoles.sessions === 0 ? "off" : blackHoles.sessions,
+      hold: formatDuration(blackHoles.holdMs),
+    },
+    panic: {
+      below: panic.belowShare === 0 ? "off" : percentOrOff(panic.belowShare),
+      last_resort: panic.lastResort,
     },
   };
 }
@@ -120,6 +161,15 @@ function draftSources({ nrpe, ssh, exec, agent }: LoadConfig): Readonly<Record<s
     exec: { command: exec.command },
     agent: { port: agent.port, send: agent.send },
   };
+}
+
+function memoryFloor(floor: MemoryFloor): string {
+  return "bytes" in floor ? formatSize(floor.bytes) : percentOrOff(floor.share);
+}
+
+/** Shares have four decimals; more would be what binary fractions add. */
+function percentOrOff(share: number | undefined): string {
+  return share === undefined ? "off" : `${Number((share * 100).toFixed(2))}%`;
 }
 
 function durationOrOff(ms: number): string {

@@ -10,7 +10,9 @@ import {
 import { parseBackendSpec, parseCores } from "../core/backend.ts";
 import { formatDuration, parseDuration } from "../core/duration.ts";
 import { didYouMean } from "../core/nearest.ts";
+import { type Network, parseNetwork } from "../core/network.ts";
 import { failure, type Result, success } from "../core/result.ts";
+import type { MemoryFloor } from "../core/shortages.ts";
 import { formatSize, parseSize } from "../core/size.ts";
 import { quote } from "./config_error.ts";
 
@@ -89,6 +91,47 @@ export function size(lowest: number, highest: number): Reader<number> {
   };
 }
 
+/** The word "off", which is undefined, or what another reader reads. */
+export function orOff<T>(read: Reader<T>): Reader<T | undefined> {
+  return (text) => {
+    if (text === "off") return success(undefined);
+    const result = read(text);
+    return result.ok ? result : failure(`${result.message}, or off`);
+  };
+}
+
+/** A percentage between two bounds, with at most two decimals, as a share: "60%" is 0.6. */
+export function percent(lowest: number, highest: number): Reader<number> {
+  return (text) => {
+    const value = /^\d{1,3}(\.\d{1,2})?%$/.test(text) ? Number(text.slice(0, -1)) : NaN;
+    return value >= lowest && value <= highest
+      ? success(Math.round(value * 100) / 10_000)
+      : failure(
+        `Cannot read ${quote(text)} as a percentage: expected ${lowest}% to ${highest}%`,
+      );
+  };
+}
+
+/** A number from 0 to 1 with at most three decimals. */
+export function share(text: string): Result<number> {
+  return /^(0(\.\d{1,3})?|1(\.0{1,3})?)$/.test(text)
+    ? success(Number(text))
+    : failure(`Cannot read ${quote(text)}: expected a number from 0 to 1, such as 0.5`);
+}
+
+/** An amount of memory, as a size or as a percentage of all there is. */
+export function memoryFloor(text: string): Result<MemoryFloor> {
+  if (text.endsWith("%")) {
+    const read = percent(0, 100)(text);
+    if (!read.ok) return read;
+    return success(read.value === 0 ? { bytes: 0 } : { share: read.value });
+  }
+  const read = size(0, 1024 ** 5)(text);
+  return read.ok
+    ? success({ bytes: read.value })
+    : failure(`${read.message}, or a percentage such as "10%"`);
+}
+
 /** Text that is not empty and fits one line. */
 export function line(what: string, maxBytes: number): Reader<string> {
   return (text) => {
@@ -120,6 +163,13 @@ export function absolutePath(text: string): Result<string> {
     : failure(`Cannot use ${quote(text)} as a path: expected an absolute path`);
 }
 
+/** A file to write to: `off`, which is undefined, or an absolute path. */
+export function pathOrOff(text: string): Result<string | undefined> {
+  if (text === "off") return success(undefined);
+  const path = absolutePath(text);
+  return path.ok ? path : failure(path.message.replace(/: expected /, ": expected off or "));
+}
+
 /** The admin socket: `auto`, `off` or an absolute path. */
 export function adminSocket(text: string): Result<"auto" | "off" | { readonly path: string }> {
   if (text === "auto" || text === "off") return success(text);
@@ -144,6 +194,21 @@ export function userName(text: string): Result<string> {
 /** An address to listen on. */
 export function listenAddress(text: string): Result<Address> {
   return quoted(parseListenAddress(text));
+}
+
+/** A network, or one address. */
+export function network(text: string): Result<Network> {
+  return quoted(parseNetwork(text));
+}
+
+/** A country as ISO 3166-1 alpha-2 codes it. */
+export function country(text: string): Result<string> {
+  if (/^[A-Z]{2}$/.test(text)) return success(text);
+  const meant = text.toUpperCase();
+  const hint = /^[A-Z]{2}$/.test(meant)
+    ? `did you mean "${meant}"?`
+    : "expected two capital letters, such as CH (ISO 3166-1)";
+  return failure(`Cannot read ${quote(text)} as a country: ${hint}`);
 }
 
 /** An option for `ssh -o`, as Name=value. */

@@ -15,6 +15,7 @@ export interface Overrides {
   readonly adminSocket?: string;
   readonly logLevel?: string;
   readonly logFormat?: string;
+  readonly record?: string;
   readonly shutdownTimeout?: string;
 }
 
@@ -37,6 +38,7 @@ const FLAGS: readonly Flag[] = [
   { flag: "--admin-socket", key: "adminSocket", path: ["admin", "socket"] },
   { flag: "--log-level", key: "logLevel", path: ["log", "level"] },
   { flag: "--log-format", key: "logFormat", path: ["log", "format"] },
+  { flag: "--record", key: "record", path: ["log", "record"] },
   { flag: "--shutdown-timeout", key: "shutdownTimeout", path: ["shutdown_timeout"] },
 ];
 

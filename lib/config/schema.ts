@@ -1,7 +1,6 @@
-// The shape of lb.conf: every key, what it accepts and its default; the one importer of zod. What one
-// value alone cannot tell (references, limits between keys) is in checks.ts.
+// The shape of lb.conf: every key, what it accepts and its default. What one value alone cannot tell
+// (references, limits between keys) is in checks.ts.
 
-import * as z from "zod";
 import { parseWeight } from "../core/backend.ts";
 import { didYouMean, nearest } from "../core/nearest.ts";
 import {
@@ -24,6 +23,7 @@ import {
   boolean,
   commandLine,
   cores,
+  country,
   duration,
   durationOrOff,
   entityName,
@@ -31,19 +31,35 @@ import {
   line,
   lineOrNothing,
   listenAddress,
+  network,
   oneOf,
   partialAddress,
-  type Reader,
+  pathOrOff,
   size,
   sshOption,
   userName,
 } from "./fields.ts";
+import { memory, pressure } from "./load_sections.ts";
+import { blackHoles, outliers, panic, slowStart } from "./resilience_sections.ts";
+import {
+  DAY,
+  describeKind,
+  field,
+  HOUR,
+  interval,
+  type KeyTree,
+  keyTrees,
+  LONGEST,
+  named,
+  oneOrMany,
+  port,
+  SECOND,
+  section,
+  timeout,
+  treeOf,
+  z,
+} from "./schema_parts.ts";
 import { isList, isMapping, valueAt, type YamlValue } from "./yaml.ts";
-
-/** The keys of a section; "*" stands for any name or index. A leaf is null. */
-export interface KeyTree {
-  readonly [key: string]: KeyTree | null;
-}
 
 /** A fault that the schema found. */
 export interface SchemaIssue {
@@ -54,82 +70,13 @@ export interface SchemaIssue {
   readonly suggestion?: string;
 }
 
-const keyTrees = z.registry<{ keys: KeyTree }>();
-
-/** A scalar, read by one of the readers of fields.ts. */
-function field<T>(read: Reader<T>, what: string) {
-  return z.unknown().transform((value, context): T => {
-    if (typeof value !== "string") {
-      const message = `Cannot read ${describeKind(value)} here: expected ${what}`;
-      context.addIssue({ code: "custom", message });
-      return z.NEVER;
-    }
-    const result = read(value);
-    if (result.ok) return result.value;
-    context.addIssue({ code: "custom", message: result.message });
-    return z.NEVER;
-  });
-}
-
-/** A mapping of known keys. Missing, or with nothing in it, it takes its defaults. */
-function section<S extends z.core.$ZodLooseShape, T>(
-  shape: S,
-  build: (value: z.output<z.ZodObject<S, z.core.$strict>>) => T,
-) {
-  const schema = z.preprocess(emptyToMapping, z.strictObject(shape)).transform(build).prefault({});
-  const entries = Object.entries(shape).map(([key, inner]) => [key, treeOf(inner)] as const);
-  keyTrees.add(schema, { keys: Object.fromEntries(entries) });
-  return schema;
-}
-
-/** A mapping of names that the administrator chooses. */
-function named<T extends z.ZodType>(inner: T) {
-  const name = field(entityName, "a name");
-  const prepare = (value: unknown, context: z.RefinementCtx) => {
-    // A record would leave this one out and say nothing.
-    if (isMapping(value) && Object.hasOwn(value, "__proto__")) {
-      const message = 'Cannot use "__proto__" as a name: expected another';
-      context.addIssue({ code: "custom", message, path: ["__proto__"] });
-    }
-    return emptyToMapping(value);
-  };
-  const schema = z.preprocess(prepare, z.record(name, inner)).prefault({});
-  keyTrees.add(schema, { keys: { "*": treeOf(inner) } });
-  return schema;
-}
-
-/** A list, or one item of it. */
-function oneOrMany<T extends z.ZodType>(inner: T) {
-  const schema = z.preprocess((value) => Array.isArray(value) ? value : [value], z.array(inner))
-    .prefault([]);
-  const keys = treeOf(inner);
-  if (keys !== null) keyTrees.add(schema, { keys: { "*": keys } });
-  return schema;
-}
-
-function emptyToMapping(value: unknown): unknown {
-  return value === null ? {} : value;
-}
-
-function treeOf(schema: unknown): KeyTree | null {
-  return schema instanceof z.ZodType ? keyTrees.get(schema)?.keys ?? null : null;
-}
-
-const SECOND = 1000;
-const HOUR = 3600 * SECOND;
-const DAY = 24 * HOUR;
-/** Timers count in 32 bits of milliseconds: 24.8 days. */
-const LONGEST = 24 * DAY;
-
-const port = integer(1, 65535);
-const interval = field(duration(100, HOUR), "a duration");
-const timeout = field(duration(10, HOUR), "a duration");
-
 const log = section({
   level: field(oneOf(LOG_LEVELS, "a log level"), "a log level").prefault("info"),
   format: field(oneOf(LOG_FORMATS, "a log format"), "a log format").prefault("text"),
   access: field(boolean, "true or false").prefault("true"),
-}, (value) => value);
+  decisions: field(boolean, "true or false").prefault("true"),
+  record: field(pathOrOff, "off or an absolute path").prefault("off"),
+}, ({ record, ...rest }) => ({ ...rest, ...(record === undefined ? {} : { record }) }));
 
 const admin = section({
   socket: field(adminSocket, "auto, off or an absolute path").prefault("auto"),
@@ -154,10 +101,17 @@ const engine = section({
   keepalive,
 }, ({ buffer_size, ...rest }) => ({ ...rest, bufferBytes: buffer_size }));
 
+const location = section({
+  networks: oneOrMany(field(network, "a network")),
+  countries: oneOrMany(field(country, "a country")),
+  pool: field(entityName, "the name of a pool").exactOptional(),
+}, (value) => value);
+
 const frontend = section({
   mode: field(oneOf(FRONTEND_MODES, "a mode"), "a mode").prefault("tcp"),
   listen: oneOrMany(field(listenAddress, "an address to listen on")),
   pool: field(entityName, "the name of a pool").exactOptional(),
+  location: oneOrMany(location),
   max_connections: field(integer(0, 1_000_000), "an integer").prefault("4096"),
   idle_timeout: field(durationOrOff(SECOND, LONGEST), "a duration or off").prefault("off"),
 }, ({ max_connections, idle_timeout, ...rest }) => ({
@@ -319,7 +273,17 @@ const pool = section({
   backends: oneOrMany(backend),
   load,
   health,
-}, (value) => value);
+  memory,
+  pressure,
+  slow_start: slowStart,
+  outliers,
+  black_holes: blackHoles,
+  panic,
+}, ({ slow_start, black_holes, ...rest }) => ({
+  ...rest,
+  slowStartMs: slow_start,
+  blackHoles: black_holes,
+}));
 
 const document = section({
   log,
@@ -327,9 +291,14 @@ const document = section({
   engine,
   user: field(userName, "a user name").exactOptional(),
   shutdown_timeout: field(durationOrOff(SECOND, LONGEST), "a duration or off").prefault("off"),
+  location_database: field(absolutePath, "an absolute path").exactOptional(),
   frontends: named(frontend),
   pools: named(pool),
-}, ({ shutdown_timeout, ...rest }) => ({ ...rest, shutdownTimeoutMs: shutdown_timeout }));
+}, ({ shutdown_timeout, location_database, ...rest }) => ({
+  ...rest,
+  shutdownTimeoutMs: shutdown_timeout,
+  ...(location_database === undefined ? {} : { locationDatabase: location_database }),
+}));
 
 /** A document in which every value alone is right; references are not yet checked. */
 export type Draft = z.output<typeof document>;
@@ -420,11 +389,6 @@ function keysAt(path: ConfigPath): KeyTree | null {
     tree = next ?? null;
   }
   return tree;
-}
-
-function describeKind(value: unknown): string {
-  if (value === null || value === undefined) return "nothing";
-  return Array.isArray(value) ? "a list" : "a mapping";
 }
 
 function describeValue(value: YamlValue | undefined): string {

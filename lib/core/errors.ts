@@ -17,6 +17,16 @@ export type FailureKind =
   | "out_of_descriptors"
   | "other";
 
+/** Connect failures that tell something of the backend and not of us. */
+export const BACKENDS_FAULT: ReadonlySet<FailureKind> = new Set([
+  "refused",
+  "timeout",
+  "unreachable",
+  "reset",
+  "closed",
+  "name_not_found",
+]);
+
 const BY_NAME: Readonly<Record<string, FailureKind>> = {
   ConnectionRefused: "refused",
   ConnectionReset: "reset",

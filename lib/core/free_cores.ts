@@ -29,6 +29,8 @@ export interface BackendLoad {
   readonly instant?: boolean;
   /** Whether sessions may be sent there. */
   readonly usable: boolean;
+  /** What its free memory does to its score (core/shortages.ts): above 0, absent: 1. */
+  readonly memoryFactor?: number;
 }
 
 /**
@@ -36,6 +38,9 @@ export interface BackendLoad {
  * number by its root), so of two backends with as many cores free the less loaded is the safer place.
  * Where none is free, f ÷ cores: how much slower everybody gets there. Root and offset were found by
  * simulation: the square root itself gives away too much room on large backends.
+ *
+ * Where free memory is to count, f above 0 is multiplied by (MemAvailable ÷ MemTotal)^weight too, and f
+ * below 0 divided by it. Free cores themselves, as people see them, stay what they are.
  */
 const SWING_EXPONENT = 0.25;
 const SWING_OFFSET = 4;
@@ -85,11 +90,12 @@ export class FreeCores {
     }
     const charge = this.#burst.charge(sum);
     Atomics.store(table.words, NEARLY_EQUAL, NEARLY_EQUAL_MILLI_CORES);
-    backends.forEach(({ row, cores }, index) => {
+    backends.forEach(({ row, cores, memoryFactor = 1 }, index) => {
       const cpus = free[index] ?? NaN;
       const cost = this.#estimator.sessionLoad(row, nowMs) + charge;
-      table.write(row, SCALE_ABOVE, 1000 / (swings[index] ?? 1));
-      table.write(row, SCALE_BELOW, 1000 / cores);
+      table.write(row, SCALE_ABOVE, 1000 * memoryFactor / (swings[index] ?? 1));
+      // Below 0, what makes a number larger makes it worse.
+      table.write(row, SCALE_BELOW, 1000 / cores / memoryFactor);
       table.write(row, COST_MILLI_CORES, cost * 1000);
       table.write(row, BASE_ACTIVE, this.#activeSeen[row] ?? 0);
       table.write(

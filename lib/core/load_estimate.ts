@@ -16,11 +16,11 @@ const INSTANT_WINDOW_MS = 5000;
 /** Two samples nearer than this may lie within one step of the filter: the later one tells nothing. */
 const LEAST_GAP_MS = 4000;
 
-/** How much of what sessions do not explain is looked for in the last sample, the last 10 min and hour. */
+/** How much of what sessions do not explain is looked for in the last sample, 10 min, 2 hours. */
 const LAST_SHARE = 0.5;
 const MEDIUM_SHARE = 0.25;
 const MEDIUM_MS = 600_000;
-const LONG_MS = 3_600_000;
+const LONG_MS = 7_200_000;
 /** The last sample's share falls by 1/e for so much age; the others take it over. */
 const LAST_FADES_MS = 300_000;
 /** What sessions do not explain is forgotten for the pool's mean by 1/e in this time without a sample. */
@@ -97,7 +97,7 @@ class Track {
  *
  * **What will be.** A session lasts; the tasks that happen to run at its login do not. What sessions do
  * not explain, r = n̂ − ĉ·N̂ (work from elsewhere, users who do more than others), is taken in parts from
- * the last interval, the last 10 minutes and the last hour: a task that has run for T runs as long
+ * the last interval, the last 10 minutes and the last 2 hours: a task that has run for T runs as long
  * again with a chance of one half (Harchol-Balter and Downey 1997), so what lasted is what stays. The
  * expected load is the last interval's part with the fresh session's cost, and the others' with the
  * mean one. Found by simulation: against running tasks alone, seen without any lag, mean slowdown is

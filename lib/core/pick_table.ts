@@ -5,7 +5,7 @@
 //
 //   header  [ kernel | rows | cursor | … ]
 //   row     [ eligible | free milli-cores | active | total | max connections | connect failures |
-//             cost | base active | scale above | scale below | … ]
+//             cost | base active | scale above | scale below | … | standing ]
 //
 // Free cores go down with every pick, at that instant and for all workers, without a word more to
 // write: what stands in a row was true when BASE_ACTIVE tunnels stood, and each tunnel more takes COST.
@@ -52,6 +52,8 @@ export const BASE_ACTIVE = 7;
 export const SCALE_ABOVE = 8;
 /** The same where none is free (the number is negative); 0 stands for 1000. */
 export const SCALE_BELOW = 9;
+/** Why a row is not eligible: a number of STANDINGS (standing.ts). For explanations; kernels do not read it. */
+export const STANDING = ROW_WORDS - 1;
 
 /** Free milli-cores of a backend whose load nobody knows. */
 export const UNKNOWN_FREE = -0x8000_0000;

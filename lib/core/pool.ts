@@ -5,7 +5,7 @@
 import { type Address, formatAddress } from "./address.ts";
 import { type AgentAdvice, AgentStanding, describeAdvice } from "./agent_advice.ts";
 import { type Backend, MAX_WEIGHT } from "./backend.ts";
-import type { FailureKind } from "./errors.ts";
+import { BACKENDS_FAULT, type FailureKind } from "./errors.ts";
 import type { AdminState, HealthState, ProbeResult } from "./health.ts";
 import { loadOfIdleShare, type LoadResult, type LoadSample } from "./load.ts";
 import { ACTIVE, ELIGIBLE, MAX_CONNECTIONS, type PickTable } from "./pick_table.ts";
@@ -37,7 +37,10 @@ export interface PoolChange {
 }
 
 /** Who holds a backend back: its load source's word, its own agent, or one of the pool's watches. */
-export type HoldCause = "offline" | "agent" | "memory" | "outlier" | "black_hole";
+export type HoldCause = "offline" | "agent" | "memory" | "outlier" | "black_hole" | "pressure";
+
+/** What can keep sessions away from an enabled backend. */
+export type Obstacle = HoldCause | "down";
 
 /** Why a backend gets no new session although it is healthy and enabled. */
 export interface Hold {
@@ -71,20 +74,14 @@ export interface Member {
   offlineSaidMs: number;
   learntCores: number | undefined;
   assumedCoresTold: boolean;
+  /** What of its weight counts while it comes back slowly; 1 otherwise. */
+  share: number;
+  /** Why what its source says of its load is not believed. */
+  loadDoubt: string | undefined;
   /** Left the pool; its last tunnels are still on. */
   leaving: boolean;
   leftMs: number;
 }
-
-/** Connect failures that tell something of the backend and not of us. */
-const BACKENDS_FAULT: ReadonlySet<FailureKind> = new Set([
-  "refused",
-  "timeout",
-  "unreachable",
-  "reset",
-  "closed",
-  "name_not_found",
-]);
 
 /** Cores of a backend of which nothing at all is known. */
 const ASSUMED_CORES = 1;
@@ -92,6 +89,7 @@ const ASSUMED_CORES = 1;
 export class Pool {
   readonly #members = new Map<string, Member>();
   #rules: PoolRules;
+  #forgiven: ReadonlySet<Obstacle> = new Set();
 
   constructor(readonly name: string, rules: PoolRules, readonly table: PickTable) {
     this.#rules = rules;
@@ -297,8 +295,8 @@ export class Pool {
    * The same for strategies that go by the load: without its agent's percentage, which tells the load a
    * second time.
    */
-  loadWeightOf({ backend }: Member): number {
-    return backend.weight ?? 1;
+  loadWeightOf({ backend, share }: Member): number {
+    return (backend.weight ?? 1) * share;
   }
 
   /** Most sessions that it takes at a time: as its agent says, else as configured; 0: no limit. */
@@ -306,16 +304,30 @@ export class Pool {
     return agent?.maxConnections ?? backend.maxConnections;
   }
 
-  /** Whether a new session may be sent there at all. */
-  isUsable(member: Member): boolean {
-    return !member.leaving && member.health.state !== "down" && member.admin === "enabled" &&
-      member.holds.size === 0 && member.addresses.length > 0 && this.weightOf(member) > 0;
+  /** Makes these the obstacles that keep no session away from now on: a matter of panic.ts. */
+  setForgiven(obstacles: ReadonlySet<Obstacle>): void {
+    this.#forgiven = obstacles;
   }
 
-  /** The last sample unless it is too old. */
+  /** What {@linkcode setForgiven} made so. */
+  get forgiven(): ReadonlySet<Obstacle> {
+    return this.#forgiven;
+  }
+
+  /** Whether a new session may be sent there at all, or could be but for these obstacles. */
+  isUsable(member: Member, butFor?: ReadonlySet<Obstacle>): boolean {
+    const free = (obstacle: Obstacle) => this.#forgiven.has(obstacle) || butFor?.has(obstacle);
+    return !member.leaving && member.admin === "enabled" &&
+      (member.health.state !== "down" || free("down") === true) &&
+      (member.holds.size === 0 || member.holds.keys().every(free)) &&
+      member.addresses.length > 0 && this.weightOf(member) > 0;
+  }
+
+  /** The last sample unless it is too old, or not to be believed. */
   freshLoad(member: Member, nowMs: number): LoadSample | undefined {
     const { load } = member;
-    return load !== undefined && nowMs - load.takenAtMs <= this.#rules.loadMaxAgeMs
+    return member.loadDoubt === undefined && load !== undefined &&
+        nowMs - load.takenAtMs <= this.#rules.loadMaxAgeMs
       ? load
       : undefined;
   }
@@ -415,6 +427,8 @@ export class Pool {
       offlineSaidMs: -Infinity,
       learntCores: undefined,
       assumedCoresTold: false,
+      share: 1,
+      loadDoubt: undefined,
       leaving: false,
       leftMs: 0,
     };

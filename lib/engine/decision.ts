@@ -2,12 +2,13 @@
 
 import type { Choice } from "../core/pick_kernels.ts";
 import { KERNELS, UNKNOWN_FREE } from "../core/pick_table.ts";
-import type { Decision, Endpoint } from "./engine.ts";
+import type { Decision, Endpoint, PickTrace } from "./engine.ts";
 
 /** Says in words why a pick fell as it did. */
 export function describeChoice(
   choice: Choice,
   endpoints: readonly (Endpoint | undefined)[],
+  picks: readonly PickTrace[],
 ): Decision {
   const runnerUp = endpoints[choice.runnerUp];
   return {
@@ -21,6 +22,7 @@ export function describeChoice(
         active: choice.runnerUpActive,
       },
     }),
+    picks,
   };
 }
 

@@ -2,7 +2,9 @@
 // No socket crosses this line, so an engine can be made of anything.
 
 import type { Address } from "../core/address.ts";
+import type { Snapshot } from "../core/decision_snapshot.ts";
 import type { FailureKind } from "../core/errors.ts";
+import type { Location } from "../core/location_table.ts";
 import type { PickTable } from "../core/pick_table.ts";
 
 /** Where clients come in. */
@@ -11,6 +13,8 @@ export interface Frontend {
   /** At least one; port 0 is resolved by {@linkcode Engine.start}. */
   readonly listen: readonly Address[];
   readonly pool: string;
+  /** Where clients go by their address; absent: all go to `pool`, as those of a unix socket always do. */
+  readonly location?: Location;
   /** Most tunnels at a time over all its addresses; a client beyond it is closed at once. 0: no limit. */
   readonly maxConnections: number;
   /** A tunnel on which no byte moved either way for so long is ended. 0: never. */
@@ -53,6 +57,16 @@ export type RefusalReason =
   | "connect_failed"
   | "frontend_full";
 
+/** One pick for a connection, and what became of it. */
+export interface PickTrace {
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+  /** What the kernel saw of the pool at that instant. */
+  readonly snapshot: Snapshot;
+  /** Why the chosen backend did not take the connection; absent when it did, or nobody was chosen. */
+  readonly failure?: FailureKind;
+}
+
 /** What the balancer saw when it chose, for the access log. */
 export interface Decision {
   /** The kernel that chose, such as "most_free". */
@@ -67,6 +81,11 @@ export interface Decision {
     readonly freeMilliCores?: number;
     readonly active: number;
   };
+  /**
+   * Every pick for this connection in order, the last one that of its backend; empty when the record was
+   * lost because nobody read events in time.
+   */
+  readonly picks: readonly PickTrace[];
 }
 
 interface TunnelEvent {
@@ -121,6 +140,8 @@ export type EngineEvent =
     readonly atMs: number;
     readonly reason: RefusalReason;
     readonly attempts: number;
+    /** As {@linkcode Decision.picks}; empty for a client that was turned away before any. */
+    readonly picks: readonly PickTrace[];
   }
   | {
     readonly kind: "accept_failed";

@@ -1,28 +1,56 @@
 // What runs on the backend for the load source "ssh", and how its answers are read. Pure.
 
 import { MAX_CORES } from "../core/backend.ts";
+import type { LoadSample } from "../core/load.ts";
 import { failure, type Result, success } from "../core/result.ts";
 import { parseLoadavg } from "./loadavg.ts";
 
 /** Starts every answer, so that whatever else the login shell prints is told apart. */
 const MARK = "compute-lb-load";
 
+/** Every how many samples people are counted: it reads a small file for each of them. */
+const COUNT_EVERY = 3;
+
 /**
- * Answers each line of its stdin, a number, with a line of the same number, the core count, MemAvailable
- * in KiB and /proc/loadavg. Only builtins in the loop: no process per sample. Ends with its stdin.
+ * Answers each line of its stdin, a number, with one line:
  *
- * getconf rather than nproc, which takes OMP_NUM_THREADS for the truth.
+ *     MARK number cores MemAvailable loadavg... total=MemTotal cpu=avg10 mem=avg10 people=count
+ *
+ * Memory is in KiB; 0 or nothing stands for what the backend does not know. Only builtins in the loop:
+ * no process per sample. Ends with its stdin.
+ *
+ * Cores by getconf rather than nproc, which takes OMP_NUM_THREADS for the truth. Pressure is missing
+ * before Linux 4.20 and where it is switched off (some kernels show the files and refuse to read them).
+ * People are sessions of logind of class user that are not closing, without the one that this runs in;
+ * without logind, what who says. They are counted at every third sample.
  */
 const SCRIPT = [
   "n=$(getconf _NPROCESSORS_ONLN 2>/dev/null || OMP_NUM_THREADS= OMP_THREAD_LIMIT= nproc)",
-  "while read -r t",
+  "i=0; s=; while read -r t",
   "do l=; read -r l </proc/loadavg",
-  "m=; while read -r k v u",
-  "do case $k in MemAvailable:) m=$v; break;; esac",
+  "m=; a=; while read -r k v u",
+  "do case $k in MemTotal:) a=$v;; MemAvailable:) m=$v; break;; esac",
   "done </proc/meminfo",
-  `echo "${MARK} $t \${n:-0} \${m:-0} $l"`,
+  "c=; p=; { read -r k c u </proc/pressure/cpu; read -r k p u </proc/pressure/memory; } 2>/dev/null",
+  "if [ $i = 0 ]",
+  "then if [ -d /run/systemd/sessions ]",
+  "then s=0; for f in /run/systemd/sessions/*",
+  "do case $f in */$XDG_SESSION_ID) continue;; esac",
+  // Beside each session's file stands a FIFO.
+  "if [ -f $f ]",
+  "then { while read -r k",
+  "do case $k in STATE=closing) break;; CLASS=user*) s=$((s+1)); break;; esac",
+  "done <$f; } 2>/dev/null",
+  "fi",
   "done",
-].join("; ").replaceAll("do; ", "do ");
+  "elif [ -r /var/run/utmp ]",
+  "then s=$(who 2>/dev/null | grep -c .)",
+  "fi",
+  "fi",
+  `i=$(((i+1)%${COUNT_EVERY}))`,
+  `echo "${MARK} $t \${n:-0} \${m:-0} $l total=$a cpu=\${c#avg10=} mem=\${p#avg10=} people=$s"`,
+  "done",
+].join("; ");
 
 /**
  * The command for ssh. The backend's login shell reads it first, and that may be csh or fish: single
@@ -38,18 +66,19 @@ export interface RemoteAnswer {
   readonly reading: Result<RemoteReading>;
 }
 
-export interface RemoteReading {
-  readonly load1: number;
-  readonly cores?: number;
-  readonly memoryAvailableBytes?: number;
-}
+export type RemoteReading = Omit<LoadSample, "takenAtMs" | "instant">;
+
+const ANSWER = new RegExp(
+  `${MARK} (\\d{1,15}) (\\d{1,6}) (\\d{1,15})(?: (.*?))??` +
+    "(?: total=(\\S*) cpu=(\\S*) mem=(\\S*) people=(\\S*))?$",
+);
 
 /** Reads a line of ssh's stdout; undefined when it is no answer but noise of the login shell. */
 export function parseRemoteLine(line: string): RemoteAnswer | undefined {
   // A greeting without a newline may stand before it.
-  const match = /compute-lb-load (\d{1,15}) (\d{1,6}) (\d{1,15})(?: (.*))?$/.exec(line.trimEnd());
+  const match = ANSWER.exec(line.trimEnd());
   if (match === null) return undefined;
-  const [, probe, coresText, memoryText, loadavg = ""] = match;
+  const [, probe, cores, available, loadavg = "", total, cpu, memory, people] = match;
   const load1 = parseLoadavg(loadavg);
   if (!load1.ok) {
     const reading = loadavg === ""
@@ -57,13 +86,43 @@ export function parseRemoteLine(line: string): RemoteAnswer | undefined {
       : failure<RemoteReading>(load1.message);
     return { probe: Number(probe), reading };
   }
-  const [cores, memoryKiB] = [Number(coresText), Number(memoryText)];
-  return {
-    probe: Number(probe),
-    reading: success({
-      load1: load1.value,
-      ...(cores >= 1 && cores <= MAX_CORES ? { cores } : {}),
-      ...(memoryKiB > 0 ? { memoryAvailableBytes: memoryKiB * 1024 } : {}),
-    }),
+  const known = {
+    cores: positive(cores, MAX_CORES),
+    memoryAvailableBytes: kibibytes(available),
+    memoryTotalBytes: kibibytes(total),
+    cpuPressure: share(cpu),
+    memoryPressure: share(memory),
+    loginSessions: count(people),
   };
+  return { probe: Number(probe), reading: success({ load1: load1.value, ...present(known) }) };
+}
+
+function positive(text: string | undefined, most: number): number | undefined {
+  const value = count(text);
+  return value !== undefined && value > 0 && value <= most ? value : undefined;
+}
+
+function kibibytes(text: string | undefined): number | undefined {
+  const value = positive(text, Number.MAX_SAFE_INTEGER / 1024);
+  return value === undefined ? undefined : value * 1024;
+}
+
+function count(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+/** A percentage as /proc/pressure has it, "12.34", as a share. */
+function share(text: string | undefined): number | undefined {
+  if (text === undefined || !/^\d{1,3}\.\d{2}$/.test(text)) return undefined;
+  return Math.min(1, Math.round(Number(text) * 100) / 10_000);
+}
+
+/** What is known, without the rest. */
+function present<T extends object>(values: { [K in keyof T]: T[K] | undefined }): Partial<T> {
+  const known: Partial<T> = {};
+  for (const key in values) {
+    const value = values[key];
+    if (value !== undefined) known[key] = value;
+  }
+  return known;
 }

@@ -2,12 +2,17 @@
 // through LogTape, because it is paid for by every connection (5 us a record there, below 1 us here).
 //
 // Keys, in text (key=value) and JSON alike: time, event, tunnel, frontend, client, backend, outgoing, then
-// opened: pool, strategy, free, active, next, next_free, next_active, attempts, connect_ms
+// opened: pool, strategy, free, active, next, next_free, next_active, attempts, connect_ms, why, seen
 // closed: sent (client to backend), received (backend to client), duration_ms, reason.
+// `why` is one word, `seen` what every backend of the pool looked like to the pick: in JSON a list, in text
+// BACKEND:FREE/SESSIONS (with "*" behind the winner's, "-" for an unknown FREE) or BACKEND:REASON where a
+// backend could not be chosen, joined by commas, "+N" for those that are left out. A comma or white space
+// in a backend's name is percent-encoded. `decisions` turns both off.
 // Times have at most three decimals: clocks give more, and none of them means anything.
 // `outgoing` is the balancer's own address that the backend sees: it ties a line of sshd's log, or a
 // fail2ban ban, to the client.
 
+import type { PickOutcome } from "../core/decision_snapshot.ts";
 import type { BatchWriter } from "./batch_writer.ts";
 
 export interface OpenedRecord {
@@ -29,6 +34,17 @@ export interface OpenedRecord {
   readonly next_active?: number;
   readonly attempts: number;
   readonly connect_ms: number;
+  readonly why?: string;
+  readonly seen?: readonly SeenField[];
+}
+
+/** A backend as the pick saw it. */
+export interface SeenField {
+  readonly backend: string;
+  readonly outcome: PickOutcome;
+  /** Free cores, when known. */
+  readonly free?: number;
+  readonly active: number;
 }
 
 export interface ClosedRecord {
@@ -46,16 +62,34 @@ export interface ClosedRecord {
 
 export type AccessRecord = OpenedRecord | ClosedRecord;
 
+/** In text, backends are left out of `seen` once it is as long as this. */
+const SEEN_LENGTH = 512;
+
+/** Outcomes of backends that were compared. In text, the others stand in place of the numbers. */
+const COMPARED: ReadonlySet<PickOutcome> = new Set<PickOutcome>([
+  "chosen",
+  "less_free",
+  "busier",
+  "near_equal",
+  "more_sessions",
+  "not_its_turn",
+  "not_drawn",
+  "load_unknown",
+  "not_chosen",
+]);
+
 export class AccessLog {
   format: "text" | "json" = "text";
   enabled = true;
+  /** Whether records of opened tunnels say `why` and `seen`. */
+  decisions = true;
 
   constructor(readonly writer: BatchWriter) {}
 
   write(atMs: number, record: AccessRecord): void {
     if (!this.enabled) return;
     const time = new Date(atMs).toISOString();
-    const shown = withRoundTimes(record);
+    const shown = withRoundTimes(this.decisions ? record : withoutDecision(record));
     this.writer.line(
       this.format === "json"
         ? `{"time":"${time}",${JSON.stringify(shown).slice(1)}`
@@ -70,6 +104,12 @@ function withRoundTimes(record: AccessRecord): AccessRecord {
     : { ...record, duration_ms: toMicroseconds(record.duration_ms) };
 }
 
+function withoutDecision(record: AccessRecord): AccessRecord {
+  if (record.event === "closed") return record;
+  const { why: _why, seen: _seen, ...rest } = record;
+  return rest;
+}
+
 function toMicroseconds(ms: number): number {
   return Math.round(ms * 1000) / 1000;
 }
@@ -77,7 +117,27 @@ function toMicroseconds(ms: number): number {
 function textOf(record: AccessRecord): string {
   let text: string = record.event;
   for (const [key, value] of Object.entries(record)) {
-    if (key !== "event" && value !== undefined) text += ` ${key}=${value}`;
+    if (key === "event" || key === "seen" || value === undefined) continue;
+    text += ` ${key}=${value}`;
   }
-  return text;
+  if (record.event === "closed" || record.seen === undefined) return text;
+  return `${text} seen=${textOfSeen(record.seen)}`;
+}
+
+function textOfSeen(seen: readonly SeenField[]): string {
+  let text = "";
+  for (const [index, { backend, outcome, free, active }] of seen.entries()) {
+    const name = /[\s,]/.test(backend) ? backend.replace(/[\s,]/g, encodeURIComponent) : backend;
+    const figures = `${free === undefined ? "-" : toTenths(free)}/${active}`;
+    const state = outcome === "chosen" ? `${figures}*` : COMPARED.has(outcome) ? figures : outcome;
+    if (text.length + name.length + state.length >= SEEN_LENGTH) {
+      return `${text},+${seen.length - index}`;
+    }
+    text += `${text === "" ? "" : ","}${name}:${state}`;
+  }
+  return text === "" ? "-" : text;
+}
+
+function toTenths(cores: number): number {
+  return Math.round(cores * 10) / 10;
 }

@@ -16,11 +16,12 @@ export class LeastLoad implements Strategy {
    * for when all those have refused or are full. Learns from every call; wants one every second.
    */
   weigh(view: PoolView, table: PickTable, nowMs: number): boolean {
-    const loads = view.map(({ row, backend, cores, usable, load }) => ({
+    const loads = view.map(({ row, backend, cores, usable, load, memoryFactor = 1 }) => ({
       row,
       id: backend.id,
       cores,
       usable,
+      memoryFactor,
       ...(load === undefined ? {} : {
         load1: load.load1,
         takenAtMs: load.takenAtMs,

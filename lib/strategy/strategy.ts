@@ -16,6 +16,8 @@ export interface MemberView {
   readonly cores: number;
   /** Its share beside others: above 0 where usable; 1 unless something says otherwise. */
   readonly weight: number;
+  /** What its free memory does to its score: a factor above 0; absent: 1. */
+  readonly memoryFactor?: number;
   /** What stands for weight in strategies that go by the load; absent: the same. */
   readonly loadWeight?: number;
 }

@@ -1,7 +1,9 @@
 // What every engine must do, as cases that run on each. A skip needs a reason.
 
 import type { Engine } from "../../lib/engine/engine.ts";
+import { DECISION_CASES } from "./decision_cases.ts";
 import { EngineFixture } from "./engine_fixture.ts";
+import { LOCATION_CASES } from "./location_cases.ts";
 import { PLACING_CASES } from "./placing_cases.ts";
 import { RELAY_CASES } from "./relay_cases.ts";
 import { RUNNING_CASES } from "./running_cases.ts";
@@ -16,7 +18,14 @@ export function engineConformance(
   engineName: string,
   makeEngine: () => Engine | Promise<Engine>,
 ): void {
-  for (const { name, run } of [...RELAY_CASES, ...PLACING_CASES, ...RUNNING_CASES]) {
+  const cases = [
+    ...RELAY_CASES,
+    ...PLACING_CASES,
+    ...DECISION_CASES,
+    ...LOCATION_CASES,
+    ...RUNNING_CASES,
+  ];
+  for (const { name, run } of cases) {
     Deno.test(`${engineName} engine: ${name}`, async () => {
       await using fixture = new EngineFixture(await makeEngine());
       await run(fixture);

@@ -50,10 +50,11 @@ async function loginCount(sshd: Sshd): Promise<number> {
 /** Whether a result is this machine's own load, give or take what changes meanwhile. */
 function assertOwnLoad(result: LoadResult): void {
   assert(result.kind === "sample", JSON.stringify(result));
-  const { load1, cores, memoryAvailableBytes = 0 } = result.sample;
+  const { load1, cores, memoryAvailableBytes = 0, memoryTotalBytes } = result.sample;
   assert(Math.abs(load1 - (Deno.loadavg()[0] ?? 0)) < 10);
   assertEquals(cores, navigator.hardwareConcurrency);
-  const { available } = Deno.systemMemoryInfo();
+  const { available, total } = Deno.systemMemoryInfo();
+  assertEquals(memoryTotalBytes, total);
   assert(memoryAvailableBytes > available / 2 && memoryAvailableBytes < available * 2);
 }
 

@@ -17,6 +17,11 @@ const PEERS: readonly Program[] = [
   { program: "/usr/bin/shellcheck", package: "shellcheck" },
   { program: "/usr/sbin/ip", package: "iproute2" },
   { program: "/usr/bin/systemd-analyze", package: "systemd" },
+  { program: "/usr/bin/mmdblookup", package: "mmdb-bin" },
+  {
+    program: "/var/lib/dpkg/info/libmaxmind-db-writer-perl.list",
+    package: "libmaxmind-db-writer-perl",
+  },
 ];
 
 /** Downloaded, never installed here: a test installs them on a throwaway copy of the machine. */

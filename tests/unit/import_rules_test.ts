@@ -10,6 +10,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   strategy: [],
   load: [],
+  location: [],
   health: [],
   engine: [],
   config: [],
@@ -19,7 +20,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   log: [],
   packing: ["version"],
   version: [],
-  app: ["strategy", "load", "health", "engine", "config", "admin", "host", "log", "version"],
+  app: [
+    "strategy",
+    "load",
+    "location",
+    "health",
+    "engine",
+    "config",
+    "admin",
+    "host",
+    "log",
+    "version",
+  ],
   cli: [
     "app",
     "strategy",
@@ -41,7 +53,8 @@ const PACKAGE_HOME: Readonly<Record<string, string>> = {
   "@logtape/logtape": "lib/log/setup.ts",
   "@std/cli/parse-args": "lib/cli/arguments.ts",
   "@std/yaml": "lib/config/yaml.ts",
-  "zod": "lib/config/schema.ts",
+  "zod": "lib/config/schema_parts.ts",
+  "mmdb-lib": "lib/location/country_database.ts",
 };
 
 interface Source {

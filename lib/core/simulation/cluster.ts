@@ -42,6 +42,11 @@ export interface Outcome {
 const BINS_PER_E = 100;
 const BINS = 1200;
 
+/** Marks sessions that no balancer placed and that never ask for another step. */
+const NOBODY = -1;
+const NO_STREAM = -1;
+const FOREVER_SECONDS = 1e12;
+
 /** First samples are taken within this time. */
 const FIRST_POLL_SECONDS = 1;
 
@@ -89,10 +94,12 @@ export class ClusterSimulation {
   constructor(scenario: Scenario, makePlacer: PlacerMaker, seed: number) {
     this.#scenario = scenario;
     this.#seed = seed;
-    const { cores, streams, balancers, classStart } = scenario;
+    const { cores, streams, balancers, classStart, base } = scenario;
     const phases = new Chance(seed, 1);
     this.#servers = cores.map((count) => new ProcessorSharing(count));
-    this.#loads = cores.map(() => new LoadAverage(phases.next() * LOAD_STEP_SECONDS));
+    this.#loads = cores.map((_, index) =>
+      new LoadAverage(phases.next() * LOAD_STEP_SECONDS, base?.[index])
+    );
     this.#overload = new Overload(cores);
     this.#firstPoll = cores.length;
     this.#firstStream = this.#firstPoll + balancers * cores.length;
@@ -156,7 +163,13 @@ export class ClusterSimulation {
   }
 
   #begin(): void {
-    const { cores, streams, balancers, polls } = this.#scenario;
+    const { cores, streams, balancers, polls, base } = this.#scenario;
+    base?.forEach((threads, server) => {
+      if (threads === 0) return;
+      const session = this.#sessions.add(server, NOBODY, NO_STREAM);
+      this.#servers[server]!.start(session, threads, FOREVER_SECONDS, 0);
+      this.#afterChange(server);
+    });
     const seen = new Set<number>();
     const startsOut = new Set<number>();
     for (const { server, isIn } of this.#churn) {
@@ -211,7 +224,7 @@ export class ClusterSimulation {
     let left = uniform * this.#directSums[index]!;
     let server = 0;
     while (server < direct.length - 1 && left >= direct[server]!) left -= direct[server++]!;
-    this.#open(server, -1, index);
+    this.#open(server, NOBODY, index);
   }
 
   #classArrival(): void {

@@ -44,6 +44,8 @@ export interface Scenario {
   /** Cores by server. */
   readonly cores: readonly number[];
   readonly streams: readonly Stream[];
+  /** Threads that run from long before the start to the end, by server; none unless told. */
+  readonly base?: readonly number[];
   readonly polls: Polls;
   /** Independent balancers; each session comes to one of them by chance. */
   readonly balancers: number;

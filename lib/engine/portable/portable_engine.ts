@@ -3,6 +3,12 @@
 import { closeQuietly } from "../../core/accept_loop.ts";
 import { type Address, unmapHost } from "../../core/address.ts";
 import type { Clock, Random } from "../../core/clock.ts";
+import {
+  drawWord,
+  readSnapshot,
+  SNAPSHOT_WORDS,
+  takeSnapshot,
+} from "../../core/decision_snapshot.ts";
 import { classify, type FailureKind, messageOf } from "../../core/errors.ts";
 import { Choice, countTunnel, pick, release, Tried } from "../../core/pick_kernels.ts";
 import { CONNECT_FAILURES, type PickTable } from "../../core/pick_table.ts";
@@ -13,6 +19,7 @@ import type {
   EngineCounters,
   EngineEvent,
   Frontend,
+  PickTrace,
   PoolPlan,
   RefusalReason,
 } from "../engine.ts";
@@ -37,6 +44,7 @@ interface Visitor {
   readonly pool: string;
   readonly client: Address;
   attempts: number;
+  readonly picks: PickTrace[];
 }
 
 /** A backend that has taken the connection. */
@@ -67,6 +75,7 @@ export class PortableEngine implements Engine {
   readonly #relays = new Map<Relay, FrontendState>();
   readonly #serving = new Set<Promise<void>>();
   readonly #choice = new Choice();
+  readonly #snapshot = new Int32Array(SNAPSHOT_WORDS);
   readonly #ticks: { now: number };
   readonly #ticker: ReturnType<typeof setInterval>;
   #nextTunnel = 1;
@@ -191,28 +200,34 @@ export class PortableEngine implements Engine {
     this.#accepted++;
     const state = this.#frontends.get(name);
     if (state === undefined) return closeQuietly(client);
-    const { maxConnections, pool } = state.settings;
+    const { maxConnections } = state.settings;
     const address = addressOf(client.remoteAddr);
+    const pool = poolOf(state.settings, address);
     if (maxConnections > 0 && state.active >= maxConnections) {
-      this.#refuse(client, address, name, pool, "frontend_full", 0);
+      const visitor = { frontend: name, pool, client: address, attempts: 0, picks: [] };
+      this.#refuse(client, visitor, "frontend_full");
       return;
     }
     state.active++;
-    const served = this.#serve(state, client, address).finally(() => {
+    const served = this.#serve(state, pool, client, address).finally(() => {
       state.active--;
       this.#serving.delete(served);
     });
     this.#serving.add(served);
   }
 
-  async #serve(state: FrontendState, client: Deno.Conn, address: Address): Promise<void> {
+  async #serve(
+    state: FrontendState,
+    pool: string,
+    client: Deno.Conn,
+    address: Address,
+  ): Promise<void> {
     const acceptedMs = this.#now();
-    const { name: frontend, pool } = state.settings;
-    const visitor: Visitor = { frontend, pool, client: address, attempts: 0 };
+    const { name: frontend } = state.settings;
+    const visitor: Visitor = { frontend, pool, client: address, attempts: 0, picks: [] };
     const place = await this.#findPlace(visitor);
     if (place === undefined) {
-      const reason = visitor.attempts === 0 ? "no_backend" : "connect_failed";
-      this.#refuse(client, address, frontend, pool, reason, visitor.attempts);
+      this.#refuse(client, visitor, visitor.attempts === 0 ? "no_backend" : "connect_failed");
       return;
     }
     const relay = new Relay(client, place.conn, this.#buffers, this.#ticks);
@@ -263,8 +278,13 @@ export class PortableEngine implements Engine {
       const plan = this.#plans.get(visitor.pool);
       if (plan === undefined || visitor.attempts > plan.connectRetries) return undefined;
       const { table, endpoints } = plan;
-      const row = pick(table, tried, this.#options.random(), this.#choice);
-      if (row < 0) return undefined;
+      const random = this.#options.random();
+      const row = pick(table, tried, random, this.#choice);
+      const trace = this.#trace(plan, tried, random);
+      if (row < 0) {
+        visitor.picks.push(trace);
+        return undefined;
+      }
       tried ??= new Tried();
       tried.add(row);
       const endpoint = endpoints[row];
@@ -273,7 +293,8 @@ export class PortableEngine implements Engine {
         release(table, row);
         continue;
       }
-      const decision = describeChoice(this.#choice, endpoints);
+      visitor.picks.push(trace);
+      const decision = describeChoice(this.#choice, endpoints, visitor.picks);
       const { backend } = endpoint;
       visitor.attempts++;
       const startedMs = this.#now();
@@ -290,6 +311,7 @@ export class PortableEngine implements Engine {
         release(table, row);
         const failure = classify(error);
         if (failure === "aborted") return undefined;
+        visitor.picks.splice(-1, 1, { ...trace, failure });
         table.add(row, CONNECT_FAILURES, 1);
         this.#connectFailed(visitor, row, backend, failure, messageOf(error));
         // Our own lack of descriptors is not cured by asking elsewhere.
@@ -297,6 +319,12 @@ export class PortableEngine implements Engine {
       }
     }
     return undefined;
+  }
+
+  /** What the pick that was just made saw. */
+  #trace({ table, endpoints }: PoolPlan, tried: Tried | null, random: number): PickTrace {
+    takeSnapshot(table, tried, this.#choice, drawWord(random), this.#snapshot);
+    return { atMs: this.#wall(), snapshot: readSnapshot(this.#snapshot, 0, endpoints) };
   }
 
   #connectFailed(
@@ -314,17 +342,19 @@ export class PortableEngine implements Engine {
 
   #refuse(
     conn: Deno.Conn,
-    client: Address,
-    frontend: string,
-    pool: string,
+    visitor: Visitor,
     reason: RefusalReason,
-    attempts: number,
   ): void {
     closeQuietly(conn);
     this.#refused++;
-    const atMs = this.#wall();
-    this.#events.push({ kind: "refused", frontend, pool, client, atMs, reason, attempts });
+    this.#events.push({ kind: "refused", ...visitor, atMs: this.#wall(), reason });
   }
+}
+
+/** The pool that a client goes to. */
+function poolOf({ pool, location }: Frontend, client: Address): string {
+  if (location === undefined || client.transport === "unix") return pool;
+  return location.pools[location.table.findHost(client.host)] ?? pool;
 }
 
 /** An address as Deno gives it, in our words; clients of a unix socket have no name. */

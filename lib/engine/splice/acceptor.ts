@@ -3,6 +3,7 @@
 //
 // `!` on typed-array reads: slots come from the tunnel table.
 
+import { LocationTable } from "../../core/location_table.ts";
 import type { Plan } from "./dialer.ts";
 import { Inbox } from "./inbox.ts";
 import {
@@ -15,6 +16,7 @@ import {
   FRONTEND_ACTIVE,
   LISTENER,
   PLAN,
+  POOL,
   REFUSED,
   ROW,
   SERIAL,
@@ -40,7 +42,7 @@ import {
 import type { ListenerSpec, WorkerSetup } from "./mail.ts";
 import type { Poller } from "./poller.ts";
 import { FRONTEND_FULL, type Recorder } from "./records.ts";
-import { SOCKADDR_BYTES, SOCKADDR_WORDS } from "./sockaddr.ts";
+import { readSockaddrIp, SOCKADDR_BYTES, SOCKADDR_WORDS } from "./sockaddr.ts";
 import { STUTTERS, type TunnelTable } from "./tunnel.ts";
 
 /** Clients taken at once from one listener, before others have their turn. */
@@ -56,7 +58,7 @@ const NONE = -1;
 
 export interface Listener {
   readonly spec: ListenerSpec;
-  plan: Plan | undefined;
+  readonly location: LocationTable | undefined;
 }
 
 export class Acceptor {
@@ -77,7 +79,8 @@ export class Acceptor {
   readonly #wakeFds: readonly number[];
   readonly #inboxes: readonly Inbox[];
   readonly #inbox: Inbox;
-  readonly #plans = new Map<string, Plan>();
+  /** By the pool's number. */
+  readonly #plans: (Plan | undefined)[] = [];
   /** Listeners by id; those that are closed stay known to their tunnels. */
   readonly #listeners: Listener[] = [];
   #open: Listener[] = [];
@@ -85,6 +88,7 @@ export class Acceptor {
   readonly #addressPointer = addressOf(this.#address);
   readonly #length = new Int32Array(16);
   readonly #lengthPointer = addressOf(this.#length);
+  readonly #ip = new Uint32Array(4);
   readonly #bell = new Int32Array(16);
   readonly #bellPointer = addressOf(this.#bell);
   /** When to accept again after running out of descriptors; 0 while accepting. */
@@ -124,17 +128,18 @@ export class Acceptor {
       this.#poller.remove(listener.spec.fd);
     }
     const before = new Set(this.#open.map((listener) => listener.spec.id));
-    this.#open = specs.map((spec) => ({ spec, plan: this.#plans.get(spec.pool) }));
+    this.#open = specs.map((spec) => ({
+      spec,
+      location: spec.location && new LocationTable(spec.location),
+    }));
     for (const listener of this.#open) {
       this.#listeners[listener.spec.id] = listener;
       if (!before.has(listener.spec.id) && this.#resumeAt === 0) this.#watch(listener);
     }
   }
 
-  publish(pool: string, plan: Plan | undefined): void {
-    if (plan === undefined) this.#plans.delete(pool);
-    else this.#plans.set(pool, plan);
-    for (const listener of this.#open) if (listener.spec.pool === pool) listener.plan = plan;
+  publish(pool: number, plan: Plan | undefined): void {
+    this.#plans[pool] = plan;
   }
 
   find(id: number): Listener | undefined {
@@ -168,7 +173,8 @@ export class Acceptor {
     const active = Atomics.add(this.#engine, FRONTEND_ACTIVE + spec.frontend, 1);
     if (spec.maxConnections > 0 && active >= spec.maxConnections) {
       this.#counters[REFUSED]! += 1;
-      this.#recorder.refused(spec.frontend, spec.id, atMs, FRONTEND_FULL, 0, this.#address, 0);
+      const pool = this.#poolOf(listener, this.#address);
+      this.#recorder.refused(-1, spec.frontend, pool, atMs, FRONTEND_FULL, 0, this.#address, 0);
       this.#libc.calls.close(fd);
       Atomics.sub(this.#engine, FRONTEND_ACTIVE + spec.frontend, 1);
       return Acceptor.TURNED_AWAY;
@@ -180,7 +186,7 @@ export class Acceptor {
       Atomics.sub(this.#engine, WORKER_LOAD + target, 1);
       Atomics.add(this.#engine, WORKER_LOAD + this.#number, 1);
     }
-    return this.#take(spec, fd, this.#address, nowMs);
+    return this.#take(listener, fd, this.#address, nowMs);
   }
 
   /** The worker's inbox, which the loop looks into. */
@@ -194,15 +200,16 @@ export class Acceptor {
    */
   receive(nowMs: number): number {
     this.#inbox.take();
-    const { fd, listener, frontend, address } = this.#inbox;
-    const spec = this.#listeners[listener]?.spec;
+    const { fd, frontend, address } = this.#inbox;
+    const listener = this.#listeners[this.#inbox.listener];
     // This worker is the successor of a dead one, for which the client was meant before a reload.
-    if (spec === undefined) return this.#dismiss(fd, frontend);
-    return this.#take(spec, fd, address, nowMs);
+    if (listener === undefined) return this.#dismiss(fd, frontend);
+    return this.#take(listener, fd, address, nowMs);
   }
 
   /** Gives the client its record and has its socket watched. */
-  #take(spec: ListenerSpec, fd: number, address: Int32Array, nowMs: number): number {
+  #take(listener: Listener, fd: number, address: Int32Array, nowMs: number): number {
+    const { spec } = listener;
     const slot = this.#table.take();
     const base = slot * TUNNEL_WORDS;
     const words = this.#table.words;
@@ -215,12 +222,20 @@ export class Acceptor {
     words[base + PLAN] = NONE;
     words[base + FRONTEND] = spec.frontend;
     words[base + LISTENER] = spec.id;
+    words[base + POOL] = this.#poolOf(listener, address);
     this.#table.numbers[slot * TUNNEL_NUMBERS + ACCEPTED_AT] = nowMs;
     for (let i = 0; i < SOCKADDR_WORDS; i++) words[base + CLIENT_ADDRESS + i] = address[i]!;
     if (this.#poller.add(slot, 0)) return slot;
     // The user's epoll watches are used up (fs.epoll.max_user_watches).
     this.#table.give(slot);
     return this.#dismiss(fd, spec.frontend);
+  }
+
+  /** The number of the pool that a client goes to, by its sockaddr. */
+  #poolOf({ spec, location }: Listener, address: Int32Array): number {
+    if (location === undefined) return spec.pools[0]!;
+    const words = readSockaddrIp(address, 0, this.#ip);
+    return spec.pools[words === 0 ? 0 : location.find(this.#ip, words)]!;
   }
 
   /** Closes a client that was counted already. */
@@ -268,7 +283,7 @@ export class Acceptor {
 
   /** The plan that a client goes by who comes in now. */
   planOf(slot: number): Plan | undefined {
-    return this.#plans.get(this.#specOf(slot).pool);
+    return this.#plans[this.#table.words[slot * TUNNEL_WORDS + POOL]!];
   }
 
   idleTimeoutMs(slot: number): number {

@@ -4,6 +4,7 @@
 // `!` on typed-array reads: bases belong to tunnels of this table.
 
 import { Choice, countTunnel, MAX_TRIES, pick, release, Tried } from "../../core/pick_kernels.ts";
+import { drawWord, SNAPSHOT_WORDS, takeSnapshot } from "../../core/decision_snapshot.ts";
 import { CONNECT_FAILURES, PickTable } from "../../core/pick_table.ts";
 import {
   ADDRESS,
@@ -111,6 +112,9 @@ export class Dialer {
   readonly #recorder: Recorder;
   readonly #random: () => number;
   readonly #choice = new Choice();
+  readonly #snapshot = new Int32Array(SNAPSHOT_WORDS);
+  /** The last pick's random number, as snapshots keep it. */
+  #draw = 0;
   /** The plan of each tunnel, by slot. */
   readonly #plans: (Plan | undefined)[] = [];
   /** Rows tried in vain, by slot; made at the first failure. */
@@ -220,6 +224,10 @@ export class Dialer {
       // What cannot be remembered would be picked again, for ever.
       row = this.#tried[slot]?.full ? NO_ROW : this.#pick(slot, plan);
     }
+    this.#choice.row = row;
+    const tried = this.#tried[slot] ?? null;
+    const length = takeSnapshot(plan.table, tried, this.#choice, this.#draw, this.#snapshot);
+    this.#recorder.picked(base, atMs, this.#snapshot, length);
     if (row < 0) return this.#giveUp(slot);
     this.#words[base + ROW] = row;
     this.#words[base + ADDRESS] = 0;
@@ -323,7 +331,9 @@ export class Dialer {
   }
 
   #pick(slot: number, plan: Plan): number {
-    return pick(plan.table, this.#tried[slot] ?? null, this.#random(), this.#choice);
+    const random = this.#random();
+    this.#draw = drawWord(random);
+    return pick(plan.table, this.#tried[slot] ?? null, random, this.#choice);
   }
 
   #triedInVain(slot: number, row: number): void {

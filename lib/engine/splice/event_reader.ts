@@ -5,6 +5,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { EngineEvent } from "../engine.ts";
 import { type Names, readEvent } from "./events.ts";
+import { PickJoin } from "./pick_join.ts";
 import { oldest, RecordCursor, type RingReader } from "./ring.ts";
 
 /** How long the reader rests after it has read everything, so that records come in batches. */
@@ -24,6 +25,7 @@ export class EventReader implements AsyncIterableIterator<EngineEvent, undefined
   readonly #clock: Clock;
   readonly #record = new RecordCursor();
   readonly #end = new AbortController();
+  readonly #joins = new WeakMap<RingReader, PickJoin>();
   #rings: readonly RingReader[] = [];
   #wake = () => {};
 
@@ -54,9 +56,18 @@ export class EventReader implements AsyncIterableIterator<EngineEvent, undefined
   }
 
   #take(): EngineEvent | undefined {
-    const ring = oldest(this.#rings);
-    if (ring === undefined || !ring.take(this.#record)) return undefined;
-    return readEvent(this.#record, this.#names);
+    for (;;) {
+      const ring = oldest(this.#rings);
+      if (ring === undefined || !ring.take(this.#record)) return undefined;
+      const event = readEvent(this.#record, this.#names, this.#joinOf(ring));
+      if (event !== undefined) return event;
+    }
+  }
+
+  #joinOf(ring: RingReader): PickJoin {
+    let join = this.#joins.get(ring);
+    if (join === undefined) this.#joins.set(ring, join = new PickJoin());
+    return join;
   }
 
   async #wait(): Promise<IteratorResult<EngineEvent, undefined>> {

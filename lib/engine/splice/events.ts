@@ -2,11 +2,20 @@
 // names to their numbers.
 
 import { type Address, formatAddress } from "../../core/address.ts";
+import { readSnapshot } from "../../core/decision_snapshot.ts";
 import { classify } from "../../core/errors.ts";
 import { Choice } from "../../core/pick_kernels.ts";
 import { describeChoice } from "../decision.ts";
-import type { Decision, EndReason, EngineEvent, PoolPlan, RefusalReason } from "../engine.ts";
+import type {
+  Decision,
+  EndReason,
+  EngineEvent,
+  PickTrace,
+  PoolPlan,
+  RefusalReason,
+} from "../engine.ts";
 import { codeOf, LibcError, textOf } from "./libc.ts";
+import type { PickJoin } from "./pick_join.ts";
 import {
   ACCEPT_FAILED_RECORD,
   BACKEND_CLOSED,
@@ -20,6 +29,7 @@ import {
   IDLE_TIMEOUT,
   NO_BACKEND,
   OPENED_RECORD,
+  PICKED_RECORD,
   REFUSED_RECORD,
   SHUTDOWN,
 } from "./records.ts";
@@ -51,22 +61,30 @@ export interface NamedPlan {
 export interface Names {
   frontend(index: number): string;
   plan(seat: number): NamedPlan | undefined;
-  /** The frontend's pool and address by listener. */
-  listener(id: number): { readonly pool: string; readonly bound: Address } | undefined;
+  pool(number: number): string;
+  /** Where a listener listens. */
+  bound(listener: number): Address | undefined;
 }
 
-/** Reads one record. */
-export function readEvent(record: RecordCursor, names: Names): EngineEvent {
+/** Reads one record. @returns undefined for a pick, which a later event of its client tells. */
+export function readEvent(
+  record: RecordCursor,
+  names: Names,
+  picks: PickJoin,
+): EngineEvent | undefined {
   const kind = record.word();
   switch (kind) {
+    case PICKED_RECORD:
+      readPicked(record, names, picks);
+      return undefined;
     case OPENED_RECORD:
-      return readOpened(record, names);
+      return readOpened(record, names, picks);
     case CLOSED_RECORD:
       return readClosed(record, names);
     case CONNECT_FAILED_RECORD:
-      return readConnectFailed(record, names);
+      return readConnectFailed(record, names, picks);
     case REFUSED_RECORD:
-      return readRefused(record, names);
+      return readRefused(record, names, picks);
     case ACCEPT_FAILED_RECORD:
       return readAcceptFailed(record, names);
     default:
@@ -83,7 +101,17 @@ function readAddress(record: RecordCursor): Address {
   return decodeSockaddr(record.words, record.skip(SOCKADDR_WORDS));
 }
 
-function readOpened(record: RecordCursor, names: Names): EngineEvent {
+function readPicked(record: RecordCursor, names: Names, picks: PickJoin): void {
+  const slot = record.word();
+  const serial = record.word();
+  const endpoints = names.plan(record.word())?.plan.endpoints ?? [];
+  const atMs = record.number();
+  const snapshot = readSnapshot(record.words, record.at, endpoints);
+  picks.add(slot, serial, { atMs, snapshot });
+}
+
+function readOpened(record: RecordCursor, names: Names, join: PickJoin): EngineEvent {
+  const picks = join.take(record.word(), record.word());
   const tunnel = record.number();
   const frontend = names.frontend(record.word());
   const named = names.plan(record.word());
@@ -92,11 +120,11 @@ function readOpened(record: RecordCursor, names: Names): EngineEvent {
   const attempts = record.word();
   const atMs = record.number();
   const connectMs = record.number();
-  const decision = readDecision(record, named);
+  const decision = readDecision(record, named, picks);
   const client = readAddress(record);
   const local = readAddress(record);
   const outgoing = readAddress(record);
-  const listener = names.listener(record.word());
+  const bound = names.bound(record.word());
   return {
     kind: "opened",
     tunnel,
@@ -106,7 +134,7 @@ function readOpened(record: RecordCursor, names: Names): EngineEvent {
     backend: named?.plan.endpoints[row]?.backend ?? "",
     client,
     atMs,
-    local: listener?.bound.transport === "unix" ? listener.bound : local,
+    local: bound?.transport === "unix" ? bound : local,
     outgoing,
     backendAddress: named?.plan.endpoints[row]?.addresses[address] ?? NOWHERE,
     attempts,
@@ -115,14 +143,18 @@ function readOpened(record: RecordCursor, names: Names): EngineEvent {
   };
 }
 
-function readDecision(record: RecordCursor, named: NamedPlan | undefined): Decision {
+function readDecision(
+  record: RecordCursor,
+  named: NamedPlan | undefined,
+  picks: readonly PickTrace[],
+): Decision {
   CHOICE.kernel = record.word();
   CHOICE.free = record.word();
   CHOICE.active = record.word();
   CHOICE.runnerUp = record.word();
   CHOICE.runnerUpFree = record.word();
   CHOICE.runnerUpActive = record.word();
-  return describeChoice(CHOICE, named?.plan.endpoints ?? []);
+  return describeChoice(CHOICE, named?.plan.endpoints ?? [], picks);
 }
 
 function readClosed(record: RecordCursor, names: Names): EngineEvent {
@@ -147,7 +179,9 @@ function readClosed(record: RecordCursor, names: Names): EngineEvent {
   };
 }
 
-function readConnectFailed(record: RecordCursor, names: Names): EngineEvent {
+function readConnectFailed(record: RecordCursor, names: Names, join: PickJoin): EngineEvent {
+  const slot = record.word();
+  const serial = record.word();
   const frontend = names.frontend(record.word());
   const named = names.plan(record.word());
   const row = record.word();
@@ -158,6 +192,8 @@ function readConnectFailed(record: RecordCursor, names: Names): EngineEvent {
   const address = endpoint?.addresses[tried];
   const place = address === undefined ? endpoint?.backend ?? "" : formatAddress(address);
   const error = new LibcError(`Cannot connect to "${place}"`, errno);
+  const failure = classify(error);
+  join.failed(slot, serial, failure);
   return {
     kind: "connect_failed",
     frontend,
@@ -165,23 +201,25 @@ function readConnectFailed(record: RecordCursor, names: Names): EngineEvent {
     row,
     backend: endpoint?.backend ?? "",
     atMs,
-    failure: classify(error),
+    failure,
     message: error.message,
     client: readAddress(record),
   };
 }
 
-function readRefused(record: RecordCursor, names: Names): EngineEvent {
+function readRefused(record: RecordCursor, names: Names, join: PickJoin): EngineEvent {
+  const picks = join.take(record.word(), record.word());
   const frontend = names.frontend(record.word());
-  const listener = names.listener(record.word());
+  const pool = names.pool(record.word());
   return {
     kind: "refused",
     frontend,
-    pool: listener?.pool ?? "",
+    pool,
     atMs: record.number(),
     reason: REFUSALS[record.word()] ?? "no_backend",
     attempts: record.word(),
     client: readAddress(record),
+    picks,
   };
 }
 

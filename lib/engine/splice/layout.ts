@@ -47,6 +47,7 @@ export const ERRNO = 25; // of the last attempt to connect
 export const LISTENER = 26;
 export const CLIENT_ADDRESS = 27;
 export const OUTGOING_ADDRESS = CLIENT_ADDRESS + SOCKADDR_WORDS;
+export const POOL = OUTGOING_ADDRESS + SOCKADDR_WORDS;
 export const TUNNEL_WORDS = 48;
 
 /** Numbers of one tunnel (Float64, written by the worker). */
@@ -74,8 +75,8 @@ export const MAX_FRONTENDS = 1024;
 export const MAX_WORKERS = 256;
 /** Plans in use at a time: one per pool, and older ones that tunnels still hold. */
 export const MAX_PLANS = 4096;
-/** 1 MiB of records per worker: some 3500 tunnels' worth. A power of two. */
-export const RING_WORDS = 1 << 18;
+/** 2 MiB of records per worker: some 3000 tunnels' worth in a pool of 16. A power of two. */
+export const RING_WORDS = 1 << 19;
 
 /** Words that all workers of an engine share (Int32, changed by Atomics). */
 export const NEXT_TUNNEL_LOW = 0;

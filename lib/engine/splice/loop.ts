@@ -200,7 +200,7 @@ export class Loop {
       }
       const slot = acceptor.accept(listener, now, at);
       if (slot === Acceptor.NOTHING) return;
-      if (slot >= 0) this.#begin(slot, listener.plan);
+      if (slot >= 0) this.#begin(slot);
     }
   }
 
@@ -209,12 +209,13 @@ export class Loop {
     const { inbox } = this.#acceptor;
     while (!inbox.empty && !this.#table.full && !this.#mailWaits()) {
       const slot = this.#acceptor.receive(this.#time[0]!);
-      if (slot >= 0) this.#begin(slot, this.#acceptor.planOf(slot));
+      if (slot >= 0) this.#begin(slot);
     }
   }
 
   /** Finds a backend for a client. */
-  #begin(slot: number, plan: Plan | undefined): void {
+  #begin(slot: number): void {
+    const plan = this.#acceptor.planOf(slot);
     if (plan === undefined) {
       this.#sessions.turnAway(slot, NO_BACKEND);
       return;

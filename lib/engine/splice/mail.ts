@@ -20,7 +20,10 @@ export interface ListenerSpec {
   readonly id: number;
   readonly fd: number;
   readonly frontend: number;
-  readonly pool: string;
+  /** Pools by number: the frontend's own, then those that its location names. */
+  readonly pools: readonly number[];
+  /** The table that says which of `pools` a client goes to; absent: the first. */
+  readonly location?: SharedArrayBuffer;
   readonly maxConnections: number;
   readonly idleTimeoutMs: number;
   /** The bound sockaddr when it names one address; absent when it is a wildcard or unix. */
@@ -31,7 +34,7 @@ export interface ListenerSpec {
 /** A pool's plan. */
 export interface PlanSpec {
   readonly seat: number;
-  readonly pool: string;
+  readonly pool: number;
   readonly table: SharedArrayBuffer;
   /**
    * By table row: its sockaddrs in the order to try, undefined for one that is no literal; or undefined
@@ -61,7 +64,7 @@ export type ToWorker =
   /** Accept on exactly these from now on. What the others have queued is accepted first. */
   | { readonly kind: "listen"; readonly id: number; readonly listeners: readonly ListenerSpec[] }
   | { readonly kind: "publish"; readonly plan: PlanSpec }
-  | { readonly kind: "withdraw"; readonly pool: string }
+  | { readonly kind: "withdraw"; readonly pool: number }
   /** End every tunnel, with the reason `shutdown`. */
   | { readonly kind: "cut" }
   /** Leave the loop and end the thread. */

@@ -15,16 +15,22 @@ interface Seat extends NamedPlan {
 export class PlanSeats {
   readonly #references: Int32Array;
   readonly #sockaddr: (address: Address) => Uint8Array<ArrayBuffer> | undefined;
+  readonly #poolNumber: (name: string) => number;
   readonly #seats: (Seat | undefined)[] = [];
   readonly #current = new Map<string, number>();
 
-  /** @param engineMemory where workers count the tunnels of each seat. */
+  /**
+   * @param engineMemory where workers count the tunnels of each seat.
+   * @param poolNumber by which workers know a pool.
+   */
   constructor(
     engineMemory: Int32Array,
     sockaddr: (address: Address) => Uint8Array<ArrayBuffer> | undefined,
+    poolNumber: (name: string) => number,
   ) {
     this.#references = engineMemory;
     this.#sockaddr = sockaddr;
+    this.#poolNumber = poolNumber;
   }
 
   /**
@@ -85,7 +91,7 @@ export class PlanSeats {
   #specOf(seat: number, pool: string, plan: PoolPlan): PlanSpec {
     return {
       seat,
-      pool,
+      pool: this.#poolNumber(pool),
       table: plan.table.buffer,
       rows: plan.endpoints.map((endpoint) =>
         endpoint?.addresses.map((address) => this.#sockaddr(address))

@@ -20,7 +20,9 @@ import {
   PLAN,
   REASON,
   ROW,
+  SERIAL,
   TUNNEL_ID,
+  TUNNEL_WORDS,
   type WorkerMemory,
 } from "./layout.ts";
 import { RingWriter } from "./ring.ts";
@@ -32,6 +34,7 @@ export const CLOSED_RECORD = 2;
 export const CONNECT_FAILED_RECORD = 3;
 export const REFUSED_RECORD = 4;
 export const ACCEPT_FAILED_RECORD = 5;
+export const PICKED_RECORD = 6;
 
 /** Why a tunnel ended, by number; the words are in events.ts. */
 export const CLIENT_CLOSED = 1;
@@ -52,11 +55,12 @@ export const CHOICE_WORDS = 6;
 /** Length, number and kind. */
 const HEAD = 3;
 const LENGTHS = {
-  opened: HEAD + 2 + 5 + 2 + 2 + CHOICE_WORDS + 3 * SOCKADDR_WORDS + 1,
+  opened: HEAD + 2 + 5 + 2 + 2 + CHOICE_WORDS + 3 * SOCKADDR_WORDS + 1 + 2,
   closed: HEAD + 2 + 3 + 2 + 2 + 4 + 1 + 2 * SOCKADDR_WORDS,
-  connectFailed: HEAD + 4 + 2 + 1 + SOCKADDR_WORDS,
-  refused: HEAD + 2 + 2 + 2 + SOCKADDR_WORDS,
+  connectFailed: HEAD + 4 + 2 + 1 + SOCKADDR_WORDS + 2,
+  refused: HEAD + 2 + 2 + 2 + SOCKADDR_WORDS + 2,
   acceptFailed: HEAD + 1 + 2 + 1,
+  picked: HEAD + 2 + 1 + 2,
 };
 
 /** Keeps what a pick looked at with the tunnel, until it opens. Runs in the worker. */
@@ -90,11 +94,23 @@ export class Recorder {
     return !this.#ring.empty;
   }
 
+  /** A backend was picked, or none was to be had; `snapshot` says in `length` words what was seen. */
+  picked(base: number, atMs: number, snapshot: Int32Array, length: number): void {
+    const ring = this.#ring;
+    if (!this.#begin(LENGTHS.picked + length, PICKED_RECORD)) return;
+    this.#client(base);
+    ring.word(this.#words[base + PLAN]!);
+    ring.number(atMs);
+    ring.copy(snapshot, 0, length);
+    ring.commit();
+  }
+
   opened(base: number, figures: number, atMs: number, local: Int32Array): void {
     const ring = this.#ring;
     const words = this.#words;
     const numbers = this.#numbers;
     if (!this.#begin(LENGTHS.opened, OPENED_RECORD)) return;
+    this.#client(base);
     ring.number(numbers[figures + TUNNEL_ID]!);
     ring.word(words[base + FRONTEND]!);
     ring.word(words[base + PLAN]!);
@@ -134,6 +150,7 @@ export class Recorder {
     const ring = this.#ring;
     const words = this.#words;
     if (!this.#begin(LENGTHS.connectFailed, CONNECT_FAILED_RECORD)) return;
+    this.#client(base);
     ring.word(words[base + FRONTEND]!);
     ring.word(words[base + PLAN]!);
     ring.word(words[base + ROW]!);
@@ -144,10 +161,11 @@ export class Recorder {
     ring.commit();
   }
 
-  /** `client` and `at` say where the client's sockaddr stands. */
+  /** `base` is that of the client's record, -1 when it got none; `client` and `at` say where its sockaddr is. */
   refused(
+    base: number,
     frontend: number,
-    listener: number,
+    pool: number,
     atMs: number,
     reason: number,
     attempts: number,
@@ -156,8 +174,9 @@ export class Recorder {
   ): void {
     const ring = this.#ring;
     if (!this.#begin(LENGTHS.refused, REFUSED_RECORD)) return;
+    this.#client(base);
     ring.word(frontend);
-    ring.word(listener);
+    ring.word(pool);
     ring.number(atMs);
     ring.word(reason);
     ring.word(attempts);
@@ -172,6 +191,12 @@ export class Recorder {
     ring.number(atMs);
     ring.word(errno);
     ring.commit();
+  }
+
+  /** Which client a record is about: its slot, and the serial that tells it from the slot's earlier ones. */
+  #client(base: number): void {
+    this.#ring.word(base < 0 ? -1 : base / TUNNEL_WORDS);
+    this.#ring.word(base < 0 ? 0 : this.#words[base + SERIAL]!);
   }
 
   #begin(length: number, kind: number): boolean {

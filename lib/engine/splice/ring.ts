@@ -126,7 +126,7 @@ function lowest(rings: readonly RingReader[]): RingReader | undefined {
 /** Words before what a record tells: its length and its number. */
 const RECORD_HEAD = 2;
 /** More than the longest record has. */
-const RECORD_WORDS = 128;
+const RECORD_WORDS = 256;
 
 /** A record taken out of a ring; its words are read in the order in which they were written. */
 export class RecordCursor {

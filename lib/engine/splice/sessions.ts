@@ -18,13 +18,13 @@ import {
   FRONTEND,
   FRONTEND_ACTIVE,
   LAST_MOVE,
-  LISTENER,
   NEXT_TUNNEL_HIGH,
   NEXT_TUNNEL_LOW,
   OPEN,
   OPENED,
   OPENED_AT,
   PLAN_REFERENCES,
+  POOL,
   REASON,
   REFUSED,
   ROW,
@@ -143,8 +143,9 @@ export class Sessions {
     const words = this.#words;
     this.#counters[REFUSED]! += 1;
     this.#recorder.refused(
+      base,
       words[base + FRONTEND]!,
-      words[base + LISTENER]!,
+      words[base + POOL]!,
       this.#time[1]!,
       reason,
       reason === NO_BACKEND ? 0 : words[base + ATTEMPTS]!,

@@ -1,6 +1,7 @@
 // Addresses as the kernel wants them: struct sockaddr_in, _in6 and _un to and from Address. Pure.
 
 import { type Address, isIpv4, isIpv6 } from "../../core/address.ts";
+import { ipv6Groups, ipv6Text } from "../../core/ip.ts";
 import { AF_INET, AF_INET6, AF_UNIX } from "./libc.ts";
 
 /** sizeof struct sockaddr_un, the largest that is used here. */
@@ -47,22 +48,6 @@ export function encodeSockaddr(
   return bytes.subarray(0, SOCKADDR_IN6_BYTES);
 }
 
-function ipv6Groups(literal: string): number[] {
-  let text = literal;
-  const tail = text.slice(text.lastIndexOf(":") + 1);
-  if (tail.includes(".")) {
-    const [a = 0, b = 0, c = 0, d = 0] = tail.split(".").map(Number);
-    text = text.slice(0, -tail.length) +
-      `${(a << 8 | b).toString(16)}:${(c << 8 | d).toString(16)}`;
-  }
-  const [head = "", rest] = text.split("::");
-  const groups = (half: string) =>
-    half === "" ? [] : half.split(":").map((group) => parseInt(group, 16));
-  if (rest === undefined) return groups(head);
-  const [before, after] = [groups(head), groups(rest)];
-  return [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after];
-}
-
 /**
  * Reads a sockaddr. A unix address comes back with its path when `words` hold it, else with "".
  * IPv4 that came through a dual-stack socket (::ffff:a.b.c.d) comes back as IPv4.
@@ -79,9 +64,34 @@ export function decodeSockaddr(words: Int32Array, at = 0): Address {
       return { transport: "tcp", host: ipv4Text(words[at + 5] ?? 0), port };
     }
     const zone = words[at + 6] ?? 0;
-    return { transport: "tcp", host: ipv6Text(words, at + 2) + (zone ? `%${zone}` : ""), port };
+    return { transport: "tcp", host: ipv6TextOf(words, at + 2) + (zone ? `%${zone}` : ""), port };
   }
   return { transport: "unix", path: "" };
+}
+
+/**
+ * Reads the IP address of a sockaddr as {@linkcode decodeSockaddr} understands it, into words of which
+ * the first is the most significant.
+ * @returns how many words it has: 1 or 4, or 0 for a unix address.
+ */
+export function readSockaddrIp(words: Int32Array, at: number, ip: Uint32Array): 0 | 1 | 4 {
+  const family = (words[at] ?? 0) & 0xffff;
+  if (family === AF_INET) {
+    ip[0] = swapBytes(words[at + 1] ?? 0);
+    return 1;
+  }
+  if (family !== AF_INET6) return 0;
+  if (words[at + 2] === 0 && words[at + 3] === 0 && words[at + 4] === MAPPED) {
+    ip[0] = swapBytes(words[at + 5] ?? 0);
+    return 1;
+  }
+  for (let i = 0; i < 4; i++) ip[i] = swapBytes(words[at + 2 + i] ?? 0);
+  return 4;
+}
+
+/** From network byte order, read as little-endian. */
+function swapBytes(word: number): number {
+  return word << 24 | (word & 0xff00) << 8 | (word >>> 8) & 0xff00 | word >>> 24;
 }
 
 /** The third word of an IPv4-mapped IPv6 address, bytes 00 00 ff ff (RFC 4291 section 2.5.5.2). */
@@ -102,20 +112,11 @@ function ipv4Text(word: number): string {
   return text;
 }
 
-/** The canonical text: lower case, the longest run of zero groups as "::" (RFC 5952 section 4). */
-function ipv6Text(words: Int32Array, at: number): string {
+function ipv6TextOf(words: Int32Array, at: number): string {
   const groups: number[] = [];
   for (let i = 0; i < 4; i++) {
     const word = words[at + i] ?? 0;
     groups.push((word & 255) << 8 | (word >>> 8) & 255, ((word >>> 8) & 0xff00) | word >>> 24);
   }
-  let [start, length] = [-1, 1];
-  for (let i = 0; i < groups.length; i++) {
-    let end = i;
-    while (end < groups.length && groups[end] === 0) end++;
-    if (end - i > length) [start, length] = [i, end - i];
-  }
-  const text = (part: number[]) => part.map((group) => group.toString(16)).join(":");
-  if (start === -1) return text(groups);
-  return `${text(groups.slice(0, start))}::${text(groups.slice(start + length))}`;
+  return ipv6Text(groups);
 }

@@ -34,11 +34,6 @@ const DRAIN_LOOK_MS = 20;
 /** A listening socket, and the frontend whose clients come in there. */
 class Listening {
   constructor(readonly id: number, readonly socket: ListeningSocket, public frontend: Frontend) {}
-
-  /** As records name it. */
-  get named(): { readonly pool: string; readonly bound: Address } {
-    return { pool: this.frontend.pool, bound: this.socket.bound };
-  }
 }
 
 export class SpliceEngine implements Engine {
@@ -55,6 +50,8 @@ export class SpliceEngine implements Engine {
   readonly #listeners: Listening[] = [];
   /** Frontends by number; a name keeps its number for good. */
   readonly #frontends: string[] = [];
+  /** Pools by number, likewise. */
+  readonly #pools: string[] = [];
   readonly #reader: EventReader;
   readonly #end = new AbortController();
   #turn: Promise<unknown> = Promise.resolve();
@@ -77,12 +74,14 @@ export class SpliceEngine implements Engine {
     const names: Names = {
       frontend: (index) => this.#frontends[index] ?? "",
       plan: (seat) => this.#plans.named(seat),
-      listener: (id) => this.#listeners[id]?.named,
+      pool: (number) => this.#pools[number] ?? "",
+      bound: (id) => this.#listeners[id]?.socket.bound,
     };
     this.#reader = new EventReader(this.#supervisor, names, options.clock);
     this.#plans = new PlanSeats(
       this.#supervisor.engineMemory,
       (address) => this.#sockets.sockaddr(address),
+      (name) => this.#poolNumber(name),
     );
   }
 
@@ -99,7 +98,7 @@ export class SpliceEngine implements Engine {
 
   withdraw(pool: string): void {
     this.#plans.withdraw(pool);
-    this.#supervisor.post({ kind: "withdraw", pool });
+    this.#supervisor.post({ kind: "withdraw", pool: this.#poolNumber(pool) });
   }
 
   counters(): EngineCounters {
@@ -224,12 +223,18 @@ export class SpliceEngine implements Engine {
     return this.#frontends.push(name) - 1;
   }
 
+  #poolNumber(name: string): number {
+    const known = this.#pools.indexOf(name);
+    return known >= 0 ? known : this.#pools.push(name) - 1;
+  }
+
   #specs(): ListenerSpec[] {
     return [...this.#listening.values()].map(({ id, socket, frontend }) => ({
       id,
       fd: socket.fd,
       frontend: this.#frontendIndex(frontend.name),
-      pool: frontend.pool,
+      pools: (frontend.location?.pools ?? [frontend.pool]).map((name) => this.#poolNumber(name)),
+      ...(frontend.location === undefined ? {} : { location: frontend.location.table.buffer }),
       maxConnections: frontend.maxConnections,
       idleTimeoutMs: frontend.idleTimeoutMs,
       ...(socket.local === undefined ? {} : { local: socket.local }),

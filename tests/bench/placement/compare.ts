@@ -67,12 +67,17 @@ function prophetOf({ utilisation, cores = CORES }: Cell): PlacerMaker {
 export interface Effort {
   readonly replications: number;
   readonly hours: number;
+  /** Seed of the first replication; the others follow it. */
+  readonly firstSeed: number;
 }
 
 /** Outcomes by strategy, one for each seed; the same seeds for all. */
 export type Outcomes = ReadonlyMap<string, readonly Outcome[]>;
 
-/** Runs the seeds 1 to `replications` of a cell for these strategies. */
+/**
+ * Runs all replications of a cell for these strategies.
+ * @param known outcomes of another poll interval, for those to whom polls tell nothing.
+ */
 export function runCell(
   cell: Cell,
   rows: readonly Row[],
@@ -85,7 +90,7 @@ export function runCell(
     outcomes.set(
       name,
       earlier ?? Array.from({ length: effort.replications }, (_, index) => {
-        const seed = index + 1;
+        const seed = effort.firstSeed + index;
         return new ClusterSimulation(scenarioOf(cell, seed, effort.hours), make(cell), seed).run();
       }),
     );
@@ -114,16 +119,23 @@ export function ratio(
   return estimateRatio(values(outcomes, above, read), values(outcomes, below, read));
 }
 
-/** Strategies (bounds left out) that ours is not better than, outside the 95 % interval of the pairs. */
-export function notBeaten(outcomes: Outcomes, rows: readonly Row[]): string[] {
+export interface Rival {
+  readonly name: string;
+  /** Its excess mean slowdown. */
+  readonly excess: number;
+  /** Our excess mean slowdown less its own, over pairs of the same seed. */
+  readonly difference: Estimate;
+}
+
+/** Compares ours with every strategy that a program can follow. */
+export function rivals(outcomes: Outcomes): Rival[] {
   const ours = values(outcomes, OURS.name, excess);
-  return rows.filter((row) => row.isBound !== true && row.name !== OURS.name)
-    .filter((row) => {
-      const other = values(outcomes, row.name, excess);
-      const { mean, halfWidth } = estimateMean(ours.map((value, i) => value - (other[i] ?? 0)));
-      return mean + halfWidth >= 0;
-    })
-    .map((row) => row.name);
+  return ROWS.filter(({ name, isBound }) => isBound !== true && name !== OURS.name)
+    .map(({ name }) => {
+      const theirs = values(outcomes, name, excess);
+      const difference = estimateMean(ours.map((value, i) => value - (theirs[i] ?? 0)));
+      return { name, excess: estimateMean(theirs).mean, difference };
+    });
 }
 
 export function show({ mean, halfWidth }: Estimate, digits = 4): string {

@@ -12,10 +12,28 @@ import {
   paretoSizes,
 } from "../../../lib/core/simulation/workload.ts";
 
+/** Servers by cores. The constants of the estimator were searched for on pool a; pool b checks them. */
+export const POOLS = {
+  a: [4, 8, 8, 12, 16, 16, 24, 32],
+  b: [2, 4, 4, 8, 8, 12, 16, 20, 32, 64],
+} as const satisfies Readonly<Record<string, readonly number[]>>;
+
+export type PoolName = keyof typeof POOLS;
+
+export function isPoolName(name: string): name is PoolName {
+  return Object.hasOwn(POOLS, name);
+}
+
 /** Eight unequal servers. */
-export const CORES: readonly number[] = [4, 8, 8, 12, 16, 16, 24, 32];
-/** As many cores in equal servers: there chance alone is no folly, and so the one to beat. */
-export const EQUAL_CORES: readonly number[] = [15, 15, 15, 15, 15, 15, 15, 15];
+export const CORES: readonly number[] = POOLS.a;
+
+/** As many servers and cores, in equal servers: there chance alone is no folly, and so the one to beat. */
+export function equalCores(cores: readonly number[]): readonly number[] {
+  const mean = cores.reduce((sum, count) => sum + count, 0) / cores.length;
+  return cores.map(() => mean);
+}
+
+export const EQUAL_CORES: readonly number[] = equalCores(CORES);
 
 const HOUR = 3600;
 

@@ -45,6 +45,15 @@ const ACCEPTED: Record<string, Command> = {
     adminSocket: "/x",
     configFile: "f",
   },
+  "why": { name: "why", json: false },
+  "why --last 20 --client 192.0.2.7:5 --json -c f --admin-socket /x": {
+    name: "why",
+    json: true,
+    last: 20,
+    client: "192.0.2.7:5",
+    configFile: "f",
+    adminSocket: "/x",
+  },
   "agent": { name: "agent" },
   "agent --listen 10.0.0.1:9777 --user nobody": {
     name: "agent",

@@ -16,8 +16,14 @@ export const BACKEND: BackendReport = {
   cores: 128,
   coresFrom: "assumed",
   weight: 1,
+  share: 1,
+  holds: [],
   free: 115.75,
   memoryAvailableBytes: null,
+  memoryTotalBytes: null,
+  cpuPressure: null,
+  memoryPressure: null,
+  loginSessions: null,
   active: 120,
   total: 12345,
   maxConnections: 4096,
@@ -31,6 +37,7 @@ export const POOL: PoolReport = {
   strategyInUse: "least_load",
   loadSource: "nrpe",
   healthProbe: "tcp",
+  panic: null,
   backends: [BACKEND],
 };
 

@@ -31,3 +31,19 @@ Deno.test("renderPool() says why the fallback places sessions", () => {
   const [without = ""] = renderPool({ ...waiting, backends, loadSource: "none" }, NOW, false);
   assert(without.includes("round_robin (least_load has no load source)"), without);
 });
+
+Deno.test("renderPool() shows memory, pressure and people where somebody tells them", () => {
+  const [, plain = ""] = renderPool(POOL, NOW, false);
+  assert(plain.endsWith("TOTAL"), plain);
+  const telling: BackendReport = {
+    ...BACKEND,
+    memoryAvailableBytes: 1.5 * 2 ** 30,
+    memoryTotalBytes: 16 * 2 ** 30,
+    cpuPressure: 0.0372,
+    loginSessions: 0,
+  };
+  const lines = renderPool({ ...POOL, backends: [telling, BACKEND] }, NOW, false);
+  const ends = lines.slice(1).map((line) => /TOTAL|12345/.exec(line)?.index ?? 0)
+    .map((at, index) => (lines[index + 1] ?? "").slice(at + 5).trim().replace(/ {2,}/g, "|"));
+  assertEquals(ends, ["MEMORY|CPU WAIT|PEOPLE", "1.5GiB/16GiB|3.7%|0", "-|-|-"]);
+});

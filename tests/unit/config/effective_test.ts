@@ -12,16 +12,19 @@ import {
   type HealthConfig,
   LOAD_SOURCES,
   type LoadConfig,
+  type LocationConfig,
   LOG_FORMATS,
   LOG_LEVELS,
+  type MemoryConfig,
   type NrpeConfig,
   type PoolConfig,
+  type PressureConfig,
   type SshConfig,
   STRATEGIES,
 } from "../../../lib/config/config.ts";
 import { formatConfig } from "../../../lib/config/effective.ts";
 import { readConfig } from "../../../lib/config/read_config.ts";
-import { address, cores, socketPath, tcpAddress } from "../../support/arbitraries.ts";
+import { address, cores, network, socketPath, tcpAddress } from "../../support/arbitraries.ts";
 
 const HOUR = 3_600_000;
 const LONGEST = 24 * 24 * HOUR;
@@ -100,6 +103,21 @@ const health: fc.Arbitrary<HealthConfig> = fc.record({
   timeoutMs: Math.max(10, Math.floor(intervalMs * part / 100)),
 }));
 
+const hundredths = span(100, 10_000).map((count) => count / 10_000);
+
+const memory: fc.Arbitrary<MemoryConfig> = fc.record({
+  minAvailable: fc.oneof(
+    span(0, 2 ** 50).map((bytes) => ({ bytes })),
+    span(1, 10_000).map((count) => ({ share: count / 10_000 })),
+  ),
+  weight: span(0, 1000).map((count) => count / 1000),
+});
+
+const pressure: fc.Arbitrary<PressureConfig> = fc.record(
+  { maxCpu: hundredths, maxMemory: hundredths },
+  { requiredKeys: [] },
+);
+
 const backend: fc.Arbitrary<Backend> = fc.record({
   address: address(1),
   cores,
@@ -128,6 +146,19 @@ function pool(poolName: string): fc.Arbitrary<PoolConfig> {
     }),
     load,
     health,
+    memory,
+    pressure,
+    slowStartMs: orOff(span(1000, HOUR)),
+    outliers: fc.record({
+      failures: orOff(span(1, 1000)),
+      ejectionMs: span(1000, 24 * HOUR),
+      maxEjectedShare: span(100, 10_000).map((hundredths) => hundredths / 10_000),
+    }),
+    blackHoles: fc.record({ sessions: orOff(span(3, 1000)), holdMs: span(1000, 24 * HOUR) }),
+    panic: fc.record({
+      belowShare: orOff(span(100, 10_000)).map((hundredths) => hundredths / 10_000),
+      lastResort: fc.boolean(),
+    }),
   }).filter((one) => one.backends.every((where) => isAskable(where, one.load.source)));
 }
 
@@ -140,7 +171,22 @@ const listen = fc.oneof(
   port.map((number): Address => ({ transport: "tcp", host: "", port: number })),
 );
 
-const frontend: fc.Arbitrary<Omit<FrontendConfig, "name" | "pool">> = fc.record({
+const countries = fc.array(fc.stringMatching(/^[A-Z]{2}$/), { maxLength: 2 });
+
+/** Rules that lead to the frontend's own pool. */
+function location(pool: string): fc.Arbitrary<readonly LocationConfig[]> {
+  const rule = fc.record({
+    networks: fc.array(network, { maxLength: 3 }),
+    countries,
+    pool: fc.constant(pool),
+  });
+  return fc.array(
+    rule.filter((one) => one.networks.length + one.countries.length > 0),
+    { maxLength: 3 },
+  );
+}
+
+const frontend: fc.Arbitrary<Omit<FrontendConfig, "name" | "pool" | "location">> = fc.record({
   mode: fc.constant("tcp" as const),
   listen: fc.uniqueArray(listen, { minLength: 1, maxLength: 3, selector: listenKey }),
   maxConnections: orOff(span(1, 1_000_000)),
@@ -155,7 +201,9 @@ const config: fc.Arbitrary<Config> = fc.uniqueArray(name, { minLength: 1, maxLen
         level: fc.constantFrom(...LOG_LEVELS),
         format: fc.constantFrom(...LOG_FORMATS),
         access: fc.boolean(),
-      }),
+        decisions: fc.boolean(),
+        record: absolute,
+      }, { requiredKeys: ["level", "format", "access", "decisions"] }),
       admin: fc.record({
         socket: fc.oneof(
           fc.constantFrom("auto" as const, "off" as const),
@@ -175,15 +223,27 @@ const config: fc.Arbitrary<Config> = fc.uniqueArray(name, { minLength: 1, maxLen
       }),
       user,
       shutdownTimeoutMs: orOff(span(1000, LONGEST)),
+      locationDatabase: absolute,
       frontends: fc.tuple(
-        ...names.map((own) => frontend.map((rest) => ({ ...rest, name: `f-${own}`, pool: own }))),
+        ...names.map((own) =>
+          fc.tuple(frontend, location(own)).map(([rest, location]) => ({
+            ...rest,
+            name: `f-${own}`,
+            pool: own,
+            location,
+          }))
+        ),
       ),
       pools: fc.tuple(...names.map(pool)),
     }, {
       requiredKeys: ["log", "admin", "engine", "shutdownTimeoutMs", "frontends", "pools"],
     })
   )
-  .filter(({ frontends }) => {
+  .filter(({ frontends, locationDatabase }) => {
+    const rules = frontends.flatMap((one) => one.location);
+    if (rules.some((one) => one.countries.length > 0) && locationDatabase === undefined) {
+      return false;
+    }
     const all = frontends.flatMap((one) => one.listen).map(listenKey);
     return new Set(all).size === all.length;
   });

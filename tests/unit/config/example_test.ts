@@ -5,7 +5,8 @@ import { assert, assertEquals } from "@std/assert";
 import { formatConfigErrors } from "../../../lib/config/config_error.ts";
 import { formatConfig } from "../../../lib/config/effective.ts";
 import { readConfig } from "../../../lib/config/read_config.ts";
-import { KEYS, type KeyTree } from "../../../lib/config/schema.ts";
+import { KEYS } from "../../../lib/config/schema.ts";
+import type { KeyTree } from "../../../lib/config/schema_parts.ts";
 import { isMapping, parseYaml, type YamlValue } from "../../../lib/config/yaml.ts";
 
 const shipped = await Deno.readTextFile(new URL("../../../lb.conf.example", import.meta.url));

@@ -66,6 +66,23 @@ Deno.test("a class that logs in between two samples is dealt out by what is free
   assert(herd <= 1.3, `herd index ${herd}: ${got}`);
 });
 
+Deno.test("free memory, where it counts, decides among backends with as many free cores", () => {
+  const backends = (load1: number, factors: readonly number[]) =>
+    factors.map((memoryFactor, row) => ({
+      ...{ row, id: `b${row}`, cores: 8, load1, takenAtMs: 1000, usable: true },
+      memoryFactor,
+    }));
+  for (const load1 of [2, 20]) {
+    for (const [factors, chosen] of [[[0.5, 1], 1], [[1, 0.5], 0], [[0.9, 0.1], 0]] as const) {
+      const table = tableOf(2);
+      new FreeCores().write(backends(load1, factors), table, 1000);
+      assertEquals(login(table), chosen, `load ${load1}, factors ${factors}`);
+      // What people see is cores.
+      assertEquals(table.freeMilliCores(1 - chosen), (8 - load1) * 1000);
+    }
+  }
+});
+
 Deno.test("another backend in a row brings nothing of the one before", () => {
   const table = tableOf(1);
   const freeCores = new FreeCores();

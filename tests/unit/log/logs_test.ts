@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { AccessLog } from "../../../lib/log/access_log.ts";
+import { AccessLog, type SeenField } from "../../../lib/log/access_log.ts";
 import { BatchWriter } from "../../../lib/log/batch_writer.ts";
 import { ServiceLog } from "../../../lib/log/setup.ts";
 
@@ -64,6 +64,8 @@ const OPENED = {
   active: 2,
   attempts: 1,
   connect_ms: 3,
+  why: "most_free",
+  seen: [{ backend: "kelvin:22", outcome: "chosen", free: 9.25, active: 2 }],
 } as const;
 
 Deno.test("the access log has the same keys in text and JSON", async () => {
@@ -110,6 +112,12 @@ Deno.test("the access log writes the lines that the README shows", async () => {
     attempts: 1,
     // As a clock of doubles gives them.
     connect_ms: 0.87099999999999,
+    why: "most_free",
+    seen: [
+      { backend: "kelvin:22", outcome: "chosen", free: 9, active: 2 },
+      { backend: "hoek:22", outcome: "less_free", free: 4.04, active: 1 },
+      { backend: "euler:22", outcome: "down", free: 12, active: 0 },
+    ],
   });
   log.write(Date.parse("2026-11-21T12:02:55.871Z"), {
     event: "closed",
@@ -122,6 +130,38 @@ Deno.test("the access log writes the lines that the README shows", async () => {
   await log.writer.flush();
   const readme = await Deno.readTextFile(new URL("../../../README.md", import.meta.url));
   assertEquals(readme.match(/^2026\S* (?:opened|closed) .*\n/gm)?.join(""), sink.text);
+});
+
+Deno.test("the access log's list of backends is one word of bounded length", async () => {
+  const sink = new Collector();
+  const log = new AccessLog(new BatchWriter(sink));
+  const seenIn = async (seen: readonly SeenField[]) => {
+    sink.text = "";
+    log.write(0, { ...OPENED, seen });
+    await log.writer.flush();
+    return / seen=(\S*)\n$/.exec(sink.text)?.[1];
+  };
+  assertEquals(await seenIn([]), "-");
+  assertEquals(
+    await seenIn([
+      { backend: "unix:/a b,c", outcome: "chosen", active: 3 },
+      { backend: "x:1", outcome: "load_unknown", active: 0 },
+      { backend: "y:1", outcome: "tried", active: 7, free: -1.26 },
+      { backend: "z:1", outcome: "busier", active: 7, free: -1.26 },
+    ]),
+    "unix:/a%20b%2Cc:-/3*,x:1:-/0,y:1:tried,z:1:-1.3/7",
+  );
+  const many = Array.from({ length: 32 }, (_, index) => ({
+    backend: `server-${index}.example.org:22`,
+    outcome: "not_drawn" as const,
+    active: index,
+  }));
+  const text = await seenIn(many) ?? "";
+  assert(text.length <= 520, `${text.length}`);
+  const shown = text.split(",").length - 1;
+  assertMatch(text, new RegExp(`,\\+${32 - shown}$`));
+  log.decisions = false;
+  assertEquals(await seenIn(many), undefined);
 });
 
 async function lines(

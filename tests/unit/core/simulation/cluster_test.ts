@@ -109,3 +109,31 @@ Deno.test("a server that is out gets no session", () => {
     assert((placed[5] ?? 0) > 0);
   }
 });
+
+Deno.test("threads that always run show in the first samples and go on to the end", () => {
+  const base = [1, 0, 7];
+  const samples: number[][] = base.map(() => []);
+  const outcome = new ClusterSimulation(
+    {
+      cores: [4, 8, 12],
+      base,
+      streams: [],
+      polls: { intervalSeconds: 10, jitter: 0, delaySeconds: 0, loss: 0 },
+      balancers: 1,
+      warmUpSeconds: 0,
+      measureSeconds: 600,
+    },
+    () => ({
+      place: () => -1,
+      ended: () => {},
+      sampled: (server, load1) => samples[server]?.push(load1),
+      admitted: () => {},
+    }),
+    1,
+  ).run();
+  samples.forEach((loads, server) => {
+    assertEquals(loads.length, 60);
+    assertEquals(new Set(loads), new Set([base[server] ?? NaN]));
+  });
+  assertAlmostEquals(outcome.utilisation, 8 / 24, 1e-9);
+});

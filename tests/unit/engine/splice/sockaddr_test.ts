@@ -1,7 +1,12 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { Address } from "../../../../lib/core/address.ts";
-import { decodeSockaddr, encodeSockaddr } from "../../../../lib/engine/splice/sockaddr.ts";
+import { readIp } from "../../../../lib/core/ip.ts";
+import {
+  decodeSockaddr,
+  encodeSockaddr,
+  readSockaddrIp,
+} from "../../../../lib/engine/splice/sockaddr.ts";
 
 const NO_INTERFACES = () => 0;
 
@@ -55,4 +60,21 @@ Deno.test("encodeSockaddr() writes the bytes that the kernel reads", () => {
     encodeSockaddr({ transport: "tcp", host: "name", port: 1 }, NO_INTERFACES),
     undefined,
   );
+});
+
+Deno.test("readSockaddrIp() gives the words that readIp() gives for the text", () => {
+  const ip = new Uint32Array(4);
+  const expected = new Uint32Array(4);
+  fc.assert(fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), port, (host, port) => {
+    const bytes = encodeSockaddr({ transport: "tcp", host, port }, NO_INTERFACES) ??
+      new Uint8Array();
+    const words = new Int32Array(9);
+    new Uint8Array(words.buffer, 8).set(bytes);
+    // Mapped addresses count as IPv4 in both.
+    const decoded = decodeSockaddr(words, 2);
+    const count = decoded.transport === "tcp" ? readIp(decoded.host, expected) : 0;
+    assertEquals(readSockaddrIp(words, 2, ip), count);
+    assertEquals(ip.subarray(0, count), expected.subarray(0, count));
+  }));
+  assertEquals(readSockaddrIp(Int32Array.of(1), 0, ip), 0);
 });

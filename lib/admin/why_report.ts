@@ -1,0 +1,109 @@
+// Why connections landed where they did: the shape of `why --json` and of GET /v1/why.
+
+import type { PickOutcome, Why } from "../core/decision_snapshot.ts";
+
+export interface WhyReport {
+  readonly version: string;
+  readonly now: string;
+  /** The oldest first. */
+  readonly decisions: readonly DecisionReport[];
+}
+
+/** One connection: a client that got a backend, or none. */
+export interface DecisionReport {
+  /** When it had its backend, or was turned away. */
+  readonly at: string;
+  /** As in the access log; null for a client that got no backend. */
+  readonly tunnel: number | null;
+  readonly frontend: string;
+  readonly pool: string;
+  readonly client: string;
+  readonly backend: string | null;
+  /** Why it got none: no_backend, connect_failed or frontend_full. */
+  readonly refused: string | null;
+  /** Every pick in order; empty when nobody was looked for, or the record of it was lost. */
+  readonly picks: readonly PickReport[];
+}
+
+/** One pick: what the balancer saw at that instant, and why it chose. */
+export interface PickReport {
+  readonly at: string;
+  /** In the words of lb.conf. */
+  readonly strategy: string;
+  readonly why: Why;
+  /** Null when nobody could be chosen. */
+  readonly backend: string | null;
+  /** Why the chosen backend did not take the connection; null when it did. */
+  readonly failure: string | null;
+  /** The winner if there is one, the runner-up, then the others. */
+  readonly backends: readonly SeenReport[];
+  /** Backends of the pool that are not listed. */
+  readonly omitted: number;
+  /** Scores so near to the best were as good. */
+  readonly nearlyEqual: number;
+  /** The random number that near-equals are drawn by, in [0, 1). */
+  readonly draw: number;
+}
+
+export interface SeenReport {
+  readonly backend: string;
+  readonly outcome: PickOutcome;
+  /** Cores, as the kernel saw them; null when nobody knows. */
+  readonly free: number | null;
+  /** What least_load compared: free cores, less sure ones scaled down; null when it did not. */
+  readonly score: number | null;
+  /** Sessions, this one not counted. */
+  readonly active: number;
+}
+
+/** What `why` asks for. */
+export interface WhyQuery {
+  /** At most so many, the latest. */
+  readonly last: number;
+  /** Only of clients whose address is this, or begins with it. */
+  readonly client?: string;
+}
+
+/** The most decisions that are remembered. */
+export const MOST_DECISIONS = 4096;
+
+/** Reads a number of decisions; undefined when it is none from 1 to {@linkcode MOST_DECISIONS}. */
+export function parseLast(text: string): number | undefined {
+  const last = /^[1-9]\d{0,3}$/.test(text) ? Number(text) : 0;
+  return last >= 1 && last <= MOST_DECISIONS ? last : undefined;
+}
+
+/** Writes a query as the resource that the admin socket knows. */
+export function whyResource({ last, client }: WhyQuery): string {
+  const only = client === undefined ? "" : `&client=${encodeURIComponent(client)}`;
+  return `/v1/why?last=${last}${only}`;
+}
+
+/** Reads the query of a resource; the message says what is wrong with it. */
+export function parseWhyQuery(
+  query: string,
+): { ok: true; value: WhyQuery } | { ok: false; message: string } {
+  let last = 1;
+  let client: string | undefined;
+  for (const [key, value] of new URLSearchParams(query)) {
+    if (key === "client") client = value;
+    else if (key === "last") {
+      const parsed = parseLast(value);
+      if (parsed === undefined) {
+        return {
+          ok: false,
+          message: `Cannot read "${value}" as last: expected 1 to ${MOST_DECISIONS}`,
+        };
+      }
+      last = parsed;
+    } else return { ok: false, message: `Unknown parameter "${key}": expected last, client` };
+  }
+  return { ok: true, value: { last, ...(client === undefined ? {} : { client }) } };
+}
+
+/** Tells whether a value that came over the socket is a report that this version can show. */
+export function isWhyReport(value: unknown): value is WhyReport {
+  return typeof value === "object" && value !== null &&
+    "version" in value && typeof value.version === "string" &&
+    "decisions" in value && Array.isArray(value.decisions);
+}

@@ -1,0 +1,284 @@
+// Writes recordings (record_format.ts says what they hold): listens to pools and events, tells what has
+// changed, begins anew when lines were lost.
+
+import { formatAddress } from "../core/address.ts";
+import type { Clock } from "../core/clock.ts";
+import { messageOf } from "../core/errors.ts";
+import { ACTIVE } from "../core/pick_table.ts";
+import type { Member, Pool } from "../core/pool.ts";
+import { standingOf } from "../core/standing.ts";
+import type { EngineEvent } from "../engine/engine.ts";
+import { AppendFile } from "../log/append_file.ts";
+import { BatchWriter } from "../log/batch_writer.ts";
+import type { LogArea } from "../log/setup.ts";
+import { VERSION } from "../version.ts";
+import { type DecisionEvent, picksOf, reportPick } from "./decision_journal.ts";
+import {
+  type BackendState,
+  type PickLine,
+  type PoolLine,
+  RECORD_BEGINNING,
+  RECORD_VERSION,
+  type RecordLine,
+} from "./record_format.ts";
+
+/** What a recording says of a pool's configuration. */
+export interface RecordedPoolConfig {
+  readonly strategy: string;
+  readonly fallback: string;
+  readonly load: { readonly intervalMs: number; readonly maxAgeMs: number };
+}
+
+/** After a loss, so long nothing is written: then the recording begins anew. */
+const RESUME_MS = 1000;
+/** An event that seems older was stamped before the wall clock was set. */
+const OLDEST_EVENT_MS = 60_000;
+
+interface KnownPool {
+  config: RecordedPoolConfig;
+  pool: Pool;
+  /** What its last `pool` line said, without what changes all the time. */
+  written: string;
+  readonly backends: Map<string, { state: string; takenAtMs: number }>;
+}
+
+export class DecisionRecorder implements AsyncDisposable {
+  readonly #clock: Clock;
+  readonly #log: LogArea;
+  readonly #pools = new Map<string, KnownPool>();
+  #file: AppendFile | undefined;
+  #writer: BatchWriter | undefined;
+  /** Lines lost, those of files that were closed included. */
+  #lost = 0;
+  #lostSeen = 0;
+  /** When to begin anew after a loss; NaN while all is well. */
+  #resumeAtMs = NaN;
+
+  constructor(clock: Clock, log: LogArea) {
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Lines that could not be written. */
+  get dropped(): number {
+    return this.#lost + (this.#writer?.dropped ?? 0);
+  }
+
+  /**
+   * Records to a file from now on, undefined: no more. A file that has been rotated away is opened anew,
+   * one that is where it was goes on.
+   * @throws {Error} when it cannot be written to; then what was recorded to before goes on.
+   */
+  async open(path: string | undefined): Promise<void> {
+    if (path !== undefined && this.#file?.path === path && await this.#file.isAt(path)) return;
+    let file: AppendFile | undefined;
+    if (path !== undefined) {
+      try {
+        file = await AppendFile.open(path, RECORD_BEGINNING);
+      } catch (error) {
+        throw new Error(`Cannot record to "${path}": ${messageOf(error)}`);
+      }
+    }
+    const { dropped } = this;
+    const before = { file: this.#file, writer: this.#writer };
+    this.#file = file;
+    this.#writer = file && new BatchWriter(file);
+    this.#lost = dropped;
+    this.#lostSeen = dropped;
+    this.#resumeAtMs = NaN;
+    if (file !== undefined) {
+      this.#log.info(`records decisions to ${file.path}`);
+      this.#begin();
+    }
+    await before.writer?.flush();
+    before.file?.[Symbol.dispose]();
+  }
+
+  /** A pool has been weighed: what has changed since the last time is recorded. */
+  weighed(pool: Pool, config: RecordedPoolConfig): void {
+    let known = this.#pools.get(pool.name);
+    if (known?.pool !== pool) {
+      known = { config, pool, written: "", backends: new Map() };
+      this.#pools.set(pool.name, known);
+    }
+    known.config = config;
+    if (!this.#writable()) return;
+    if (signatureOf(known) !== known.written) this.#writePool(known);
+    else this.#writeChanges(known);
+  }
+
+  /** A pool is no longer configured. */
+  forget(pool: string): void {
+    this.#pools.delete(pool);
+  }
+
+  /** @param strategyOf the strategy that a pool's kernel ran for, in the words of lb.conf. */
+  note(event: EngineEvent, strategyOf: (pool: string, kernel: string) => string): void {
+    if (!this.#writable()) return;
+    switch (event.kind) {
+      case "opened": {
+        const { tunnel, frontend, pool, backend } = event;
+        const { t, picks } = this.#pickLines(event, strategyOf);
+        const client = formatAddress(event.client);
+        this.#write({ kind: "opened", t, tunnel, frontend, pool, client, backend, picks });
+        return;
+      }
+      case "refused": {
+        const { frontend, pool, reason } = event;
+        const { t, picks } = this.#pickLines(event, strategyOf);
+        const client = formatAddress(event.client);
+        this.#write({ kind: "refused", t, frontend, pool, client, reason, picks });
+        return;
+      }
+      case "closed": {
+        const { tunnel, pool, backend, bytesToBackend, bytesToClient, reason } = event;
+        this.#write({
+          kind: "closed",
+          t: this.#timeOf(event.atMs),
+          tunnel,
+          pool,
+          backend,
+          sent: bytesToBackend,
+          received: bytesToClient,
+          duration_ms: rounded(event.durationMs),
+          reason,
+        });
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.open(undefined);
+  }
+
+  /** An event's wall time on the clock of the recording. */
+  #timeOf(atMs: number): number {
+    const age = Math.min(OLDEST_EVENT_MS, Math.max(0, this.#clock.wall() - atMs));
+    return rounded(this.#clock.now() - age);
+  }
+
+  #pickLines(
+    event: DecisionEvent,
+    strategyOf: (pool: string, kernel: string) => string,
+  ): { t: number; picks: PickLine[] } {
+    const t = this.#timeOf(event.atMs);
+    const picks = picksOf(event).map((trace): PickLine => {
+      const { at: _, ...report } = reportPick(
+        trace,
+        strategyOf(event.pool, trace.snapshot.kernel),
+      );
+      return { t: rounded(t - Math.max(0, event.atMs - trace.atMs)), ...report };
+    });
+    return { t, picks };
+  }
+
+  /** Tells whether lines can be written now; after a loss, begins anew in time. */
+  #writable(): boolean {
+    if (this.#file === undefined) return false;
+    const { dropped } = this;
+    const nowMs = this.#clock.now();
+    if (dropped !== this.#lostSeen) {
+      if (Number.isNaN(this.#resumeAtMs)) {
+        this.#log.error(`the recording cannot be written: ${this.#file.path}, lines are lost`);
+      }
+      this.#lostSeen = dropped;
+      this.#resumeAtMs = nowMs + RESUME_MS;
+    }
+    if (Number.isNaN(this.#resumeAtMs)) return true;
+    if (nowMs < this.#resumeAtMs) {
+      this.#lost++;
+      this.#lostSeen++;
+      return false;
+    }
+    this.#resumeAtMs = NaN;
+    this.#begin();
+    return true;
+  }
+
+  #begin(): void {
+    this.#write({
+      kind: "recording",
+      version: RECORD_VERSION,
+      program: VERSION,
+      at: new Date(this.#clock.wall()).toISOString(),
+      t: rounded(this.#clock.now()),
+    });
+    for (const known of this.#pools.values()) this.#writePool(known);
+  }
+
+  #writePool(known: KnownPool): void {
+    const { pool, config, backends } = known;
+    known.written = signatureOf(known);
+    backends.clear();
+    const line: PoolLine = {
+      kind: "pool",
+      t: rounded(this.#clock.now()),
+      pool: pool.name,
+      strategy: config.strategy,
+      fallback: config.fallback,
+      interval: config.load.intervalMs,
+      max_age: config.load.maxAgeMs,
+      backends: pool.members.map((member) => {
+        const state = stateOf(pool, member);
+        const { load, row } = member;
+        backends.set(state.backend, {
+          state: JSON.stringify(state),
+          takenAtMs: load?.takenAtMs ?? -Infinity,
+        });
+        return {
+          ...state,
+          row,
+          active: pool.table.read(row, ACTIVE),
+          ...(load === undefined ? {} : { load1: load.load1, taken: rounded(load.takenAtMs) }),
+        };
+      }),
+    };
+    this.#write(line);
+  }
+
+  #writeChanges({ pool, backends }: KnownPool): void {
+    const t = rounded(this.#clock.now());
+    for (const member of pool.members) {
+      const state = stateOf(pool, member);
+      const { backend } = state;
+      const known = backends.get(backend);
+      if (known === undefined) continue;
+      const text = JSON.stringify(state);
+      if (text !== known.state) {
+        known.state = text;
+        this.#write({ kind: "backend", t, pool: pool.name, ...state });
+      }
+      const { load } = member;
+      if (load === undefined || load.takenAtMs <= known.takenAtMs) continue;
+      known.takenAtMs = load.takenAtMs;
+      const { load1 } = load;
+      const taken = rounded(load.takenAtMs);
+      this.#write({ kind: "sample", t, pool: pool.name, backend, load1, taken });
+    }
+  }
+
+  #write(line: RecordLine): void {
+    this.#writer?.line(JSON.stringify(line));
+  }
+}
+
+function stateOf(pool: Pool, member: Member): BackendState {
+  return {
+    backend: member.backend.id,
+    state: standingOf(member),
+    cores: pool.coresOf(member).cores,
+    max: member.backend.maxConnections,
+  };
+}
+
+/** What makes a new `pool` line necessary. */
+function signatureOf({ pool, config }: KnownPool): string {
+  const { strategy, fallback, load } = config;
+  const rows = pool.members.map(({ backend, row }) => [backend.id, row]);
+  return JSON.stringify([strategy, fallback, load.intervalMs, load.maxAgeMs, rows]);
+}
+
+/** Clocks give more decimals than mean anything. */
+function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}

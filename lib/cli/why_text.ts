@@ -1,0 +1,130 @@
+// Words a WhyReport for people: a headline per connection, and what every backend looked like then.
+
+import type { DecisionReport, PickReport, SeenReport, WhyReport } from "../admin/why_report.ts";
+import type { PickOutcome } from "../core/decision_snapshot.ts";
+import { BOLD, DIM, GREEN, paint, RED, YELLOW } from "./output.ts";
+
+/** Why a client got no backend. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  no_backend: "no backend could take it",
+  connect_failed: "no backend that was tried took it",
+  frontend_full: "the frontend's max_connections was reached",
+};
+
+/** What became of a backend in a pick. */
+const OUTCOMES: Readonly<Record<PickOutcome, string>> = {
+  chosen: "chosen",
+  less_free: "fewer cores free",
+  busier: "more cores free, but under more load: less sure to stay free",
+  near_equal: "as good; chance took the other",
+  more_sessions: "more sessions",
+  not_its_turn: "not its turn",
+  not_drawn: "not drawn",
+  load_unknown: "its load is not known",
+  full: "full",
+  tried: "tried already",
+  leaving: "leaves the pool",
+  down: "down",
+  draining: "draining",
+  disabled: "disabled",
+  held_back: "held back by its load source",
+  unresolved: "its name does not resolve",
+  set_aside: "set aside by the strategy",
+  not_chosen: "not chosen",
+};
+
+/** The whole report, lines ended by newlines; empty when there is nothing to tell. */
+export function renderWhy({ decisions }: WhyReport, colours: boolean): string {
+  return decisions.map((decision) => renderDecision(decision, colours).join("\n") + "\n")
+    .join("\n");
+}
+
+function renderDecision(decision: DecisionReport, colours: boolean): string[] {
+  const { at, client, backend, refused, picks } = decision;
+  const last = picks.at(-1);
+  const what = backend === null
+    ? `turned away by frontend ${decision.frontend}: ${REFUSALS[refused ?? ""] ?? refused}`
+    : `-> ${backend}: ${last === undefined ? "no record of why" : headline(decision, last)}`;
+  const code = backend === null ? RED : BOLD;
+  const lines = [paint(`${at} client ${client} ${what}`, code, colours)];
+  for (const [index, pick] of picks.entries()) {
+    if (picks.length > 1) lines.push(`  ${describeAttempt(pick, index + 1, picks.length)}`);
+    lines.push(...renderPick(pick, colours));
+  }
+  return lines;
+}
+
+/** Why the winner of the last pick won. */
+function headline({ pool }: DecisionReport, pick: PickReport): string {
+  const [winner, ...others] = pick.backends;
+  const next = others.find(({ outcome }) =>
+    outcome === "less_free" || outcome === "busier" || outcome === "near_equal" ||
+    outcome === "more_sessions"
+  );
+  const beside = next === undefined ? "" : ` (next: ${next.backend} ${figureOf(pick, next)})`;
+  const free = winner === undefined || winner.free === null
+    ? ""
+    : `${winner.free.toFixed(1)} cores free, `;
+  const where = `in pool ${pool}`;
+  switch (pick.why) {
+    case "most_free":
+      return `${free}most ${where}${beside}`;
+    case "near_equal":
+      return `${free}drawn by chance among near-equals ${where}${beside}`;
+    case "fewest":
+      return `${countSessions(winner?.active ?? 0)}, fewest ${where}${beside}`;
+    case "turn":
+      return `its turn ${where}`;
+    case "chance":
+      return `drawn by chance ${where}`;
+    case "only_one":
+      return `${free}the only one ${where} that could be chosen`;
+    default:
+      return `${free}chosen by ${pick.strategy} ${where}`;
+  }
+}
+
+function figureOf({ why }: PickReport, { free, active }: SeenReport): string {
+  return why === "fewest" || free === null ? countSessions(active) : free.toFixed(1);
+}
+
+function countSessions(count: number): string {
+  return count === 1 ? "1 session" : `${count} sessions`;
+}
+
+function describeAttempt({ backend, failure }: PickReport, number: number, of: number): string {
+  const outcome = backend === null
+    ? "nobody was left"
+    : failure === null
+    ? `${backend} took it`
+    : `${backend} did not take it: ${failure}`;
+  return `attempt ${number} of ${of}: ${outcome}`;
+}
+
+const HEADINGS = ["BACKEND", "FREE", "SESSIONS", ""] as const;
+
+/** The backends as one pick saw them. */
+function renderPick(pick: PickReport, colours: boolean): string[] {
+  const rows = pick.backends.map((
+    { backend, free, active, outcome },
+  ) => [backend, free === null ? "-" : free.toFixed(1), `${active}`, OUTCOMES[outcome] ?? outcome]);
+  const widths = HEADINGS.map((heading, column) =>
+    Math.max(heading.length, ...rows.map((row) => row[column]?.length ?? 0))
+  );
+  const draw = (row: readonly string[]) =>
+    row.map((text, column) => {
+      const width = widths[column] ?? 0;
+      return column === 1 || column === 2 ? text.padStart(width) : text.padEnd(width);
+    }).join("  ").trimEnd();
+  const lines = rows.map((row, index) =>
+    coloured(`    ${draw(row)}`, pick.backends[index]?.outcome, colours)
+  );
+  const more = pick.omitted === 0 ? [] : [`    and ${pick.omitted} more`];
+  return [paint(`    ${draw(HEADINGS)}  by ${pick.strategy}`, DIM, colours), ...lines, ...more];
+}
+
+function coloured(line: string, outcome: PickOutcome | undefined, colours: boolean): string {
+  if (outcome === "chosen") return paint(line, GREEN, colours);
+  const standsOut = outcome === "down" || outcome === "tried" || outcome === "full";
+  return standsOut ? paint(line, YELLOW, colours) : line;
+}

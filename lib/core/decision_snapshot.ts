@@ -1,0 +1,312 @@
+// What a pool looked like to one pick: taken by the thread that picks, right after the pick, as a run of
+// 32-bit words; read back on the control plane with the reason why each backend won or lost.
+//
+//   header  [ kernel | nearly equal | draw | rows ]
+//   row     [ row | marks | free milli-cores | active | score ]       the winner, the runner-up, the rest
+//
+// A word that future kernels compare goes behind the score: the length of a row is ROW_LENGTH alone.
+//
+// `!` on typed-array reads: indices are below the table's row count, or within a snapshot, by construction.
+
+import type { Choice, Tried } from "./pick_kernels.ts";
+import {
+  ACTIVE,
+  ELIGIBLE,
+  freeNow,
+  HEADER_WORDS,
+  KERNELS,
+  MAX_CONNECTIONS,
+  NEARLY_EQUAL,
+  type PickKernel,
+  type PickTable,
+  ROW_WORDS,
+  STANDING,
+  UNKNOWN_FREE,
+} from "./pick_table.ts";
+import { type Standing, STANDINGS } from "./standing.ts";
+
+/** The most backends that a snapshot shows. */
+export const SNAPSHOT_ROWS = 32;
+
+const KERNEL_AT = 0;
+const NEARLY_EQUAL_AT = 1;
+const DRAW_AT = 2;
+const COUNT_AT = 3;
+const HEADER_LENGTH = 4;
+const ROW_LENGTH = 5;
+
+/** Words that a snapshot takes at most. */
+export const SNAPSHOT_WORDS = HEADER_LENGTH + SNAPSHOT_ROWS * ROW_LENGTH;
+
+/** Marks of a row; its standing stands above them. */
+const CHOSEN = 1;
+const ELIGIBLE_MARK = 2;
+const FULL = 4;
+const TRIED = 8;
+const STANDING_SHIFT = 8;
+/** What keeps a backend from being compared. */
+const BARRED = FULL | TRIED;
+
+/** Stands for a score that the kernel did not work out. */
+const NO_SCORE = -0x8000_0000;
+const MOST_FREE = KERNELS.indexOf("most_free");
+/** A draw is kept as an integer that V8 need not box. */
+const DRAW_UNITS = 2 ** 30;
+
+/** Turns a random number in [0, 1) into the form in which a snapshot keeps it. */
+export function drawWord(random: number): number {
+  return Math.floor(random * DRAW_UNITS);
+}
+
+/**
+ * Copies what the last pick looked at. Runs in the thread that picked, at once, without allocation.
+ * @param draw the pick's random number, by {@linkcode drawWord}.
+ * @param into at least SNAPSHOT_WORDS.
+ * @returns how many words were written.
+ */
+export function takeSnapshot(
+  table: PickTable,
+  tried: Tried | null,
+  choice: Choice,
+  draw: number,
+  into: Int32Array,
+): number {
+  const words = table.words;
+  const { rows } = table;
+  const winner = choice.row;
+  const runnerUp = choice.runnerUp;
+  into[KERNEL_AT] = choice.kernel;
+  into[NEARLY_EQUAL_AT] = words[NEARLY_EQUAL]!;
+  into[DRAW_AT] = draw;
+  let at = HEADER_LENGTH;
+  if (winner >= 0) {
+    at = copyRow(words, winner, tried, choice, into, at);
+    // As it was before this connection took its place there.
+    into[at - 4] = CHOSEN | ELIGIBLE_MARK;
+    into[at - 3] = choice.free;
+    into[at - 2] = choice.active;
+  }
+  if (runnerUp >= 0) at = copyRow(words, runnerUp, tried, choice, into, at);
+  // Where there are too many, those that could be chosen come first.
+  const passes = rows > SNAPSHOT_ROWS ? 2 : 1;
+  for (let pass = 0; pass < passes; pass++) {
+    for (let row = 0; row < rows && at < SNAPSHOT_WORDS; row++) {
+      if (row === winner || row === runnerUp) continue;
+      if (passes === 2) {
+        const isEligible = words[HEADER_WORDS + row * ROW_WORDS + ELIGIBLE] !== 0;
+        if (isEligible !== (pass === 0)) continue;
+      }
+      at = copyRow(words, row, tried, choice, into, at);
+    }
+  }
+  into[COUNT_AT] = (at - HEADER_LENGTH) / ROW_LENGTH;
+  return at;
+}
+
+function copyRow(
+  words: Int32Array,
+  row: number,
+  tried: Tried | null,
+  choice: Choice,
+  into: Int32Array,
+  at: number,
+): number {
+  const from = HEADER_WORDS + row * ROW_WORDS;
+  const limit = words[from + MAX_CONNECTIONS]!;
+  const active = words[from + ACTIVE]!;
+  let marks = words[from + STANDING]! << STANDING_SHIFT;
+  if (words[from + ELIGIBLE] !== 0) marks |= ELIGIBLE_MARK;
+  if (limit !== 0 && active >= limit) marks |= FULL;
+  if (tried !== null && tried.has(row)) marks |= TRIED;
+  into[at] = row;
+  into[at + 1] = marks;
+  into[at + 2] = freeNow(words, from);
+  into[at + 3] = active;
+  into[at + 4] = choice.kernel === MOST_FREE ? choice.scores[row]! : NO_SCORE;
+  return at + ROW_LENGTH;
+}
+
+/** Why the winner won, in one word. */
+export type Why =
+  /** The most cores free, as the pool weighs them. */
+  | "most_free"
+  /** One of several that were as good as the best, drawn by chance in proportion. */
+  | "near_equal"
+  /** The fewest sessions. */
+  | "fewest"
+  | "turn"
+  /** Drawn by chance, whatever the load. */
+  | "chance"
+  /** No other could be chosen. */
+  | "only_one"
+  /** None could be chosen. */
+  | "nobody"
+  /** Another kernel's choice, by its name. */
+  | PickKernel;
+
+/** What became of one backend in a pick. */
+export type PickOutcome =
+  | "chosen"
+  | "less_free"
+  /** More cores free, but under so much more load that they are less sure to stay free. */
+  | "busier"
+  /** As good as the winner; chance took the other. */
+  | "near_equal"
+  | "more_sessions"
+  | "not_its_turn"
+  | "not_drawn"
+  /** Nobody knows its load, and others' loads are known. */
+  | "load_unknown"
+  | "full"
+  /** This connection had tried it already. */
+  | "tried"
+  | Exclude<Standing, "ready">
+  /** Up and enabled, but the strategy sends nothing there. */
+  | "set_aside"
+  | "not_chosen";
+
+/** One backend as a pick saw it. */
+export interface SeenBackend {
+  readonly backend: string;
+  readonly outcome: PickOutcome;
+  /** Absent when nobody knows. */
+  readonly freeMilliCores?: number;
+  /** Sessions, this one not counted. */
+  readonly active: number;
+  /** What `most_free` compared: free milli-cores as the row scales them. */
+  readonly score?: number;
+}
+
+/** What a pick saw, and why it fell as it did. */
+export interface Snapshot {
+  readonly kernel: PickKernel;
+  readonly why: Why;
+  /** The winner if there is one, the runner-up, then the others. */
+  readonly backends: readonly SeenBackend[];
+  /** Backends of the pool that did not fit in. */
+  readonly omitted: number;
+  /** Scores so near to the best were as good. */
+  readonly nearlyEqual: number;
+  /** The pick's random number, in [0, 1). */
+  readonly draw: number;
+}
+
+/** Puts names and reasons to a snapshot that begins at word `at`; rows without a name are left out. */
+export function readSnapshot(
+  words: Int32Array,
+  at: number,
+  names: readonly ({ readonly backend: string } | undefined)[],
+): Snapshot {
+  const first = at + HEADER_LENGTH;
+  const end = first + words[at + COUNT_AT]! * ROW_LENGTH;
+  const kernel = KERNELS[words[at + KERNEL_AT]!] ?? "rotation";
+  const nearlyEqual = words[at + NEARLY_EQUAL_AT]!;
+  let candidates = 0;
+  let best = NO_SCORE;
+  for (let row = first; row < end; row += ROW_LENGTH) {
+    if (!isCandidate(words, row)) continue;
+    candidates++;
+    best = Math.max(best, words[row + 4]!);
+  }
+  let nearBest = 0;
+  for (let row = first; row < end; row += ROW_LENGTH) {
+    if (isCandidate(words, row) && words[row + 4]! > best - nearlyEqual) nearBest++;
+  }
+  const winner = first < end && (words[first + 1]! & CHOSEN) !== 0 ? first : -1;
+  const why = whyOf(words, winner, kernel, candidates, nearBest);
+  const line = best - nearlyEqual;
+  const backends: SeenBackend[] = [];
+  let known = 0;
+  for (let row = first; row < end; row += ROW_LENGTH) {
+    const backend = names[words[row]!]?.backend;
+    if (backend === undefined) continue;
+    known++;
+    const free = words[row + 2]!;
+    const score = words[row + 4]!;
+    backends.push({
+      backend,
+      outcome: outcomeOf(words, row, winner, kernel, line),
+      ...(free === UNKNOWN_FREE ? {} : { freeMilliCores: free }),
+      active: words[row + 3]!,
+      ...(score === NO_SCORE || free === UNKNOWN_FREE ? {} : { score }),
+    });
+  }
+  let all = 0;
+  for (const name of names) if (name !== undefined) all++;
+  return {
+    kernel,
+    why,
+    backends,
+    omitted: Math.max(0, all - known),
+    nearlyEqual,
+    draw: words[at + DRAW_AT]! / DRAW_UNITS,
+  };
+}
+
+function isCandidate(words: Int32Array, row: number): boolean {
+  const marks = words[row + 1]!;
+  return (marks & ELIGIBLE_MARK) !== 0 && (marks & BARRED) === 0;
+}
+
+function whyOf(
+  words: Int32Array,
+  winner: number,
+  kernel: PickKernel,
+  candidates: number,
+  nearBest: number,
+): Why {
+  if (winner < 0) return "nobody";
+  if (candidates <= 1) return "only_one";
+  switch (kernel) {
+    case "most_free":
+      if (words[winner + 2] === UNKNOWN_FREE) return nearBest > 1 ? "chance" : "fewest";
+      return nearBest > 1 ? "near_equal" : "most_free";
+    case "least_connections":
+      return "fewest";
+    case "random":
+      return "chance";
+    case "rotation":
+      return "turn";
+    default:
+      return kernel;
+  }
+}
+
+function outcomeOf(
+  words: Int32Array,
+  row: number,
+  winner: number,
+  kernel: PickKernel,
+  line: number,
+): PickOutcome {
+  if (row === winner) return "chosen";
+  const marks = words[row + 1]!;
+  if ((marks & TRIED) !== 0) return "tried";
+  if ((marks & ELIGIBLE_MARK) === 0) {
+    const standing = STANDINGS[marks >> STANDING_SHIFT] ?? "ready";
+    return standing === "ready" ? "set_aside" : standing;
+  }
+  if ((marks & FULL) !== 0) return "full";
+  if (winner < 0) return "not_chosen";
+  const moreSessions = words[row + 3]! > words[winner + 3]!;
+  switch (kernel) {
+    case "most_free": {
+      const free = words[row + 2]!;
+      const winnerFree = words[winner + 2]!;
+      if (free === UNKNOWN_FREE) {
+        if (winnerFree !== UNKNOWN_FREE) return "load_unknown";
+        return moreSessions ? "more_sessions" : "not_drawn";
+      }
+      if (words[row + 4]! > line) return "near_equal";
+      return free > winnerFree ? "busier" : "less_free";
+    }
+    case "least_connections":
+      return moreSessions ? "more_sessions" : "not_its_turn";
+    case "random":
+      return "not_drawn";
+    case "rotation":
+      return "not_its_turn";
+    default:
+      return "not_chosen";
+  }
+}

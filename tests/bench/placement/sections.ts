@@ -1,0 +1,258 @@
+// The tables of the benchmark, one function for each section of the command line.
+
+import { estimateMean, estimateRatio } from "../../../lib/core/simulation/statistics.ts";
+import {
+  type Effort,
+  excess,
+  OURS,
+  type Outcomes,
+  ratio,
+  rivals,
+  ROWS,
+  runCell,
+  show,
+  values,
+} from "./compare.ts";
+import { type Cell, equalCores, type WorkloadName } from "./scenarios.ts";
+import {
+  type Account,
+  MOST_HERD,
+  MOST_OF_FOUR,
+  MOST_OVERLOAD,
+  MOST_STALE,
+  SLOWDOWN_TARGETS,
+} from "./targets.ts";
+
+export interface Run {
+  readonly effort: Effort;
+  /** Cores by server. */
+  readonly cores: readonly number[];
+  readonly account: Account;
+}
+
+const POLLS = [10, 15, 30, 60] as const;
+const UTILISATIONS = [0.5, 0.7, 0.85, 0.95] as const;
+const WORKLOADS = ["one_job", "interactive"] as const;
+
+/** An excess below this is too small to be told from none: a ratio of two such says nothing. */
+const NOTHING = 0.001;
+
+function line(cells: readonly string[], width = 18): string {
+  const [first = "", ...rest] = cells;
+  return first.padEnd(36) + rest.map((cell) => cell.padStart(width)).join("");
+}
+
+export function printSlowdowns(run: Run): void {
+  for (const workload of WORKLOADS) {
+    for (const utilisation of UTILISATIONS) printSlowdown(run, { workload, utilisation });
+  }
+}
+
+/** Interactive sessions with less work from outside than the other tables have. */
+export function printOutside(run: Run): void {
+  for (const utilisation of [0.7, 0.85]) {
+    for (const outside of [0, 0.2]) {
+      printSlowdown(run, { workload: "interactive", utilisation, outside });
+    }
+  }
+}
+
+interface Base {
+  readonly workload: WorkloadName;
+  readonly utilisation: number;
+  readonly outside?: number;
+}
+
+/** One table: strategies down, poll intervals across; then the targets. */
+function printSlowdown({ effort, cores, account }: Run, base: Base): void {
+  const { workload, utilisation } = base;
+  const outside = base.outside ?? (workload === "interactive" ? 0.4 : 0);
+  const name = `${workload}, utilisation ${utilisation}, ${
+    100 * outside
+  } % of the work from outside`;
+  console.log(`\n${name}: excess mean slowdown by poll interval`);
+  console.log(line(["", ...POLLS.map((poll) => `${poll} s`)]));
+  const byPoll: Outcomes[] = [];
+  for (const pollSeconds of POLLS) {
+    byPoll.push(runCell({ ...base, cores, pollSeconds }, ROWS, effort, byPoll[0]));
+  }
+  for (const { name: row, label } of ROWS) {
+    const means = byPoll.map((outcomes) => show(estimateMean(values(outcomes, row, excess))));
+    console.log(line([label, ...means]));
+  }
+  const target = SLOWDOWN_TARGETS[workload];
+  const compare = (
+    label: string,
+    row: string,
+    other: string,
+    asked?: { readonly target: string; readonly most: (poll: number) => number },
+  ) => {
+    const cells = byPoll.map((outcomes, index) => {
+      const poll = POLLS[index] ?? 0;
+      const means = [row, other].map((each) => estimateMean(values(outcomes, each, excess)).mean);
+      if (Math.max(...means) < NOTHING) return "both nil";
+      const estimate = ratio(outcomes, row, other);
+      const text = show(estimate, 2);
+      if (asked === undefined) return text;
+      const others = ["oracle", "speed_oracle", "polls_without_lag", "prophet"]
+        .map((bound) => `${bound} ${ratio(outcomes, bound, other).mean.toFixed(2)}`);
+      const cell = `${name}, ${poll} s`;
+      const most = asked.most(poll);
+      return `${text} ${account.take(asked.target, cell, estimate, most, others.join(", "))}`;
+    });
+    console.log(line([label, ...cells], 22));
+  };
+  compare(`ours / oracle (${target.oracle})`, OURS.name, "oracle", {
+    target: `${workload}: excess / oracle's <= ${target.oracle}`,
+    most: () => target.oracle,
+  });
+  const asked = POLLS.map(target.ancestor).join(", ");
+  compare(`ours / ancestor (${asked})`, OURS.name, "cores_minus_load", {
+    target: `${workload}: excess / ancestor's <= ${asked} at ${POLLS.join(", ")} s`,
+    most: target.ancestor,
+  });
+  compare("ours / polls that do not lag", OURS.name, "polls_without_lag");
+  compare("oracle / ancestor", "oracle", "cores_minus_load");
+  compare("prophet / ancestor", "prophet", "cores_minus_load");
+  byPoll.forEach((outcomes, index) => {
+    for (const { name: rival, excess: theirs, difference } of rivals(outcomes)) {
+      const isBetter = difference.mean + difference.halfWidth < 0;
+      const isNil = theirs < NOTHING;
+      const text = `${rival}: ours less theirs ${show(difference, 5)}`;
+      const where = `${name}, ${POLLS[index]} s`;
+      account.note("better than every rule, or both nil", isBetter || isNil, `${where}: ${text}`);
+      const nil = isNil ? " (both nil)" : "";
+      if (!isBetter) console.log(`  at ${POLLS[index]} s not clearly better than ${text}${nil}`);
+    }
+  });
+}
+
+export function printClassStarts({ effort, cores, account }: Run): void {
+  console.log(
+    "\nclass start, 30 logins in 60 s among long sessions: herd index, avoidable overload in the " +
+      "next 15 min, excess slowdown",
+  );
+  const many: Effort = { ...effort, replications: 3 * effort.replications };
+  for (const utilisation of [0.3, 0.5, 0.7]) {
+    for (const pollSeconds of [10, 30, 60]) {
+      const cell: Cell = {
+        workload: "interactive",
+        utilisation,
+        pollSeconds,
+        cores,
+        classStart: true,
+      };
+      const outcomes = runCell(cell, ROWS, many);
+      const name = `utilisation ${utilisation} before it, polls every ${pollSeconds} s`;
+      console.log(`\n${name}`);
+      console.log(line(["", "herd index", "overload", "overload/oracle", "excess slowdown"], 20));
+      const herd = (row: string) =>
+        estimateRatio(
+          values(outcomes, row, (outcome) => outcome.largestShare),
+          values(outcomes, row, (outcome) => outcome.fairShare),
+        );
+      const overload = (row: string) =>
+        ratio(outcomes, row, "oracle", (outcome) => outcome.avoidableOverload);
+      for (const { name: row, label } of ROWS) {
+        console.log(line([
+          label,
+          show(herd(row), 2),
+          show(estimateMean(values(outcomes, row, (outcome) => outcome.avoidableOverload)), 4),
+          show(overload(row), 2),
+          show(estimateMean(values(outcomes, row, excess))),
+        ], 20));
+      }
+      const best = `oracle ${herd("oracle").mean.toFixed(2)}`;
+      account.take(`class: herd index <= ${MOST_HERD}`, name, herd(OURS.name), MOST_HERD, best);
+      account.take(
+        `class: avoidable overload / oracle's <= ${MOST_OVERLOAD}`,
+        name,
+        overload(OURS.name),
+        MOST_OVERLOAD,
+        `prophet ${overload("prophet").mean.toFixed(2)}`,
+      );
+    }
+  }
+}
+
+export function printBalancers({ effort, cores, account }: Run): void {
+  console.log(
+    "\nfour independent balancers over one pool: mean slowdown of four / of one (excess of one > of four)",
+  );
+  const compared = ROWS.filter(({ name }) =>
+    [OURS.name, "cores_minus_load", "leastconn_weighted", "agent_leastconn"].includes(name)
+  );
+  console.log(line(["", ...compared.map(({ name }) => name)], 36));
+  for (const workload of WORKLOADS) {
+    for (const utilisation of UTILISATIONS) {
+      for (const pollSeconds of [10, 30]) {
+        const cell: Cell = { workload, utilisation, pollSeconds, cores };
+        const one = runCell(cell, compared, effort);
+        const four = runCell({ ...cell, balancers: 4 }, compared, effort);
+        const name = `${workload} ${utilisation} ${pollSeconds} s`;
+        const cells = compared.map(({ name: row }) => {
+          const alone = values(one, row, (outcome) => outcome.meanSlowdown);
+          const together = values(four, row, (outcome) => outcome.meanSlowdown);
+          const estimate = estimateRatio(together, alone);
+          if (row === OURS.name) {
+            account.take(`four balancers / one <= ${MOST_OF_FOUR}`, name, estimate, MOST_OF_FOUR);
+          }
+          const excesses = [alone, together].map((each) =>
+            (estimateMean(each).mean - 1).toFixed(4)
+          );
+          return `${show(estimate, 3)} (${excesses.join(" > ")})`;
+        });
+        console.log(line([name, ...cells], 36));
+      }
+    }
+  }
+}
+
+export function printStale({ effort, cores, account }: Run): void {
+  console.log(
+    "\nstale data, equal servers (random is at its best there): excess slowdown / random's",
+  );
+  const rows = ROWS.filter(({ name }) =>
+    [OURS.name, "cores_minus_load", "agent_round_robin", "two_choices", "random", "round_robin"]
+      .includes(name)
+  );
+  for (const workload of WORKLOADS) {
+    for (const utilisation of [0.5, 0.7, 0.85]) {
+      const title = `${workload}, utilisation ${utilisation}`;
+      console.log(line([title, ...rows.map(({ name }) => name)], 20));
+      for (const pollSeconds of [60, 180, 600, 1800, 7200, Infinity]) {
+        const cell: Cell = { workload, utilisation, pollSeconds, cores: equalCores(cores) };
+        const outcomes = runCell(cell, rows, effort);
+        const ratios = rows.map(({ name }) => show(ratio(outcomes, name, "random"), 2));
+        console.log(line([`  poll every ${pollSeconds} s`, ...ratios], 20));
+        const means = [OURS.name, "random"].map((name) =>
+          estimateMean(values(outcomes, name, excess)).mean
+        );
+        if (Math.max(...means) < NOTHING) continue;
+        account.take(
+          `stale data / random <= ${MOST_STALE}`,
+          `${title}, ${pollSeconds} s`,
+          ratio(outcomes, OURS.name, "random"),
+          MOST_STALE,
+        );
+      }
+    }
+  }
+}
+
+export function printChurn({ effort, cores }: Run): void {
+  console.log("\nservers leave (their sessions go on) and come back, 10 s: excess mean slowdown");
+  const columns = WORKLOADS.flatMap((workload) =>
+    [0.7, 0.85].map((utilisation) => ({ workload, utilisation }))
+  );
+  console.log(
+    line(["", ...columns.map(({ workload, utilisation }) => `${workload} ${utilisation}`)]),
+  );
+  const all = columns.map((column) =>
+    runCell({ ...column, pollSeconds: 10, cores, churn: true }, ROWS, effort)
+  );
+  for (const { name, label } of ROWS) {
+    const means = all.map((outcomes) => show(estimateMean(values(outcomes, name, excess))));
+    console.log(line([label, ...means]));
+  }
+}

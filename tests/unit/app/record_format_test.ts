@@ -1,0 +1,102 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import {
+  parseRecordLine,
+  RECORD_BEGINNING,
+  RECORD_VERSION,
+} from "../../../lib/app/record_format.ts";
+
+const HEADER = {
+  kind: "recording",
+  version: RECORD_VERSION,
+  program: "0.1.0",
+  at: "2026-11-21T08:30:12.104Z",
+  t: 1,
+};
+const BACKEND = { backend: "a:22", state: "ready", cores: 4, max: 0 };
+const PICK = {
+  t: 1,
+  strategy: "least_load",
+  why: "only_one",
+  backend: "a:22",
+  failure: null,
+  backends: [{ backend: "a:22", outcome: "chosen", free: 3.5, score: null, active: 0 }],
+  omitted: 0,
+  nearlyEqual: 0.05,
+  draw: 0.5,
+};
+const CLIENT = { t: 2, frontend: "ssh", pool: "p", client: "192.0.2.7:5", picks: [PICK] };
+
+const LINES = [
+  HEADER,
+  {
+    kind: "pool",
+    t: 1,
+    pool: "p",
+    strategy: "least_load",
+    fallback: "round_robin",
+    interval: 10_000,
+    max_age: 60_000,
+    backends: [{ ...BACKEND, row: 0, active: 1, load1: 0.5, taken: 0.5 }],
+  },
+  { kind: "backend", t: 1, pool: "p", ...BACKEND },
+  { kind: "sample", t: 1, pool: "p", backend: "a:22", load1: 0.5, taken: 1 },
+  { kind: "opened", tunnel: 1, backend: "a:22", ...CLIENT },
+  { kind: "refused", reason: "no_backend", ...CLIENT },
+  {
+    kind: "closed",
+    t: 3,
+    tunnel: 1,
+    pool: "p",
+    backend: "a:22",
+    sent: 1,
+    received: 2,
+    duration_ms: 1,
+    reason: "client_closed",
+  },
+] as const;
+
+Deno.test("every kind of line is read, keys of later versions included", () => {
+  for (const line of LINES) {
+    const more = { ...line, later: [1] };
+    assertEquals<unknown>(parseRecordLine(JSON.stringify(more)), { ok: true, value: more });
+  }
+  assert(JSON.stringify(HEADER).startsWith(RECORD_BEGINNING));
+});
+
+Deno.test("a line that lacks something, or has it wrong, is told of", () => {
+  for (const line of LINES) {
+    for (const key of Object.keys(line).filter((key) => key !== "kind")) {
+      // What replays do not need may be missing.
+      if (key === "duration_ms" || (key === "reason" && line.kind === "closed")) continue;
+      for (const value of [undefined, {}, null]) {
+        const parsed = parseRecordLine(JSON.stringify({ ...line, [key]: value }));
+        assert(!parsed.ok && parsed.message.includes(`"${key}"`), `${line.kind} ${key}`);
+      }
+    }
+  }
+  const message = (line: unknown) => {
+    const parsed = parseRecordLine(JSON.stringify(line));
+    return parsed.ok ? "" : parsed.message;
+  };
+  assertEquals(
+    message({ ...HEADER, version: 2 }),
+    'Cannot use 2 as "version" of "recording": expected 1',
+  );
+  assert(
+    message({ kind: "odd" }).startsWith('Cannot read a line of kind "odd": expected recording'),
+  );
+  assert(message([]).includes("expected an object"));
+});
+
+Deno.test("parseRecordLine() never throws", () => {
+  const values = fc.oneof(
+    fc.string(),
+    fc.json(),
+    fc.constantFrom(...LINES.map((line) => JSON.stringify(line))),
+  );
+  fc.assert(fc.property(values, fc.nat(400), fc.string({ maxLength: 2 }), (text, at, noise) => {
+    parseRecordLine(text);
+    parseRecordLine(text.slice(0, at) + noise + text.slice(at + 1));
+  }));
+});

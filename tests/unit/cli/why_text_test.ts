@@ -1,0 +1,111 @@
+import { assertEquals } from "@std/assert";
+import type { DecisionReport, PickReport } from "../../../lib/admin/why_report.ts";
+import { isWhyReport, parseWhyQuery, whyResource } from "../../../lib/admin/why_report.ts";
+import { renderWhy } from "../../../lib/cli/why_text.ts";
+import fc from "fast-check";
+
+const PICK: PickReport = {
+  at: "2026-11-21T08:30:12.104Z",
+  strategy: "least_load",
+  why: "most_free",
+  backend: "kelvin:22",
+  failure: null,
+  backends: [
+    { backend: "kelvin:22", outcome: "chosen", free: 9, score: 9, active: 2 },
+    { backend: "hoek:22", outcome: "less_free", free: 4.04, score: 4, active: 1 },
+    { backend: "euler:22", outcome: "down", free: 12, score: null, active: 0 },
+  ],
+  omitted: 0,
+  nearlyEqual: 0.05,
+  draw: 0.25,
+};
+
+const DECISION: DecisionReport = {
+  at: "2026-11-21T08:30:12.105Z",
+  tunnel: 17,
+  frontend: "ssh",
+  pool: "compute",
+  client: "10.1.2.3:51022",
+  backend: "kelvin:22",
+  refused: null,
+  picks: [PICK],
+};
+
+function textOf(...decisions: DecisionReport[]): string {
+  return renderWhy({ version: "0", now: "", decisions }, false);
+}
+
+Deno.test("why says what the README shows", async () => {
+  const readme = await Deno.readTextFile(new URL("../../../README.md", import.meta.url));
+  const [shown] = /^2026\S* client .*\n(?: {4}.*\n)+/m.exec(readme) ?? [];
+  assertEquals(textOf(DECISION), shown);
+});
+
+Deno.test("why tells attempts that failed, and clients that nobody took", () => {
+  const failed: PickReport = { ...PICK, failure: "refused" };
+  const nobody: PickReport = {
+    ...PICK,
+    backend: null,
+    why: "nobody",
+    backends: PICK.backends.slice(1).map((seen) => ({ ...seen, outcome: "tried" as const })),
+    omitted: 3,
+  };
+  const refused: DecisionReport = {
+    ...DECISION,
+    tunnel: null,
+    backend: null,
+    refused: "connect_failed",
+    picks: [failed, nobody],
+  };
+  const lines = textOf(refused, { ...refused, refused: "frontend_full", picks: [] }).split("\n");
+  assertEquals(lines.filter((line) => !line.startsWith("    ")), [
+    "2026-11-21T08:30:12.105Z client 10.1.2.3:51022 turned away by frontend ssh: " +
+    "no backend that was tried took it",
+    "  attempt 1 of 2: kelvin:22 did not take it: refused",
+    "  attempt 2 of 2: nobody was left",
+    "",
+    "2026-11-21T08:30:12.105Z client 10.1.2.3:51022 turned away by frontend ssh: " +
+    "the frontend's max_connections was reached",
+    "",
+  ]);
+  assertEquals(lines.includes("    hoek:22    4.0         1  tried already"), true);
+  assertEquals(lines.includes("    and 3 more"), true);
+});
+
+Deno.test("why has a headline for every reason", () => {
+  const headlineOf = (why: PickReport["why"]) =>
+    textOf({ ...DECISION, picks: [{ ...PICK, why }] }).split("\n")[0]?.split("kelvin:22: ")[1];
+  assertEquals(headlineOf("turn"), "its turn in pool compute");
+  assertEquals(headlineOf("chance"), "drawn by chance in pool compute");
+  assertEquals(
+    headlineOf("fewest"),
+    "2 sessions, fewest in pool compute (next: hoek:22 1 session)",
+  );
+  assertEquals(
+    headlineOf("only_one"),
+    "9.0 cores free, the only one in pool compute that could be chosen",
+  );
+  assertEquals(
+    headlineOf("near_equal"),
+    "9.0 cores free, drawn by chance among near-equals in pool compute (next: hoek:22 4.0)",
+  );
+  assertEquals(textOf({ ...DECISION, picks: [] }).includes("no record of why"), true);
+});
+
+Deno.test("what why asks for survives the way to the balancer", () => {
+  const query = fc.record({
+    last: fc.integer({ min: 1, max: 4096 }),
+    client: fc.string({ unit: "binary", minLength: 1 }),
+  }, { requiredKeys: ["last"] });
+  fc.assert(fc.property(query, (query) => {
+    const resource = whyResource(query);
+    assertEquals(/^\/v1\/why\?\S+$/.test(resource), true);
+    assertEquals(parseWhyQuery(resource.split("?")[1] ?? ""), { ok: true, value: query });
+  }));
+  assertEquals(parseWhyQuery(""), { ok: true, value: { last: 1 } });
+  for (const wrong of ["last=0", "last=4097", "last=x", "lust=1"]) {
+    assertEquals([wrong, parseWhyQuery(wrong).ok], [wrong, false]);
+  }
+  assertEquals(isWhyReport({ version: "1", decisions: [] }), true);
+  assertEquals(isWhyReport({ version: "1" }), false);
+});
