@@ -15,7 +15,7 @@ export interface AgentCheck {
 
 /** What HAProxy says of a server. */
 export interface ServerState {
-  /** UP, DOWN (agent), DRAIN (agent), MAINT, ... */
+  /** UP, "UP 2/4", DOWN (agent), DRAIN (agent), MAINT, ... */
   readonly status: string;
   /** Of the 100 that it has in the configuration. */
   readonly weight: number;
