@@ -40,6 +40,7 @@ Commands:
   demo      the balancer on embedded backends, with a live table
   status    ask the running balancer
   why       why a connection landed where it did
+  agent     on compute servers: tell balancers how busy this one is
   echo      a test service that sends back what it gets
   help      this text, or that of a command: compute-lb help check
   version   print the version
@@ -153,6 +154,23 @@ Examples:
   compute-lb why --last 20 --json
 `;
 
+const AGENT = `\
+Usage: compute-lb agent [flags]
+
+Runs on a compute server and answers how busy it is: to HAProxy's agent-check
+and to the load source "agent" with one line, to HTTP requests with JSON. Needs
+no privileges and no configuration. While /etc/nologin or /run/nologin is there,
+it says "drain": no new sessions. Ends at TERM.
+
+Flags:
+      --listen ADDR          where it listens (default: :9777)
+      --user NAME            whom to become once it listens
+
+Examples:
+  compute-lb agent
+  compute-lb agent --listen 10.1.0.7:9777
+`;
+
 const ECHO = `\
 Usage: compute-lb echo ADDR...
 
@@ -189,6 +207,7 @@ const TEXTS: Readonly<Record<CommandName, string>> = {
   demo: DEMO,
   status: STATUS,
   why: WHY,
+  agent: AGENT,
   echo: ECHO,
   help: HELP,
   version: VERSION,

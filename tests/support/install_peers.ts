@@ -11,6 +11,7 @@ const PEERS: readonly Program[] = [
   { program: "/usr/lib/nagios/plugins/check_nrpe", package: "nagios-nrpe-plugin" },
   { program: "/usr/lib/nagios/plugins/check_load", package: "monitoring-plugins-basic" },
   { program: "/usr/bin/openssl", package: "openssl" },
+  { program: "/usr/sbin/haproxy", package: "haproxy" },
   { program: "/usr/bin/tcsh", package: "tcsh" },
   { program: "/usr/bin/fish", package: "fish" },
   { program: "/usr/bin/shellcheck", package: "shellcheck" },

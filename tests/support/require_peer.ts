@@ -10,6 +10,7 @@ const PATHS = {
   ssh: ["/usr/bin/ssh"],
   "ssh-keygen": ["/usr/bin/ssh-keygen"],
   openssl: ["/usr/bin/openssl"],
+  haproxy: ["/usr/sbin/haproxy", "/usr/bin/haproxy"],
   tcsh: ["/usr/bin/tcsh", "/bin/tcsh"],
   fish: ["/usr/bin/fish"],
   mmdblookup: ["/usr/bin/mmdblookup"],

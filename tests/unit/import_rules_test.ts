@@ -16,6 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: [],
   admin: [],
   host: [],
+  agent: [],
   log: [],
   packing: ["version"],
   version: [],
@@ -31,7 +32,19 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "log",
     "version",
   ],
-  cli: ["app", "strategy", "load", "health", "engine", "config", "admin", "host", "log", "version"],
+  cli: [
+    "app",
+    "strategy",
+    "load",
+    "health",
+    "engine",
+    "config",
+    "admin",
+    "host",
+    "log",
+    "agent",
+    "version",
+  ],
   main: ["cli", "engine"],
 };
 
