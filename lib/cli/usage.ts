@@ -10,7 +10,8 @@ const CONFIG_FLAGS = `\
                              port, the port of --listen; repeatable
       --strategy NAME        least_load (default), round_robin,
                              least_connections, random
-      --load SOURCE          how load is asked: nrpe (default), ssh, exec, none
+      --load SOURCE          how load is asked: nrpe (default), ssh, exec,
+                             gmond, http, none
       --health PROBE         how life is asked: tcp (default), banner, none
       --engine KIND          auto (default), splice, portable
       --user NAME            whom to become once the sockets are bound

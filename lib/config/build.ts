@@ -115,6 +115,13 @@ export function loadOf({ load }: PoolDraft, backend: BackendDraft): LoadConfig {
       options: own.ssh.options.length > 0 ? own.ssh.options : load.ssh.options,
     },
     exec: own.exec.command.length > 0 ? own.exec : load.exec,
+    gmond: { ...load.gmond, ...own.gmond },
+    http: {
+      ...load.http,
+      ...own.http,
+      fields: { ...load.http.fields, ...own.http.fields },
+      headers: { ...load.http.headers, ...own.http.headers },
+    },
   };
 }
 
@@ -123,6 +130,7 @@ function loadPortOf(load: LoadConfig, backend: Address): number {
   const backendPort = backend.transport === "tcp" ? backend.port : 22;
   if (load.source === "nrpe") return load.nrpe.port;
   if (load.source === "ssh") return load.ssh.port ?? backendPort;
+  if (load.source === "gmond") return load.gmond.port;
   return backendPort;
 }
 

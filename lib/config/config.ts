@@ -1,6 +1,6 @@
 // The configuration as the program uses it: every default filled in, every text parsed.
 
-import type { Address } from "../core/address.ts";
+import type { Address, TcpAddress } from "../core/address.ts";
 import type { Backend } from "../core/backend.ts";
 import type { MemoryFloor } from "../core/shortages.ts";
 
@@ -8,13 +8,24 @@ import type { MemoryFloor } from "../core/shortages.ts";
 export const STRATEGIES = ["least_load", "round_robin", "least_connections", "random"] as const;
 /** Strategies that need no load samples. */
 export const FALLBACKS = ["round_robin", "least_connections", "random"] as const;
-export const LOAD_SOURCES = ["nrpe", "ssh", "exec", "none"] as const;
+export const LOAD_SOURCES = ["nrpe", "ssh", "exec", "gmond", "http", "none"] as const;
 export const HEALTH_PROBES = ["tcp", "banner", "none"] as const;
 export const LOG_LEVELS = ["error", "warning", "info", "debug"] as const;
 export const LOG_FORMATS = ["text", "json"] as const;
 export const ENGINE_KINDS = ["auto", "splice", "portable"] as const;
 export const FRONTEND_MODES = ["tcp"] as const;
 export const NRPE_TLS_MODES = ["auto", "off", "certificates", "anonymous"] as const;
+
+/** What the load source http can find in a document. */
+export const HTTP_FIELDS = [
+  "load1",
+  "cores",
+  "memory_available_bytes",
+  "memory_total_bytes",
+  "cpu_pressure",
+  "memory_pressure",
+  "sessions",
+] as const;
 
 export type StrategyName = typeof STRATEGIES[number];
 export type LoadSourceName = typeof LOAD_SOURCES[number];
@@ -117,6 +128,8 @@ export interface LoadConfig {
   readonly nrpe: NrpeConfig;
   readonly ssh: SshConfig;
   readonly exec: ExecConfig;
+  readonly gmond: GmondConfig;
+  readonly http: HttpConfig;
 }
 
 export interface NrpeConfig {
@@ -147,6 +160,24 @@ export interface SshConfig {
 export interface ExecConfig {
   /** Program and arguments; {host}, {port} and {backend} are replaced, no shell. */
   readonly command: readonly string[];
+}
+
+/** Ganglia's daemon. */
+export interface GmondConfig {
+  readonly port: number;
+  /** One gmond that knows all backends; absent: each backend's own is asked. */
+  readonly address?: TcpAddress;
+}
+
+export interface HttpConfig {
+  /** With {host}, {port} and {backend} in it. */
+  readonly url: string;
+  /** Where figures stand in the JSON: names with dots between, or "off". */
+  readonly fields: Readonly<Record<typeof HTTP_FIELDS[number], string>>;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly tokenFile?: string;
+  /** PEM of authorities to trust besides those of the system. */
+  readonly ca?: string;
 }
 
 export interface HealthConfig {

@@ -105,7 +105,9 @@ function draftLoad(load: LoadConfig): YamlDraft {
   };
 }
 
-function draftSources({ nrpe, ssh, exec }: LoadConfig): Readonly<Record<string, YamlDraft>> {
+function draftSources(
+  { nrpe, ssh, exec, gmond, http }: LoadConfig,
+): Readonly<Record<string, YamlDraft>> {
   return {
     nrpe: present({
       port: nrpe.port,
@@ -124,6 +126,17 @@ function draftSources({ nrpe, ssh, exec }: LoadConfig): Readonly<Record<string, 
       options: ssh.options,
     }),
     exec: { command: exec.command },
+    gmond: present({
+      port: gmond.port,
+      address: gmond.address === undefined ? undefined : formatAddress(gmond.address),
+    }),
+    http: present({
+      url: http.url,
+      fields: http.fields,
+      headers: http.headers,
+      token_file: http.tokenFile,
+      ca: http.ca,
+    }),
   };
 }
 

@@ -35,7 +35,7 @@ import {
   sshOption,
   userName,
 } from "./fields.ts";
-import { memory, pressure } from "./load_sections.ts";
+import { gmond, gmondOverride, http, httpOverride, memory, pressure } from "./load_sections.ts";
 import {
   DAY,
   describeKind,
@@ -167,10 +167,19 @@ const loadSource = field(oneOf(LOAD_SOURCES, "a load source"), "a load source");
 
 /** How one backend is asked, where that differs from its pool; undefined where nothing does. */
 const loadOverride = section(
-  { source: loadSource.exactOptional(), nrpe: nrpeOverride, ssh, exec },
+  {
+    source: loadSource.exactOptional(),
+    nrpe: nrpeOverride,
+    ssh,
+    exec,
+    gmond: gmondOverride,
+    http: httpOverride,
+  },
   (value) => {
-    const { source, nrpe, ssh, exec } = value;
-    const silent = source === undefined && Object.keys(nrpe).length === 0 &&
+    const { source, nrpe, ssh, exec, gmond, http } = value;
+    const { fields, headers, ...restOfHttp } = http;
+    const silent = source === undefined &&
+      [nrpe, gmond, fields, headers, restOfHttp].every((one) => Object.keys(one).length === 0) &&
       Object.keys(ssh).length === 1 && ssh.options.length === 0 && exec.command.length === 0;
     return silent ? undefined : value;
   },
@@ -184,11 +193,14 @@ const load = section({
   nrpe,
   ssh,
   exec,
+  gmond,
+  http,
 }, ({ interval, timeout, max_age, ...rest }) => ({
   ...rest,
   intervalMs: interval,
   timeoutMs: timeout ?? Math.min(2 * SECOND, interval),
-  maxAgeMs: max_age ?? Math.max(60 * SECOND, 3 * interval),
+  // A stock gmond says again after 70 s what has not changed.
+  maxAgeMs: max_age ?? Math.max((rest.source === "gmond" ? 120 : 60) * SECOND, 3 * interval),
 }));
 
 const health = section({

@@ -16,6 +16,7 @@ const PEERS: readonly Program[] = [
   { program: "/usr/bin/shellcheck", package: "shellcheck" },
   { program: "/usr/sbin/ip", package: "iproute2" },
   { program: "/usr/bin/systemd-analyze", package: "systemd" },
+  { program: "/usr/sbin/gmond", package: "ganglia-monitor" },
 ];
 
 /** Downloaded, never installed here: a test installs them on a throwaway copy of the machine. */

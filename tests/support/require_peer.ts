@@ -12,6 +12,8 @@ const PATHS = {
   openssl: ["/usr/bin/openssl"],
   tcsh: ["/usr/bin/tcsh", "/bin/tcsh"],
   fish: ["/usr/bin/fish"],
+  gmond: ["/usr/sbin/gmond"],
+  gmetric: ["/usr/bin/gmetric"],
 } as const;
 
 export type PeerName = keyof typeof PATHS;
