@@ -8,6 +8,7 @@ import { messageOf } from "../core/errors.ts";
 import type { LoadResult } from "../core/load.ts";
 import { failure, type Result, success } from "../core/result.ts";
 import { type HttpFields, parseHttpAnswer } from "./http_answer.ts";
+import { clientTrusting, systemAuthorities } from "./authorities.ts";
 import type { LoadSource } from "./load_source.ts";
 import { abortReason, oneLine } from "./reason.ts";
 
@@ -96,11 +97,12 @@ export class HttpSource implements LoadSource {
 
   async #connected(): Promise<Result<Deno.HttpClient>> {
     if (this.#client !== undefined) return success(this.#client);
-    const { ca } = this.#options;
+    const { ca, url } = this.#options;
     try {
-      const caCerts = ca === undefined ? [] : [await Deno.readTextFile(ca)];
+      const own = ca === undefined ? [] : [await Deno.readTextFile(ca)];
+      const system = url.startsWith("https:") ? await systemAuthorities() : [];
       // Another sample may have been faster.
-      this.#client ??= Deno.createHttpClient({ caCerts, poolMaxIdlePerHost: 1 });
+      this.#client ??= clientTrusting(own, system);
       return success(this.#client);
     } catch (error) {
       return failure(`Cannot use "${ca}" as authorities: ${oneLine(messageOf(error))}`);

@@ -178,6 +178,20 @@ Deno.test({
       assertEquals((await ask(trusting, server.port)).kind, "sample");
       await using distrusting = sourceOf({ url: "https://{host}:{port}/" });
       assertStringIncludes(reasonOf(await ask(distrusting, server.port)), "UnknownIssuer");
+      await using unsound = sourceOf({ url: "https://{host}/", ca: `${directory}/server.key` });
+      assertEquals(
+        reasonOf(await ask(unsound, server.port)),
+        `Cannot use "${directory}/server.key" as authorities: it holds no certificate in PEM`,
+      );
+      const before = Deno.env.get("SSL_CERT_FILE");
+      Deno.env.set("SSL_CERT_FILE", ca);
+      try {
+        await using usual = sourceOf({ url: "https://{host}:{port}/" });
+        assertEquals((await ask(usual, server.port)).kind, "sample");
+      } finally {
+        if (before === undefined) Deno.env.delete("SSL_CERT_FILE");
+        else Deno.env.set("SSL_CERT_FILE", before);
+      }
     } finally {
       await Deno.remove(directory, { recursive: true });
     }
