@@ -12,7 +12,7 @@ const CONFIG_FLAGS = `\
                              least_connections, two_choices, first,
                              source_hash, random
       --load SOURCE          how load is asked: nrpe (default), ssh, agent,
-                             exec, none
+                             exec, gmond, http, none
       --health PROBE         how life is asked: tcp (default), banner, none
       --engine KIND          auto (default), splice, portable
       --user NAME            whom to become once the sockets are bound

@@ -1,6 +1,6 @@
 // The configuration as the program uses it: every default filled in, every text parsed.
 
-import type { Address } from "../core/address.ts";
+import type { Address, TcpAddress } from "../core/address.ts";
 import type { Backend } from "../core/backend.ts";
 import type { Network } from "../core/network.ts";
 import type { MemoryFloor } from "../core/shortages.ts";
@@ -26,13 +26,24 @@ export const FALLBACKS = [
 ] as const;
 /** By what clients stick to a backend. */
 export const STICKY_BY = ["off", "source"] as const;
-export const LOAD_SOURCES = ["nrpe", "ssh", "agent", "exec", "none"] as const;
+export const LOAD_SOURCES = ["nrpe", "ssh", "agent", "exec", "gmond", "http", "none"] as const;
 export const HEALTH_PROBES = ["tcp", "banner", "none"] as const;
 export const LOG_LEVELS = ["error", "warning", "info", "debug"] as const;
 export const LOG_FORMATS = ["text", "json"] as const;
 export const ENGINE_KINDS = ["auto", "splice", "portable"] as const;
 export const FRONTEND_MODES = ["tcp"] as const;
 export const NRPE_TLS_MODES = ["auto", "off", "certificates", "anonymous"] as const;
+
+/** What the load source http can find in a document. */
+export const HTTP_FIELDS = [
+  "load1",
+  "cores",
+  "memory_available_bytes",
+  "memory_total_bytes",
+  "cpu_pressure",
+  "memory_pressure",
+  "sessions",
+] as const;
 
 export type StrategyName = typeof STRATEGIES[number];
 export type LoadSourceName = typeof LOAD_SOURCES[number];
@@ -192,6 +203,8 @@ export interface LoadConfig {
   readonly ssh: SshConfig;
   readonly exec: ExecConfig;
   readonly agent: AgentConfig;
+  readonly gmond: GmondConfig;
+  readonly http: HttpConfig;
 }
 
 export interface NrpeConfig {
@@ -229,6 +242,24 @@ export interface AgentConfig {
   readonly port: number;
   /** A line that is sent first; "": nothing is. */
   readonly send: string;
+}
+
+/** Ganglia's daemon. */
+export interface GmondConfig {
+  readonly port: number;
+  /** One gmond that knows all backends; absent: each backend's own is asked. */
+  readonly address?: TcpAddress;
+}
+
+export interface HttpConfig {
+  /** With {host}, {port} and {backend} in it. */
+  readonly url: string;
+  /** Where figures stand in the JSON: names with dots between, or "off". */
+  readonly fields: Readonly<Record<typeof HTTP_FIELDS[number], string>>;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly tokenFile?: string;
+  /** PEM of authorities to trust besides those of the system. */
+  readonly ca?: string;
 }
 
 export interface HealthConfig {

@@ -142,7 +142,9 @@ function draftLoad(load: LoadConfig): YamlDraft {
   };
 }
 
-function draftSources({ nrpe, ssh, exec, agent }: LoadConfig): Readonly<Record<string, YamlDraft>> {
+function draftSources(
+  { nrpe, ssh, exec, agent, gmond, http }: LoadConfig,
+): Readonly<Record<string, YamlDraft>> {
   return {
     nrpe: present({
       port: nrpe.port,
@@ -162,6 +164,17 @@ function draftSources({ nrpe, ssh, exec, agent }: LoadConfig): Readonly<Record<s
     }),
     exec: { command: exec.command },
     agent: { port: agent.port, send: agent.send },
+    gmond: present({
+      port: gmond.port,
+      address: gmond.address === undefined ? undefined : formatAddress(gmond.address),
+    }),
+    http: present({
+      url: http.url,
+      fields: http.fields,
+      headers: http.headers,
+      token_file: http.tokenFile,
+      ca: http.ca,
+    }),
   };
 }
 
