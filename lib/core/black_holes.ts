@@ -69,16 +69,19 @@ export class BlackHoles {
     );
   }
 
-  /** A session was opened. While a backend is tried, it gets no other. */
-  opened(pool: Pool, id: string, tunnel: number, client: string, nowMs: number): void {
-    if (this.#rules.sessions === 0) return;
+  /**
+   * A session was opened. While a backend is tried, it gets no other.
+   * @returns whether it is held back from now on for that.
+   */
+  opened(pool: Pool, id: string, tunnel: number, client: string, nowMs: number): boolean {
+    if (this.#rules.sessions === 0) return false;
     this.#alive.set(tunnel, { backend: id, client, openedMs: nowMs });
     const sentence = this.#sentences.get(id);
-    if (sentence?.state !== "open") return;
+    if (sentence?.state !== "open") return false;
     sentence.state = "tried";
-    if (mayHold(pool, id, this.#rules.maxHeldShare)) {
-      pool.hold(id, "black_hole", "it lost its sessions, and one more is tried there", nowMs);
-    }
+    if (!mayHold(pool, id, this.#rules.maxHeldShare)) return false;
+    pool.hold(id, "black_hole", "it lost its sessions, and one more is tried there", nowMs);
+    return true;
   }
 
   /** A session has ended. */
