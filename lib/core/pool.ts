@@ -256,6 +256,7 @@ export class Pool {
     member.loadFailure = undefined;
     member.holds.delete("offline");
     member.learntCores = undefined;
+    member.loadDoubt = undefined;
   }
 
   /** Sends no new session to a backend until {@linkcode letGo} is called for the same cause. */
