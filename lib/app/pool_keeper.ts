@@ -142,8 +142,9 @@ export class PoolKeeper implements AsyncDisposable {
 
   /** Takes in what the engine saw. */
   observe(event: EngineEvent): void {
-    this.#tell(this.#resilience.observeEvent(event, this.#parts.clock.now()));
-    if (event.kind === "connect_failed") this.#weigh();
+    const seen = this.#resilience.observeEvent(event, this.#parts.clock.now());
+    this.#tell(seen.changes);
+    if (seen.matters) this.#weigh();
   }
 
   /** The strategy that a kernel ran for, in the words of lb.conf. */

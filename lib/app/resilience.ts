@@ -22,6 +22,13 @@ export interface PanicChange {
   readonly text: string;
 }
 
+/** What came of an event. */
+export interface Seen {
+  readonly changes: readonly PoolChange[];
+  /** Whether it changes where sessions may go, so that the pool is to be weighed. */
+  readonly matters: boolean;
+}
+
 export class Resilience {
   readonly #pool: Pool;
   #config: PoolConfig;
@@ -79,29 +86,32 @@ export class Resilience {
   }
 
   /** Takes in what the engine saw; the pool is told by this as well. */
-  observeEvent(event: EngineEvent, nowMs: number): PoolChange[] {
+  observeEvent(event: EngineEvent, nowMs: number): Seen {
     const pool = this.#pool;
     switch (event.kind) {
       case "connect_failed":
       case "opened": {
         const { backend } = event;
         const failure = event.kind === "opened" ? undefined : event.failure;
+        let onTrial = false;
         if (event.kind === "opened") {
           const { tunnel, client } = event;
           const host = client.transport === "tcp" ? client.host : formatAddress(client);
-          this.#blackHoles.opened(pool, backend, tunnel, host, nowMs);
+          onTrial = this.#blackHoles.opened(pool, backend, tunnel, host, nowMs);
         }
-        return [
+        const changes = [
           ...this.#outliers.observeConnect(pool, backend, failure, nowMs),
           ...pool.observeConnect(backend, failure, nowMs),
         ];
+        return { changes, matters: onTrial || changes.length > 0 };
       }
       case "closed": {
         const { backend, tunnel } = event;
-        return this.#blackHoles.closed(pool, backend, tunnel, endOf(event), nowMs);
+        const changes = this.#blackHoles.closed(pool, backend, tunnel, endOf(event), nowMs);
+        return { changes, matters: changes.length > 0 };
       }
       default:
-        return [];
+        return { changes: [], matters: false };
     }
   }
 

@@ -5,12 +5,12 @@
 import { formatDuration } from "./duration.ts";
 import { LossRuns, type Outcome } from "./loss_runs.ts";
 import type { Pool, PoolChange } from "./pool.ts";
-import { mayHold, Strikes } from "./strikes.ts";
+import { DOUBLING, mayHold, Strikes } from "./strikes.ts";
 
 export interface BlackHoleRules {
   /** The shortest run of lost sessions that can convict; 0: nobody is judged. */
   readonly sessions: number;
-  /** The first hold lasts so long, the n-th in short order n times that, at most 10 times. */
+  /** The first hold lasts so long, each next one twice as long, up to 64 times that. */
   readonly holdMs: number;
   /** Of the pool, 0 to 1: more are not held back for what sessions went through. */
   readonly maxHeldShare: number;
@@ -69,16 +69,19 @@ export class BlackHoles {
     );
   }
 
-  /** A session was opened. While a backend is tried, it gets no other. */
-  opened(pool: Pool, id: string, tunnel: number, client: string, nowMs: number): void {
-    if (this.#rules.sessions === 0) return;
+  /**
+   * A session was opened. While a backend is tried, it gets no other.
+   * @returns whether it is held back from now on for that.
+   */
+  opened(pool: Pool, id: string, tunnel: number, client: string, nowMs: number): boolean {
+    if (this.#rules.sessions === 0) return false;
     this.#alive.set(tunnel, { backend: id, client, openedMs: nowMs });
     const sentence = this.#sentences.get(id);
-    if (sentence?.state !== "open") return;
+    if (sentence?.state !== "open") return false;
     sentence.state = "tried";
-    if (mayHold(pool, id, this.#rules.maxHeldShare)) {
-      pool.hold(id, "black_hole", "it lost its sessions, and one more is tried there", nowMs);
-    }
+    if (!mayHold(pool, id, this.#rules.maxHeldShare)) return false;
+    pool.hold(id, "black_hole", "it lost its sessions, and one more is tried there", nowMs);
+    return true;
   }
 
   /** A session has ended. */
@@ -104,6 +107,7 @@ export class BlackHoles {
     for (const [id, sentence] of this.#sentences) {
       if (sentence.state !== "held" || nowMs < sentence.untilMs) continue;
       sentence.state = "open";
+      this.#runs.refresh(id, nowMs);
       changes.push(...pool.letGo(id, "black_hole", "one session is let try it"));
     }
     for (const id of this.#runs.suspects(this.#rules.sessions)) {
@@ -168,7 +172,7 @@ export class BlackHoles {
     }
     this.#spared.delete(id);
     let strikes = this.#strikes.get(id);
-    if (strikes === undefined) this.#strikes.set(id, strikes = new Strikes());
+    if (strikes === undefined) this.#strikes.set(id, strikes = new Strikes(DOUBLING));
     const sentenceMs = strikes.add(holdMs, nowMs);
     this.#sentences.set(id, { state: "held", untilMs: nowMs + sentenceMs });
     pool.letGo(id, "black_hole", "");

@@ -27,16 +27,19 @@ interface Kind {
   /** What is believed before anything is seen, as sessions lost and not lost. */
   readonly priorLost: number;
   readonly priorKept: number;
-  /** A run must last so long: a burst of guessed passwords comes in one go. */
+  /** A run must last so long. */
   readonly leastMs: number;
+  /** Whether only clients count whose sessions have lived somewhere in the pool. */
+  readonly knownOnly: boolean;
   /** Whether sessions that stand speak against it. Mute ones stand as well. */
   readonly standingDoubts: boolean;
   readonly words: string;
 }
 
 /**
- * Sessions that die young are everywhere: passwords are guessed, scanners knock. Only a backend's own
- * silence is always strange, so that alone convicts when nothing is known of the others.
+ * Sessions that die young are everywhere: passwords are guessed, by the hundred and from as many
+ * addresses. So there only those count who have got in before. A backend's own silence is always
+ * strange: that convicts whoever the clients are, even while nothing is known of the others.
  */
 const KINDS: readonly Kind[] = [
   {
@@ -44,6 +47,7 @@ const KINDS: readonly Kind[] = [
     priorLost: 1,
     priorKept: 99,
     leastMs: 0,
+    knownOnly: false,
     standingDoubts: false,
     words: "it said nothing to its last %n sessions",
   },
@@ -52,21 +56,25 @@ const KINDS: readonly Kind[] = [
     priorLost: 1,
     priorKept: 99,
     leastMs: 0,
+    knownOnly: false,
     standingDoubts: true,
     words: "it ended its last %n sessions within seconds, without a word",
   },
   {
     severity: 1,
     priorLost: 1,
-    priorKept: 3,
+    priorKept: 9,
     leastMs: 30_000,
+    knownOnly: true,
     standingDoubts: true,
     words: "it ended its last %n sessions within seconds",
   },
 ];
 
-/** A run as unlikely as this is no chance: once in ten million sessions. */
-const SURE = 1e-7;
+/** A run as unlikely as this is no chance: once in a million sessions. */
+const SURE = 1e-6;
+/** How probable it is beforehand that a pool is an odd one, in which any share may be lost. */
+const ODD = SURE / 10;
 /** What is usual is forgotten by 1/e in this time, and what is usual of late in that. */
 const USUAL_MS = 14_400_000;
 const LATE_MS = 600_000;
@@ -76,10 +84,11 @@ const USUAL_MOST = 100;
 const STALE_MS = 3_600_000;
 /** One client's losses count so often in a run: they may be its own fault. */
 const PER_CLIENT = 2;
-/** From so many addresses a run must come, if the pool sees so many. */
+/** From so many addresses a run must come. */
 const LEAST_CLIENTS = 3;
-/** Addresses that are remembered. */
-const CLIENTS = 1024;
+/** Addresses from which sessions have lived: so many are remembered, for so long. */
+const KNOWN = 4096;
+const KNOWN_MS = 7 * 86_400_000;
 /** Longer runs say no more. */
 const LONGEST_RUN = 1024;
 
@@ -135,33 +144,33 @@ class Track {
  * Keeps runs of lost sessions by backend, and judges them.
  *
  * A run convicts when it would be a wonder if the backend were as the others are. Of the others K
- * sessions were lost and M - K were not, so the next n sessions of one like them are all lost with the
- * chance ∏ (a + K + j) / (a + b + M + j), j from 0 to n - 1: the beta-binomial distribution's last term,
- * which is what Bayes makes of a Beta(a, b) prior. With p of the sessions lost everywhere (passwords are
- * guessed) it takes about log(1e-7) / log p of them: 5 at 1 %, 7 at 10 %, 23 at 50 %, 153 at 90 %.
+ * sessions were lost and L were not, so the next n sessions of one like them are all lost with the
+ * chance B(a + K + n, b + L) / B(a + K, b + L): the beta-binomial distribution's last term, which is what
+ * Bayes makes of a Beta(a, b) prior. The prior is mixed with a little of the uniform one, for pools in
+ * which what is lost elsewhere is usual: a few dozen sessions make it the only one that counts. With p of the sessions lost everywhere (passwords are
+ * guessed) it takes about log(1e-6) / log p of them: 5 at 5 %, 6 at 10 %, 20 at 50 %, 131 at 90 %.
  *
  * That sessions are independent is what the formula believes and the world denies, so: a single session
- * that lives breaks a run; a client counts twice at most, unless it fares well elsewhere; three clients
- * it must be; those that stand speak against a run; and what the others lose of late counts twice.
+ * that lives breaks a run; a client counts twice at most and three it must be (of silence, one that has
+ * got in elsewhere counts always, for behind it may sit everybody there is); sessions that stand speak
+ * against a run; and what the others lose of late counts twice.
  */
 export class LossRuns {
   readonly #tracks = new Map<string, readonly Track[]>();
-  /** When sessions of an address last lived; the one that was heard of longest ago first. */
-  readonly #clients = new Map<string, number>();
+  /** When sessions of an address last lived, oldest first. */
+  readonly #known = new Map<string, number>();
 
   /** Takes in how a session fared. @returns whether no run of losses goes on there. */
   observe(id: string, session: Fared, nowMs: number): boolean {
     const { client, outcome } = session;
     let tracks = this.#tracks.get(id);
     if (tracks === undefined) this.#tracks.set(id, tracks = KINDS.map(() => new Track()));
-    const livedMs = this.#clients.get(client) ?? -Infinity;
-    this.#clients.delete(client);
-    this.#clients.set(client, outcome === "lived" ? nowMs : livedMs);
-    const [oldest] = this.#clients.keys();
-    if (this.#clients.size > CLIENTS && oldest !== undefined) this.#clients.delete(oldest);
-    // Behind one address may sit everybody there is.
-    const uncapped = nowMs - livedMs < USUAL_MS || this.#clients.size < LEAST_CLIENTS;
-    KINDS.forEach(({ severity }, index) => {
+    if (outcome === "lived") this.#remember(client, nowMs);
+    const isKnown = nowMs - (this.#known.get(client) ?? -Infinity) < KNOWN_MS;
+    const few = this.#known.size < LEAST_CLIENTS;
+    KINDS.forEach(({ severity, knownOnly }, index) => {
+      if (knownOnly && !isKnown) return;
+      const uncapped = !knownOnly && (isKnown || few);
       tracks[index]?.observe(session, uncapped, SEVERITY[outcome] >= severity, nowMs);
     });
     return tracks.every(({ length }) => length === 0);
@@ -192,7 +201,8 @@ export class LossRuns {
       const track = tracks[index];
       if (track === undefined || track.length < least) continue;
       if (track.lastMs - track.firstMs < kind.leastMs) continue;
-      if (track.clients.size < Math.min(LEAST_CLIENTS, this.#clients.size)) continue;
+      const clients = kind.knownOnly ? LEAST_CLIENTS : Math.min(LEAST_CLIENTS, this.#known.size);
+      if (track.clients.size < clients) continue;
       const chance = this.#chance(index, kind, track.length, others, nowMs);
       if (chance > SURE || (kind.standingDoubts && hasOlder(track.firstMs))) continue;
       return kind.words.replace("%n", `${track.length}`);
@@ -200,8 +210,20 @@ export class LossRuns {
     return undefined;
   }
 
+  /** Time in which a backend was given no sessions does not make its runs grow old. */
+  refresh(id: string, nowMs: number): void {
+    for (const track of this.#tracks.get(id) ?? []) if (track.length > 0) track.lastMs = nowMs;
+  }
+
   forget(id: string): void {
     this.#tracks.delete(id);
+  }
+
+  #remember(client: string, nowMs: number): void {
+    this.#known.delete(client);
+    this.#known.set(client, nowMs);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > KNOWN && oldest !== undefined) this.#known.delete(oldest);
   }
 
   #chance(
@@ -226,10 +248,38 @@ export class LossRuns {
       lateKept += track.late.kept;
     }
     const scale = Math.min(1, USUAL_MOST / Math.max(1, usualLost + usualKept));
-    const lost = kind.priorLost + usualLost * scale + lateLost;
-    const all = lost + kind.priorKept + usualKept * scale + lateKept;
-    let log = 0;
-    for (let j = 0; j < length; j++) log += Math.log((lost + j) / (all + j));
-    return Math.exp(log);
+    const lost = usualLost * scale + lateLost;
+    const kept = usualKept * scale + lateKept;
+    const { priorLost, priorKept } = kind;
+    const likely = logEvidence(priorLost, priorKept, lost, kept);
+    const odd = logEvidence(1, 1, lost, kept);
+    const likelyRun = logEvidence(priorLost, priorKept, lost + length, kept);
+    const oddRun = logEvidence(1, 1, lost + length, kept);
+    return Math.exp(logMixed(likelyRun, oddRun) - logMixed(likely, odd));
   }
+}
+
+/** Adds two probabilities, all as logarithms, the second one with the weight {@linkcode ODD}. */
+function logMixed(likely: number, odd: number): number {
+  const larger = Math.max(likely, odd);
+  return larger + Math.log(Math.exp(likely - larger) + ODD * Math.exp(odd - larger));
+}
+
+/** How probable a sequence of so many lost and kept sessions is under a Beta prior, as a logarithm. */
+function logEvidence(priorLost: number, priorKept: number, lost: number, kept: number): number {
+  return logBeta(priorLost + lost, priorKept + kept) - logBeta(priorLost, priorKept);
+}
+
+function logBeta(a: number, b: number): number {
+  return logGamma(a) + logGamma(b) - logGamma(a + b);
+}
+
+/** ln Γ(x) for x > 0: Stirling's series from 8 on, and Γ(x + 1) = x·Γ(x) below. */
+function logGamma(x: number): number {
+  let shift = 0;
+  let z = x;
+  for (; z < 8; z++) shift += Math.log(z);
+  const inverse = 1 / (z * z);
+  const series = (1 / 12 - inverse * (1 / 360 - inverse * (1 / 1260 - inverse / 1680))) / z;
+  return (z - 0.5) * Math.log(z) - z + 0.5 * Math.log(2 * Math.PI) + series - shift;
 }

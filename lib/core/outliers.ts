@@ -8,7 +8,7 @@
 import { formatDuration } from "./duration.ts";
 import { BACKENDS_FAULT, type FailureKind } from "./errors.ts";
 import type { Pool, PoolChange } from "./pool.ts";
-import { mayHold, Strikes } from "./strikes.ts";
+import { LINEAR, mayHold, Strikes } from "./strikes.ts";
 
 export interface OutlierRules {
   /** Failures in a row that eject; 0: nobody is ejected. Envoy's consecutive_5xx: 5. */
@@ -135,7 +135,7 @@ export class Outliers {
       record = {
         failures: 0,
         reason: "",
-        strikes: new Strikes(),
+        strikes: new Strikes(LINEAR),
         untilMs: NaN,
         onProbation: false,
         spared: false,

@@ -3,24 +3,32 @@
 
 import type { HoldCause, Pool } from "./pool.ts";
 
-/** A sentence is at most so many times the first one (Envoy: 300 s for a base of 30 s). */
-const MOST = 10;
 /** So many base times without a strike forgive one. */
 const FORGIVEN_AFTER = 10;
 
 /** Causes of holds that rest on what sessions went through, not on what somebody said. */
 export const WATCHED_CAUSES = ["outlier", "black_hole"] as const satisfies readonly HoldCause[];
 
+/** How sentences grow: the n-th is so many times the first one. */
+export type Growth = (strikes: number) => number;
+
+/** As Envoy's: 30 s, 60 s, 90 s, up to 300 s. */
+export const LINEAR: Growth = (strikes: number): number => Math.min(10, strikes);
+/** Where every trial costs somebody a session. */
+export const DOUBLING: Growth = (strikes: number): number => 2 ** (Math.min(7, strikes) - 1);
+
 /** The strikes of one backend. */
 export class Strikes {
   #count = 0;
   #endedMs = -Infinity;
 
-  /** One strike more. @returns how long it is to be held back: base × strikes, at most 10 × base. */
+  constructor(readonly growth: Growth) {}
+
+  /** One strike more. @returns how long it is to be held back. */
   add(baseMs: number, nowMs: number): number {
     const forgiven = Math.floor((nowMs - this.#endedMs) / (FORGIVEN_AFTER * baseMs));
     this.#count = Math.max(0, this.#count - Math.max(0, forgiven)) + 1;
-    const sentenceMs = baseMs * Math.min(MOST, this.#count);
+    const sentenceMs = baseMs * this.growth(this.#count);
     this.#endedMs = nowMs + sentenceMs;
     return sentenceMs;
   }

@@ -23,6 +23,28 @@ Deno.test("renderPool() puts remarks on lines of their own, below their backend"
   assert(lines.every((line) => line.length <= 90), lines.join("\n"));
 });
 
+Deno.test("renderPool() says what holds a backend back, for how long, and what a panic is about", () => {
+  const hold = {
+    cause: "outlier",
+    reason: "5 connections in a row failed",
+    since: "2026-11-21T08:30:00Z",
+    until: "2026-11-21T08:30:30Z",
+  };
+  const held = { ...BACKEND, usable: false, reason: hold.reason, holds: [hold] };
+  const forgiven = { ...held, usable: true, holds: [{ ...hold, until: null }], share: 0.25 };
+  const lines = renderPool(
+    { ...POOL, panic: "panic: only 0 of 2", backends: [held, forgiven] },
+    NOW,
+    false,
+  );
+  assertEquals(lines.filter((line) => !line.startsWith("kelvin")).slice(1).toSpliced(1, 1), [
+    "panic: only 0 of 2",
+    "    held back for 12s, 18s to go: 5 connections in a row failed",
+    "    used, though held back for 12s: 5 connections in a row failed",
+    "    slow start: 25% of its share",
+  ]);
+});
+
 Deno.test("renderPool() says why the fallback places sessions", () => {
   const waiting = { ...POOL, strategyInUse: "round_robin" };
   const [title = ""] = renderPool(waiting, NOW, false);
