@@ -3,6 +3,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { MOST_DECISIONS, parseLast } from "../admin/why_report.ts";
+import { STRATEGIES, type StrategyName } from "../config/config.ts";
 import type { Overrides } from "../config/overrides.ts";
 import { didYouMean } from "../core/nearest.ts";
 
@@ -13,6 +14,7 @@ export const COMMANDS = [
   "demo",
   "status",
   "why",
+  "simulate",
   "echo",
   "help",
   "version",
@@ -56,6 +58,14 @@ export type Command =
     readonly configFile?: string;
     readonly adminSocket?: string;
   }
+  | {
+    readonly name: "simulate";
+    readonly json: boolean;
+    /** A recording. */
+    readonly replay: string;
+    /** Absent: all of them. */
+    readonly strategy?: StrategyName;
+  }
   | { readonly name: "echo"; readonly addresses: readonly string[] }
   | { readonly name: "help"; readonly topic?: CommandName }
   | { readonly name: "version" };
@@ -96,6 +106,7 @@ const SYNTAX: Readonly<Record<CommandName, Syntax>> = {
   demo: { values: ["seconds"], switches: ["json"] },
   status: { values: ["config", "admin-socket"], switches: ["json"] },
   why: { values: ["last", "client", "config", "admin-socket"], switches: ["json"] },
+  simulate: { values: ["replay", "strategy"], switches: ["json"] },
   echo: { values: [], switches: [], positionals: "addresses" },
   help: { values: [], switches: [], positionals: "command" },
   version: { values: [], switches: [] },
@@ -263,6 +274,19 @@ function buildCommand(name: CommandName, flags: Flags): CommandResult {
         ...withConfig,
         ...withSocket,
       });
+    }
+    case "simulate": {
+      const replay = single(flags, "replay");
+      if (replay === undefined) {
+        return wrong("Cannot simulate nothing: expected --replay FILE", "", name);
+      }
+      const text = single(flags, "strategy");
+      if (text === undefined) return done({ name, json, replay });
+      const strategy = STRATEGIES.find((known) => known === text);
+      if (strategy !== undefined) return done({ name, json, replay, strategy });
+      const found = `Cannot read "${printable(text)}" as a strategy`;
+      const expected = STRATEGIES.join(", ");
+      return wrong(`${found}: expected ${expected}`, didYouMean(text, STRATEGIES), name);
     }
     case "echo": {
       const addresses = flags.positionals.flatMap(splitList);
