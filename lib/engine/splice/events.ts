@@ -21,6 +21,7 @@ import {
   KERNEL_MASK,
   NO_BACKEND,
   OPENED_RECORD,
+  PACED_FLAG,
   REFUSED_RECORD,
   SHUTDOWN,
   STICKY_FLAG,
@@ -121,6 +122,7 @@ function readDecision(record: RecordCursor, named: NamedPlan | undefined): Decis
   const kernel = record.word();
   CHOICE.kernel = kernel & KERNEL_MASK;
   CHOICE.sticky = (kernel & STICKY_FLAG) !== 0;
+  CHOICE.paced = (kernel & PACED_FLAG) !== 0;
   CHOICE.free = record.word();
   CHOICE.active = record.word();
   CHOICE.runnerUp = record.word();

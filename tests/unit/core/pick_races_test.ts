@@ -8,6 +8,7 @@ import {
   HASH_BALANCE,
   KERNELS,
   MAX_CONNECTIONS,
+  PACE_LIMIT,
   PickTable,
   STICKY_SECONDS,
 } from "../../../lib/core/pick_table.ts";
@@ -160,6 +161,7 @@ Deno.test("threads that pick at once never pass max_connections, and find the la
   for (const kernel of KERNELS) {
     const table = makeTable(kernel, [{ free: 5000 }, { free: 5000, weight: 3 }, { free: 5000 }]);
     for (let row = 0; row < 3; row++) table.write(row, MAX_CONNECTIONS, 40 + row);
+    table.words[PACE_LIMIT] = 20;
     const told = await crew.pick(table, 5, 60);
     // Each holds 60 at the end, or was refused: 180 wanted, 123 places.
     const active = [0, 1, 2].map((row) => table.read(row, ACTIVE));
