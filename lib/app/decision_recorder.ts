@@ -276,6 +276,7 @@ function stateOf(pool: Pool, member: Member): BackendState {
     backend: member.backend.id,
     state: standingOf(member),
     cores: pool.coresOf(member).cores,
+    weight: pool.weightOf(member),
     max: member.backend.maxConnections,
   };
 }

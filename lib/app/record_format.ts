@@ -41,6 +41,8 @@ export interface BackendState {
   /** `ready`, or what keeps sessions away: a word of STANDINGS. */
   readonly state: string;
   readonly cores: number;
+  /** Its share beside others. */
+  readonly weight: number;
   /** max_connections; 0: no limit. */
   readonly max: number;
 }
@@ -137,7 +139,13 @@ const listOf = (shape: Shape): Check => (value) =>
 
 type Shape = Readonly<Record<string, Check>>;
 
-const BACKEND: Shape = { backend: isText, state: isState, cores: isPositive, max: isCount };
+const BACKEND: Shape = {
+  backend: isText,
+  state: isState,
+  cores: isPositive,
+  weight: isCount,
+  max: isCount,
+};
 const SEEN: Shape = {
   backend: isText,
   outcome: isText,

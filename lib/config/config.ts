@@ -128,6 +128,7 @@ export interface PoolConfig {
   /** How much of its share a backend may hold under source_hash, percent, above 100; 0: any. */
   readonly hashBalance: number;
   readonly sticky: StickyConfig;
+  readonly pace: PaceConfig;
   readonly connect: { readonly timeoutMs: number; readonly retries: number };
   /** Every address has its port: written, or taken from the frontend. */
   readonly backends: readonly BackendConfig[];
@@ -186,6 +187,13 @@ export interface StickyConfig {
   readonly by: typeof STICKY_BY[number];
   /** Milliseconds after the beginning and the end of its last session in which it is known again. */
   readonly ttlMs: number;
+}
+
+/** How many connections a backend is given in a short time before others go first. */
+export interface PaceConfig {
+  /** 0: any number. */
+  readonly sessions: number;
+  readonly withinMs: number;
 }
 
 export interface BackendConfig extends Backend {

@@ -73,6 +73,10 @@ function draftPool(pool: PoolConfig): YamlDraft {
     fallback: pool.fallback,
     hash_balance: pool.hashBalance === 0 ? "off" : pool.hashBalance,
     sticky: { by: pool.sticky.by, ttl: formatDuration(pool.sticky.ttlMs) },
+    pace: {
+      sessions: pool.pace.sessions === 0 ? "off" : pool.pace.sessions,
+      within: formatDuration(pool.pace.withinMs),
+    },
     connect: { timeout: formatDuration(connect.timeoutMs), retries: connect.retries },
     backends: pool.backends.map(draftBackend),
     load: draftLoad(pool.load),

@@ -287,11 +287,17 @@ const sticky = section({
   ttl: field(duration(SECOND, 366 * DAY), "a duration").prefault("12h"),
 }, ({ by, ttl }) => ({ by, ttlMs: ttl }));
 
+const pace = section({
+  sessions: field(offOr(integer(1, 10_000)), "an integer or off").prefault("8"),
+  within: field(duration(SECOND, HOUR), "a duration").prefault("10s"),
+}, ({ sessions, within }) => ({ sessions, withinMs: within }));
+
 const pool = section({
   strategy: field(oneOf(STRATEGIES, "a strategy"), "a strategy").prefault("least_load"),
   fallback: field(oneOf(FALLBACKS, "a fallback"), "a strategy").prefault("round_robin"),
   hash_balance: field(offOr(integer(101, 10_000)), "a percentage or off").prefault("125"),
   sticky,
+  pace,
   connect,
   backends: oneOrMany(backend),
   load,

@@ -341,6 +341,7 @@ class Replay {
         backend,
         usable: state.state === "ready",
         cores: state.cores,
+        weight: state.weight,
         ...(isFresh ? { load } : {}),
       };
     });

@@ -170,6 +170,7 @@ function pool(poolName: string): fc.Arbitrary<PoolConfig> {
     fallback: fc.constantFrom(...FALLBACKS),
     hashBalance: orOff(span(101, 10_000)),
     sticky: fc.record({ by: fc.constantFrom(...STICKY_BY), ttlMs: span(1000, 366 * 24 * HOUR) }),
+    pace: fc.record({ sessions: orOff(span(1, 10_000)), withinMs: span(1000, HOUR) }),
     connect: fc.record({ timeoutMs: span(10, HOUR), retries: span(0, 31) }),
     backends: fc.uniqueArray(backend, {
       minLength: 1,
