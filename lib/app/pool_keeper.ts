@@ -310,6 +310,7 @@ export class PoolKeeper implements AsyncDisposable {
     this.#tell(this.#shortages.judge(this.pool, nowMs));
     const { members } = this.pool;
     const loads = members.map((member) => this.pool.freshLoad(member, nowMs));
+    const { correctLoad } = this.#config.pressure;
     const factors = memoryFactors(loads, this.#config.memory.weight);
     const view = members.map((member, index): MemberView => {
       const load = loads[index];
@@ -321,6 +322,9 @@ export class PoolKeeper implements AsyncDisposable {
         cores: this.pool.coresOf(member).cores,
         weight: this.pool.weightOf(member),
         memoryFactor: factors[index] ?? 1,
+        ...(correctLoad && load?.cpuPressure !== undefined
+          ? { cpuPressure: load.cpuPressure }
+          : {}),
       };
     });
     const weighed = this.#strategy.weigh(view, this.pool.table, nowMs);

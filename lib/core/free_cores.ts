@@ -25,6 +25,8 @@ export interface BackendLoad {
   /** The last sample that is not too old, if any. */
   readonly load1?: number;
   readonly takenAtMs?: number;
+  /** The pressure of that sample, where it is to correct the load (core/disk_waits.ts). */
+  readonly cpuPressure?: number;
   /** Whether sessions may be sent there. */
   readonly usable: boolean;
   /** What its free memory does to its score (core/shortages.ts): above 0, absent: 1. */
@@ -107,7 +109,7 @@ export class FreeCores {
   /** Takes in what is new of these backends without writing anything. */
   observe(backends: readonly BackendLoad[], table: PickTable, nowMs: number): void {
     this.#burst.advance(nowMs);
-    for (const { row, id, cores, load1, takenAtMs } of backends) {
+    for (const { row, id, cores, load1, takenAtMs, cpuPressure } of backends) {
       let known = this.#known[row];
       if (known?.id !== id) {
         known = { id, takenAtMs: -Infinity };
@@ -119,6 +121,7 @@ export class FreeCores {
       // The sample first: sessions are known as of now, and it was taken a moment before.
       if (load1 !== undefined && takenAtMs !== undefined && takenAtMs > known.takenAtMs) {
         known.takenAtMs = takenAtMs;
+        this.#estimator.observePressure(row, cpuPressure);
         this.#estimator.observeSample(row, load1, takenAtMs);
       }
       const active = table.read(row, ACTIVE);

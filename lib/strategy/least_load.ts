@@ -16,12 +16,15 @@ export class LeastLoad implements Strategy {
    * for when all those have refused or are full. Learns from every call; wants one every second.
    */
   weigh(view: PoolView, table: PickTable, nowMs: number): boolean {
-    const loads = view.map(({ row, backend, cores, usable, load, memoryFactor = 1 }) => ({
+    const loads = view.map((
+      { row, backend, cores, usable, load, memoryFactor = 1, cpuPressure },
+    ) => ({
       row,
       id: backend.id,
       cores,
       usable,
       memoryFactor,
+      ...(cpuPressure === undefined ? {} : { cpuPressure }),
       ...(load === undefined ? {} : { load1: load.load1, takenAtMs: load.takenAtMs }),
     }));
     if (!view.some((member) => member.usable && member.load !== undefined)) {

@@ -18,6 +18,8 @@ export interface MemberView {
   readonly weight: number;
   /** What its free memory does to its score: a factor above 0; absent: 1. */
   readonly memoryFactor?: number;
+  /** The pressure of the load's sample, where it is to correct the load. */
+  readonly cpuPressure?: number;
 }
 
 export type PoolView = readonly MemberView[];
