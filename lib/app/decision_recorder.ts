@@ -272,11 +272,12 @@ export class DecisionRecorder implements AsyncDisposable {
 }
 
 function stateOf(pool: Pool, member: Member): BackendState {
+  const weight = pool.weightOf(member);
   return {
     backend: member.backend.id,
     state: standingOf(member),
     cores: pool.coresOf(member).cores,
-    weight: pool.weightOf(member),
+    ...(weight === 1 ? {} : { weight }),
     max: member.backend.maxConnections,
   };
 }

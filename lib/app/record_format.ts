@@ -41,8 +41,8 @@ export interface BackendState {
   /** `ready`, or what keeps sessions away: a word of STANDINGS. */
   readonly state: string;
   readonly cores: number;
-  /** Its share beside others. */
-  readonly weight: number;
+  /** Its share beside others; absent: 1. */
+  readonly weight?: number;
   /** max_connections; 0: no limit. */
   readonly max: number;
 }
@@ -143,7 +143,7 @@ const BACKEND: Shape = {
   backend: isText,
   state: isState,
   cores: isPositive,
-  weight: isCount,
+  weight: orAbsent(isCount),
   max: isCount,
 };
 const SEEN: Shape = {

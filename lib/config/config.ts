@@ -178,6 +178,8 @@ export interface MemoryConfig {
 
 /** Pressure (PSI) above which a backend gets no new session: shares, 0 to 1; absent: never mind. */
 export interface PressureConfig {
+  /** Whether it is used to find tasks in a load average that wait for disks. */
+  readonly correctLoad: boolean;
   readonly maxCpu?: number;
   readonly maxMemory?: number;
 }

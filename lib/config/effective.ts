@@ -90,6 +90,7 @@ function draftPool(pool: PoolConfig): YamlDraft {
     },
     memory: { min_available: memoryFloor(memory.minAvailable), weight: memory.weight },
     pressure: {
+      correct_load: pressure.correctLoad,
       max_cpu: percentOrOff(pressure.maxCpu),
       max_memory: percentOrOff(pressure.maxMemory),
     },

@@ -6,6 +6,7 @@ import { failure, type Result, success } from "../core/result.ts";
 import { quote } from "./config_error.ts";
 import {
   absolutePath,
+  boolean,
   headerValue,
   jsonPath,
   memoryFloor,
@@ -108,9 +109,12 @@ export const memory = section({
 
 const limit = field(orOff(percent(1, 100)), "a percentage or off").prefault("off");
 
-export const pressure = section({ max_cpu: limit, max_memory: limit }, (
-  { max_cpu, max_memory },
-) => ({
+export const pressure = section({
+  correct_load: field(boolean, "true or false").prefault("true"),
+  max_cpu: limit,
+  max_memory: limit,
+}, ({ correct_load, max_cpu, max_memory }) => ({
+  correctLoad: correct_load,
   ...(max_cpu === undefined ? {} : { maxCpu: max_cpu }),
   ...(max_memory === undefined ? {} : { maxMemory: max_memory }),
 }));

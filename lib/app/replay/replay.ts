@@ -341,7 +341,7 @@ class Replay {
         backend,
         usable: state.state === "ready",
         cores: state.cores,
-        weight: state.weight,
+        weight: state.weight ?? 1,
         ...(isFresh ? { load } : {}),
       };
     });

@@ -143,8 +143,8 @@ const memory: fc.Arbitrary<MemoryConfig> = fc.record({
 });
 
 const pressure: fc.Arbitrary<PressureConfig> = fc.record(
-  { maxCpu: hundredths, maxMemory: hundredths },
-  { requiredKeys: [] },
+  { correctLoad: fc.boolean(), maxCpu: hundredths, maxMemory: hundredths },
+  { requiredKeys: ["correctLoad"] },
 );
 
 const backend: fc.Arbitrary<Backend> = fc.record({
