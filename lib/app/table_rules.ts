@@ -63,7 +63,8 @@ export class TableRules implements AsyncDisposable {
         this.#pacer.step();
       }
       try {
-        await this.#clock.sleep(Math.min(TICK_MS, steppedMs + this.#stepMs - nowMs), signal);
+        const restMs = Math.max(1, steppedMs + this.#stepMs - nowMs);
+        await this.#clock.sleep(Math.min(TICK_MS, restMs), signal);
       } catch (error) {
         if (!signal.aborted) throw error;
       }
