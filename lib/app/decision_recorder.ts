@@ -12,7 +12,7 @@ import { AppendFile } from "../log/append_file.ts";
 import { BatchWriter } from "../log/batch_writer.ts";
 import type { LogArea } from "../log/setup.ts";
 import { VERSION } from "../version.ts";
-import { type DecisionEvent, picksOf, reportPick } from "./decision_journal.ts";
+import { type DecisionEvent, picksOf, reportPick, type StrategyOf } from "./decision_journal.ts";
 import {
   type BackendState,
   type PickLine,
@@ -117,8 +117,7 @@ export class DecisionRecorder implements AsyncDisposable {
     this.#pools.delete(pool);
   }
 
-  /** @param strategyOf the strategy that a pool's kernel ran for, in the words of lb.conf. */
-  note(event: EngineEvent, strategyOf: (pool: string, kernel: string) => string): void {
+  note(event: EngineEvent, strategyOf: StrategyOf): void {
     if (!this.#writable()) return;
     switch (event.kind) {
       case "opened": {
@@ -168,15 +167,13 @@ export class DecisionRecorder implements AsyncDisposable {
 
   #pickLines(
     event: DecisionEvent,
-    strategyOf: (pool: string, kernel: string) => string,
+    strategyOf: StrategyOf,
   ): { t: number; picks: PickLine[] } {
     const t = this.#timeOf(event.atMs);
-    const picks = picksOf(event).map((trace): PickLine => {
-      const { at: _, ...report } = reportPick(
-        trace,
-        strategyOf(event.pool, trace.snapshot.kernel),
-      );
-      return { t: rounded(t - Math.max(0, event.atMs - trace.atMs)), ...report };
+    const picks = picksOf(event).flatMap((trace): PickLine[] => {
+      const report = reportPick(trace, event.pool, strategyOf);
+      if (report === undefined) return [];
+      return [{ t: rounded(t - Math.max(0, event.atMs - trace.atMs)), ...report }];
     });
     return { t, picks };
   }

@@ -14,6 +14,13 @@ import {
   WEIGHTED,
 } from "../../lib/core/pick_table.ts";
 import { identityOf, Source } from "../../lib/core/source_hash.ts";
+import {
+  allocateEngineMemory,
+  allocateWorkerMemory,
+  RING_HEAD,
+  RING_TAIL,
+} from "../../lib/engine/splice/layout.ts";
+import { Recorder } from "../../lib/engine/splice/records.ts";
 
 const SIZES = [16, 128, 1024] as const;
 
@@ -63,6 +70,8 @@ for (const { kernel, isWeighted } of CASES) {
 }
 
 const snapshot = new Int32Array(SNAPSHOT_WORDS);
+const { control, ...memory } = allocateWorkerMemory(1);
+const recorder = new Recorder({ control, ...memory }, allocateEngineMemory());
 
 for (const kernel of ["most_free", "rotation"] as const) {
   for (const rows of SIZES) {
@@ -79,6 +88,18 @@ for (const kernel of ["most_free", "rotation"] as const) {
         const row = pick(table, null, random, choice);
         takeSnapshot(table, null, choice, 0, snapshot);
         release(table, row);
+      },
+    );
+    Deno.bench(
+      `pick, snapshot, record of it and release: ${kernel}, ${rows} backends`,
+      { group: `${rows} backends` },
+      () => {
+        random = (random + 0.618_034) % 1;
+        const row = pick(table, null, random, choice);
+        recorder.picked(0, 0, snapshot, takeSnapshot(table, null, choice, 0, snapshot));
+        release(table, row);
+        // As if it had been read.
+        Atomics.store(control, RING_TAIL, Atomics.load(control, RING_HEAD));
       },
     );
     if (kernel === "rotation") continue;
