@@ -56,8 +56,10 @@ export class DecisionRecorder implements AsyncDisposable {
   #lostSeen = 0;
   /** What leads from the wall clock to the one that only goes forward. */
   #wallOffset = Infinity;
-  /** When to begin anew after a loss; NaN while all is well. */
+  /** When to begin anew after a loss; NaN while lines are written. */
   #resumeAtMs = NaN;
+  /** Since when a recording that had failed seems to be written again; NaN when none has failed. */
+  #mendedMs = NaN;
 
   constructor(clock: Clock, log: LogArea) {
     this.#clock = clock;
@@ -91,6 +93,7 @@ export class DecisionRecorder implements AsyncDisposable {
     this.#lost = dropped;
     this.#lostSeen = dropped;
     this.#resumeAtMs = NaN;
+    this.#mendedMs = NaN;
     if (file !== undefined) {
       this.#log.info(`records decisions to ${file.path}`);
       this.#begin();
@@ -184,13 +187,20 @@ export class DecisionRecorder implements AsyncDisposable {
     const { dropped } = this;
     const nowMs = this.#clock.now();
     if (dropped !== this.#lostSeen) {
-      if (Number.isNaN(this.#resumeAtMs)) {
+      if (Number.isNaN(this.#mendedMs)) {
         this.#log.error(`the recording cannot be written: ${this.#file.path}, lines are lost`);
       }
       this.#lostSeen = dropped;
       this.#resumeAtMs = nowMs + RESUME_MS;
+      this.#mendedMs = this.#resumeAtMs;
     }
-    if (Number.isNaN(this.#resumeAtMs)) return true;
+    if (Number.isNaN(this.#resumeAtMs)) {
+      if (nowMs - this.#mendedMs > RESUME_MS) {
+        this.#mendedMs = NaN;
+        this.#log.info(`the recording goes on: ${this.#file.path}`);
+      }
+      return true;
+    }
     if (nowMs < this.#resumeAtMs) {
       this.#lost++;
       this.#lostSeen++;

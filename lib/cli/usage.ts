@@ -67,7 +67,8 @@ What stands neither in a flag nor in a file has a default; "compute-lb check"
 prints it.
 
 Signals:
-  HUP    reads the file again; a bad one changes nothing
+  HUP    reads the file again; a bad one changes nothing; opens a recording
+         anew that has been rotated away
   TERM   accepts nothing more and leaves with the last session, or after
          --shutdown-timeout
   INT    leaves at once and cuts what stands, as a second TERM does
