@@ -33,7 +33,7 @@ export interface AppParts {
 export class App implements AsyncDisposable {
   readonly #parts: AppParts;
   readonly #events: Promise<void>;
-  readonly #journal = new DecisionJournal();
+  readonly #journal: DecisionJournal;
   readonly #recorder: DecisionRecorder;
   readonly #keepers = new Map<string, PoolKeeper>();
   readonly #startedWallMs: number;
@@ -52,6 +52,7 @@ export class App implements AsyncDisposable {
     this.#locations = locations;
     this.#parts = parts;
     this.#startedWallMs = parts.clock.wall();
+    this.#journal = new DecisionJournal(this.#strategyOf);
     this.#recorder = new DecisionRecorder(parts.clock, parts.log.area("record"));
     this.#events = this.#readEvents();
   }
@@ -256,16 +257,17 @@ export class App implements AsyncDisposable {
     await keeper?.[Symbol.asyncDispose]();
   }
 
+  /** The strategy that a pool's kernel ran for, in the words of lb.conf. */
+  readonly #strategyOf = (pool: string, kernel: string): string =>
+    this.#keepers.get(pool)?.strategyOf(kernel) ?? kernel;
+
   async #readEvents(): Promise<void> {
-    const strategyOf = (pool: string, kernel: string) =>
-      this.#keepers.get(pool)?.strategyOf(kernel) ?? kernel;
-    const log = new EventLog(this.#parts.log.area("engine"), this.#parts.access, strategyOf);
+    const { log: services, access } = this.#parts;
+    const log = new EventLog(services.area("engine"), access, this.#strategyOf);
     for await (const event of this.#parts.engine.events()) {
       log.write(event);
-      if (event.kind === "opened" || event.kind === "refused") {
-        this.#journal.note(event, (kernel) => strategyOf(event.pool, kernel));
-      }
-      this.#recorder.note(event, strategyOf);
+      if (event.kind === "opened" || event.kind === "refused") this.#journal.note(event);
+      this.#recorder.note(event, this.#strategyOf);
       if ("pool" in event) this.#keepers.get(event.pool)?.observe(event);
     }
   }

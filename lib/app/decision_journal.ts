@@ -1,5 +1,5 @@
 // The last decisions, for `why`: connections that got a backend and clients that got none, with every
-// pick that was made for them. Bounded in number and in size.
+// pick that was made for them. What the picks saw is the engine's to remember.
 
 import { formatAddress } from "../core/address.ts";
 import type { SeenBackend } from "../core/decision_snapshot.ts";
@@ -15,62 +15,50 @@ import {
 /** Events that tell of a decision. */
 export type DecisionEvent = Extract<EngineEvent, { kind: "opened" | "refused" }>;
 
-/**
- * Backends seen, over all decisions kept: some 6 MiB. Large pools, or many failed attempts, so have a
- * shorter memory.
- */
-const MOST_SEEN = 65_536;
-
-interface Entry {
-  readonly event: DecisionEvent;
-  /** The strategy of each pick: which kernel ran for which may change with a reload. */
-  readonly strategies: readonly string[];
-  readonly seen: number;
-}
-
 export class DecisionJournal {
-  /** A queue: what is before `#first` has left. */
-  #entries: (Entry | undefined)[] = [];
-  #first = 0;
-  #seen = 0;
+  /** Rings: event number n is at n modulo `most`. */
+  readonly #events: DecisionEvent[] = [];
+  /** The strategy of an event's last pick: which kernel runs for which may change with a reload. */
+  readonly #strategies: string[] = [];
+  #noted = 0;
+  readonly #strategyOf: StrategyOf;
 
-  /** @param most decisions that are kept. @param mostSeen backends seen by them, in all. */
-  constructor(readonly most: number = MOST_DECISIONS, readonly mostSeen: number = MOST_SEEN) {}
-
-  get size(): number {
-    return this.#entries.length - this.#first;
+  /** @param most decisions that are kept. */
+  constructor(strategyOf: StrategyOf, readonly most: number = MOST_DECISIONS) {
+    this.#strategyOf = strategyOf;
   }
 
-  /** @param strategyOf the strategy that a kernel ran for, in the words of lb.conf. */
-  note(event: DecisionEvent, strategyOf: (kernel: string) => string): void {
+  note(event: DecisionEvent): void {
+    const at = this.#noted++ % this.most;
     const picks = picksOf(event);
-    const strategies = picks.map(({ snapshot }) => strategyOf(snapshot.kernel));
-    const seen = picks.reduce((sum, { snapshot }) => sum + snapshot.backends.length, 0);
-    this.#entries.push({ event, strategies, seen });
-    this.#seen += seen;
-    while (this.size > this.most || (this.#seen > this.mostSeen && this.size > 1)) this.#forget();
+    const kernel = picks[picks.length - 1]?.kernel;
+    this.#events[at] = event;
+    this.#strategies[at] = kernel === undefined ? "" : this.#strategyOf(event.pool, kernel);
   }
 
   /** The latest that fit, the oldest first. */
   find({ last, client }: WhyQuery): DecisionReport[] {
     const found: DecisionReport[] = [];
-    for (let at = this.#entries.length - 1; at >= this.#first && found.length < last; at--) {
-      const entry = this.#entries[at];
-      if (entry === undefined) continue;
-      if (client !== undefined && !isFrom(formatAddress(entry.event.client), client)) continue;
-      found.push(reportDecision(entry.event, entry.strategies));
+    for (let age = 1; age <= this.#events.length && found.length < last; age++) {
+      const at = (this.#noted - age) % this.most;
+      const event = this.#events[at];
+      if (event === undefined) continue;
+      if (client !== undefined && !isFrom(formatAddress(event.client), client)) continue;
+      const last = picksOf(event).at(-1)?.kernel;
+      const strategy = this.#strategies[at] ?? "";
+      found.push(
+        reportDecision(
+          event,
+          (pool, kernel) => kernel === last ? strategy : this.#strategyOf(pool, kernel),
+        ),
+      );
     }
     return found.reverse();
   }
-
-  #forget(): void {
-    this.#seen -= this.#entries[this.#first]?.seen ?? 0;
-    this.#entries[this.#first++] = undefined;
-    if (this.#first <= this.most) return;
-    this.#entries = this.#entries.slice(this.#first);
-    this.#first = 0;
-  }
 }
+
+/** The strategy that a pool's kernel ran for, in the words of lb.conf. */
+export type StrategyOf = (pool: string, kernel: string) => string;
 
 /** Every pick for a client. */
 export function picksOf(event: DecisionEvent): readonly PickTrace[] {
@@ -91,7 +79,7 @@ export function isFrom(address: string, wanted: string): boolean {
   return bare.startsWith(meant) && (/[.:]$/.test(meant) || /[.:]/.test(bare.charAt(meant.length)));
 }
 
-function reportDecision(event: DecisionEvent, strategies: readonly string[]): DecisionReport {
+function reportDecision(event: DecisionEvent, strategyOf: StrategyOf): DecisionReport {
   const opened = event.kind === "opened";
   return {
     at: new Date(event.atMs).toISOString(),
@@ -101,17 +89,24 @@ function reportDecision(event: DecisionEvent, strategies: readonly string[]): De
     client: formatAddress(event.client),
     backend: opened ? event.backend : null,
     refused: opened ? null : event.reason,
-    picks: picksOf(event).map((trace, index) => reportPick(trace, strategies[index] ?? "")),
+    picks: picksOf(event).flatMap((trace) => {
+      const report = reportPick(trace, event.pool, strategyOf);
+      return report === undefined ? [] : [{ at: new Date(trace.atMs).toISOString(), ...report }];
+    }),
   };
 }
 
-/** One pick as `why` and recordings tell it. */
-export function reportPick({ atMs, snapshot, failure }: PickTrace, strategy: string): PickReport {
-  const { why, backends, omitted, nearlyEqual, draw } = snapshot;
+/** One pick as `why` and recordings tell it; undefined when what it saw is forgotten. */
+export function reportPick(
+  { snapshot, failure }: PickTrace,
+  pool: string,
+  strategyOf: StrategyOf,
+): Omit<PickReport, "at"> | undefined {
+  if (snapshot === undefined) return undefined;
+  const { kernel, why, backends, omitted, nearlyEqual, draw } = snapshot;
   const [first] = backends;
   return {
-    at: new Date(atMs).toISOString(),
-    strategy,
+    strategy: strategyOf(pool, kernel),
     why,
     backend: first?.outcome === "chosen" ? first.backend : null,
     failure: failure ?? null,

@@ -12,7 +12,7 @@ import { AppendFile } from "../log/append_file.ts";
 import { BatchWriter } from "../log/batch_writer.ts";
 import type { LogArea } from "../log/setup.ts";
 import { VERSION } from "../version.ts";
-import { type DecisionEvent, picksOf, reportPick } from "./decision_journal.ts";
+import { type DecisionEvent, picksOf, reportPick, type StrategyOf } from "./decision_journal.ts";
 import {
   type BackendState,
   type PickLine,
@@ -56,8 +56,10 @@ export class DecisionRecorder implements AsyncDisposable {
   #lostSeen = 0;
   /** What leads from the wall clock to the one that only goes forward. */
   #wallOffset = Infinity;
-  /** When to begin anew after a loss; NaN while all is well. */
+  /** When to begin anew after a loss; NaN while lines are written. */
   #resumeAtMs = NaN;
+  /** Since when a recording that had failed seems to be written again; NaN when none has failed. */
+  #mendedMs = NaN;
 
   constructor(clock: Clock, log: LogArea) {
     this.#clock = clock;
@@ -91,6 +93,7 @@ export class DecisionRecorder implements AsyncDisposable {
     this.#lost = dropped;
     this.#lostSeen = dropped;
     this.#resumeAtMs = NaN;
+    this.#mendedMs = NaN;
     if (file !== undefined) {
       this.#log.info(`records decisions to ${file.path}`);
       this.#begin();
@@ -117,8 +120,7 @@ export class DecisionRecorder implements AsyncDisposable {
     this.#pools.delete(pool);
   }
 
-  /** @param strategyOf the strategy that a pool's kernel ran for, in the words of lb.conf. */
-  note(event: EngineEvent, strategyOf: (pool: string, kernel: string) => string): void {
+  note(event: EngineEvent, strategyOf: StrategyOf): void {
     if (!this.#writable()) return;
     switch (event.kind) {
       case "opened": {
@@ -168,15 +170,13 @@ export class DecisionRecorder implements AsyncDisposable {
 
   #pickLines(
     event: DecisionEvent,
-    strategyOf: (pool: string, kernel: string) => string,
+    strategyOf: StrategyOf,
   ): { t: number; picks: PickLine[] } {
     const t = this.#timeOf(event.atMs);
-    const picks = picksOf(event).map((trace): PickLine => {
-      const { at: _, ...report } = reportPick(
-        trace,
-        strategyOf(event.pool, trace.snapshot.kernel),
-      );
-      return { t: rounded(t - Math.max(0, event.atMs - trace.atMs)), ...report };
+    const picks = picksOf(event).flatMap((trace): PickLine[] => {
+      const report = reportPick(trace, event.pool, strategyOf);
+      if (report === undefined) return [];
+      return [{ t: rounded(t - Math.max(0, event.atMs - trace.atMs)), ...report }];
     });
     return { t, picks };
   }
@@ -187,13 +187,20 @@ export class DecisionRecorder implements AsyncDisposable {
     const { dropped } = this;
     const nowMs = this.#clock.now();
     if (dropped !== this.#lostSeen) {
-      if (Number.isNaN(this.#resumeAtMs)) {
+      if (Number.isNaN(this.#mendedMs)) {
         this.#log.error(`the recording cannot be written: ${this.#file.path}, lines are lost`);
       }
       this.#lostSeen = dropped;
       this.#resumeAtMs = nowMs + RESUME_MS;
+      this.#mendedMs = this.#resumeAtMs;
     }
-    if (Number.isNaN(this.#resumeAtMs)) return true;
+    if (Number.isNaN(this.#resumeAtMs)) {
+      if (nowMs - this.#mendedMs > RESUME_MS) {
+        this.#mendedMs = NaN;
+        this.#log.info(`the recording goes on: ${this.#file.path}`);
+      }
+      return true;
+    }
     if (nowMs < this.#resumeAtMs) {
       this.#lost++;
       this.#lostSeen++;

@@ -55,7 +55,7 @@ export class EventLog {
           }),
           attempts: event.attempts,
           connect_ms: event.connectMs,
-          ...(this.access.decisions ? explained(decision) : {}),
+          ...(this.access.decisions ? explained(decision) : undefined),
         });
         return;
       }
@@ -116,16 +116,7 @@ export class EventLog {
 }
 
 /** What the pick saw that gave the client its backend; nothing where the record of it was lost. */
-function explained({ picks }: Decision): Pick<OpenedRecord, "why" | "seen"> {
+function explained({ picks }: Decision): Pick<OpenedRecord, "why" | "seen"> | undefined {
   const snapshot = picks.at(-1)?.snapshot;
-  if (snapshot === undefined) return {};
-  return {
-    why: snapshot.why,
-    seen: snapshot.backends.map(({ backend, outcome, freeMilliCores, active }) => ({
-      backend,
-      outcome,
-      ...(freeMilliCores === undefined ? {} : { free: freeMilliCores / 1000 }),
-      active,
-    })),
-  };
+  return snapshot === undefined ? undefined : { why: snapshot.why, seen: snapshot.backends };
 }

@@ -67,7 +67,8 @@ What stands neither in a flag nor in a file has a default; "compute-lb check"
 prints it.
 
 Signals:
-  HUP    reads the file again; a bad one changes nothing
+  HUP    reads the file again; a bad one changes nothing; opens a recording
+         anew that has been rotated away
   TERM   accepts nothing more and leaves with the last session, or after
          --shutdown-timeout
   INT    leaves at once and cuts what stands, as a second TERM does
@@ -139,7 +140,7 @@ Usage: compute-lb why [flags]
 Asks the running balancer why a connection landed where it did: what every
 backend of the pool looked like at that instant, and why each of them won or
 lost. Without flags, the last connection. Ends with 1 when there is none to
-tell of. The last 4096 are remembered, fewer in pools of very many backends.
+tell of. The last 4096 are remembered; why, for some 3000 in large pools.
 
 Flags:
       --last N               the last N connections

@@ -103,6 +103,16 @@ export function takeSnapshot(
   return at;
 }
 
+/** The kernel that made the pick of the snapshot that begins at word `at`. */
+export function snapshotKernel(words: Int32Array, at: number): PickKernel {
+  return KERNELS[words[at + KERNEL_AT]!] ?? "rotation";
+}
+
+/** Words of the snapshot that begins at word `at`. */
+export function snapshotLength(words: Int32Array, at: number): number {
+  return HEADER_LENGTH + words[at + COUNT_AT]! * ROW_LENGTH;
+}
+
 function copyRow(
   words: Int32Array,
   row: number,
@@ -199,7 +209,7 @@ export function readSnapshot(
 ): Snapshot {
   const first = at + HEADER_LENGTH;
   const end = first + words[at + COUNT_AT]! * ROW_LENGTH;
-  const kernel = KERNELS[words[at + KERNEL_AT]!] ?? "rotation";
+  const kernel = snapshotKernel(words, at);
   const nearlyEqual = words[at + NEARLY_EQUAL_AT]!;
   let candidates = 0;
   let best = NO_SCORE;

@@ -61,10 +61,12 @@ export type RefusalReason =
 export interface PickTrace {
   /** Milliseconds since the epoch. */
   readonly atMs: number;
-  /** What the kernel saw of the pool at that instant. */
-  readonly snapshot: Snapshot;
-  /** Why the chosen backend did not take the connection; absent when it did, or nobody was chosen. */
-  readonly failure?: FailureKind;
+  /** The kernel that chose, such as "most_free". */
+  readonly kernel: string;
+  /** What the kernel saw of the pool at that instant; undefined once thousands of picks have followed. */
+  readonly snapshot: Snapshot | undefined;
+  /** Why the chosen backend did not take the connection; undefined when it did, or nobody was chosen. */
+  readonly failure: FailureKind | undefined;
 }
 
 /** What the balancer saw when it chose, for the access log. */

@@ -12,7 +12,7 @@
 // `outgoing` is the balancer's own address that the backend sees: it ties a line of sshd's log, or a
 // fail2ban ban, to the client.
 
-import type { PickOutcome } from "../core/decision_snapshot.ts";
+import type { PickOutcome, SeenBackend } from "../core/decision_snapshot.ts";
 import type { BatchWriter } from "./batch_writer.ts";
 
 export interface OpenedRecord {
@@ -35,16 +35,7 @@ export interface OpenedRecord {
   readonly attempts: number;
   readonly connect_ms: number;
   readonly why?: string;
-  readonly seen?: readonly SeenField[];
-}
-
-/** A backend as the pick saw it. */
-export interface SeenField {
-  readonly backend: string;
-  readonly outcome: PickOutcome;
-  /** Free cores, when known. */
-  readonly free?: number;
-  readonly active: number;
+  readonly seen?: readonly SeenBackend[];
 }
 
 export interface ClosedRecord {
@@ -92,7 +83,7 @@ export class AccessLog {
     const shown = withRoundTimes(this.decisions ? record : withoutDecision(record));
     this.writer.line(
       this.format === "json"
-        ? `{"time":"${time}",${JSON.stringify(shown).slice(1)}`
+        ? `{"time":"${time}",${jsonOf(shown).slice(1)}`
         : `${time} ${textOf(shown)}`,
     );
   }
@@ -114,6 +105,11 @@ function toMicroseconds(ms: number): number {
   return Math.round(ms * 1000) / 1000;
 }
 
+function jsonOf(record: AccessRecord): string {
+  if (record.event === "closed" || record.seen === undefined) return JSON.stringify(record);
+  return JSON.stringify({ ...record, seen: record.seen.map(seenInJson) });
+}
+
 function textOf(record: AccessRecord): string {
   let text: string = record.event;
   for (const [key, value] of Object.entries(record)) {
@@ -124,20 +120,41 @@ function textOf(record: AccessRecord): string {
   return `${text} seen=${textOfSeen(record.seen)}`;
 }
 
-function textOfSeen(seen: readonly SeenField[]): string {
+function textOfSeen(seen: readonly SeenBackend[]): string {
   let text = "";
-  for (const [index, { backend, outcome, free, active }] of seen.entries()) {
-    const name = /[\s,]/.test(backend) ? backend.replace(/[\s,]/g, encodeURIComponent) : backend;
-    const figures = `${free === undefined ? "-" : toTenths(free)}/${active}`;
-    const state = outcome === "chosen" ? `${figures}*` : COMPARED.has(outcome) ? figures : outcome;
-    if (text.length + name.length + state.length >= SEEN_LENGTH) {
-      return `${text},+${seen.length - index}`;
+  for (let i = 0; i < seen.length; i++) {
+    const one = seen[i];
+    if (one === undefined) continue;
+    const { backend, outcome, freeMilliCores, active } = one;
+    const name = nameInWord(backend);
+    let state: string = outcome;
+    if (COMPARED.has(outcome)) {
+      state = `${freeMilliCores === undefined ? "-" : tenthsOf(freeMilliCores)}/${active}`;
+      if (outcome === "chosen") state += "*";
     }
-    text += `${text === "" ? "" : ","}${name}:${state}`;
+    if (text.length + name.length + state.length >= SEEN_LENGTH) {
+      return `${text},+${seen.length - i}`;
+    }
+    text += i === 0 ? `${name}:${state}` : `,${name}:${state}`;
   }
   return text === "" ? "-" : text;
 }
 
-function toTenths(cores: number): number {
-  return Math.round(cores * 10) / 10;
+function nameInWord(name: string): string {
+  return /[\s,]/.test(name) ? name.replace(/[\s,]/g, encodeURIComponent) : name;
+}
+
+/** Milli-cores as cores with one decimal; by integers, which is much faster than toFixed. */
+function tenthsOf(milliCores: number): string {
+  const tenths = Math.round(Math.abs(milliCores) / 100);
+  const whole = Math.floor(tenths / 10);
+  return `${milliCores < 0 && tenths > 0 ? "-" : ""}${whole}.${tenths - 10 * whole}`;
+}
+
+/** As JSON tells it, in cores. */
+function seenInJson(
+  { backend, outcome, freeMilliCores, active }: SeenBackend,
+): Record<string, string | number> {
+  const free = freeMilliCores === undefined ? {} : { free: freeMilliCores / 1000 };
+  return { backend, outcome, ...free, active };
 }

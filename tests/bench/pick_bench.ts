@@ -18,6 +18,13 @@ import {
 } from "../../lib/core/pick_table.ts";
 import { identityOf, Source } from "../../lib/core/source_hash.ts";
 import { STICKY_CLIENTS } from "../../lib/core/sticky.ts";
+import {
+  allocateEngineMemory,
+  allocateWorkerMemory,
+  RING_HEAD,
+  RING_TAIL,
+} from "../../lib/engine/splice/layout.ts";
+import { Recorder } from "../../lib/engine/splice/records.ts";
 
 const SIZES = [16, 128, 1024] as const;
 
@@ -78,6 +85,8 @@ for (const { kernel, how } of CASES) {
 }
 
 const snapshot = new Int32Array(SNAPSHOT_WORDS);
+const { control, ...memory } = allocateWorkerMemory(1);
+const recorder = new Recorder({ control, ...memory }, allocateEngineMemory());
 
 for (const kernel of ["most_free", "rotation"] as const) {
   for (const rows of SIZES) {
@@ -94,6 +103,18 @@ for (const kernel of ["most_free", "rotation"] as const) {
         const row = pick(table, null, random, choice);
         takeSnapshot(table, null, choice, 0, snapshot);
         release(table, row);
+      },
+    );
+    Deno.bench(
+      `pick, snapshot, record of it and release: ${kernel}, ${rows} backends`,
+      { group: `${rows} backends` },
+      () => {
+        random = (random + 0.618_034) % 1;
+        const row = pick(table, null, random, choice);
+        recorder.picked(0, 0, snapshot, takeSnapshot(table, null, choice, 0, snapshot));
+        release(table, row);
+        // As if it had been read.
+        Atomics.store(control, RING_TAIL, Atomics.load(control, RING_HEAD));
       },
     );
     if (kernel === "rotation") continue;

@@ -42,7 +42,7 @@ export const DECISION_CASES: readonly EngineCase[] = [
       const [pick, ...others] = decision.picks;
       assertEquals(others, []);
       assert(pick !== undefined && pick.atMs >= before - 1 && pick.atMs <= atMs);
-      const { draw, ...snapshot } = pick.snapshot;
+      const { draw = -1, ...snapshot } = pick.snapshot ?? {};
       assert(draw >= 0 && draw < 1);
       assertEquals(snapshot, {
         kernel: "most_free",
@@ -88,7 +88,7 @@ export const DECISION_CASES: readonly EngineCase[] = [
       const [first, second] = decision.picks;
       assertEquals(outcomes(first?.snapshot), [[dead, "chosen"], [good.address, "less_free"]]);
       assertEquals(outcomes(second?.snapshot), [[good.address, "chosen"], [dead, "tried"]]);
-      assertEquals([first?.snapshot.why, second?.snapshot.why], ["most_free", "only_one"]);
+      assertEquals([first?.snapshot?.why, second?.snapshot?.why], ["most_free", "only_one"]);
     },
   },
   {
@@ -105,7 +105,7 @@ export const DECISION_CASES: readonly EngineCase[] = [
       assertEquals(refused.reason, "connect_failed");
       assertEquals(refused.picks.map(({ failure }) => failure), ["refused", undefined]);
       const [, last] = refused.picks;
-      assertEquals(last?.snapshot.why, "nobody");
+      assertEquals(last?.snapshot?.why, "nobody");
       assertEquals(outcomes(last?.snapshot), [[names[0], "tried"], [names[1], "draining"]]);
     },
   },

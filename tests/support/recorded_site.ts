@@ -111,7 +111,9 @@ pools:
     sessions.push({ endsAt, row, backend, tunnel: ++tunnel, busy });
     const atMs = clock.wall();
     const where = { frontend: "ssh", pool: "p", row, backend, client: CLIENT, outgoing: CLIENT };
-    const decision = { kernel: snapshot.kernel, active: 0, picks: [{ atMs, snapshot }] };
+    const { kernel } = snapshot;
+    const picks = [{ atMs, kernel, snapshot, failure: undefined }];
+    const decision = { kernel, active: 0, picks };
     tell({
       kind: "opened",
       tunnel,

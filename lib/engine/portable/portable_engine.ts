@@ -3,12 +3,7 @@
 import { closeQuietly } from "../../core/accept_loop.ts";
 import { type Address, unmapHost } from "../../core/address.ts";
 import type { Clock, Random } from "../../core/clock.ts";
-import {
-  drawWord,
-  readSnapshot,
-  SNAPSHOT_WORDS,
-  takeSnapshot,
-} from "../../core/decision_snapshot.ts";
+import { drawWord, SNAPSHOT_WORDS, takeSnapshot } from "../../core/decision_snapshot.ts";
 import { classify, type FailureKind, messageOf } from "../../core/errors.ts";
 import { Choice, countTunnel, endTunnel, pick, release, Tried } from "../../core/pick_kernels.ts";
 import { CONNECT_FAILURES, type PickTable } from "../../core/pick_table.ts";
@@ -20,11 +15,11 @@ import type {
   EngineCounters,
   EngineEvent,
   Frontend,
-  PickTrace,
   PoolPlan,
   RefusalReason,
 } from "../engine.ts";
 import { EventQueue } from "../event_queue.ts";
+import { SnapshotStore, StoredTrace } from "../pick_trace.ts";
 import { connect } from "./connect.ts";
 import { Listeners } from "./listeners.ts";
 import { BufferPool, Relay } from "./relay.ts";
@@ -45,7 +40,7 @@ interface Visitor {
   readonly pool: string;
   readonly client: Address;
   attempts: number;
-  readonly picks: PickTrace[];
+  readonly picks: StoredTrace[];
 }
 
 /** A backend that has taken the connection. */
@@ -78,6 +73,7 @@ export class PortableEngine implements Engine {
   readonly #choice = new Choice();
   readonly #snapshot = new Int32Array(SNAPSHOT_WORDS);
   readonly #source = new Source();
+  readonly #snapshots = new SnapshotStore();
   readonly #ticks: { now: number };
   readonly #ticker: ReturnType<typeof setInterval>;
   #nextTunnel = 1;
@@ -316,7 +312,7 @@ export class PortableEngine implements Engine {
         release(table, row);
         const failure = classify(error);
         if (failure === "aborted") return undefined;
-        visitor.picks.splice(-1, 1, { ...trace, failure });
+        trace.failure = failure;
         table.add(row, CONNECT_FAILURES, 1);
         this.#connectFailed(visitor, row, backend, failure, messageOf(error));
         // Our own lack of descriptors is not cured by asking elsewhere.
@@ -327,9 +323,10 @@ export class PortableEngine implements Engine {
   }
 
   /** What the pick that was just made saw. */
-  #trace({ table, endpoints }: PoolPlan, tried: Tried | null, random: number): PickTrace {
+  #trace({ table, endpoints }: PoolPlan, tried: Tried | null, random: number): StoredTrace {
     takeSnapshot(table, tried, this.#choice, drawWord(random), this.#snapshot);
-    return { atMs: this.#wall(), snapshot: readSnapshot(this.#snapshot, 0, endpoints) };
+    const place = this.#snapshots.put(this.#snapshot, 0);
+    return new StoredTrace(this.#wall(), this.#snapshots, place, endpoints);
   }
 
   #connectFailed(

@@ -4,6 +4,7 @@
 
 import type { Clock } from "../../core/clock.ts";
 import type { EngineEvent } from "../engine.ts";
+import { SnapshotStore } from "../pick_trace.ts";
 import { type Names, readEvent } from "./events.ts";
 import { PickJoin } from "./pick_join.ts";
 import { oldest, RecordCursor, type RingReader } from "./ring.ts";
@@ -25,6 +26,7 @@ export class EventReader implements AsyncIterableIterator<EngineEvent, undefined
   readonly #clock: Clock;
   readonly #record = new RecordCursor();
   readonly #end = new AbortController();
+  readonly #snapshots = new SnapshotStore();
   readonly #joins = new WeakMap<RingReader, PickJoin>();
   #rings: readonly RingReader[] = [];
   #wake = () => {};
@@ -59,7 +61,7 @@ export class EventReader implements AsyncIterableIterator<EngineEvent, undefined
     for (;;) {
       const ring = oldest(this.#rings);
       if (ring === undefined || !ring.take(this.#record)) return undefined;
-      const event = readEvent(this.#record, this.#names, this.#joinOf(ring));
+      const event = readEvent(this.#record, this.#names, this.#joinOf(ring), this.#snapshots);
       if (event !== undefined) return event;
     }
   }

@@ -2,7 +2,6 @@
 // names to their numbers.
 
 import { type Address, formatAddress } from "../../core/address.ts";
-import { readSnapshot } from "../../core/decision_snapshot.ts";
 import { classify } from "../../core/errors.ts";
 import { Choice } from "../../core/pick_kernels.ts";
 import { describeChoice } from "../decision.ts";
@@ -14,6 +13,7 @@ import type {
   PoolPlan,
   RefusalReason,
 } from "../engine.ts";
+import { type SnapshotStore, StoredTrace } from "../pick_trace.ts";
 import { codeOf, LibcError, textOf } from "./libc.ts";
 import type { PickJoin } from "./pick_join.ts";
 import {
@@ -74,11 +74,12 @@ export function readEvent(
   record: RecordCursor,
   names: Names,
   picks: PickJoin,
+  snapshots: SnapshotStore,
 ): EngineEvent | undefined {
   const kind = record.word();
   switch (kind) {
     case PICKED_RECORD:
-      readPicked(record, names, picks);
+      readPicked(record, names, picks, snapshots);
       return undefined;
     case OPENED_RECORD:
       return readOpened(record, names, picks);
@@ -104,13 +105,18 @@ function readAddress(record: RecordCursor): Address {
   return decodeSockaddr(record.words, record.skip(SOCKADDR_WORDS));
 }
 
-function readPicked(record: RecordCursor, names: Names, picks: PickJoin): void {
+function readPicked(
+  record: RecordCursor,
+  names: Names,
+  picks: PickJoin,
+  snapshots: SnapshotStore,
+): void {
   const slot = record.word();
   const serial = record.word();
   const endpoints = names.plan(record.word())?.plan.endpoints ?? [];
   const atMs = record.number();
-  const snapshot = readSnapshot(record.words, record.at, endpoints);
-  picks.add(slot, serial, { atMs, snapshot });
+  const place = snapshots.put(record.words, record.at);
+  picks.add(slot, serial, new StoredTrace(atMs, snapshots, place, endpoints));
 }
 
 function readOpened(record: RecordCursor, names: Names, join: PickJoin): EngineEvent {

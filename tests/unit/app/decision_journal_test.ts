@@ -4,7 +4,9 @@ import { type DecisionEvent, DecisionJournal, isFrom } from "../../../lib/app/de
 import { formatAddress } from "../../../lib/core/address.ts";
 import { tcpAddress } from "../../support/arbitraries.ts";
 
-function refused(port: number, backends: number, host = "192.0.2.7"): DecisionEvent {
+type RefusedEvent = Extract<DecisionEvent, { kind: "refused" }>;
+
+function refused(port: number, backends: number, host = "192.0.2.7"): RefusedEvent {
   return {
     kind: "refused",
     frontend: "ssh",
@@ -15,6 +17,8 @@ function refused(port: number, backends: number, host = "192.0.2.7"): DecisionEv
     attempts: 0,
     picks: [{
       atMs: port,
+      kernel: "most_free",
+      failure: undefined,
       snapshot: {
         kernel: "most_free",
         why: "nobody",
@@ -31,35 +35,32 @@ function refused(port: number, backends: number, host = "192.0.2.7"): DecisionEv
   };
 }
 
-Deno.test("the journal keeps the last decisions, in number and in size", () => {
-  fc.assert(fc.property(
-    fc.array(fc.integer({ min: 0, max: 32 }), { maxLength: 60 }),
-    (sizes) => {
-      const journal = new DecisionJournal(10, 100);
-      for (const [index, size] of sizes.entries()) {
-        journal.note(refused(index + 1, size), () => "least_load");
-      }
-      let kept = 0;
-      let seen = 0;
-      for (const size of [...sizes].reverse()) {
-        if (kept === 10 || (kept > 0 && seen + size > 100)) break;
-        kept++;
-        seen += size;
-      }
-      assertEquals(journal.size, kept);
-      const found = journal.find({ last: 100 });
-      assertEquals(
-        found.map(({ client }) => client),
-        sizes.map((_, index) => `192.0.2.7:${index + 1}`).slice(sizes.length - kept),
-      );
-    },
-  ));
+Deno.test("the journal keeps the last decisions", () => {
+  fc.assert(fc.property(fc.nat(40), fc.integer({ min: 1, max: 12 }), (noted, most) => {
+    const journal = new DecisionJournal(() => "least_load", most);
+    for (let port = 1; port <= noted; port++) journal.note(refused(port, 1));
+    const found = journal.find({ last: 100 }).map(({ client }) => Number(client.split(":")[1]));
+    const kept = Math.min(noted, most);
+    assertEquals(found, Array.from({ length: kept }, (_, index) => noted - kept + 1 + index));
+  }));
+});
+
+Deno.test("the journal knows the strategy of then, and what is forgotten by now", () => {
+  let strategy = "least_load";
+  const journal = new DecisionJournal(() => strategy);
+  journal.note(refused(1, 2));
+  const { picks, ...event } = refused(2, 2);
+  journal.note({ ...event, picks: picks.map((pick) => ({ ...pick, snapshot: undefined })) });
+  strategy = "random";
+  const [first, second] = journal.find({ last: 2 });
+  assertEquals(first?.picks.map(({ strategy }) => strategy), ["least_load"]);
+  assertEquals(second?.picks, []);
 });
 
 Deno.test("the journal finds the latest of a client, the oldest first", () => {
-  const journal = new DecisionJournal();
+  const journal = new DecisionJournal(() => "turns");
   for (let port = 1; port <= 9; port++) {
-    journal.note(refused(port, 1, port % 2 === 0 ? "192.0.2.7" : "192.0.2.70"), () => "turns");
+    journal.note(refused(port, 1, port % 2 === 0 ? "192.0.2.7" : "192.0.2.70"));
   }
   const ports = (last: number, client?: string) =>
     journal.find({ last, ...(client === undefined ? {} : { client }) })

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { AccessLog, type SeenField } from "../../../lib/log/access_log.ts";
+import { AccessLog } from "../../../lib/log/access_log.ts";
+import type { SeenBackend } from "../../../lib/core/decision_snapshot.ts";
 import { BatchWriter } from "../../../lib/log/batch_writer.ts";
 import { ServiceLog } from "../../../lib/log/setup.ts";
 
@@ -65,7 +66,7 @@ const OPENED = {
   attempts: 1,
   connect_ms: 3,
   why: "most_free",
-  seen: [{ backend: "kelvin:22", outcome: "chosen", free: 9.25, active: 2 }],
+  seen: [{ backend: "kelvin:22", outcome: "chosen", freeMilliCores: 9250, active: 2 }],
 } as const;
 
 Deno.test("the access log has the same keys in text and JSON", async () => {
@@ -114,9 +115,9 @@ Deno.test("the access log writes the lines that the README shows", async () => {
     connect_ms: 0.87099999999999,
     why: "most_free",
     seen: [
-      { backend: "kelvin:22", outcome: "chosen", free: 9, active: 2 },
-      { backend: "hoek:22", outcome: "less_free", free: 4.04, active: 1 },
-      { backend: "euler:22", outcome: "down", free: 12, active: 0 },
+      { backend: "kelvin:22", outcome: "chosen", freeMilliCores: 9000, active: 2 },
+      { backend: "hoek:22", outcome: "less_free", freeMilliCores: 4040, active: 1 },
+      { backend: "euler:22", outcome: "down", freeMilliCores: 12_000, active: 0 },
     ],
   });
   log.write(Date.parse("2026-11-21T12:02:55.871Z"), {
@@ -135,7 +136,7 @@ Deno.test("the access log writes the lines that the README shows", async () => {
 Deno.test("the access log's list of backends is one word of bounded length", async () => {
   const sink = new Collector();
   const log = new AccessLog(new BatchWriter(sink));
-  const seenIn = async (seen: readonly SeenField[]) => {
+  const seenIn = async (seen: readonly SeenBackend[]) => {
     sink.text = "";
     log.write(0, { ...OPENED, seen });
     await log.writer.flush();
@@ -146,8 +147,8 @@ Deno.test("the access log's list of backends is one word of bounded length", asy
     await seenIn([
       { backend: "unix:/a b,c", outcome: "chosen", active: 3 },
       { backend: "x:1", outcome: "load_unknown", active: 0 },
-      { backend: "y:1", outcome: "tried", active: 7, free: -1.26 },
-      { backend: "z:1", outcome: "busier", active: 7, free: -1.26 },
+      { backend: "y:1", outcome: "tried", active: 7, freeMilliCores: -1260 },
+      { backend: "z:1", outcome: "busier", active: 7, freeMilliCores: -1260 },
     ]),
     "unix:/a%20b%2Cc:-/3*,x:1:-/0,y:1:tried,z:1:-1.3/7",
   );
