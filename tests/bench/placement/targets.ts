@@ -57,6 +57,7 @@ export class Account {
   }
 
   print(): void {
+    if (this.#targets.size === 0) return;
     console.log("\ntargets");
     for (const [target, { judged, met, lines }] of this.#targets) {
       console.log(`${target}: met in ${met} of ${judged} cells`);
