@@ -14,16 +14,22 @@ log=/var/log/compute-lb.log
 # How long sessions may go on after "stop" or "restart" before they are cut.
 stop_seconds=60
 descriptors=524288
+# What is installed: the balancer, or its agent on compute servers.
+service=compute-lb
+agent_log=/var/log/compute-lb-agent.log
 
 usage() {
   cat <<END
 usage: ./install.sh [--listen ADDRESS] [--backends A,B,...] [--init NAME] [--no-start]
+       ./install.sh --agent [--listen ADDRESS] [--init NAME] [--no-start]
        ./install.sh --uninstall [--purge]
 
 Installs the program beside this script as a service that starts at boot. Run again to upgrade:
 sessions go on, the running balancer stays the old one until it is restarted.
 
-  --listen ADDRESS   where clients come in (default :22), for the first lb.conf
+  --agent            on a compute server: install the agent, which tells balancers how busy it is
+  --listen ADDRESS   where clients come in (default :22), for the first lb.conf; where the agent
+                     listens (default :9777)
   --backends LIST    the compute servers, host[:port][=cores] each, for the first lb.conf
   --init NAME        systemd, openrc, sysv, upstart or none (default: what this system runs)
   --no-start         do not start the service now
@@ -75,7 +81,8 @@ put() {
 fill() {
   sed -e "s|@program@|$prefix/bin/compute-lb|g" -e "s|@conf@|$conf|g" -e "s|@user@|$user|g" \
     -e "s|@log@|$log|g" -e "s|@cache@|$cache|g" -e "s|@stop_seconds@|$stop_seconds|g" \
-    -e "s|@descriptors@|$descriptors|g"
+    -e "s|@descriptors@|$descriptors|g" -e "s|@agent_conf@|$agent_conf|g" \
+    -e "s|@agent_log@|$agent_log|g"
 }
 
 # What each init system is known by: the running one, or one whose files are below $destdir.
@@ -190,6 +197,16 @@ install_conf() {
   elif [ -n "$listen$backends" ] && ! print_conf | cmp -s - "$destdir$conf"; then
     print_conf | put "$conf.new" 644
     say "kept $destdir$conf as it is; what you asked for is in lb.conf.new beside it"
+  fi
+}
+
+install_agent_conf() {
+  wanted="# Flags of compute-lb agent; compute-lb help agent lists them.
+AGENT_OPTIONS=\"--listen ${listen:-:9777}\""
+  if ! [ -e "$destdir$agent_conf" ]; then
+    printf '%s\n' "$wanted" | put "$agent_conf" 644
+  elif [ -n "$listen" ] && [ "$wanted" != "$(cat "$destdir$agent_conf")" ]; then
+    say "kept $destdir$agent_conf as it is: write --listen $listen there"
   fi
 }
 
@@ -479,18 +496,203 @@ exec @program@ run --config @conf@ --user @user@
 END
 }
 
+install_agent_systemd() {
+  fill <<'END' | put /etc/systemd/system/compute-lb-agent.service 644
+[Unit]
+Description=compute-lb agent, tells balancers how busy this server is
+Wants=network-online.target
+After=network-online.target
+StartLimitIntervalSec=30
+StartLimitBurst=5
+
+[Service]
+Type=exec
+EnvironmentFile=-@agent_conf@
+ExecStart=@program@ agent $AGENT_OPTIONS
+Restart=on-failure
+RestartSec=1
+RestartPreventExitStatus=64
+
+User=@user@
+Group=@user@
+CapabilityBoundingSet=
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+RemoveIPC=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service @pkey
+SystemCallErrorNumber=EPERM
+# Only the balancer may ask (systemctl edit compute-lb-agent):
+#   IPAddressDeny=any
+#   IPAddressAllow=10.1.0.1
+
+[Install]
+WantedBy=multi-user.target
+END
+}
+
+install_agent_sysv() {
+  fill <<'END' | put /etc/init.d/compute-lb-agent 755
+#!/bin/sh
+### BEGIN INIT INFO
+# Provides:          compute-lb-agent
+# Required-Start:    $network $remote_fs $syslog
+# Required-Stop:     $network $remote_fs $syslog
+# Default-Start:     2 3 4 5
+# Default-Stop:      0 1 6
+# Short-Description: tells balancers how busy this server is
+# Description:       Answers HAProxy's agent-check and HTTP requests with idle CPU and load.
+### END INIT INFO
+# chkconfig: 2345 85 15
+
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+program=@program@
+pidfile=/run/compute-lb-agent.pid
+log=@agent_log@
+AGENT_OPTIONS=
+# shellcheck source=/dev/null
+if [ -r @agent_conf@ ]; then . @agent_conf@; fi
+
+is_running() {
+  pid=$(cat "$pidfile" 2>/dev/null) || return
+  case $(cat "/proc/$pid/stat" 2>/dev/null) in
+    "$pid (compute-lb) Z"*) return 1 ;;
+    "$pid (compute-lb) "*) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+
+start() {
+  if is_running; then return 0; fi
+  (umask 027 && : >>"$log")
+  # It listens as root, then becomes the user. Neither it nor the shell in front of it forks, so the
+  # process that is started here is the agent.
+  cd /
+  # shellcheck disable=SC2086 # words are meant
+  setsid "$program" agent --user @user@ $AGENT_OPTIONS </dev/null >>"$log" 2>&1 &
+  echo "$!" >"$pidfile"
+  sleep 1
+  if is_running; then return 0; fi
+  rm -f "$pidfile"
+  echo "compute-lb-agent: did not start, the end of $log says why:" >&2
+  tail -n 5 "$log" >&2
+  return 1
+}
+
+stop() {
+  is_running || { rm -f "$pidfile" && return; }
+  kill -TERM "$pid"
+  left=50
+  while is_running && [ "$left" -gt 0 ]; do
+    sleep 0.1
+    left=$((left - 1))
+  done
+  if is_running; then kill -KILL "$pid"; fi
+  while is_running; do sleep 0.1; done
+  rm -f "$pidfile"
+}
+
+status() {
+  if is_running; then
+    echo "compute-lb-agent is running (pid $pid)"
+  elif [ -e "$pidfile" ]; then
+    echo "compute-lb-agent is dead, but $pidfile exists"
+    return 1
+  else
+    echo "compute-lb-agent is not running"
+    return 3
+  fi
+}
+
+case ${1-} in
+  start | stop | status) "$1" ;;
+  restart | force-reload) stop && start ;;
+  try-restart | condrestart) if is_running; then stop && start; fi ;;
+  *)
+    echo "usage: $0 start|stop|restart|try-restart|force-reload|status" >&2
+    exit 2
+    ;;
+esac
+END
+}
+
+install_agent_openrc() {
+  fill <<'END' | put /etc/init.d/compute-lb-agent 755
+#!/sbin/openrc-run
+# Settings: @agent_conf@
+
+description="tells balancers how busy this server is"
+: "${log:=@agent_log@}"
+
+# Started again when it dies, but not more than five times in half a minute.
+supervisor=supervise-daemon
+respawn_delay=1
+respawn_max=5
+respawn_period=30
+command=@program@
+# It listens as root, then becomes the user.
+command_args="agent --user @user@ $AGENT_OPTIONS"
+output_log=$log
+error_log=$log
+
+depend() {
+  need net
+  after firewall
+}
+
+start_pre() {
+  checkpath -q -f -m 0640 "$log"
+}
+END
+}
+
+install_agent_upstart() {
+  fill <<'END' | put /etc/init/compute-lb-agent.conf 644
+description "tells balancers how busy this server is"
+
+start on (filesystem and net-device-up IFACE!=lo)
+stop on runlevel [!2345]
+
+respawn
+respawn limit 5 30
+normal exit 0 64 TERM
+console log
+
+# It listens as root, then becomes the user.
+script
+  AGENT_OPTIONS=
+  if [ -r @agent_conf@ ]; then . @agent_conf@; fi
+  exec @program@ agent --user @user@ $AGENT_OPTIONS
+end script
+END
+}
+
 register() {
   case $init in
-    systemd) systemctl daemon-reload && systemctl enable --quiet compute-lb.service ;;
-    openrc) rc-update --quiet add compute-lb default ;;
+    systemd) systemctl daemon-reload && systemctl enable --quiet "$service.service" ;;
+    openrc) rc-update --quiet add "$service" default ;;
     upstart) initctl reload-configuration ;;
     sysv)
       if has update-rc.d; then
-        update-rc.d compute-lb defaults >/dev/null
+        update-rc.d "$service" defaults >/dev/null
       elif has chkconfig; then
-        chkconfig --add compute-lb
+        chkconfig --add "$service"
       else
-        say "Start /etc/init.d/compute-lb at boot by your system's own means."
+        say "Start /etc/init.d/$service at boot by your system's own means."
       fi
       ;;
   esac
@@ -499,10 +701,10 @@ register() {
 # How this system does $1 (start, stop, restart, reload, status) to the service.
 service_command() {
   case $init in
-    systemd) echo "systemctl $1 compute-lb" ;;
-    openrc) echo "rc-service compute-lb $1" ;;
-    upstart) echo "initctl $1 compute-lb" ;;
-    sysv) echo "/etc/init.d/compute-lb $1" ;;
+    systemd) echo "systemctl $1 $service" ;;
+    openrc) echo "rc-service $service $1" ;;
+    upstart) echo "initctl $1 $service" ;;
+    sysv) echo "/etc/init.d/$service $1" ;;
   esac
 }
 
@@ -514,8 +716,8 @@ tell_service() {
 
 is_service_running() {
   case $init in
-    systemd) systemctl --quiet is-active compute-lb ;;
-    upstart) initctl status compute-lb 2>/dev/null | grep -q running ;;
+    systemd) systemctl --quiet is-active "$service" ;;
+    upstart) initctl status "$service" 2>/dev/null | grep -q running ;;
     *) tell_service status >/dev/null 2>&1 ;;
   esac
 }
@@ -541,6 +743,22 @@ finish() {
   fi
 }
 
+# The same for the agent: nobody's session goes through it, so an upgrade restarts it.
+finish_agent() {
+  if [ "$init" = none ]; then
+    say "No init system was found. Run it by hand: $program agent --user $user"
+  elif is_service_running; then
+    tell_service restart || die "Cannot restart the agent: $(service_command status) says why"
+    say "The agent is running: $program"
+  elif [ "$start" = no ]; then
+    say "Next: $(service_command start)"
+  elif tell_service start; then
+    say "The agent is running. Its flags are in $agent_conf"
+  else
+    die "Cannot start the agent: $(service_command status) says why"
+  fi
+}
+
 install() {
   [ -f "$source" ] || die "Cannot find the program: expected it beside this script, as $source"
   if [ -z "$destdir" ]; then
@@ -550,6 +768,15 @@ install() {
   fi
   make_directories
   install_program
+  if [ "$service" = compute-lb-agent ]; then
+    install_agent_conf
+    [ "$init" = none ] || "install_agent_$init"
+    if [ -z "$destdir" ]; then
+      register
+      finish_agent
+    fi
+    return
+  fi
   install_conf
   case $init in
     systemd) install_systemd ;;
@@ -566,22 +793,29 @@ install() {
 unregister() {
   if is_service_running; then tell_service stop; fi
   case $init in
-    systemd) systemctl --quiet disable compute-lb.service 2>/dev/null || : ;;
-    openrc) rc-update --quiet delete compute-lb default 2>/dev/null || : ;;
+    systemd) systemctl --quiet disable "$service.service" 2>/dev/null || : ;;
+    openrc) rc-update --quiet delete "$service" default 2>/dev/null || : ;;
   esac
 }
 
 uninstall() {
-  if [ -z "$destdir" ]; then unregister; fi
-  rm -f "$destdir$prefix/bin/compute-lb" "$destdir/etc/systemd/system/compute-lb.service" \
-    "$destdir/etc/init.d/compute-lb" "$destdir/etc/init/compute-lb.conf" \
-    "$destdir/etc/logrotate.d/compute-lb"
+  for service in compute-lb-agent compute-lb; do
+    if [ -z "$destdir" ]; then unregister; fi
+    rm -f "$destdir/etc/systemd/system/$service.service" "$destdir/etc/init.d/$service" \
+      "$destdir/etc/init/$service.conf"
+  done
+  rm -f "$destdir$prefix/bin/compute-lb" "$destdir/etc/logrotate.d/compute-lb"
   rm -rf "$destdir$cache"
   if [ -z "$destdir" ]; then
     case $init in
       systemd) systemctl daemon-reload ;;
       upstart) initctl reload-configuration ;;
-      sysv) if has update-rc.d; then update-rc.d compute-lb remove; fi ;;
+      sysv)
+        if has update-rc.d; then
+          update-rc.d compute-lb remove
+          update-rc.d compute-lb-agent remove
+        fi
+        ;;
     esac
     rm -rf /run/compute-lb
   fi
@@ -590,8 +824,10 @@ uninstall() {
     return
   fi
   rm -rf "$destdir$etc" "$destdir$state" "$destdir/etc/default/compute-lb" \
-    "$destdir/etc/conf.d/compute-lb" "$destdir/etc/systemd/system/compute-lb.service.d"
-  rm -f "$destdir$log" "$destdir$log".*
+    "$destdir/etc/conf.d/compute-lb" "$destdir/etc/systemd/system/compute-lb.service.d" \
+    "$destdir/etc/default/compute-lb-agent" "$destdir/etc/conf.d/compute-lb-agent" \
+    "$destdir/etc/systemd/system/compute-lb-agent.service.d"
+  rm -f "$destdir$log" "$destdir$log".* "$destdir$agent_log"
   if [ -z "$destdir" ] && id "$user" >/dev/null 2>&1; then
     if has userdel; then userdel "$user"; else deluser "$user"; fi
     if grep -q "^$user:" /etc/group; then
@@ -614,6 +850,7 @@ main() {
   while [ $# -gt 0 ]; do
     case $1 in
       --help | -h) usage && exit 0 ;;
+      --agent) service=compute-lb-agent ;;
       --uninstall) action=uninstall ;;
       --purge) purge=yes ;;
       --no-start) start=no ;;
@@ -643,11 +880,20 @@ main() {
     check_words --backends "$backends" "$backend(,$backend)*" 'host[:port][=cores], with commas'
   check_words PREFIX "$prefix" '/[A-Za-z0-9/._+-]*' 'an absolute path'
   if [ "$purge" = yes ] && [ "$action" = install ]; then usage_error "--purge needs --uninstall"; fi
+  if [ "$service" = compute-lb-agent ]; then
+    [ "$action" = install ] || usage_error "--uninstall removes the agent too: leave --agent out"
+    [ -z "$backends" ] || usage_error "--backends is for the balancer, not for --agent"
+  fi
   case ${init:=$(find_init)} in
     systemd | openrc | sysv | upstart | none) ;;
     *) usage_error "Cannot read \"$init\" as --init: expected systemd, openrc, sysv, upstart or none" ;;
   esac
   if [ -z "$destdir" ] && [ "$(id -u)" != 0 ]; then die "Run this as root (or with DESTDIR)"; fi
+  # Where each init system keeps settings of services.
+  case $init in
+    openrc) agent_conf=/etc/conf.d/compute-lb-agent ;;
+    *) agent_conf=/etc/default/compute-lb-agent ;;
+  esac
   program=$prefix/bin/compute-lb
   source_dir=$(cd "$(dirname "$0")" && pwd)
   source=$source_dir/compute-lb

@@ -3,7 +3,7 @@
 import { type Address, formatAddress } from "./core/address.ts";
 import type { Clock, Random } from "./core/clock.ts";
 import { messageOf } from "./core/errors.ts";
-import type { Config, FrontendConfig, LoadConfig } from "./config/config.ts";
+import type { Config, LoadConfig } from "./config/config.ts";
 import type { Engine, Frontend } from "./engine/engine.ts";
 import type { LoadSource } from "./load/load_source.ts";
 import type { AccessLog } from "./log/access_log.ts";
@@ -13,6 +13,7 @@ import type { WhyQuery, WhyReport } from "./admin/why_report.ts";
 import { DecisionJournal } from "./app/decision_journal.ts";
 import { DecisionRecorder } from "./app/decision_recorder.ts";
 import { EventLog } from "./app/event_log.ts";
+import type { Locations } from "./app/locations.ts";
 import { PoolKeeper } from "./app/pool_keeper.ts";
 import { reportPool } from "./app/report.ts";
 import { alreadyResolved, resolve } from "./host/resolve.ts";
@@ -37,6 +38,7 @@ export class App implements AsyncDisposable {
   readonly #keepers = new Map<string, PoolKeeper>();
   readonly #startedWallMs: number;
   #config: Config;
+  #locations: Locations;
   #bound: ReadonlyMap<string, readonly Address[]> = new Map();
   #draining = false;
   #reloads = 0;
@@ -44,8 +46,10 @@ export class App implements AsyncDisposable {
   /** Reloads run one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(config: Config, parts: AppParts) {
+  /** @param locations the configuration's, compiled. */
+  constructor(config: Config, locations: Locations, parts: AppParts) {
     this.#config = config;
+    this.#locations = locations;
     this.#parts = parts;
     this.#startedWallMs = parts.clock.wall();
     this.#recorder = new DecisionRecorder(parts.clock, parts.log.area("record"));
@@ -66,7 +70,7 @@ export class App implements AsyncDisposable {
    */
   async start(afterBind: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     const keepers = await this.#addPools(this.#config);
-    this.#bound = await this.#parts.engine.start(this.#config.frontends.map(frontendOf));
+    this.#bound = await this.#parts.engine.start(frontendsOf(this.#config, this.#locations));
     await afterBind();
     await this.#recorder.open(this.#config.log.record);
     await Promise.all(keepers.map((keeper) => keeper.start()));
@@ -77,13 +81,18 @@ export class App implements AsyncDisposable {
    * Takes a new configuration in. Sessions that stand are not touched. When an address cannot be bound,
    * nothing changes and the reason comes back.
    */
-  reload(config: Config): Promise<{ ok: true } | { ok: false; reason: string }> {
-    const reloaded = this.#turn.then(() => this.#reload(config)).catch((error: unknown) => {
-      // Nothing that a file says may end the process; what is half done is told.
-      const reason = `the reload failed half-way: ${messageOf(error)}`;
-      this.#reloadError = reason;
-      return { ok: false, reason } as const;
-    });
+  reload(
+    config: Config,
+    locations: Locations,
+  ): Promise<{ ok: true } | { ok: false; reason: string }> {
+    const reloaded = this.#turn.then(() => this.#reload(config, locations)).catch(
+      (error: unknown) => {
+        // Nothing that a file says may end the process; what is half done is told.
+        const reason = `the reload failed half-way: ${messageOf(error)}`;
+        this.#reloadError = reason;
+        return { ok: false, reason } as const;
+      },
+    );
     this.#turn = reloaded;
     return reloaded;
   }
@@ -150,7 +159,10 @@ export class App implements AsyncDisposable {
     await this.#recorder[Symbol.asyncDispose]();
   }
 
-  async #reload(config: Config): Promise<{ ok: true } | { ok: false; reason: string }> {
+  async #reload(
+    config: Config,
+    locations: Locations,
+  ): Promise<{ ok: true } | { ok: false; reason: string }> {
     const { engine } = this.#parts;
     const before = new Set(this.#keepers.keys());
     const full = config.pools.find((pool) =>
@@ -164,7 +176,7 @@ export class App implements AsyncDisposable {
     }
     const added = await this.#addPools(config);
     try {
-      this.#bound = await engine.start(config.frontends.map(frontendOf));
+      this.#bound = await engine.start(frontendsOf(config, locations));
     } catch (error) {
       for (const name of this.#keepers.keys()) if (!before.has(name)) await this.#removePool(name);
       return this.#refuse(messageOf(error) + this.#ownListenerHint(config));
@@ -178,6 +190,7 @@ export class App implements AsyncDisposable {
     }
     await this.#record(config);
     this.#config = config;
+    this.#locations = locations;
     this.#reloads++;
     this.#reloadError = undefined;
     this.#tellListening();
@@ -263,16 +276,21 @@ export class App implements AsyncDisposable {
       const listen = (this.#bound.get(name) ?? []).map(formatAddress).join(", ");
       const keeper = this.#keepers.get(pool);
       const backends = keeper?.config.backends.length ?? 0;
+      const others = this.#locations.byFrontend.get(name)?.pools.slice(1) ?? [];
+      const located = others.length === 0 ? "" : `; by location also ${others.join(", ")}`;
       log.info(
         `frontend ${name} listens on ${listen}: pool ${pool}, ${backends} backends, ` +
-          `${keeper?.config.strategy}`,
+          `${keeper?.config.strategy}${located}`,
         { frontend: name, listen },
       );
     }
   }
 }
 
-function frontendOf(config: FrontendConfig): Frontend {
-  const { name, listen, pool, maxConnections, idleTimeoutMs } = config;
-  return { name, listen, pool, maxConnections, idleTimeoutMs };
+function frontendsOf({ frontends }: Config, { byFrontend }: Locations): Frontend[] {
+  return frontends.map(({ name, listen, pool, maxConnections, idleTimeoutMs }) => {
+    const location = byFrontend.get(name);
+    const located = location === undefined ? {} : { location };
+    return { name, listen, pool, ...located, maxConnections, idleTimeoutMs };
+  });
 }

@@ -94,6 +94,8 @@ export interface BackendReport {
   readonly total: number;
   readonly maxConnections: number;
   readonly connectFailures: number;
+  /** What its agent said last; null when it has none. */
+  readonly agent: string | null;
 }
 
 /** Tells whether a value that came over the socket is a report that this version can show. */

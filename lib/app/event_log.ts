@@ -44,6 +44,7 @@ export class EventLog {
             ? {}
             : { free: decision.freeMilliCores / 1000 }),
           active: decision.active,
+          ...(decision.sticky === true ? { sticky: true } : {}),
           ...(runnerUp === undefined ? {} : {
             next: runnerUp.backend,
             ...(runnerUp.freeMilliCores === undefined

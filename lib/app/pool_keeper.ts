@@ -4,12 +4,13 @@
 import type { Address } from "../core/address.ts";
 import type { Backend } from "../core/backend.ts";
 import type { Clock, Random } from "../core/clock.ts";
-import { PickTable, STANDING } from "../core/pick_table.ts";
+import { DEFAULT_CAPACITY as ROWS, PickTable, STANDING } from "../core/pick_table.ts";
 import { type Member, Pool, type PoolChange } from "../core/pool.ts";
 import type { Result } from "../core/result.ts";
 import { Rounds } from "../core/rounds.ts";
 import { standingOf, STANDINGS } from "../core/standing.ts";
 import { memoryFactors, Shortages } from "../core/shortages.ts";
+import { STICKY_CLIENTS } from "../core/sticky.ts";
 import type { BackendConfig, LoadConfig, PoolConfig } from "../config/config.ts";
 import type { EngineEvent, PoolPlan } from "../engine/engine.ts";
 import { createHealthProbe } from "../health/registry.ts";
@@ -18,6 +19,7 @@ import type { LogArea } from "../log/setup.ts";
 import { BackendNames } from "./backend_names.ts";
 import { LoadSources } from "./load_sources.ts";
 import { Resilience } from "./resilience.ts";
+import { TableRules } from "./table_rules.ts";
 import { createStrategy } from "../strategy/registry.ts";
 import type { MemberView, Strategy } from "../strategy/strategy.ts";
 
@@ -61,6 +63,7 @@ export class PoolKeeper implements AsyncDisposable {
   readonly #sources: LoadSources;
   readonly #shortages: Shortages;
   readonly #resilience: Resilience;
+  readonly #rules: TableRules;
   #load: Drivers | undefined;
   #health: Drivers | undefined;
   #published = "";
@@ -75,8 +78,10 @@ export class PoolKeeper implements AsyncDisposable {
     this.#strategy = createStrategy(config.strategy);
     this.#fallback = createStrategy(config.fallback);
     this.#inUse = this.#strategy;
-    this.pool = new Pool(config.name, rulesOf(config), PickTable.allocate());
+    this.pool = new Pool(config.name, rulesOf(config), PickTable.allocate(ROWS, STICKY_CLIENTS));
     this.#resilience = new Resilience(this.pool, config);
+    this.#rules = new TableRules(this.pool.table, parts.clock);
+    this.#rules.set(config);
     const { clock, random } = parts;
     this.#ticker = new Rounds({
       clock,
@@ -116,6 +121,7 @@ export class PoolKeeper implements AsyncDisposable {
   /** Starts the rounds. */
   async start(): Promise<void> {
     await this.#drive();
+    this.#rules.start();
     await this.#ticker.setKeys(["tick"]);
   }
 
@@ -129,6 +135,7 @@ export class PoolKeeper implements AsyncDisposable {
     this.pool.setRules(rulesOf(config));
     this.#shortages.setRules(config);
     this.#tell(this.#resilience.setConfig(config));
+    this.#rules.set(config);
     await this.#admit(config.backends);
     await this.#drive();
   }
@@ -151,6 +158,7 @@ export class PoolKeeper implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true;
     await Promise.all([
+      this.#rules[Symbol.asyncDispose](),
       this.#ticker[Symbol.asyncDispose](),
       this.#names[Symbol.asyncDispose](),
       this.#load?.stop(),
@@ -290,6 +298,7 @@ export class PoolKeeper implements AsyncDisposable {
         cores: this.pool.coresOf(member).cores,
         weight: this.pool.weightOf(member),
         memoryFactor: factors[index] ?? 1,
+        loadWeight: this.pool.loadWeightOf(member),
       };
     });
     this.#writeStandings();

@@ -1,6 +1,7 @@
 // Builds the report that `status` shows, from what the parts of the program know.
 
 import { formatAddress } from "../core/address.ts";
+import { describeAdvice } from "../core/agent_advice.ts";
 import { ACTIVE, CONNECT_FAILURES, TOTAL, UNKNOWN_FREE } from "../core/pick_table.ts";
 import type { Member, Pool } from "../core/pool.ts";
 import type { BackendReport, PoolReport } from "../admin/report.ts";
@@ -66,8 +67,9 @@ function reportMember(
     loginSessions: member.load?.loginSessions ?? null,
     active: table.read(member.row, ACTIVE),
     total: table.read(member.row, TOTAL),
-    maxConnections: member.backend.maxConnections,
+    maxConnections: pool.maxConnectionsOf(member),
     connectFailures: table.read(member.row, CONNECT_FAILURES),
+    agent: member.agent === undefined ? null : describeAdvice(member.agent.last),
   };
 }
 

@@ -13,6 +13,7 @@ export const COMMANDS = [
   "demo",
   "status",
   "why",
+  "agent",
   "echo",
   "help",
   "version",
@@ -56,6 +57,13 @@ export type Command =
     readonly configFile?: string;
     readonly adminSocket?: string;
   }
+  | {
+    readonly name: "agent";
+    /** Absent: every address, the usual port. */
+    readonly listen?: string;
+    /** Whom to become once it listens. */
+    readonly user?: string;
+  }
   | { readonly name: "echo"; readonly addresses: readonly string[] }
   | { readonly name: "help"; readonly topic?: CommandName }
   | { readonly name: "version" };
@@ -96,6 +104,7 @@ const SYNTAX: Readonly<Record<CommandName, Syntax>> = {
   demo: { values: ["seconds"], switches: ["json"] },
   status: { values: ["config", "admin-socket"], switches: ["json"] },
   why: { values: ["last", "client", "config", "admin-socket"], switches: ["json"] },
+  agent: { values: ["listen", "user"], switches: [] },
   echo: { values: [], switches: [], positionals: "addresses" },
   help: { values: [], switches: [], positionals: "command" },
   version: { values: [], switches: [] },
@@ -262,6 +271,19 @@ function buildCommand(name: CommandName, flags: Flags): CommandResult {
         ...(client === undefined ? {} : { client }),
         ...withConfig,
         ...withSocket,
+      });
+    }
+    case "agent": {
+      const listen = flags.values.get("listen") ?? [];
+      const [address] = listen;
+      const user = single(flags, "user");
+      if (listen.length > 1) {
+        return wrong(`Cannot use --listen ${listen.length} times: expected it once`, "", name);
+      }
+      return done({
+        name,
+        ...(address === undefined ? {} : { listen: address }),
+        ...(user === undefined ? {} : { user }),
       });
     }
     case "echo": {

@@ -2,11 +2,13 @@
 // backend once, as the running balancer would.
 
 import { LoadSources } from "../app/load_sources.ts";
+import { compileLocations } from "../app/locations.ts";
 import { loadSourceMaker } from "../app/parts.ts";
 import type { Config, PoolConfig } from "../config/config.ts";
-import { type ConfigError, formatConfigErrors } from "../config/config_error.ts";
+import { type ConfigError, formatConfigErrors, sortConfigErrors } from "../config/config_error.ts";
 import { formatConfig } from "../config/effective.ts";
 import { type ConfigInput, faultAt } from "../config/read_config.ts";
+import { AgentStanding, describeAdvice } from "../core/agent_advice.ts";
 import type { Backend } from "../core/backend.ts";
 import { messageOf } from "../core/errors.ts";
 import type { LoadResult, LoadSample } from "../core/load.ts";
@@ -16,7 +18,7 @@ import { createHealthProbe } from "../health/registry.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
 import { findUser } from "../host/privileges.ts";
 import { resolve } from "../host/resolve.ts";
-import { type ConfigCommand, readCommandConfig } from "./config_source.ts";
+import { type ConfigCommand, databaseFault, readCommandConfig } from "./config_source.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
 import { colourful, complain, GREEN, paint, print, RED, withoutControls } from "./output.ts";
 
@@ -30,7 +32,10 @@ export async function check(
     complain(read.message);
     return EXIT_USAGE;
   }
-  const errors = read.kind === "errors" ? read.errors : faultsOfSystem(read.config, read.input);
+  const { errors, warnings } = read.kind === "errors"
+    ? { errors: read.errors, warnings: [] }
+    : await lookAround(read.config, read.input);
+  for (const warning of warnings) complain(`warning: ${warning}`);
   if (read.kind === "errors" || errors.length > 0) {
     complain(formatConfigErrors(errors));
     complain(errors.length === 1 ? "1 error" : `${errors.length} errors`);
@@ -56,15 +61,23 @@ export async function check(
   return allWell ? EXIT_OK : EXIT_FAILURE;
 }
 
-/** What a sound configuration asks for and this machine does not have. */
-function faultsOfSystem({ user }: Config, input: ConfigInput): ConfigError[] {
-  if (user === undefined) return [];
+/** What a sound configuration asks for and this machine does not have, or not as it should be. */
+async function lookAround(
+  config: Config,
+  input: ConfigInput,
+): Promise<{ readonly errors: readonly ConfigError[]; readonly warnings: readonly string[] }> {
+  const errors: ConfigError[] = [];
   try {
-    findUser(user);
-    return [];
+    if (config.user !== undefined) findUser(config.user);
   } catch (error) {
-    return [faultAt(input, ["user"], messageOf(error))];
+    errors.push(faultAt(input, ["user"], messageOf(error)));
   }
+  const located = await compileLocations(config);
+  if (!located.ok) errors.push(databaseFault(input, located.message));
+  return {
+    errors: sortConfigErrors(errors),
+    warnings: located.ok ? located.value.warnings : [],
+  };
 }
 
 interface ProbeAnswer {
@@ -92,7 +105,7 @@ async function probePool(pool: PoolConfig): Promise<ProbeAnswer[]> {
       texts.push(health.ok ? health.detail ?? "answers" : health.reason);
     }
     if (load !== undefined) texts.push(describeLoad(load, backend));
-    const well = health?.ok !== false && load?.kind !== "failed" && load?.kind !== "offline";
+    const well = health?.ok !== false && (load === undefined || invites(load));
     return { backend: backend.id, well, text: texts.join("; ") };
   }));
 }
@@ -105,15 +118,30 @@ function describeSources({ load, backends }: PoolConfig): string {
   return others.length === 0 ? load.source : `${load.source} (${others.join(", ")})`;
 }
 
+/** Whether a load source answers and has nothing against sessions. */
+function invites(result: LoadResult): boolean {
+  if (result.kind === "failed" || result.kind === "offline") return false;
+  if (result.kind !== "advice") return true;
+  const standing = new AgentStanding();
+  standing.heed(result.advice);
+  return standing.objection === undefined;
+}
+
 function describeLoad(result: LoadResult, backend: Backend): string {
   if (result.kind === "failed") return `no load: ${result.reason}`;
-  if (result.kind !== "sample") return `the load source says ${result.kind.toUpperCase()}`;
-  const { load1, cores } = result.sample;
+  if (result.kind === "sample") return describeSample(result.sample, backend);
+  if (result.kind !== "advice") return `the load source says ${result.kind.toUpperCase()}`;
+  const said = `its agent says ${describeAdvice(result.advice)}`;
+  return result.sample === undefined ? said : `${said}; ${describeSample(result.sample, backend)}`;
+}
+
+function describeSample(sample: LoadSample, backend: Backend): string {
+  const { load1, cores } = sample;
   const known = backend.cores ?? cores;
   const load = known === undefined
     ? `load ${load1.toFixed(2)}, cores unknown`
     : `load ${load1.toFixed(2)} of ${known} cores, ${(known - load1).toFixed(2)} free`;
-  return [load, ...describeSignals(result.sample)].join("; ");
+  return [load, ...describeSignals(sample)].join("; ");
 }
 
 /** What some load sources tell besides. */

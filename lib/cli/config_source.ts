@@ -1,9 +1,10 @@
 // Where a command's configuration comes from: the file it names, the usual file, or flags alone.
 
+import { compileLocations, type Locations } from "../app/locations.ts";
 import type { Config } from "../config/config.ts";
 import type { ConfigError } from "../config/config_error.ts";
 import type { Overrides } from "../config/overrides.ts";
-import { type ConfigInput, readConfig } from "../config/read_config.ts";
+import { type ConfigInput, faultAt, readConfig } from "../config/read_config.ts";
 import { messageOf } from "../core/errors.ts";
 
 /** Read when neither --config nor both --listen and --backends are given. */
@@ -14,16 +15,37 @@ export interface ConfigCommand {
   readonly overrides: Overrides;
 }
 
-export type CommandConfig =
-  | {
-    readonly kind: "config";
-    readonly config: Config;
-    readonly path: string | undefined;
-    /** What it was read from. */
-    readonly input: ConfigInput;
-  }
+interface ReadConfig {
+  readonly kind: "config";
+  readonly config: Config;
+  readonly path: string | undefined;
+  /** What it was read from. */
+  readonly input: ConfigInput;
+}
+
+type NoConfig =
   | { readonly kind: "errors"; readonly errors: readonly ConfigError[] }
   | { readonly kind: "usage"; readonly message: string };
+
+export type CommandConfig = ReadConfig | NoConfig;
+
+/** A configuration with what it needs of other files. */
+export type RunnableConfig = ReadConfig & { readonly locations: Locations } | NoConfig;
+
+/** Reads the configuration that a command line asks for, and the database that it names. */
+export async function readRunnableConfig(command: ConfigCommand): Promise<RunnableConfig> {
+  const read = await readCommandConfig(command);
+  if (read.kind !== "config") return read;
+  const located = await compileLocations(read.config);
+  return located.ok
+    ? { ...read, locations: located.value }
+    : { kind: "errors", errors: [databaseFault(read.input, located.message)] };
+}
+
+/** A fault of the database as one of the configuration. */
+export function databaseFault(input: ConfigInput, message: string): ConfigError {
+  return faultAt(input, ["location_database"], message);
+}
 
 /** Reads the configuration that a command line asks for. */
 export async function readCommandConfig(command: ConfigCommand): Promise<CommandConfig> {

@@ -39,6 +39,8 @@ export async function main(args: readonly string[]): Promise<number> {
       return await (await import("./status.ts")).status(command);
     case "why":
       return await (await import("./why.ts")).why(command);
+    case "agent":
+      return await (await import("./agent.ts")).agent(command);
     case "echo":
       return await (await import("./echo.ts")).echo(command.addresses);
     case "demo":

@@ -4,6 +4,7 @@ import { AdminServer } from "../admin/server.ts";
 import { makeServiceFolder, prepareFolder, socketCandidates } from "../admin/socket_path.ts";
 import type { WhyQuery } from "../admin/why_report.ts";
 import { App } from "../app.ts";
+import type { Locations } from "../app/locations.ts";
 import { loadSourceMaker, type Logs, makeEngine, makeLogs } from "../app/parts.ts";
 import type { Config } from "../config/config.ts";
 import { formatConfigErrors } from "../config/config_error.ts";
@@ -17,7 +18,7 @@ import { becomeUser, findUser } from "../host/privileges.ts";
 import { isJournal } from "../host/journal.ts";
 import type { LogArea } from "../log/setup.ts";
 import { VERSION } from "../version.ts";
-import { type ConfigCommand, readCommandConfig } from "./config_source.ts";
+import { type ConfigCommand, readRunnableConfig } from "./config_source.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
 import { Orders } from "./orders.ts";
 import { complain } from "./output.ts";
@@ -31,7 +32,7 @@ const LEAVE_MS = 3000;
 const NEVER = new AbortController().signal;
 
 export async function run(command: ConfigCommand): Promise<number> {
-  const read = await readCommandConfig(command);
+  const read = await readRunnableConfig(command);
   if (read.kind === "usage") {
     complain(read.message);
     return EXIT_USAGE;
@@ -40,7 +41,7 @@ export async function run(command: ConfigCommand): Promise<number> {
     complain(formatConfigErrors(read.errors));
     return EXIT_CONFIG;
   }
-  const { config } = read;
+  const { config, locations } = read;
   const clock = SYSTEM_CLOCK;
   await using logs = makeLogs(
     Deno.stderr,
@@ -58,7 +59,7 @@ export async function run(command: ConfigCommand): Promise<number> {
     logs.flush().finally(() => Deno.exit(EXIT_FAILURE));
   };
   try {
-    await serve(command, config, { clock, logs, log, orders, die });
+    await serve(command, config, locations, { clock, logs, log, orders, die });
     log.info("ended");
     return EXIT_OK;
   } catch (error) {
@@ -76,7 +77,12 @@ interface Service {
   readonly die: (text: string) => void;
 }
 
-async function serve(command: ConfigCommand, config: Config, service: Service): Promise<void> {
+async function serve(
+  command: ConfigCommand,
+  config: Config,
+  locations: Locations,
+  service: Service,
+): Promise<void> {
   const { clock, logs, log, orders, die } = service;
   const random = Math.random;
   const { engine, reason } = makeEngine(config.engine, {
@@ -87,7 +93,7 @@ async function serve(command: ConfigCommand, config: Config, service: Service): 
     onWorkerLost: (text) => log.error(text),
     onFatal: die,
   });
-  await using app = new App(config, {
+  await using app = new App(config, locations, {
     clock,
     random,
     log: logs.log,
@@ -99,6 +105,7 @@ async function serve(command: ConfigCommand, config: Config, service: Service): 
   let admin: AdminServer | undefined;
   try {
     log.info(`compute-lb ${VERSION} starts, pid ${Deno.pid}, engine ${engine.name}: ${reason}`);
+    for (const warning of locations.warnings) log.warning(warning);
     await app.start(async () => {
       if (config.user !== undefined) await giveUpRoot(config.user, log);
       admin = await startAdmin(config, app, log);
@@ -164,7 +171,7 @@ async function reloadFrom(
     log.error(`reload refused, nothing has changed: ${reason}`, { event: "reload_refused" });
   };
   await app.reopenRecording();
-  const read = await readCommandConfig(command);
+  const read = await readRunnableConfig(command);
   if (read.kind === "usage") return void refuse(read.message);
   if (read.kind === "errors") {
     return void refuse(formatConfigErrors(read.errors).trim().replaceAll("\n", " / "));
@@ -173,9 +180,10 @@ async function reloadFrom(
     log.warning("nothing to reload: the configuration came from flags alone");
     return undefined;
   }
-  const done = await app.reload(read.config);
+  const done = await app.reload(read.config, read.locations);
   if (!done.ok) return void refuse(done.reason);
   await logs.configure(read.config.log);
+  for (const warning of read.locations.warnings) log.warning(warning);
   for (const key of ["engine", "admin", "user"] as const) {
     if (JSON.stringify(read.config[key]) !== JSON.stringify(current[key])) {
       log.warning(`${key} has changed in ${read.path}: that takes effect at the next start`);

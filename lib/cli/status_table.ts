@@ -158,6 +158,7 @@ function remarksOf(backend: BackendReport, nowMs: number): string[] {
     ...(concerns && !explained ? [backend.reason] : []),
     ...holds.map((hold) => describeHold(hold, backend.usable, nowMs)),
     ...(share < 1 ? [`slow start: ${describePercent(share)} of its share`] : []),
+    ...(backend.agent === null ? [] : [`agent: ${backend.agent}`]),
     ...(backend.loadFailure === null ? [] : [`load: ${backend.loadFailure}`]),
   ];
 }

@@ -9,8 +9,10 @@ const CONFIG_FLAGS = `\
       --backends HOST,...    where sessions go: host[:port][=cores]; without a
                              port, the port of --listen; repeatable
       --strategy NAME        least_load (default), round_robin,
-                             least_connections, random
-      --load SOURCE          how load is asked: nrpe (default), ssh, exec, none
+                             least_connections, two_choices, first,
+                             source_hash, random
+      --load SOURCE          how load is asked: nrpe (default), ssh, agent,
+                             exec, none
       --health PROBE         how life is asked: tcp (default), banner, none
       --engine KIND          auto (default), splice, portable
       --user NAME            whom to become once the sockets are bound
@@ -38,6 +40,7 @@ Commands:
   demo      the balancer on embedded backends, with a live table
   status    ask the running balancer
   why       why a connection landed where it did
+  agent     on compute servers: tell balancers how busy this one is
   echo      a test service that sends back what it gets
   help      this text, or that of a command: compute-lb help check
   version   print the version
@@ -151,6 +154,23 @@ Examples:
   compute-lb why --last 20 --json
 `;
 
+const AGENT = `\
+Usage: compute-lb agent [flags]
+
+Runs on a compute server and answers how busy it is: to HAProxy's agent-check
+and to the load source "agent" with one line, to HTTP requests with JSON. Needs
+no privileges and no configuration. While /etc/nologin or /run/nologin is there,
+it says "drain": no new sessions. Ends at TERM.
+
+Flags:
+      --listen ADDR          where it listens (default: :9777)
+      --user NAME            whom to become once it listens
+
+Examples:
+  compute-lb agent
+  compute-lb agent --listen 10.1.0.7:9777
+`;
+
 const ECHO = `\
 Usage: compute-lb echo ADDR...
 
@@ -187,6 +207,7 @@ const TEXTS: Readonly<Record<CommandName, string>> = {
   demo: DEMO,
   status: STATUS,
   why: WHY,
+  agent: AGENT,
   echo: ECHO,
   help: HELP,
   version: VERSION,

@@ -7,6 +7,8 @@ import type { Draft } from "./schema.ts";
 
 /** A pool as the schema leaves it. */
 export type PoolDraft = Draft["pools"][string];
+/** A rule of a frontend's location as the schema leaves it. */
+export type LocationDraft = Draft["frontends"][string]["location"][number];
 /** A backend as the schema leaves it. */
 export type BackendDraft = PoolDraft["backends"][number];
 
@@ -17,9 +19,15 @@ export function poolNameOf(draft: Draft, frontend: string): string | undefined {
   return named ?? (pools.length === 1 ? pools[0] : undefined);
 }
 
+/** The pools that a frontend sends to: its own, and those of its location; undefined for one not named. */
+export function poolNamesOf(draft: Draft, frontend: string): (string | undefined)[] {
+  const located = draft.frontends[frontend]?.location.map(({ pool }) => pool) ?? [];
+  return [poolNameOf(draft, frontend), ...located];
+}
+
 /** The names of the frontends that send to a pool. */
 export function frontendsOf(draft: Draft, pool: string): string[] {
-  return Object.keys(draft.frontends).filter((name) => poolNameOf(draft, name) === pool);
+  return Object.keys(draft.frontends).filter((name) => poolNamesOf(draft, name).includes(pool));
 }
 
 /** Every port on which the frontends of a pool listen; a unix socket counts as 0. */
@@ -49,14 +57,19 @@ export function completeAddress(
  * @throws {Error} when the draft has a fault after all.
  */
 export function buildConfig(draft: Draft): Config {
-  const { user, ...rest } = draft;
+  const { user, locationDatabase, ...rest } = draft;
   return {
     ...rest,
     ...(user === undefined ? {} : { user }),
+    ...(locationDatabase === undefined ? {} : { locationDatabase }),
     frontends: Object.entries(draft.frontends).map(([name, frontend]) => ({
       ...frontend,
       name,
       pool: known(poolNameOf(draft, name), `the pool of frontend ${name}`),
+      location: frontend.location.map((rule) => ({
+        ...rule,
+        pool: known(rule.pool, `the pool of a location of frontend ${name}`),
+      })),
     })),
     pools: Object.entries(draft.pools).map(([name, pool]) => buildPool(draft, name, pool)),
   };
@@ -115,6 +128,7 @@ export function loadOf({ load }: PoolDraft, backend: BackendDraft): LoadConfig {
       options: own.ssh.options.length > 0 ? own.ssh.options : load.ssh.options,
     },
     exec: own.exec.command.length > 0 ? own.exec : load.exec,
+    agent: { ...load.agent, ...own.agent },
   };
 }
 
@@ -122,6 +136,7 @@ export function loadOf({ load }: PoolDraft, backend: BackendDraft): LoadConfig {
 function loadPortOf(load: LoadConfig, backend: Address): number {
   const backendPort = backend.transport === "tcp" ? backend.port : 22;
   if (load.source === "nrpe") return load.nrpe.port;
+  if (load.source === "agent") return load.agent.port;
   if (load.source === "ssh") return load.ssh.port ?? backendPort;
   return backendPort;
 }

@@ -10,10 +10,10 @@ import {
   defaultPortOf,
   frontendsOf,
   loadOf,
-  poolNameOf,
+  poolNamesOf,
   portsOf,
 } from "./build.ts";
-import type { PoolDraft } from "./build.ts";
+import type { LocationDraft, PoolDraft } from "./build.ts";
 import type { LoadConfig } from "./config.ts";
 import { type ConfigPath, quote } from "./config_error.ts";
 import type { Draft } from "./schema.ts";
@@ -90,17 +90,50 @@ function checkFrontend(draft: Draft, name: string): CheckIssue[] {
       message: `Cannot choose a pool: expected pool to be one of ${pools.join(", ")}`,
       dependsOn: [[...path, "pool"], ["pools"]],
     });
-  } else if (pool !== undefined && !pools.includes(pool) && pools.length > 0) {
-    const suggestion = nearest(pool, pools);
-    const hint = suggestion === undefined
-      ? `expected one of ${pools.join(", ")}`
-      : didYouMean(pool, pools);
+  }
+  return [
+    ...issues,
+    ...checkPoolName(draft, [...path, "pool"], pool),
+    ...frontend.location.flatMap((rule, index) =>
+      checkLocation(draft, [...path, "location", index], rule)
+    ),
+  ];
+}
+
+function checkPoolName(draft: Draft, path: ConfigPath, pool: string | undefined): CheckIssue[] {
+  const pools = Object.keys(draft.pools);
+  if (pool === undefined || pools.includes(pool) || pools.length === 0) return [];
+  const suggestion = nearest(pool, pools);
+  const hint = suggestion === undefined
+    ? `expected one of ${pools.join(", ")}`
+    : didYouMean(pool, pools);
+  return [{
+    path,
+    at: "value",
+    message: `Unknown pool ${quote(pool)}: ${hint}`,
+    ...(suggestion === undefined ? {} : { suggestion }),
+    dependsOn: [path, ["pools"]],
+  }];
+}
+
+function checkLocation(draft: Draft, path: ConfigPath, rule: LocationDraft): CheckIssue[] {
+  const issues = checkPoolName(draft, [...path, "pool"], rule.pool);
+  const [networks, countries] = [[...path, "networks"], [...path, "countries"]];
+  if (rule.pool === undefined) {
+    const message = "Cannot use a location without a pool: expected pool";
+    issues.push({ path, at: "value", message, dependsOn: [[...path, "pool"]] });
+  }
+  if (rule.networks.length === 0 && rule.countries.length === 0) {
+    const message = "Cannot tell who comes from here: expected networks or countries";
+    issues.push({ path, at: "value", message, dependsOn: [networks, countries] });
+  }
+  if (rule.countries.length > 0 && draft.locationDatabase === undefined) {
     issues.push({
-      path: [...path, "pool"],
+      path: countries,
       at: "value",
-      message: `Unknown pool ${quote(pool)}: ${hint}`,
-      ...(suggestion === undefined ? {} : { suggestion }),
-      dependsOn: [[...path, "pool"], ["pools"]],
+      message: "Cannot tell countries without a database: expected location_database at the top, " +
+        "the path of a MaxMind DB file",
+      dependsOn: [["location_database"], countries],
     });
   }
   return issues;
@@ -171,7 +204,7 @@ function checkPool(draft: Draft, name: string, pool: PoolDraft): CheckIssue[] {
       dependsOn: [
         ["frontends"],
         ["pools"],
-        ...frontends.map((frontend) => ["frontends", frontend, "pool"]),
+        ...frontends.flatMap((frontend) => pathsOfPools(draft, frontend)),
       ],
     });
   }
@@ -189,8 +222,20 @@ function checkPool(draft: Draft, name: string, pool: PoolDraft): CheckIssue[] {
 }
 
 function refersToPool(draft: Draft, frontend: string): boolean {
-  const pool = poolNameOf(draft, frontend);
-  return pool !== undefined && Object.hasOwn(draft.pools, pool);
+  return poolNamesOf(draft, frontend).every((pool) =>
+    pool !== undefined && Object.hasOwn(draft.pools, pool)
+  );
+}
+
+/** Where a frontend names pools. */
+function pathsOfPools(draft: Draft, frontend: string): ConfigPath[] {
+  const path = ["frontends", frontend];
+  const rules = draft.frontends[frontend]?.location ?? [];
+  return [
+    [...path, "pool"],
+    [...path, "location"],
+    ...rules.map((_, index) => [...path, "location", index, "pool"]),
+  ];
 }
 
 function checkBackends(draft: Draft, name: string, pool: PoolDraft): CheckIssue[] {
@@ -216,7 +261,7 @@ function checkBackends(draft: Draft, name: string, pool: PoolDraft): CheckIssue[
     }
     seen.add(key);
     const { source } = loadOf(pool, backend);
-    const asks = source === "nrpe" || source === "ssh";
+    const asks = source === "nrpe" || source === "ssh" || source === "agent";
     const asked = backend.loadAddress?.address ?? address;
     if (asks && asked.transport === "unix") {
       issues.push({

@@ -2,13 +2,31 @@
 
 import type { Address } from "../core/address.ts";
 import type { Backend } from "../core/backend.ts";
+import type { Network } from "../core/network.ts";
 import type { MemoryFloor } from "../core/shortages.ts";
 
 /** Every name that lb.conf knows, in the order in which messages list them. */
-export const STRATEGIES = ["least_load", "round_robin", "least_connections", "random"] as const;
+export const STRATEGIES = [
+  "least_load",
+  "round_robin",
+  "least_connections",
+  "two_choices",
+  "first",
+  "source_hash",
+  "random",
+] as const;
 /** Strategies that need no load samples. */
-export const FALLBACKS = ["round_robin", "least_connections", "random"] as const;
-export const LOAD_SOURCES = ["nrpe", "ssh", "exec", "none"] as const;
+export const FALLBACKS = [
+  "round_robin",
+  "least_connections",
+  "two_choices",
+  "first",
+  "source_hash",
+  "random",
+] as const;
+/** By what clients stick to a backend. */
+export const STICKY_BY = ["off", "source"] as const;
+export const LOAD_SOURCES = ["nrpe", "ssh", "agent", "exec", "none"] as const;
 export const HEALTH_PROBES = ["tcp", "banner", "none"] as const;
 export const LOG_LEVELS = ["error", "warning", "info", "debug"] as const;
 export const LOG_FORMATS = ["text", "json"] as const;
@@ -29,6 +47,8 @@ export interface Config {
   readonly user?: string;
   /** How long sessions may go on after TERM. 0: for as long as they last. */
   readonly shutdownTimeoutMs: number;
+  /** The database (MaxMind DB) that tells the country of an address; there when countries are named. */
+  readonly locationDatabase?: string;
   readonly frontends: readonly FrontendConfig[];
   readonly pools: readonly PoolConfig[];
 }
@@ -74,16 +94,29 @@ export interface FrontendConfig {
   readonly mode: typeof FRONTEND_MODES[number];
   readonly listen: readonly Address[];
   readonly pool: string;
+  /** Where clients go instead by where they come from: the first rule that holds counts. */
+  readonly location: readonly LocationConfig[];
   /** 0: no limit. */
   readonly maxConnections: number;
   /** 0: off. */
   readonly idleTimeoutMs: number;
 }
 
+/** Clients of these networks and countries, and the pool that they go to. */
+export interface LocationConfig {
+  readonly networks: readonly Network[];
+  /** ISO 3166-1 alpha-2 codes, in capitals. */
+  readonly countries: readonly string[];
+  readonly pool: string;
+}
+
 export interface PoolConfig {
   readonly name: string;
   readonly strategy: StrategyName;
   readonly fallback: typeof FALLBACKS[number];
+  /** How much of its share a backend may hold under source_hash, percent, above 100; 0: any. */
+  readonly hashBalance: number;
+  readonly sticky: StickyConfig;
   readonly connect: { readonly timeoutMs: number; readonly retries: number };
   /** Every address has its port: written, or taken from the frontend. */
   readonly backends: readonly BackendConfig[];
@@ -137,6 +170,13 @@ export interface PressureConfig {
   readonly maxMemory?: number;
 }
 
+/** Whether a client that comes back is sent to the backend where it was. */
+export interface StickyConfig {
+  readonly by: typeof STICKY_BY[number];
+  /** Milliseconds after the beginning and the end of its last session in which it is known again. */
+  readonly ttlMs: number;
+}
+
 export interface BackendConfig extends Backend {
   /** How this one is asked for its load, where that differs from its pool: all of it. */
   readonly load?: LoadConfig;
@@ -151,6 +191,7 @@ export interface LoadConfig {
   readonly nrpe: NrpeConfig;
   readonly ssh: SshConfig;
   readonly exec: ExecConfig;
+  readonly agent: AgentConfig;
 }
 
 export interface NrpeConfig {
@@ -181,6 +222,13 @@ export interface SshConfig {
 export interface ExecConfig {
   /** Program and arguments; {host}, {port} and {backend} are replaced, no shell. */
   readonly command: readonly string[];
+}
+
+/** How the agents of backends are asked, in HAProxy's agent-check protocol. */
+export interface AgentConfig {
+  readonly port: number;
+  /** A line that is sent first; "": nothing is. */
+  readonly send: string;
 }
 
 export interface HealthConfig {

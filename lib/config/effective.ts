@@ -2,6 +2,7 @@
 
 import { formatAddress } from "../core/address.ts";
 import { formatDuration } from "../core/duration.ts";
+import { formatNetwork } from "../core/network.ts";
 import type { MemoryFloor } from "../core/shortages.ts";
 import { formatSize } from "../core/size.ts";
 import type {
@@ -29,6 +30,7 @@ export function formatConfig(config: Config): string {
     engine: draftEngine(engine),
     user: config.user,
     shutdown_timeout: durationOrOff(config.shutdownTimeoutMs),
+    location_database: config.locationDatabase,
     frontends: byName(config.frontends, draftFrontend),
     pools: byName(config.pools, draftPool),
   }));
@@ -54,6 +56,11 @@ function draftFrontend(frontend: FrontendConfig): YamlDraft {
     mode: frontend.mode,
     listen: listen.length === 1 ? listen[0] ?? "" : listen,
     pool: frontend.pool,
+    location: frontend.location.map(({ networks, countries, pool }) => ({
+      networks: networks.map(formatNetwork),
+      countries,
+      pool,
+    })),
     max_connections: frontend.maxConnections,
     idle_timeout: durationOrOff(frontend.idleTimeoutMs),
   };
@@ -64,6 +71,8 @@ function draftPool(pool: PoolConfig): YamlDraft {
   return {
     strategy: pool.strategy,
     fallback: pool.fallback,
+    hash_balance: pool.hashBalance === 0 ? "off" : pool.hashBalance,
+    sticky: { by: pool.sticky.by, ttl: formatDuration(pool.sticky.ttlMs) },
     connect: { timeout: formatDuration(connect.timeoutMs), retries: connect.retries },
     backends: pool.backends.map(draftBackend),
     load: draftLoad(pool.load),
@@ -133,7 +142,7 @@ function draftLoad(load: LoadConfig): YamlDraft {
   };
 }
 
-function draftSources({ nrpe, ssh, exec }: LoadConfig): Readonly<Record<string, YamlDraft>> {
+function draftSources({ nrpe, ssh, exec, agent }: LoadConfig): Readonly<Record<string, YamlDraft>> {
   return {
     nrpe: present({
       port: nrpe.port,
@@ -152,6 +161,7 @@ function draftSources({ nrpe, ssh, exec }: LoadConfig): Readonly<Record<string, 
       options: ssh.options,
     }),
     exec: { command: exec.command },
+    agent: { port: agent.port, send: agent.send },
   };
 }
 

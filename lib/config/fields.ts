@@ -10,6 +10,7 @@ import {
 import { parseBackendSpec, parseCores } from "../core/backend.ts";
 import { formatDuration, parseDuration } from "../core/duration.ts";
 import { didYouMean } from "../core/nearest.ts";
+import { type Network, parseNetwork } from "../core/network.ts";
 import { failure, type Result, success } from "../core/result.ts";
 import type { MemoryFloor } from "../core/shortages.ts";
 import { formatSize, parseSize } from "../core/size.ts";
@@ -49,6 +50,17 @@ export function autoOr<T>(read: Reader<T>): Reader<"auto" | T> {
     return result.ok
       ? result
       : failure(result.message.replace(/: expected /, ": expected auto or "));
+  };
+}
+
+/** The word "off", which is 0, or what another reader reads. */
+export function offOr(read: Reader<number>): Reader<number> {
+  return (text) => {
+    if (text === "off") return success(0);
+    const result = read(text);
+    return result.ok
+      ? result
+      : failure(result.message.replace(/: expected /, ": expected off or "));
   };
 }
 
@@ -145,6 +157,12 @@ export function line(what: string, maxBytes: number): Reader<string> {
   };
 }
 
+/** The same, or nothing at all. */
+export function lineOrNothing(what: string, maxBytes: number): Reader<string> {
+  const read = line(what, maxBytes);
+  return (text) => text === "" ? success("") : read(text);
+}
+
 /** PATH_MAX of linux/limits.h without the final NUL. */
 const PATH_MAX_BYTES = 4095;
 
@@ -187,6 +205,21 @@ export function userName(text: string): Result<string> {
 /** An address to listen on. */
 export function listenAddress(text: string): Result<Address> {
   return quoted(parseListenAddress(text));
+}
+
+/** A network, or one address. */
+export function network(text: string): Result<Network> {
+  return quoted(parseNetwork(text));
+}
+
+/** A country as ISO 3166-1 alpha-2 codes it. */
+export function country(text: string): Result<string> {
+  if (/^[A-Z]{2}$/.test(text)) return success(text);
+  const meant = text.toUpperCase();
+  const hint = /^[A-Z]{2}$/.test(meant)
+    ? `did you mean "${meant}"?`
+    : "expected two capital letters, such as CH (ISO 3166-1)";
+  return failure(`Cannot read ${quote(text)} as a country: ${hint}`);
 }
 
 /** An option for `ssh -o`, as Name=value. */

@@ -12,6 +12,7 @@ import {
   LOG_FORMATS,
   LOG_LEVELS,
   NRPE_TLS_MODES,
+  STICKY_BY,
   STRATEGIES,
 } from "./config.ts";
 import { type ConfigPath, quote } from "./config_error.ts";
@@ -23,12 +24,16 @@ import {
   boolean,
   commandLine,
   cores,
+  country,
   duration,
   durationOrOff,
   entityName,
   integer,
   line,
+  lineOrNothing,
   listenAddress,
+  network,
+  offOr,
   oneOf,
   partialAddress,
   pathOrOff,
@@ -98,10 +103,17 @@ const engine = section({
   keepalive,
 }, ({ buffer_size, ...rest }) => ({ ...rest, bufferBytes: buffer_size }));
 
+const location = section({
+  networks: oneOrMany(field(network, "a network")),
+  countries: oneOrMany(field(country, "a country")),
+  pool: field(entityName, "the name of a pool").exactOptional(),
+}, (value) => value);
+
 const frontend = section({
   mode: field(oneOf(FRONTEND_MODES, "a mode"), "a mode").prefault("tcp"),
   listen: oneOrMany(field(listenAddress, "an address to listen on")),
   pool: field(entityName, "the name of a pool").exactOptional(),
+  location: oneOrMany(location),
   max_connections: field(integer(0, 1_000_000), "an integer").prefault("4096"),
   idle_timeout: field(durationOrOff(SECOND, LONGEST), "a duration or off").prefault("off"),
 }, ({ max_connections, idle_timeout, ...rest }) => ({
@@ -167,14 +179,31 @@ function splitCommand(value: unknown): unknown {
   return words.ok ? words.value : value;
 }
 
+const agentFields = {
+  port: field(port, "a port"),
+  send: field(lineOrNothing("an agent's line", 1023), "text"),
+};
+
+const agent = section({
+  port: agentFields.port.prefault("9777"),
+  send: agentFields.send.prefault(""),
+}, (value) => value);
+
+/** What one backend says otherwise than its pool. */
+const agentOverride = section({
+  port: agentFields.port.exactOptional(),
+  send: agentFields.send.exactOptional(),
+}, (value) => value);
+
 const loadSource = field(oneOf(LOAD_SOURCES, "a load source"), "a load source");
 
 /** How one backend is asked, where that differs from its pool; undefined where nothing does. */
 const loadOverride = section(
-  { source: loadSource.exactOptional(), nrpe: nrpeOverride, ssh, exec },
+  { source: loadSource.exactOptional(), nrpe: nrpeOverride, ssh, exec, agent: agentOverride },
   (value) => {
-    const { source, nrpe, ssh, exec } = value;
+    const { source, nrpe, ssh, exec, agent } = value;
     const silent = source === undefined && Object.keys(nrpe).length === 0 &&
+      Object.keys(agent).length === 0 &&
       Object.keys(ssh).length === 1 && ssh.options.length === 0 && exec.command.length === 0;
     return silent ? undefined : value;
   },
@@ -188,6 +217,7 @@ const load = section({
   nrpe,
   ssh,
   exec,
+  agent,
 }, ({ interval, timeout, max_age, ...rest }) => ({
   ...rest,
   intervalMs: interval,
@@ -238,9 +268,16 @@ const backendText = field(backendSpec, "a backend").transform((
 const backend = z.union([backendText, backendSection]);
 keyTrees.add(backend, { keys: treeOf(backendSection) ?? {} });
 
+const sticky = section({
+  by: field(oneOf(STICKY_BY, "what clients stick by"), "off or source").prefault("off"),
+  ttl: field(duration(SECOND, 366 * DAY), "a duration").prefault("12h"),
+}, ({ by, ttl }) => ({ by, ttlMs: ttl }));
+
 const pool = section({
   strategy: field(oneOf(STRATEGIES, "a strategy"), "a strategy").prefault("least_load"),
   fallback: field(oneOf(FALLBACKS, "a fallback"), "a strategy").prefault("round_robin"),
+  hash_balance: field(offOr(integer(101, 10_000)), "a percentage or off").prefault("125"),
+  sticky,
   connect,
   backends: oneOrMany(backend),
   load,
@@ -251,8 +288,9 @@ const pool = section({
   outliers,
   black_holes: blackHoles,
   panic,
-}, ({ slow_start, black_holes, ...rest }) => ({
+}, ({ hash_balance, slow_start, black_holes, ...rest }) => ({
   ...rest,
+  hashBalance: hash_balance,
   slowStartMs: slow_start,
   blackHoles: black_holes,
 }));
@@ -263,9 +301,14 @@ const document = section({
   engine,
   user: field(userName, "a user name").exactOptional(),
   shutdown_timeout: field(durationOrOff(SECOND, LONGEST), "a duration or off").prefault("off"),
+  location_database: field(absolutePath, "an absolute path").exactOptional(),
   frontends: named(frontend),
   pools: named(pool),
-}, ({ shutdown_timeout, ...rest }) => ({ ...rest, shutdownTimeoutMs: shutdown_timeout }));
+}, ({ shutdown_timeout, location_database, ...rest }) => ({
+  ...rest,
+  shutdownTimeoutMs: shutdown_timeout,
+  ...(location_database === undefined ? {} : { locationDatabase: location_database }),
+}));
 
 /** A document in which every value alone is right; references are not yet checked. */
 export type Draft = z.output<typeof document>;

@@ -12,6 +12,7 @@ import {
   type PickTable,
   SCALE_ABOVE,
   SCALE_BELOW,
+  SCALE_UNIT,
   TOTAL,
   UNKNOWN_FREE,
 } from "./pick_table.ts";
@@ -25,17 +26,22 @@ export interface BackendLoad {
   /** The last sample that is not too old, if any. */
   readonly load1?: number;
   readonly takenAtMs?: number;
+  /** Whether load1 is a mean over seconds, not a load average. */
+  readonly instant?: boolean;
   /** Whether sessions may be sent there. */
   readonly usable: boolean;
   /** What its free memory does to its score (core/shortages.ts): above 0, absent: 1. */
   readonly memoryFactor?: number;
+  /** Its share beside others, above 0; absent: 1. */
+  readonly weight?: number;
 }
 
 /**
  * Free cores f are compared as f ÷ (load + 4)^¼: a large load swings more than a small one (a Poisson
  * number by its root), so of two backends with as many cores free the less loaded is the safer place.
  * Where none is free, f ÷ cores: how much slower everybody gets there. Root and offset were found by
- * simulation: the square root itself gives away too much room on large backends.
+ * simulation: the square root itself gives away too much room on large backends. A weight multiplies
+ * what is free and divides what is lacking.
  *
  * Where free memory is to count, f above 0 is multiplied by (MemAvailable ÷ MemTotal)^weight too, and f
  * below 0 divided by it. Free cores themselves, as people see them, stay what they are.
@@ -88,12 +94,13 @@ export class FreeCores {
     }
     const charge = this.#burst.charge(sum);
     Atomics.store(table.words, NEARLY_EQUAL, NEARLY_EQUAL_MILLI_CORES);
-    backends.forEach(({ row, cores, memoryFactor = 1 }, index) => {
+    backends.forEach(({ row, cores, memoryFactor = 1, weight = 1 }, index) => {
       const cpus = free[index] ?? NaN;
       const cost = this.#estimator.sessionLoad(row, nowMs) + charge;
-      table.write(row, SCALE_ABOVE, 1000 * memoryFactor / (swings[index] ?? 1));
-      // Below 0, what makes a number larger makes it worse.
-      table.write(row, SCALE_BELOW, 1000 / cores / memoryFactor);
+      // Below 0, what makes a number larger makes it worse. 0 would stand for the unit.
+      const share = weight * memoryFactor;
+      table.write(row, SCALE_ABOVE, Math.max(1, SCALE_UNIT * share / (swings[index] ?? 1)));
+      table.write(row, SCALE_BELOW, Math.max(1, SCALE_UNIT / (cores * share)));
       table.write(row, COST_MILLI_CORES, cost * 1000);
       table.write(row, BASE_ACTIVE, this.#activeSeen[row] ?? 0);
       table.write(
@@ -107,7 +114,7 @@ export class FreeCores {
   /** Takes in what is new of these backends without writing anything. */
   observe(backends: readonly BackendLoad[], table: PickTable, nowMs: number): void {
     this.#burst.advance(nowMs);
-    for (const { row, id, cores, load1, takenAtMs } of backends) {
+    for (const { row, id, cores, load1, takenAtMs, instant } of backends) {
       let known = this.#known[row];
       if (known?.id !== id) {
         known = { id, takenAtMs: -Infinity };
@@ -119,7 +126,7 @@ export class FreeCores {
       // The sample first: sessions are known as of now, and it was taken a moment before.
       if (load1 !== undefined && takenAtMs !== undefined && takenAtMs > known.takenAtMs) {
         known.takenAtMs = takenAtMs;
-        this.#estimator.observeSample(row, load1, takenAtMs);
+        this.#estimator.observeSample(row, load1, takenAtMs, instant);
       }
       const active = table.read(row, ACTIVE);
       this.#activeSeen[row] = active;

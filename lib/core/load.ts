@@ -1,5 +1,7 @@
 // What a load source says of a backend, as values.
 
+import type { AgentAdvice } from "./agent_advice.ts";
+
 /** One reading of a backend's load. */
 export interface LoadSample {
   /** The one-minute load average: mean number of running and waiting tasks, 0 or more. */
@@ -32,5 +34,12 @@ export type LoadResult =
   | { readonly kind: "online" }
   /** The source says that no session must be sent there (exec: OFFLINE). */
   | { readonly kind: "offline" }
+  /** Its agent answered; the sample is absent when the answer has no load of its own. */
+  | { readonly kind: "advice"; readonly advice: AgentAdvice; readonly sample?: LoadSample }
   /** The source did not answer, or not in its protocol. */
   | { readonly kind: "failed"; readonly reason: string };
+
+/** The load that a share of idle CPU means, which is what agents give as a percentage most often. */
+export function loadOfIdleShare(share: number, cores: number, takenAtMs: number): LoadSample {
+  return { load1: cores * (1 - Math.min(1, Math.max(0, share))), instant: true, takenAtMs };
+}

@@ -11,14 +11,16 @@ import { SessionCost } from "./session_cost.ts";
  * or wait uninterruptibly (Linux, kernel/sched/loadavg.c; its fixed point makes 60 s into 59.9 s).
  */
 const LOAD_WINDOW_MS = 60_000;
+/** A load that is no average is taken for a mean over so long: agents measure idle CPU so. */
+const INSTANT_WINDOW_MS = 5000;
 /** Two samples nearer than this may lie within one step of the filter: the later one tells nothing. */
 const LEAST_GAP_MS = 4000;
 
-/** How much of what sessions do not explain is looked for in the last sample, the last 10 min and hour. */
+/** How much of what sessions do not explain is looked for in the last sample, 10 min, 2 hours. */
 const LAST_SHARE = 0.5;
 const MEDIUM_SHARE = 0.25;
 const MEDIUM_MS = 600_000;
-const LONG_MS = 3_600_000;
+const LONG_MS = 7_200_000;
 /** The last sample's share falls by 1/e for so much age; the others take it over. */
 const LAST_FADES_MS = 300_000;
 /** What sessions do not explain is forgotten for the pool's mean by 1/e in this time without a sample. */
@@ -42,6 +44,10 @@ class Track {
   updatedMs = 0;
   /** Our sessions seen through the kernel's filter: what they would show in load1 at a task each. */
   filtered = 0;
+  /** The same for a mean over {@linkcode INSTANT_WINDOW_MS}. */
+  recent = 0;
+  /** Whether the last sample was a mean over seconds. */
+  instant = false;
   /** The last sample, and `filtered` when it was taken; NaN before the first. */
   load1 = NaN;
   sampledMs = NaN;
@@ -61,14 +67,17 @@ class Track {
     this.sessions = sessions;
     // Sessions that stood before we looked are in the load already.
     this.filtered = sessions;
+    this.recent = sessions;
   }
 
-  /** Lets the filter run up to now over the sessions that stood. */
+  /** Lets the filters run up to now over the sessions that stood. */
   advance(nowMs: number): void {
     const passed = nowMs - this.updatedMs;
     if (passed <= 0) return;
     const keep = Math.exp(-passed / LOAD_WINDOW_MS);
     this.filtered = this.filtered * keep + this.sessions * (1 - keep);
+    const still = Math.exp(-passed / INSTANT_WINDOW_MS);
+    this.recent = this.recent * still + this.sessions * (1 - still);
     this.updatedMs = nowMs;
   }
 }
@@ -88,7 +97,7 @@ class Track {
  *
  * **What will be.** A session lasts; the tasks that happen to run at its login do not. What sessions do
  * not explain, r = n̂ − ĉ·N̂ (work from elsewhere, users who do more than others), is taken in parts from
- * the last interval, the last 10 minutes and the last hour: a task that has run for T runs as long
+ * the last interval, the last 10 minutes and the last 2 hours: a task that has run for T runs as long
  * again with a chance of one half (Harchol-Balter and Downey 1997), so what lasted is what stays. The
  * expected load is the last interval's part with the fresh session's cost, and the others' with the
  * mean one. Found by simulation: against running tasks alone, seen without any lag, mean slowdown is
@@ -141,21 +150,29 @@ export class LoadEstimator {
   /**
    * Takes in a sample. One that is out of order, too soon after the last, or not a load (negative, not
    * finite) is passed over.
+   * @param instant whether it is a mean over the last seconds and not a load average: then it is the
+   * number of tasks itself, as is the first sample after a change from one kind to the other.
    */
-  observeSample(row: number, load1: number, takenAtMs: number): void {
+  observeSample(row: number, load1: number, takenAtMs: number, instant = false): void {
     const track = this.#tracks[row];
     if (track === undefined || !(load1 >= 0 && load1 < Infinity)) return;
     track.advance(takenAtMs);
+    const held = instant ? track.recent : track.filtered;
     if (Number.isNaN(track.load1)) {
       track.firstMs = takenAtMs;
       track.tasks = track.mediumTasks = track.longTasks = load1;
-      track.held = track.mediumHeld = track.longHeld = track.filtered;
+      track.held = track.mediumHeld = track.longHeld = held;
     } else {
       const gap = takenAtMs - track.sampledMs;
-      if (gap < LEAST_GAP_MS) return;
-      const keep = Math.exp(-gap / LOAD_WINDOW_MS);
-      track.tasks = Math.max(0, (load1 - keep * track.load1) / (1 - keep));
-      track.held = Math.max(0, (track.filtered - keep * track.sampledFiltered) / (1 - keep));
+      if (gap <= 0 || (gap < LEAST_GAP_MS && !instant)) return;
+      if (instant || track.instant) {
+        track.tasks = load1;
+        track.held = held;
+      } else {
+        const keep = Math.exp(-gap / LOAD_WINDOW_MS);
+        track.tasks = Math.max(0, (load1 - keep * track.load1) / (1 - keep));
+        track.held = Math.max(0, (track.filtered - keep * track.sampledFiltered) / (1 - keep));
+      }
       // While there is less past than the window, a plain mean of what there is.
       const past = takenAtMs - track.firstMs;
       const medium = Math.exp(-gap / Math.min(MEDIUM_MS, past));
@@ -168,6 +185,7 @@ export class LoadEstimator {
     track.load1 = load1;
     track.sampledMs = takenAtMs;
     track.sampledFiltered = track.filtered;
+    track.instant = instant;
     this.#learn(takenAtMs);
   }
 

@@ -14,14 +14,17 @@ export interface Location {
   readonly pools: readonly string[];
 }
 
-/** Addresses, and the number of the pool that their clients go to. */
+/** Networks and countries, and the number of the pool that their clients go to. */
 export interface LocationRule {
   readonly networks: readonly Network[];
+  /** Codes of countries, as in {@linkcode CountrySpans}. */
+  readonly countries: readonly string[];
   readonly pool: number;
 }
 
-/** For each address, the index of the first rule that names its country. */
+/** The countries of addresses: the spans' numbers are indexes of `codes`. */
 export interface CountrySpans {
+  readonly codes: readonly string[];
   readonly ipv4: AddressSpans;
   readonly ipv6: AddressSpans;
 }
@@ -53,10 +56,13 @@ export class LocationTable {
 
   /**
    * Compiles rules, the first of which counts where several hold; where none does, it is pool 0.
-   * @param countries who comes in where by country; its numbers are indexes of `rules`.
+   * @param countries where each country's addresses are; those it does not list match nobody.
    */
   static compile(rules: readonly LocationRule[], countries?: CountrySpans): LocationTable {
-    const poolOf = (rule: number) => rules[rule]?.pool ?? 0;
+    const ruleOf = countries?.codes.map((code) => {
+      const rule = rules.findIndex((one) => one.countries.includes(code));
+      return rule < 0 ? UNCLAIMED : rule;
+    });
     const compiled = ([[IPV4_WORDS, countries?.ipv4], [IPV6_WORDS, countries?.ipv6]] as const)
       .map(([width, byCountry]) => {
         const claims = rules.flatMap(({ networks }, number) =>
@@ -65,8 +71,10 @@ export class LocationTable {
         );
         const byNetwork = spansOf(claims, width);
         return renumber(
-          byCountry === undefined ? byNetwork : lowestOf(byNetwork, byCountry),
-          (rule) => rule === UNCLAIMED ? 0 : poolOf(rule),
+          byCountry === undefined || ruleOf === undefined
+            ? byNetwork
+            : lowestOf(byNetwork, renumber(byCountry, (code) => ruleOf[code] ?? UNCLAIMED)),
+          (rule) => rules[rule]?.pool ?? 0,
         );
       });
     return new LocationTable(share(compiled));

@@ -3,9 +3,12 @@
 // read it per connection. Every word stands alone, so no lock is needed: a kernel that reads while a row
 // is written sees an old or a new number, never a torn one.
 //
-//   header  [ kernel | rows | cursor | … ]
+//   header  [ kernel | rows | cursor | capacity | nearly equal | weighted | virtual time | balance |
+//             sticky entries | sticky time | clock | … ]
 //   row     [ eligible | free milli-cores | active | total | max connections | connect failures |
-//             cost | base active | scale above | scale below | … | standing ]
+//             cost | base active | scale above | scale below | weight | pass | identity | order |
+//             … | standing ]
+//   entry   of the clients that are to come back (core/sticky.ts), as many as the header says
 //
 // Free cores go down with every pick, at that instant and for all workers, without a word more to
 // write: what stands in a row was true when BASE_ACTIVE tunnels stood, and each tunnel more takes COST.
@@ -14,7 +17,14 @@
 // A row belongs to one backend from the moment it joins until its last tunnel has ended.
 
 /** How a connection is given a backend; the number stands in the table's header. */
-export type PickKernel = "rotation" | "most_free" | "least_connections" | "random";
+export type PickKernel =
+  | "rotation"
+  | "most_free"
+  | "least_connections"
+  | "random"
+  | "two_choices"
+  | "source_hash"
+  | "first";
 
 /** Kernels by the number that stands in the table. */
 export const KERNELS: readonly PickKernel[] = [
@@ -22,6 +32,9 @@ export const KERNELS: readonly PickKernel[] = [
   "most_free",
   "least_connections",
   "random",
+  "two_choices",
+  "source_hash",
+  "first",
 ];
 
 /** Rows a table has room for unless told otherwise. */
@@ -29,13 +42,28 @@ export const DEFAULT_CAPACITY = 1024;
 
 export const HEADER_WORDS = 16;
 export const ROW_WORDS = 16;
+export const STICKY_WORDS = 8;
 
 /** Header words. */
 export const KERNEL = 0;
 export const ROWS = 1;
 export const CURSOR = 2;
+/** Rows there is room for. */
+export const CAPACITY = 3;
 /** Scores so near to the best are as good (`most_free`); in the unit of scores, 0: none are. */
 export const NEARLY_EQUAL = 4;
+/** 1: the weights of eligible backends differ; 0: kernels need not look at them. */
+export const WEIGHTED = 5;
+/** Where `rotation` stands, in the unit of PASS; it wraps around. */
+export const VIRTUAL_TIME = 6;
+/** How much of its share a backend may hold before `source_hash` passes it over, percent; 0: any. */
+export const HASH_BALANCE = 7;
+/** Entries of core/sticky.ts behind the rows; a power of two, or 0. */
+export const STICKY_ENTRIES = 8;
+/** How many seconds a client stays with its backend; 0: clients do not stick. */
+export const STICKY_SECONDS = 9;
+/** Seconds on the control plane's clock, which writes them; kernels have no other. */
+export const CLOCK = 10;
 
 /** Row words. */
 export const ELIGIBLE = 0;
@@ -48,12 +76,24 @@ export const CONNECT_FAILURES = 5;
 export const COST_MILLI_CORES = 6;
 /** Tunnels that stood when FREE_MILLI_CORES was worked out. */
 export const BASE_ACTIVE = 7;
-/** `most_free` compares free milli-cores × this / 1000 where some are free; 0 stands for 1000. */
+/** `most_free` compares free milli-cores × this / SCALE_UNIT where some are free; 0 stands for the unit. */
 export const SCALE_ABOVE = 8;
-/** The same where none is free (the number is negative); 0 stands for 1000. */
+/** The same where none is free (the number is negative). */
 export const SCALE_BELOW = 9;
+/** The backend's share beside others in thousandths; 0 stands for 1000. */
+export const WEIGHT = 10;
+/** Where the backend stands in `rotation`'s virtual time: each pick moves it on by 1 / weight. */
+export const PASS = 11;
+/** Tells backends apart: a hash of the id, written when the row is claimed. */
+export const IDENTITY = 12;
+/** The backend's place in the order of the configuration, which `first` goes by. */
+export const ORDER = 13;
 /** Why a row is not eligible: a number of STANDINGS (standing.ts). For explanations; kernels do not read it. */
 export const STANDING = ROW_WORDS - 1;
+
+export const SCALE_UNIT = 1_000_000;
+/** WEIGHT of a backend that weighs 1. */
+export const WEIGHT_UNIT = 1000;
 
 /** Free milli-cores of a backend whose load nobody knows. */
 export const UNKNOWN_FREE = -0x8000_0000;
@@ -65,16 +105,23 @@ export class PickTable {
   /** Wraps shared memory that another thread made with {@linkcode PickTable.allocate}. */
   constructor(buffer: SharedArrayBuffer) {
     this.words = new Int32Array(buffer);
-    this.capacity = Math.floor((this.words.length - HEADER_WORDS) / ROW_WORDS);
+    this.capacity = Atomics.load(this.words, CAPACITY);
   }
 
-  /** Makes an empty table with room for `capacity` backends. */
-  static allocate(capacity: number = DEFAULT_CAPACITY): PickTable {
-    const table = new PickTable(
-      new SharedArrayBuffer((HEADER_WORDS + capacity * ROW_WORDS) * Int32Array.BYTES_PER_ELEMENT),
+  /**
+   * Makes an empty table with room for `capacity` backends.
+   * @param stickyEntries how many clients can be known again: a power of two, or 0. The kernel gives
+   * memory only to those that come.
+   */
+  static allocate(capacity: number = DEFAULT_CAPACITY, stickyEntries = 0): PickTable {
+    const length = HEADER_WORDS + capacity * ROW_WORDS + stickyEntries * STICKY_WORDS;
+    const words = new Int32Array(
+      new SharedArrayBuffer(length * Int32Array.BYTES_PER_ELEMENT),
     );
-    table.words[CURSOR] = -1;
-    return table;
+    words[CAPACITY] = capacity;
+    words[STICKY_ENTRIES] = stickyEntries;
+    words[CURSOR] = -1;
+    return new PickTable(words.buffer);
   }
 
   get buffer(): SharedArrayBuffer {
@@ -120,13 +167,17 @@ export class PickTable {
 
   /**
    * Gives a row to a backend that joins, zeroed and not eligible: the lowest free one.
+   * @param identity a hash of what the backend is called (core/source_hash.ts).
    * @throws {RangeError} when the table is full.
    */
-  claim(taken: ReadonlySet<number>): number {
+  claim(taken: ReadonlySet<number>, identity = 0): number {
     for (let row = 0; row < this.capacity; row++) {
       if (taken.has(row)) continue;
       this.words.fill(0, HEADER_WORDS + row * ROW_WORDS, HEADER_WORDS + (row + 1) * ROW_WORDS);
       this.write(row, FREE_MILLI_CORES, UNKNOWN_FREE);
+      this.write(row, IDENTITY, identity);
+      // Whoever joins has missed nothing: it begins where the others are.
+      this.write(row, PASS, Atomics.load(this.words, VIRTUAL_TIME));
       if (row >= this.rows) Atomics.store(this.words, ROWS, row + 1);
       return row;
     }

@@ -3,12 +3,14 @@
 // probes, samples and look-ups are handed in with the time.
 
 import { type Address, formatAddress } from "./address.ts";
-import type { Backend } from "./backend.ts";
+import { type AgentAdvice, AgentStanding, describeAdvice } from "./agent_advice.ts";
+import { type Backend, MAX_WEIGHT } from "./backend.ts";
 import { BACKENDS_FAULT, type FailureKind } from "./errors.ts";
 import type { AdminState, HealthState, ProbeResult } from "./health.ts";
-import type { LoadResult, LoadSample } from "./load.ts";
+import { loadOfIdleShare, type LoadResult, type LoadSample } from "./load.ts";
 import { ACTIVE, ELIGIBLE, MAX_CONNECTIONS, type PickTable } from "./pick_table.ts";
 import { type HealthTransition, RiseFall } from "./rise_fall.ts";
+import { identityOf } from "./source_hash.ts";
 
 export interface PoolRules {
   readonly rise: number;
@@ -67,6 +69,8 @@ export interface Member {
   /** Why there is no newer sample. */
   loadFailure: string | undefined;
   readonly holds: Map<HoldCause, Hold>;
+  /** What its agent has said; undefined when it has none. */
+  agent: AgentStanding | undefined;
   /** When the load source last said that no session must go there. */
   offlineSaidMs: number;
   learntCores: number | undefined;
@@ -92,7 +96,7 @@ export class Pool {
     this.#rules = rules;
   }
 
-  /** Those that are in the pool, in the order in which they joined. */
+  /** Those that are in the pool, in the order of the configuration. */
   get members(): readonly Member[] {
     return [...this.#members.values()].filter((member) => !member.leaving);
   }
@@ -138,6 +142,9 @@ export class Pool {
       if (known === undefined) {
         this.#members.set(backend.id, this.#newMember(backend, nowMs));
       } else {
+        // Taken out and put back in, it stands where it stands in the list.
+        this.#members.delete(backend.id);
+        this.#members.set(backend.id, known);
         known.backend = backend;
         known.assumedCoresTold = false;
       }
@@ -147,7 +154,7 @@ export class Pool {
       const member = this.#members.get(backend.id);
       if (member === undefined) continue;
       member.leaving = false;
-      this.table.write(member.row, MAX_CONNECTIONS, backend.maxConnections);
+      this.table.write(member.row, MAX_CONNECTIONS, this.maxConnectionsOf(member));
     }
     return changes;
   }
@@ -190,16 +197,22 @@ export class Pool {
     } else if (result.kind !== "failed") {
       changes.push(...this.letGo(id, "offline", "its load source takes it back"));
     }
-    if (result.kind === "sample") {
+    if (result.kind === "advice") changes.push(...this.#heed(member, result.advice, nowMs));
+    const sample = this.#sampleIn(result, member, nowMs);
+    if (sample !== undefined) {
       if (member.loadFailure !== undefined || member.load === undefined) {
-        tell("info", `reports its load: ${result.sample.load1.toFixed(2)}`);
+        tell("info", `reports its load: ${sample.load1.toFixed(2)}`);
       }
-      member.load = result.sample;
+      member.load = sample;
       member.loadFailure = undefined;
-      if (result.sample.cores !== undefined) member.learntCores = result.sample.cores;
+      if (sample.cores !== undefined) member.learntCores = sample.cores;
       return changes;
     }
-    const reason = result.kind === "failed" ? result.reason : `the source says ${result.kind}`;
+    const reason = result.kind === "failed"
+      ? result.reason
+      : result.kind === "advice"
+      ? "its agent gives neither a load nor a percentage"
+      : `the source says ${result.kind}`;
     if (member.loadFailure === undefined && result.kind === "failed") {
       tell("warning", `does not report its load: ${reason}`);
     }
@@ -257,6 +270,9 @@ export class Pool {
     member.holds.delete("offline");
     member.learntCores = undefined;
     member.loadDoubt = undefined;
+    member.agent = undefined;
+    member.holds.delete("agent");
+    this.table.write(member.row, MAX_CONNECTIONS, this.maxConnectionsOf(member));
   }
 
   /** Sends no new session to a backend until {@linkcode letGo} is called for the same cause. */
@@ -276,8 +292,21 @@ export class Pool {
   }
 
   /** Its share of sessions beside others, as things stand now; 0 when it shall have none. */
-  weightOf({ backend, share }: Member): number {
+  weightOf(member: Member): number {
+    return Math.min(MAX_WEIGHT, this.loadWeightOf(member) * (member.agent?.share ?? 1));
+  }
+
+  /**
+   * The same for strategies that go by the load: without its agent's percentage, which tells the load a
+   * second time.
+   */
+  loadWeightOf({ backend, share }: Member): number {
     return (backend.weight ?? 1) * share;
+  }
+
+  /** Most sessions that it takes at a time: as its agent says, else as configured; 0: no limit. */
+  maxConnectionsOf({ agent, backend }: Member): number {
+    return agent?.maxConnections ?? backend.maxConnections;
   }
 
   /** Makes these the obstacles that keep no session away from now on: a matter of panic.ts. */
@@ -336,6 +365,46 @@ export class Pool {
     });
   }
 
+  /** Takes in what a backend's agent says; it holds until the agent says otherwise. */
+  #heed(member: Member, advice: AgentAdvice, nowMs: number): PoolChange[] {
+    const { id } = member.backend;
+    const agent = member.agent ??= new AgentStanding();
+    const limit = this.maxConnectionsOf(member);
+    agent.heed(advice);
+    const changes: PoolChange[] = [];
+    if (limit !== this.maxConnectionsOf(member)) {
+      const now = this.maxConnectionsOf(member);
+      this.table.write(member.row, MAX_CONNECTIONS, now);
+      const text = `takes ${
+        now === 0 ? "any number of" : `at most ${now}`
+      } sessions: its agent says so`;
+      changes.push({ level: "info", backend: id, text });
+    }
+    const { objection } = agent;
+    if (objection === undefined) {
+      const text = `its agent says ${describeAdvice(advice)}`;
+      return [...changes, ...this.letGo(id, "agent", text)];
+    }
+    const reason = `its agent says ${objection}`;
+    const before = member.holds.get("agent")?.reason;
+    changes.push(...this.hold(id, "agent", reason, nowMs));
+    if (before !== undefined && before !== reason) {
+      changes.push({ level: "info", backend: id, text: `is still held back: ${reason}` });
+    }
+    return changes;
+  }
+
+  /** The load that a result carries: a percentage stands for idle CPU where nothing better is said. */
+  #sampleIn(result: LoadResult, member: Member, nowMs: number): LoadSample | undefined {
+    if (result.kind === "sample") return result.sample;
+    if (result.kind !== "advice") return undefined;
+    if (result.sample !== undefined) return result.sample;
+    const share = member.agent?.share;
+    return share === undefined
+      ? undefined
+      : loadOfIdleShare(share, this.coresOf(member).cores, nowMs);
+  }
+
   #sweep(nowMs: number): void {
     for (const { backend, row, leftMs } of this.leaving) {
       const rested = nowMs - leftMs >= this.#rules.rowRestMs;
@@ -347,7 +416,7 @@ export class Pool {
     const taken = new Set([...this.#members.values()].map((member) => member.row));
     return {
       backend,
-      row: this.table.claim(taken),
+      row: this.table.claim(taken, identityOf(backend.id)),
       health: new RiseFall(this.#rules.rise, this.#rules.fall),
       healthReason: "not probed yet",
       healthSinceMs: nowMs,
@@ -359,6 +428,7 @@ export class Pool {
       load: undefined,
       loadFailure: undefined,
       holds: new Map(),
+      agent: undefined,
       offlineSaidMs: -Infinity,
       learntCores: undefined,
       assumedCoresTold: false,

@@ -15,6 +15,7 @@ export function describeChoice(
     kernel: KERNELS[choice.kernel] ?? "rotation",
     ...known(choice.free),
     active: choice.active,
+    ...(choice.sticky ? { sticky: true } : {}),
     ...(runnerUp === undefined ? {} : {
       runnerUp: {
         backend: runnerUp.backend,

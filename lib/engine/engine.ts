@@ -75,6 +75,8 @@ export interface Decision {
   readonly freeMilliCores?: number;
   /** Tunnels that the winner held before this one. */
   readonly active: number;
+  /** The client was sent back to where it had been; the kernel was not asked. */
+  readonly sticky?: true;
   /** The best of the others; absent when there was none or the kernel compares none. */
   readonly runnerUp?: {
     readonly backend: string;

@@ -1,5 +1,6 @@
 // The load sources by the names that lb.conf knows.
 
+import { type AgentOptions, AgentSource } from "./agent.ts";
 import type { AnonymousTls } from "../core/byte_channel.ts";
 import type { Clock, Random } from "../core/clock.ts";
 import { type ExecOptions, ExecSource } from "./exec.ts";
@@ -12,6 +13,7 @@ export interface LoadSourceOptions {
   readonly nrpe: Omit<NrpeOptions, "clock" | "anonymousTls">;
   readonly ssh: Omit<SshOptions, "clock" | "random" | "program">;
   readonly exec: Omit<ExecOptions, "clock">;
+  readonly agent: Omit<AgentOptions, "clock">;
   readonly clock: Clock;
   readonly random: Random;
   /** How nrpe reaches daemons with anonymous TLS; see host/libssl.ts. */
@@ -24,6 +26,7 @@ const MAKERS = {
   ssh: ({ ssh, clock, random }: LoadSourceOptions): LoadSource =>
     new SshSource({ ...ssh, clock, random }),
   exec: ({ exec, clock }: LoadSourceOptions): LoadSource => new ExecSource({ ...exec, clock }),
+  agent: ({ agent, clock }: LoadSourceOptions): LoadSource => new AgentSource({ ...agent, clock }),
 } as const;
 
 /** Makes the load source of that name; "none" has none. */

@@ -3,8 +3,10 @@
 // free (core/free_cores.ts has the formulas).
 
 import { FreeCores } from "../core/free_cores.ts";
-import { ELIGIBLE, type PickTable } from "../core/pick_table.ts";
+import type { PickTable } from "../core/pick_table.ts";
+import { loadsOf } from "./loads_of.ts";
 import type { PoolView, Strategy } from "./strategy.ts";
+import { writePlaces } from "./write_rows.ts";
 
 export class LeastLoad implements Strategy {
   readonly name = "least_load";
@@ -16,21 +18,13 @@ export class LeastLoad implements Strategy {
    * for when all those have refused or are full. Learns from every call; wants one every second.
    */
   weigh(view: PoolView, table: PickTable, nowMs: number): boolean {
-    const loads = view.map(({ row, backend, cores, usable, load, memoryFactor = 1 }) => ({
-      row,
-      id: backend.id,
-      cores,
-      usable,
-      memoryFactor,
-      ...(load === undefined ? {} : { load1: load.load1, takenAtMs: load.takenAtMs }),
-    }));
+    const loads = loadsOf(view);
     if (!view.some((member) => member.usable && member.load !== undefined)) {
       this.#freeCores.observe(loads, table, nowMs);
       return false;
     }
     this.#freeCores.write(loads, table, nowMs);
-    for (const member of view) table.write(member.row, ELIGIBLE, member.usable ? 1 : 0);
-    table.kernel = this.kernel;
+    writePlaces(view, table, this.kernel);
     return true;
   }
 }

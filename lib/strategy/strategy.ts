@@ -18,6 +18,8 @@ export interface MemberView {
   readonly weight: number;
   /** What its free memory does to its score: a factor above 0; absent: 1. */
   readonly memoryFactor?: number;
+  /** What stands for weight in strategies that go by the load; absent: the same. */
+  readonly loadWeight?: number;
 }
 
 export type PoolView = readonly MemberView[];

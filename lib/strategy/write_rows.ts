@@ -4,8 +4,12 @@ import {
   COST_MILLI_CORES,
   ELIGIBLE,
   FREE_MILLI_CORES,
+  ORDER,
   type PickTable,
   UNKNOWN_FREE,
+  WEIGHT,
+  WEIGHT_UNIT,
+  WEIGHTED,
 } from "../core/pick_table.ts";
 import type { PickKernel } from "../core/pick_table.ts";
 import type { MemberView, PoolView } from "./strategy.ts";
@@ -22,7 +26,24 @@ export function writeRows(view: PoolView, table: PickTable, kernel: PickKernel):
   for (const member of view) {
     table.write(member.row, COST_MILLI_CORES, 0);
     table.write(member.row, FREE_MILLI_CORES, freeMilliCores(member));
+  }
+  writePlaces(view, table, kernel);
+}
+
+/** Writes who is eligible, with what weight and in which order, then the kernel. */
+export function writePlaces(view: PoolView, table: PickTable, kernel: PickKernel): void {
+  let least = Infinity;
+  let most = 0;
+  for (const [order, member] of view.entries()) {
+    const weight = Math.max(1, Math.round(member.weight * WEIGHT_UNIT));
+    if (member.usable) {
+      least = Math.min(least, weight);
+      most = Math.max(most, weight);
+    }
+    table.write(member.row, ORDER, order);
+    table.write(member.row, WEIGHT, weight);
     table.write(member.row, ELIGIBLE, member.usable ? 1 : 0);
   }
+  Atomics.store(table.words, WEIGHTED, least < most ? 1 : 0);
   table.kernel = kernel;
 }

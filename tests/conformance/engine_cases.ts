@@ -7,6 +7,7 @@ import { LOCATION_CASES } from "./location_cases.ts";
 import { PLACING_CASES } from "./placing_cases.ts";
 import { RELAY_CASES } from "./relay_cases.ts";
 import { RUNNING_CASES } from "./running_cases.ts";
+import { STRATEGY_CASES } from "./strategy_cases.ts";
 
 export interface EngineCase {
   readonly name: string;
@@ -22,6 +23,7 @@ export function engineConformance(
     ...RELAY_CASES,
     ...PLACING_CASES,
     ...DECISION_CASES,
+    ...STRATEGY_CASES,
     ...LOCATION_CASES,
     ...RUNNING_CASES,
   ];

@@ -5,9 +5,14 @@ import {
   ELIGIBLE,
   FREE_MILLI_CORES,
   MAX_CONNECTIONS,
+  ORDER,
   type PickKernel,
   PickTable,
+  WEIGHT,
+  WEIGHT_UNIT,
+  WEIGHTED,
 } from "../../lib/core/pick_table.ts";
+import { identityOf } from "../../lib/core/source_hash.ts";
 import type { Engine, EngineEvent, Frontend, PoolPlan } from "../../lib/engine/engine.ts";
 import { waitFor, within } from "../support/wait_for.ts";
 
@@ -16,12 +21,14 @@ export interface BackendSetup {
   readonly eligible?: boolean;
   readonly free?: number;
   readonly maxConnections?: number;
+  readonly weight?: number;
 }
 
 export interface PoolSetup {
   readonly kernel?: PickKernel;
   readonly retries?: number;
   readonly connectTimeoutMs?: number;
+  readonly stickyEntries?: number;
 }
 
 /** Makes a plan as the control plane would. */
@@ -29,15 +36,18 @@ export function planOf(
   backends: readonly (string | BackendSetup)[],
   setup: PoolSetup = {},
 ): PoolPlan {
-  const table = PickTable.allocate(64);
+  const table = PickTable.allocate(64, setup.stickyEntries);
   const taken = new Set<number>();
   table.kernel = setup.kernel ?? "rotation";
   const endpoints = backends.map((entry) => {
     const backend = typeof entry === "string" ? { address: entry } : entry;
     const address = parseBackendAddress(backend.address);
     if (!address.ok) throw new Error(address.message);
-    const row = table.claim(taken);
+    const row = table.claim(taken, identityOf(backend.address));
     taken.add(row);
+    table.write(row, ORDER, row);
+    table.write(row, WEIGHT, (backend.weight ?? 1) * WEIGHT_UNIT);
+    if (backend.weight !== undefined) table.words[WEIGHTED] = 1;
     table.write(row, ELIGIBLE, backend.eligible === false ? 0 : 1);
     table.write(row, FREE_MILLI_CORES, backend.free ?? 0);
     table.write(row, MAX_CONNECTIONS, backend.maxConnections ?? 0);

@@ -1,13 +1,13 @@
 // Engine cases about which pool a client goes to by where it comes from.
 
 import { assert, assertEquals } from "@std/assert";
-import { connect } from "node:net";
 import { type Location, LocationTable } from "../../lib/core/location_table.ts";
 import { parseNetwork } from "../../lib/core/network.ts";
 import type { Frontend } from "../../lib/engine/engine.ts";
 import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { receive, send } from "../support/bytes.ts";
-import { waitFor, within } from "../support/wait_for.ts";
+import { heardFrom } from "../support/loopback_client.ts";
+import { waitFor } from "../support/wait_for.ts";
 import type { EngineCase } from "./engine_cases.ts";
 import { connectTo, frontendOf, planOf, portOf } from "./engine_fixture.ts";
 import { deadAddress } from "./placing_cases.ts";
@@ -18,25 +18,9 @@ function locationOf(...rules: readonly (readonly [network: string, pool: string]
   const table = LocationTable.compile(rules.map(([text, pool]) => {
     const network = parseNetwork(text);
     assert(network.ok);
-    return { networks: [network.value], pool: pools.indexOf(pool) };
+    return { networks: [network.value], countries: [], pool: pools.indexOf(pool) };
   }));
   return { table, pools };
-}
-
-/** What a client from a loopback address is told first; "" when it is told nothing. */
-async function heardFrom(localAddress: string, port: number): Promise<string> {
-  const { promise, resolve } = Promise.withResolvers<string>();
-  const socket = connect({ host: "127.0.0.1", port, localAddress });
-  socket.on("data", (bytes) => resolve(String(bytes)));
-  socket.on("error", () => resolve(""));
-  socket.on("close", () => resolve(""));
-  const heard = await within("the backend's greeting", promise);
-  const closed = Promise.withResolvers<void>();
-  if (socket.closed) closed.resolve();
-  socket.on("close", () => closed.resolve());
-  socket.destroy();
-  await closed.promise;
-  return heard;
 }
 
 export const LOCATION_CASES: readonly EngineCase[] = [

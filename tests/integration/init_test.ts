@@ -5,8 +5,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { closeQuietly } from "../../lib/core/accept_loop.ts";
 import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { compiledBinary } from "../support/compiled_binary.ts";
-import { APT_ARCHIVES, needs } from "../support/needs.ts";
-import { ThrowawayMachine } from "../support/throwaway_machine.ts";
+import { needs } from "../support/needs.ts";
+import { BECOME_OPENRC, ThrowawayMachine } from "../support/throwaway_machine.ts";
 import { waitFor, within } from "../support/wait_for.ts";
 
 interface InitSystem {
@@ -44,15 +44,7 @@ const SYSV: InitSystem = {
 
 const OPENRC: InitSystem = {
   firstProcess: "shell",
-  prepare: `
-    export DEBIAN_FRONTEND=noninteractive
-    cd ${APT_ARCHIVES}
-    dpkg --install libeinfo1_* librc1_* insserv_* openrc_* >/tmp/dpkg.log 2>&1 || { cat /tmp/dpkg.log; exit 1; }
-    mkdir -p /etc/conf.d /run/openrc && touch /run/openrc/softlevel
-    # The network is this machine's and is up: nothing may be started for "need net".
-    rm -f /etc/runlevels/*/* /etc/init.d/*
-    printf '#!/sbin/openrc-run\\nstart() { :; }\\ndepend() { provide net; }\\n' >/etc/init.d/networking
-    chmod 755 /etc/init.d/networking
+  prepare: `${BECOME_OPENRC}
     echo stop_seconds=1 >/etc/conf.d/compute-lb`,
   service: (action) => `rc-service compute-lb ${action}`,
   crashed: undefined,

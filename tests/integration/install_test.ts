@@ -16,6 +16,15 @@ const SERVICE_FILES: Readonly<Record<string, readonly string[]>> = {
   none: [],
 };
 
+/** What --agent writes. */
+const AGENT_FILES: Readonly<Record<string, readonly string[]>> = {
+  systemd: ["/etc/default/compute-lb-agent", "/etc/systemd/system/compute-lb-agent.service"],
+  openrc: ["/etc/conf.d/compute-lb-agent", "/etc/init.d/compute-lb-agent"],
+  sysv: ["/etc/default/compute-lb-agent", "/etc/init.d/compute-lb-agent"],
+  upstart: ["/etc/default/compute-lb-agent", "/etc/init/compute-lb-agent.conf"],
+  none: ["/etc/default/compute-lb-agent"],
+};
+
 /** install.sh and a program beside it, and the directory that they install into. */
 class Staging implements AsyncDisposable {
   readonly #directory = new TemporaryDirectory();
@@ -79,6 +88,24 @@ for (const [init, serviceFiles] of Object.entries(SERVICE_FILES)) {
     for (const path of serviceFiles) assert(!/@[a-z_]+@/.test(files[path] ?? ""), path);
     const second = await staging.run(`--init=${init}`, "--listen=:2222", "--backends=a,b:22=24");
     assertEquals(second, { code: 0, stdout: "", stderr: "" });
+    assertEquals(await staging.files(), files);
+  });
+}
+
+for (const [init, agentFiles] of Object.entries(AGENT_FILES)) {
+  Deno.test(`install.sh --agent --init ${init} writes its files, once, and keeps its flags`, async () => {
+    await using staging = new Staging();
+    const first = await staging.run("--agent", "--init", init, "--listen", "10.0.0.1:9777");
+    assertEquals([first.code, first.stderr], [0, ""]);
+    const files = await staging.files();
+    assertEquals(Object.keys(files).sort(), [...agentFiles, "/usr/local/bin/compute-lb"].sort());
+    for (const path of agentFiles) assert(!/@[a-z_]+@/.test(files[path] ?? ""), path);
+    const [flags = ""] = agentFiles;
+    assertStringIncludes(files[flags] ?? "", 'AGENT_OPTIONS="--listen 10.0.0.1:9777"');
+    const second = await staging.run("--agent", "--init", init);
+    assertEquals(second, { code: 0, stdout: "", stderr: "" });
+    const third = await staging.run("--agent", "--init", init, "--listen", ":1");
+    assertStringIncludes(third.stdout, "as it is: write --listen :1 there");
     assertEquals(await staging.files(), files);
   });
 }
@@ -149,10 +176,17 @@ Deno.test("install.sh honours PREFIX and the init system that it finds in DESTDI
 
 Deno.test("install.sh --uninstall keeps the configuration, with --purge it does not", async () => {
   await using staging = new Staging();
-  for (const init of Object.keys(SERVICE_FILES)) await staging.run("--init", init);
+  for (const init of Object.keys(SERVICE_FILES)) {
+    await staging.run("--init", init);
+    await staging.run("--agent", "--init", init);
+  }
   const { code } = await staging.run("--uninstall");
   assertEquals(code, 0);
-  assertEquals(Object.keys(await staging.files()), ["/etc/compute-lb/lb.conf"]);
+  assertEquals(Object.keys(await staging.files()).sort(), [
+    "/etc/compute-lb/lb.conf",
+    "/etc/conf.d/compute-lb-agent",
+    "/etc/default/compute-lb-agent",
+  ]);
   assert((await Deno.stat(`${staging.root}/var/lib/compute-lb`)).isDirectory);
   assertEquals((await staging.run("--uninstall", "--purge")).code, 0);
   assertEquals(await staging.files(), {});
@@ -167,6 +201,8 @@ Deno.test("install.sh refuses what it does not understand, and changes nothing",
     ["--init", "runit"],
     ["--init"],
     ["--purge"],
+    ["--agent", "--backends", "a"],
+    ["--agent", "--uninstall"],
     ["--listen", "2222"],
     ["--listen", ':22"'],
     ["--backends", "a b"],
@@ -199,19 +235,22 @@ Deno.test("install.sh --help tells what it does and does nothing", async () => {
 
 Deno.test({
   ...needs("systemd-analyze"),
-  name: "systemd finds no fault with the unit",
+  name: "systemd finds no fault with the units",
   fn: async () => {
     await using staging = new Staging();
     // The unit names the program by its final place, which must exist for the check.
     const prefix = `${staging.root}-final`;
     await staging.runWith({ PREFIX: prefix }, "--init", "systemd");
     await Deno.symlink(staging.root + prefix, prefix);
-    const unit = `${staging.root}/etc/systemd/system/compute-lb.service`;
-    const verify = ["systemd-analyze", "verify", "--man=no", unit];
-    assertEquals(await runProgram(verify), { code: 0, stdout: "", stderr: "" });
-    // Exposure from 0 (none) to 10 (all); what is left are the network and the compiler's memory.
-    const security = ["systemd-analyze", "security", "--offline=true", "--threshold=25", unit];
-    assertEquals((await runProgram([...security, "--no-pager"])).code, 0);
+    await staging.runWith({ PREFIX: prefix }, "--agent", "--init", "systemd");
+    for (const name of ["compute-lb", "compute-lb-agent"]) {
+      const unit = `${staging.root}/etc/systemd/system/${name}.service`;
+      const verify = ["systemd-analyze", "verify", "--man=no", unit];
+      assertEquals(await runProgram(verify), { code: 0, stdout: "", stderr: "" });
+      // Exposure from 0 (none) to 10 (all); what is left are the network and the compiler's memory.
+      const security = ["systemd-analyze", "security", "--offline=true", "--threshold=25", unit];
+      assertEquals((await runProgram([...security, "--no-pager"])).code, 0);
+    }
   },
 });
 
@@ -222,11 +261,13 @@ Deno.test({
     await using staging = new Staging();
     await mustRun("shellcheck", "--shell=sh", SCRIPT);
     await mustRun("dash", "-n", SCRIPT);
-    const script = `${staging.root}/etc/init.d/compute-lb`;
-    await staging.run("--init", "sysv");
-    await mustRun("shellcheck", "--shell=sh", script);
-    await staging.run("--init", "openrc");
-    // openrc-run reads the variables that the script only sets.
-    await mustRun("shellcheck", "--shell=sh", "--exclude=SC2034", script);
+    for (const [flags, name] of [[[], "compute-lb"], [["--agent"], "compute-lb-agent"]] as const) {
+      const script = `${staging.root}/etc/init.d/${name}`;
+      await staging.run(...flags, "--init", "sysv");
+      await mustRun("shellcheck", "--shell=sh", script);
+      await staging.run(...flags, "--init", "openrc");
+      // openrc-run reads the variables that the script only sets, and sets AGENT_OPTIONS.
+      await mustRun("shellcheck", "--shell=sh", "--exclude=SC2034,SC2154", script);
+    }
   },
 });

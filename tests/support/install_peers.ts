@@ -11,11 +11,17 @@ const PEERS: readonly Program[] = [
   { program: "/usr/lib/nagios/plugins/check_nrpe", package: "nagios-nrpe-plugin" },
   { program: "/usr/lib/nagios/plugins/check_load", package: "monitoring-plugins-basic" },
   { program: "/usr/bin/openssl", package: "openssl" },
+  { program: "/usr/sbin/haproxy", package: "haproxy" },
   { program: "/usr/bin/tcsh", package: "tcsh" },
   { program: "/usr/bin/fish", package: "fish" },
   { program: "/usr/bin/shellcheck", package: "shellcheck" },
   { program: "/usr/sbin/ip", package: "iproute2" },
   { program: "/usr/bin/systemd-analyze", package: "systemd" },
+  { program: "/usr/bin/mmdblookup", package: "mmdb-bin" },
+  {
+    program: "/var/lib/dpkg/info/libmaxmind-db-writer-perl.list",
+    package: "libmaxmind-db-writer-perl",
+  },
 ];
 
 /** Downloaded, never installed here: a test installs them on a throwaway copy of the machine. */

@@ -10,8 +10,11 @@ const PATHS = {
   ssh: ["/usr/bin/ssh"],
   "ssh-keygen": ["/usr/bin/ssh-keygen"],
   openssl: ["/usr/bin/openssl"],
+  haproxy: ["/usr/sbin/haproxy", "/usr/bin/haproxy"],
   tcsh: ["/usr/bin/tcsh", "/bin/tcsh"],
   fish: ["/usr/bin/fish"],
+  mmdblookup: ["/usr/bin/mmdblookup"],
+  "libmaxmind-db-writer-perl": ["/var/lib/dpkg/info/libmaxmind-db-writer-perl.list"],
 } as const;
 
 export type PeerName = keyof typeof PATHS;

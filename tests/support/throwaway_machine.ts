@@ -2,6 +2,7 @@
 // directory in a mount namespace, with processes of its own. The network is shared. For tests that
 // install for real. Needs root.
 
+import { APT_ARCHIVES } from "./needs.ts";
 import { type Outcome, runProgram } from "./run_program.ts";
 import { waitFor } from "./wait_for.ts";
 
@@ -37,6 +38,17 @@ const FIRST_PROCESS = {
   shell: "while sleep 3600; do :; done",
   systemd: "exec /lib/systemd/systemd --system --unit=basic.target --show-status=no",
 } as const;
+
+/** A script that makes a machine with a shell as its first process one that runs OpenRC. */
+export const BECOME_OPENRC = `
+    export DEBIAN_FRONTEND=noninteractive
+    cd ${APT_ARCHIVES}
+    dpkg --install libeinfo1_* librc1_* insserv_* openrc_* >/tmp/dpkg.log 2>&1 || { cat /tmp/dpkg.log; exit 1; }
+    mkdir -p /etc/conf.d /run/openrc && touch /run/openrc/softlevel
+    # The network is this machine's and is up: nothing may be started for "need net".
+    rm -f /etc/runlevels/*/* /etc/init.d/*
+    printf '#!/sbin/openrc-run\\nstart() { :; }\\ndepend() { provide net; }\\n' >/etc/init.d/networking
+    chmod 755 /etc/init.d/networking`;
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 

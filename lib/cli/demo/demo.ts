@@ -3,6 +3,7 @@
 
 import type { StatusReport } from "../../admin/report.ts";
 import { App } from "../../app.ts";
+import { NO_LOCATIONS } from "../../app/locations.ts";
 import { loadSourceMaker, makeEngine, makeLogs } from "../../app/parts.ts";
 import type { Config } from "../../config/config.ts";
 import { readConfig } from "../../config/read_config.ts";
@@ -51,7 +52,7 @@ export async function demo(command: DemoCommand): Promise<number> {
     onWorkerLost: die,
     onFatal: die,
   });
-  await using app = new App(config, {
+  await using app = new App(config, NO_LOCATIONS, {
     clock,
     random: Math.random,
     log: logs.log,

@@ -10,8 +10,9 @@ import {
   takeSnapshot,
 } from "../../core/decision_snapshot.ts";
 import { classify, type FailureKind, messageOf } from "../../core/errors.ts";
-import { Choice, countTunnel, pick, release, Tried } from "../../core/pick_kernels.ts";
+import { Choice, countTunnel, endTunnel, pick, release, Tried } from "../../core/pick_kernels.ts";
 import { CONNECT_FAILURES, type PickTable } from "../../core/pick_table.ts";
+import { Source } from "../../core/source_hash.ts";
 import { describeChoice } from "../decision.ts";
 import type {
   Decision,
@@ -76,6 +77,7 @@ export class PortableEngine implements Engine {
   readonly #serving = new Set<Promise<void>>();
   readonly #choice = new Choice();
   readonly #snapshot = new Int32Array(SNAPSHOT_WORDS);
+  readonly #source = new Source();
   readonly #ticks: { now: number };
   readonly #ticker: ReturnType<typeof setInterval>;
   #nextTunnel = 1;
@@ -255,7 +257,8 @@ export class PortableEngine implements Engine {
     });
     const reason = await relay.run();
     this.#relays.delete(relay);
-    release(place.table, place.row);
+    this.#source.setAddress(address);
+    endTunnel(place.table, place.row, this.#source);
     const { bytesToBackend, bytesToClient } = relay;
     this.#bytesToBackend += bytesToBackend;
     this.#bytesToClient += bytesToClient;
@@ -278,8 +281,9 @@ export class PortableEngine implements Engine {
       const plan = this.#plans.get(visitor.pool);
       if (plan === undefined || visitor.attempts > plan.connectRetries) return undefined;
       const { table, endpoints } = plan;
+      this.#source.setAddress(visitor.client);
       const random = this.#options.random();
-      const row = pick(table, tried, random, this.#choice);
+      const row = pick(table, tried, random, this.#choice, this.#source);
       const trace = this.#trace(plan, tried, random);
       if (row < 0) {
         visitor.picks.push(trace);
@@ -304,7 +308,8 @@ export class PortableEngine implements Engine {
           plan.connectTimeoutMs,
           this.#cutting.signal,
         );
-        countTunnel(table, row);
+        this.#source.setAddress(visitor.client);
+        countTunnel(table, row, this.#source);
         const connectMs = Math.round(this.#now() - startedMs);
         return { row, table, backend, conn, connectMs, decision };
       } catch (error) {

@@ -6,9 +6,11 @@
 import { Choice, countTunnel, MAX_TRIES, pick, release, Tried } from "../../core/pick_kernels.ts";
 import { drawWord, SNAPSHOT_WORDS, takeSnapshot } from "../../core/decision_snapshot.ts";
 import { CONNECT_FAILURES, PickTable } from "../../core/pick_table.ts";
+import { Source } from "../../core/source_hash.ts";
 import {
   ADDRESS,
   ATTEMPTS,
+  CLIENT_ADDRESS,
   CONNECT_FAILED,
   CONNECT_STARTED,
   CONNECTING,
@@ -47,7 +49,7 @@ import {
 import type { PlanSpec, WorkerSetup } from "./mail.ts";
 import type { Poller } from "./poller.ts";
 import { keepChoice, type Recorder } from "./records.ts";
-import { SOCKADDR_WORDS } from "./sockaddr.ts";
+import { readSource, SOCKADDR_WORDS } from "./sockaddr.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
 import { READABLE, STUTTERS } from "./tunnel.ts";
 
@@ -115,6 +117,7 @@ export class Dialer {
   readonly #snapshot = new Int32Array(SNAPSHOT_WORDS);
   /** The last pick's random number, as snapshots keep it. */
   #draw = 0;
+  readonly #source = new Source();
   /** The plan of each tunnel, by slot. */
   readonly #plans: (Plan | undefined)[] = [];
   /** Rows tried in vain, by slot; made at the first failure. */
@@ -325,15 +328,17 @@ export class Dialer {
     for (let i = 0; i < SOCKADDR_WORDS; i++) {
       this.#words[base + OUTGOING_ADDRESS + i] = this.#name[i]!;
     }
-    countTunnel(plan.table, this.#words[base + ROW]!);
+    readSource(this.#words, base + CLIENT_ADDRESS, this.#source);
+    countTunnel(plan.table, this.#words[base + ROW]!, this.#source);
     this.#forgetTried(slot);
     return CONNECTED;
   }
 
   #pick(slot: number, plan: Plan): number {
+    readSource(this.#words, slot * TUNNEL_WORDS + CLIENT_ADDRESS, this.#source);
     const random = this.#random();
     this.#draw = drawWord(random);
-    return pick(plan.table, this.#tried[slot] ?? null, random, this.#choice);
+    return pick(plan.table, this.#tried[slot] ?? null, random, this.#choice, this.#source);
   }
 
   #triedInVain(slot: number, row: number): void {

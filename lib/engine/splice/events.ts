@@ -27,11 +27,13 @@ import {
   CONNECT_FAILURE,
   FRONTEND_FULL,
   IDLE_TIMEOUT,
+  KERNEL_MASK,
   NO_BACKEND,
   OPENED_RECORD,
   PICKED_RECORD,
   REFUSED_RECORD,
   SHUTDOWN,
+  STICKY_FLAG,
 } from "./records.ts";
 import type { RecordCursor } from "./ring.ts";
 import { decodeSockaddr, SOCKADDR_WORDS } from "./sockaddr.ts";
@@ -148,7 +150,9 @@ function readDecision(
   named: NamedPlan | undefined,
   picks: readonly PickTrace[],
 ): Decision {
-  CHOICE.kernel = record.word();
+  const kernel = record.word();
+  CHOICE.kernel = kernel & KERNEL_MASK;
+  CHOICE.sticky = (kernel & STICKY_FLAG) !== 0;
   CHOICE.free = record.word();
   CHOICE.active = record.word();
   CHOICE.runnerUp = record.word();

@@ -52,6 +52,10 @@ export const FRONTEND_FULL = 3;
 /** Words of a tunnel's record from CHOICE on. */
 export const CHOICE_WORDS = 6;
 
+/** What stands beside the kernel's number in the first of them. */
+export const KERNEL_MASK = 0xff;
+export const STICKY_FLAG = 0x100;
+
 /** Length, number and kind. */
 const HEAD = 3;
 const LENGTHS = {
@@ -66,7 +70,7 @@ const LENGTHS = {
 /** Keeps what a pick looked at with the tunnel, until it opens. Runs in the worker. */
 export function keepChoice(words: Int32Array, base: number, choice: Choice): void {
   const at = base + CHOICE;
-  words[at] = choice.kernel;
+  words[at] = choice.kernel | (choice.sticky ? STICKY_FLAG : 0);
   words[at + 1] = choice.free;
   words[at + 2] = choice.active;
   words[at + 3] = choice.runnerUp;

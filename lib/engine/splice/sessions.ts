@@ -3,7 +3,8 @@
 //
 // `!` on typed-array reads: slots come from the tunnel table.
 
-import { release } from "../../core/pick_kernels.ts";
+import { endTunnel } from "../../core/pick_kernels.ts";
+import { Source } from "../../core/source_hash.ts";
 import type { Acceptor } from "./acceptor.ts";
 import type { Dialer, Plan } from "./dialer.ts";
 import {
@@ -38,6 +39,7 @@ import {
 import type { Libc } from "./libc.ts";
 import type { WorkerSetup } from "./mail.ts";
 import { NO_BACKEND, type Recorder } from "./records.ts";
+import { readSource } from "./sockaddr.ts";
 import type { SocketOptions } from "./socket_options.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
 import { type Relay, type TunnelTable, WRITABLE } from "./tunnel.ts";
@@ -75,6 +77,7 @@ export class Sessions {
   readonly #engine: Int32Array;
   readonly #number: number;
   readonly #time: Float64Array;
+  readonly #source = new Source();
 
   /** @param time the loop's: now, and now as milliseconds since the epoch. */
   constructor(setup: WorkerSetup, time: Float64Array, parts: SessionParts) {
@@ -127,7 +130,8 @@ export class Sessions {
     words[base + FD + 1] = -1;
     words[base + SERIAL + 1] = 0;
     const plan = this.#dialer.planOf(slot);
-    release(plan.table, words[base + ROW]!);
+    readSource(words, base + CLIENT_ADDRESS, this.#source);
+    endTunnel(plan.table, words[base + ROW]!, this.#source);
     this.#counters[ACTIVE_TUNNELS]! -= 1;
     this.#counters[BYTES_TO_BACKEND]! += this.#numbers[figures + BYTES]!;
     this.#counters[BYTES_TO_CLIENT]! += this.#numbers[figures + BYTES + 1]!;

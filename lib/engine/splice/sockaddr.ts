@@ -2,6 +2,7 @@
 
 import { type Address, isIpv4, isIpv6 } from "../../core/address.ts";
 import { ipv6Groups, ipv6Text } from "../../core/ip.ts";
+import type { Source } from "../../core/source_hash.ts";
 import { AF_INET, AF_INET6, AF_UNIX } from "./libc.ts";
 
 /** sizeof struct sockaddr_un, the largest that is used here. */
@@ -96,6 +97,21 @@ function swapBytes(word: number): number {
 
 /** The third word of an IPv4-mapped IPv6 address, bytes 00 00 ff ff (RFC 4291 section 2.5.5.2). */
 const MAPPED = 0xffff_0000 | 0;
+
+/** Takes from a sockaddr where a client comes from, for picks. */
+export function readSource(words: Int32Array, at: number, source: Source): void {
+  const family = (words[at] ?? 0) & 0xffff;
+  if (family === AF_INET) source.setIpv4(swapped(words[at + 1] ?? 0));
+  else if (family !== AF_INET6) source.setUnknown();
+  else if (words[at + 2] === 0 && words[at + 3] === 0 && words[at + 4] === MAPPED) {
+    source.setIpv4(swapped(words[at + 5] ?? 0));
+  } else source.setIpv6(swapped(words[at + 2] ?? 0), swapped(words[at + 3] ?? 0));
+}
+
+/** Network byte order to ours, and back. */
+function swapped(word: number): number {
+  return word << 24 | (word & 0xff00) << 8 | word >>> 8 & 0xff00 | word >>> 24;
+}
 
 /** The texts of IPv4 addresses met lately: few clients and backends make most connections. */
 const CACHE_SIZE = 1024;

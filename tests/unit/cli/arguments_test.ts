@@ -54,6 +54,12 @@ const ACCEPTED: Record<string, Command> = {
     configFile: "f",
     adminSocket: "/x",
   },
+  "agent": { name: "agent" },
+  "agent --listen 10.0.0.1:9777 --user nobody": {
+    name: "agent",
+    listen: "10.0.0.1:9777",
+    user: "nobody",
+  },
   "echo 7000 :1,:2": { name: "echo", addresses: ["7000", ":1", ":2"] },
   "help": { name: "help" },
   "help echo": { name: "help", topic: "echo" },

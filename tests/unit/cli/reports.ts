@@ -28,6 +28,7 @@ export const BACKEND: BackendReport = {
   total: 12345,
   maxConnections: 4096,
   connectFailures: 0,
+  agent: null,
 };
 
 export const POOL: PoolReport = {

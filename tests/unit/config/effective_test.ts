@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { type Address, formatAddress } from "../../../lib/core/address.ts";
 import type { Backend } from "../../../lib/core/backend.ts";
 import {
+  type AgentConfig,
   type Config,
   ENGINE_KINDS,
   FALLBACKS,
@@ -11,6 +12,7 @@ import {
   type HealthConfig,
   LOAD_SOURCES,
   type LoadConfig,
+  type LocationConfig,
   LOG_FORMATS,
   LOG_LEVELS,
   type MemoryConfig,
@@ -18,11 +20,12 @@ import {
   type PoolConfig,
   type PressureConfig,
   type SshConfig,
+  STICKY_BY,
   STRATEGIES,
 } from "../../../lib/config/config.ts";
 import { formatConfig } from "../../../lib/config/effective.ts";
 import { readConfig } from "../../../lib/config/read_config.ts";
-import { address, cores, socketPath, tcpAddress } from "../../support/arbitraries.ts";
+import { address, cores, network, socketPath, tcpAddress } from "../../support/arbitraries.ts";
 
 const HOUR = 3_600_000;
 const LONGEST = 24 * 24 * HOUR;
@@ -69,11 +72,17 @@ const ssh: fc.Arbitrary<SshConfig> = fc.record({
   options: fc.array(line.map((text) => `Name=${text}`), { maxLength: 3 }),
 }, { requiredKeys: ["options"] });
 
+const agent: fc.Arbitrary<AgentConfig> = fc.record({
+  port,
+  send: fc.oneof(fc.constant(""), line),
+});
+
 const load: fc.Arbitrary<LoadConfig> = fc.record({
   source: fc.constantFrom(...LOAD_SOURCES),
   times: fc.tuple(span(100, HOUR), span(0, 100), span(0, HOUR)),
   nrpe,
   ssh,
+  agent,
   command: fc.array(line, { minLength: 1, maxLength: 3 }),
 }).map(({ times: [intervalMs, part, more], command, ...rest }) => ({
   ...rest,
@@ -122,7 +131,7 @@ const backend: fc.Arbitrary<Backend> = fc.record({
 
 function isAskable(where: Backend, source: string): boolean {
   const asked = where.loadAddress ?? where.address;
-  return asked.transport === "tcp" || (source !== "nrpe" && source !== "ssh");
+  return asked.transport === "tcp" || !["nrpe", "ssh", "agent"].includes(source);
 }
 
 function pool(poolName: string): fc.Arbitrary<PoolConfig> {
@@ -130,6 +139,8 @@ function pool(poolName: string): fc.Arbitrary<PoolConfig> {
     name: fc.constant(poolName),
     strategy: fc.constantFrom(...STRATEGIES),
     fallback: fc.constantFrom(...FALLBACKS),
+    hashBalance: orOff(span(101, 10_000)),
+    sticky: fc.record({ by: fc.constantFrom(...STICKY_BY), ttlMs: span(1000, 366 * 24 * HOUR) }),
     connect: fc.record({ timeoutMs: span(10, HOUR), retries: span(0, 31) }),
     backends: fc.uniqueArray(backend, {
       minLength: 1,
@@ -163,7 +174,22 @@ const listen = fc.oneof(
   port.map((number): Address => ({ transport: "tcp", host: "", port: number })),
 );
 
-const frontend: fc.Arbitrary<Omit<FrontendConfig, "name" | "pool">> = fc.record({
+const countries = fc.array(fc.stringMatching(/^[A-Z]{2}$/), { maxLength: 2 });
+
+/** Rules that lead to the frontend's own pool. */
+function location(pool: string): fc.Arbitrary<readonly LocationConfig[]> {
+  const rule = fc.record({
+    networks: fc.array(network, { maxLength: 3 }),
+    countries,
+    pool: fc.constant(pool),
+  });
+  return fc.array(
+    rule.filter((one) => one.networks.length + one.countries.length > 0),
+    { maxLength: 3 },
+  );
+}
+
+const frontend: fc.Arbitrary<Omit<FrontendConfig, "name" | "pool" | "location">> = fc.record({
   mode: fc.constant("tcp" as const),
   listen: fc.uniqueArray(listen, { minLength: 1, maxLength: 3, selector: listenKey }),
   maxConnections: orOff(span(1, 1_000_000)),
@@ -200,15 +226,27 @@ const config: fc.Arbitrary<Config> = fc.uniqueArray(name, { minLength: 1, maxLen
       }),
       user,
       shutdownTimeoutMs: orOff(span(1000, LONGEST)),
+      locationDatabase: absolute,
       frontends: fc.tuple(
-        ...names.map((own) => frontend.map((rest) => ({ ...rest, name: `f-${own}`, pool: own }))),
+        ...names.map((own) =>
+          fc.tuple(frontend, location(own)).map(([rest, location]) => ({
+            ...rest,
+            name: `f-${own}`,
+            pool: own,
+            location,
+          }))
+        ),
       ),
       pools: fc.tuple(...names.map(pool)),
     }, {
       requiredKeys: ["log", "admin", "engine", "shutdownTimeoutMs", "frontends", "pools"],
     })
   )
-  .filter(({ frontends }) => {
+  .filter(({ frontends, locationDatabase }) => {
+    const rules = frontends.flatMap((one) => one.location);
+    if (rules.some((one) => one.countries.length > 0) && locationDatabase === undefined) {
+      return false;
+    }
     const all = frontends.flatMap((one) => one.listen).map(listenKey);
     return new Set(all).size === all.length;
   });

@@ -145,6 +145,44 @@ Deno.test("any history gives a finite load, no less than 0, and an age that is t
   );
 });
 
+Deno.test("a mean over seconds is the number of tasks itself, however soon it comes", () => {
+  const estimator = new LoadEstimator();
+  estimator.track(0, 8, 0, 0);
+  const running = (nowMs: number) => estimator.estimate(0, nowMs)?.running;
+  for (const [atMs, load1] of [[1000, 1], [2000, 7.5], [12_000, 0.25], [12_500, 4]] as const) {
+    estimator.observeSample(0, load1, atMs, true);
+    assertEquals(running(atMs), load1);
+  }
+  // A load average after it is the first of its kind; from the second on, lag is taken off.
+  estimator.observeSample(0, 6, 20_000);
+  assertEquals(running(20_000), 6);
+  const later = shown(6, 10_000, 3);
+  estimator.observeSample(0, later, 30_000);
+  assertAlmostEquals(running(30_000) ?? NaN, 3, 1e-9);
+});
+
+Deno.test("a session counts beside a mean over seconds until that contains it", () => {
+  const estimator = new LoadEstimator();
+  const { fresh } = estimator.cost;
+  estimator.track(0, 8, 0, 0);
+  estimator.observeSample(0, 1, 10_000, true);
+  estimator.observeSessions(0, 1, 10_000);
+  assertAlmostEquals(estimator.estimate(0, 10_000)?.running ?? NaN, 1 + fresh, 1e-9);
+  // The next mean is of 5 s in which the session stood: 1 - 1/e of it is in there.
+  estimator.observeSample(0, 2, 15_000, true);
+  const { fresh: learnt } = estimator.cost;
+  const left = learnt / Math.E;
+  assertAlmostEquals(estimator.estimate(0, 15_000)?.running ?? NaN, 2 + left, 1e-9);
+  estimator.observeSample(0, 2, 60_000, true);
+  assertAlmostEquals(estimator.estimate(0, 60_000)?.running ?? NaN, 2, 0.01);
+});
+
+/** What a load average of `load1` shows after `passedMs` of `tasks` tasks. */
+function shown(load1: number, passedMs: number, tasks: number): number {
+  const keep = Math.exp(-passedMs / 60_000);
+  return load1 * keep + tasks * (1 - keep);
+}
+
 Deno.test("nothing is known of a backend before its first sample, nor after it was forgotten", () => {
   const estimator = new LoadEstimator();
   assertEquals(estimator.estimate(3, 0), undefined);

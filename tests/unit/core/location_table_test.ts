@@ -39,6 +39,7 @@ function edgesOf(all: readonly Network[]): number[][] {
 const rules = fc.array(
   fc.record({
     networks: fc.array(network, { maxLength: 6 }),
+    countries: fc.constant<string[]>([]),
     pool: fc.integer({ min: 0, max: 3 }),
   }),
   { maxLength: 6 },
@@ -66,25 +67,28 @@ Deno.test("a table says of every address what the first rule says that holds", (
 });
 
 Deno.test("rules by network and by country come in their one order", () => {
+  const code = fc.constantFrom("CH", "DE", "SE");
+  const land = fc.record({ code, networks: fc.array(network, { maxLength: 6 }) });
+  const lands = fc.uniqueArray(land, { selector: ({ code }) => code });
+  const named = fc.array(fc.array(code), { minLength: 6, maxLength: 6 });
   fc.assert(
-    fc.property(rules, rules, (rules, byCountry) => {
-      // The countries of rule i are these networks, as a database would claim them.
-      const claims = byCountry.flatMap(({ networks }, number) =>
+    fc.property(rules, named, lands, (byNetwork, named, lands) => {
+      const rules = byNetwork.map((rule, index) => ({ ...rule, countries: named[index] ?? [] }));
+      const claims = lands.flatMap(({ networks }, number) =>
         networks.map((network) => ({ network, number }))
       );
       const spans = (width: number) =>
         spansOf(claims.filter(({ network }) => network.words.length === width), width);
-      const all = Array.from({ length: Math.max(rules.length, byCountry.length) }, (_, index) => ({
-        networks: rules[index]?.networks ?? [],
-        pool: rules[index]?.pool ?? 7,
-      }));
-      const table = LocationTable.compile(all, { ipv4: spans(1), ipv6: spans(4) });
-      const joined = all.map((rule, index) => ({
-        ...rule,
-        networks: [...rule.networks, ...byCountry[index]?.networks ?? []],
-      }));
-      for (const address of edgesOf(joined.flatMap((rule) => rule.networks))) {
-        assertFinds(table, address, expected(joined, address));
+      const codes = lands.map(({ code }) => code);
+      const table = LocationTable.compile(rules, { codes, ipv4: spans(1), ipv6: spans(4) });
+      for (const address of edgesOf([...rules, ...lands].flatMap(({ networks }) => networks))) {
+        // As a database would have it, an address is in one country.
+        const own = lands.find(({ networks }) => networks.some((one) => holds(one, address)));
+        const rule = rules.find(({ networks, countries }) =>
+          networks.some((one) => holds(one, address)) ||
+          own !== undefined && countries.includes(own.code)
+        );
+        assertFinds(table, address, rule?.pool ?? 0);
       }
     }),
     { numRuns: 500 },
@@ -92,7 +96,8 @@ Deno.test("rules by network and by country come in their one order", () => {
 });
 
 Deno.test("ranges of one pool that touch are one", () => {
-  const size = (...rules: LocationRule[]) => LocationTable.compile(rules).size;
+  const size = (...rules: Omit<LocationRule, "countries">[]) =>
+    LocationTable.compile(rules.map((rule) => ({ ...rule, countries: [] }))).size;
   assertEquals(size(), 2);
   const halves = networks("10.0.0.0/9", "10.128.0.0/9");
   assertEquals(size({ networks: halves, pool: 1 }), 4);
@@ -105,11 +110,10 @@ Deno.test("ranges of one pool that touch are one", () => {
 });
 
 Deno.test("findHost() reads literals; what is none goes to the frontend's pool", () => {
-  const table = LocationTable.compile([
-    { networks: networks("192.0.2.7"), pool: 1 },
-    { networks: networks("192.0.2.0/24", "fe80::/10"), pool: 2 },
-    { networks: networks("::/0"), pool: 3 },
-  ]);
+  const rules = [["192.0.2.7"], ["192.0.2.0/24", "fe80::/10"], ["::/0"]];
+  const table = LocationTable.compile(
+    rules.map((rule, index) => ({ networks: networks(...rule), countries: [], pool: index + 1 })),
+  );
   const hosts = ["192.0.2.7", "192.0.2.8", "198.51.100.1", "fe80::1%eth0", "::1", "", "hoek"];
   assertEquals(hosts.map((host) => table.findHost(host)), [1, 2, 0, 2, 3, 0, 0]);
 });

@@ -7,11 +7,13 @@ import {
   COST_MILLI_CORES,
   ELIGIBLE,
   FREE_MILLI_CORES,
+  KERNELS,
   MAX_CONNECTIONS,
   NEARLY_EQUAL,
   PickTable,
   SCALE_ABOVE,
   SCALE_BELOW,
+  SCALE_UNIT,
   UNKNOWN_FREE,
 } from "../../../lib/core/pick_table.ts";
 import { within } from "../../support/wait_for.ts";
@@ -102,7 +104,7 @@ Deno.test("picks fill like water: at the end no move of one session makes things
 Deno.test("every kernel gives only rows that may be given, and keeps count", () => {
   fc.assert(
     fc.property(
-      fc.constantFrom("rotation", "most_free", "least_connections", "random"),
+      fc.constantFrom(...KERNELS),
       fc.array(anyRow, { maxLength: 12 }),
       fc.array(
         fc.record({
@@ -165,11 +167,11 @@ Deno.test("an unknown load stands below every number, the fewest tunnels first",
 
 Deno.test("scales weigh what is free, and what is lacking, row by row", () => {
   const table = tableOf([{ free: 8000 }, { free: 6000 }]);
-  table.write(0, SCALE_ABOVE, 500);
+  table.write(0, SCALE_ABOVE, SCALE_UNIT / 2);
   assertEquals(pick(table, null, 0, new Choice()), 1);
   const short = tableOf([{ free: -2000 }, { free: -1000 }]);
-  short.write(0, SCALE_BELOW, 30);
-  short.write(1, SCALE_BELOW, 250);
+  short.write(0, SCALE_BELOW, 30_000);
+  short.write(1, SCALE_BELOW, 250_000);
   assertEquals(pick(short, null, 0, new Choice()), 0);
 });
 

@@ -1,6 +1,6 @@
 // What every strategy keeps, and what each is for.
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { LoadSample } from "../../../lib/core/load.ts";
 import {
   ELIGIBLE,
@@ -9,16 +9,12 @@ import {
   UNKNOWN_FREE,
 } from "../../../lib/core/pick_table.ts";
 import { Choice, pick } from "../../../lib/core/pick_kernels.ts";
+import { STRATEGIES } from "../../../lib/config/config.ts";
 import { createStrategy, type StrategyName } from "../../../lib/strategy/registry.ts";
 import type { MemberView } from "../../../lib/strategy/strategy.ts";
 import { backendAt } from "../../support/backends.ts";
 
-const NAMES: readonly StrategyName[] = [
-  "least_load",
-  "round_robin",
-  "least_connections",
-  "random",
-];
+const NAMES: readonly StrategyName[] = STRATEGIES;
 
 function member(row: number, cores: number, load1?: number, usable = true): MemberView {
   const load: LoadSample | undefined = load1 === undefined ? undefined : { load1, takenAtMs: 0 };
@@ -67,6 +63,23 @@ Deno.test("least_load: a backend without a load is the last resort while another
   assertEquals(pick(table, null, 0, new Choice()), 1);
   table.write(1, ELIGIBLE, 0);
   assertEquals(pick(table, null, 0, new Choice()), 0);
+});
+
+Deno.test("least_load: a mean over seconds is not rid of a lag that it has not", () => {
+  const freeAfter = (instant: boolean) => {
+    const strategy = createStrategy("least_load");
+    const at = (takenAtMs: number, load1: number): MemberView => ({
+      ...member(0, 64),
+      load: { load1, takenAtMs, ...(instant ? { instant } : {}) },
+    });
+    const table = tableFor([at(0, 0)]);
+    strategy.weigh([at(0, 0)], table, 0);
+    strategy.weigh([at(10_000, 4)], table, 10_000);
+    return table.read(0, FREE_MILLI_CORES);
+  };
+  // As a load average, 4 after 10 s means that 26 tasks ran meanwhile.
+  assert(freeAfter(true) >= 60_000, `${freeAfter(true)}`);
+  assert(freeAfter(false) < 45_000, `${freeAfter(false)}`);
 });
 
 Deno.test("least_load has nothing to go on when no usable backend has a load", () => {

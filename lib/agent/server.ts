@@ -1,0 +1,156 @@
+// Answers those who connect to the agent, each once: who sends nothing, or a line, gets the line of
+// HAProxy's agent-check; who sends an HTTP request gets JSON.
+
+import { acceptEach, closeQuietly } from "../core/accept_loop.ts";
+import type { Clock } from "../core/clock.ts";
+import { type FirstBytes, formatResponse, readFirstBytes } from "./http_request.ts";
+
+export interface AnswererOptions {
+  readonly clock: Clock;
+  /** What is answered, made when it is asked for; a rejection closes the connection without a word. */
+  readonly line: () => Promise<string>;
+  readonly json: () => Promise<string>;
+  /** Told once when connections begin to fail to be accepted. */
+  readonly troubled: (message: string) => void;
+}
+
+/** Clients of agent-check say nothing; those of HTTP speak at once, but for the way that it takes. */
+const SILENCE_MS = 50;
+/** A client is let go of after so long, whatever it does. */
+const CLIENT_MS = 3000;
+/** How long what a client still sends is read after the answer: unread bytes would reset it away. */
+const LINGER_MS = 500;
+/** More at a time are closed at once: nobody but a few balancers and people asks. */
+const MOST_CLIENTS = 64;
+const MOST_REQUEST_BYTES = 8192;
+
+/** Serves a listener until it is disposed of. */
+export class Answerer implements AsyncDisposable {
+  readonly #listener: Deno.Listener;
+  readonly #options: AnswererOptions;
+  readonly #accepting: Promise<void>;
+  readonly #clients = new Map<Deno.Conn, Promise<void>>();
+
+  constructor(listener: Deno.Listener, options: AnswererOptions) {
+    this.#listener = listener;
+    this.#options = options;
+    this.#accepting = acceptEach(
+      listener,
+      options.clock,
+      (conn) => this.#admit(conn),
+      (_, message) => options.troubled(message),
+    );
+  }
+
+  /** Stops listening and hangs up on everybody. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    closeQuietly(this.#listener);
+    await this.#accepting;
+    for (const conn of this.#clients.keys()) closeQuietly(conn);
+    await Promise.all(this.#clients.values());
+  }
+
+  #admit(conn: Deno.Conn): void {
+    if (this.#clients.size >= MOST_CLIENTS) {
+      closeQuietly(conn);
+      return;
+    }
+    const done = this.#serve(conn).finally(() => {
+      closeQuietly(conn);
+      this.#clients.delete(conn);
+    });
+    this.#clients.set(conn, done);
+  }
+
+  /** Never rejects: a client that breaks off is nobody's trouble. */
+  async #serve(conn: Deno.Conn): Promise<void> {
+    const { clock } = this.#options;
+    const served = new AbortController();
+    const deadline = clock.sleep(CLIENT_MS, served.signal)
+      .then(() => closeQuietly(conn), () => {});
+    try {
+      const client = new Client(conn, clock);
+      await client.say(await this.#answer(await client.listen()));
+      await client.leave();
+    } catch {
+      // It has hung up, or the deadline has; or there is nothing to answer with.
+    } finally {
+      served.abort();
+      await deadline;
+    }
+  }
+
+  #answer(first: FirstBytes): Promise<string> {
+    const { line, json } = this.#options;
+    return first.kind === "request" ? json().then((text) => formatResponse(first, text)) : line();
+  }
+}
+
+/** A connection of which one read may be under way while something else is done. */
+class Client {
+  readonly #conn: Deno.Conn;
+  readonly #clock: Clock;
+  readonly #buffer = new Uint8Array(MOST_REQUEST_BYTES);
+  #filled = 0;
+  #reading: Promise<number | null> | undefined;
+
+  constructor(conn: Deno.Conn, clock: Clock) {
+    this.#conn = conn;
+    this.#clock = clock;
+  }
+
+  /** Waits for a whole request, for a line, or for silence. */
+  async listen(): Promise<FirstBytes> {
+    let silenceMs: number | undefined = SILENCE_MS;
+    while (this.#filled < this.#buffer.length) {
+      const count = await this.#read(silenceMs);
+      if (count === undefined || count === null) return { kind: "line" };
+      this.#filled += count;
+      const text = new TextDecoder().decode(this.#buffer.subarray(0, this.#filled));
+      const first = readFirstBytes(text);
+      if (first.kind !== "incomplete") return first;
+      // A request has begun: its rest may take until the deadline.
+      silenceMs = undefined;
+    }
+    return { kind: "request", method: "", wellFormed: false };
+  }
+
+  async say(text: string): Promise<void> {
+    const bytes = new TextEncoder().encode(text);
+    for (let sent = 0; sent < bytes.length;) {
+      sent += await this.#conn.write(bytes.subarray(sent));
+    }
+  }
+
+  /** Says that this was all, and waits until the other side is done too. */
+  async leave(): Promise<void> {
+    await this.#conn.closeWrite();
+    const until = this.#clock.now() + LINGER_MS;
+    for (let left = LINGER_MS; left > 0; left = until - this.#clock.now()) {
+      this.#filled = 0;
+      const count = await this.#read(left);
+      if (count === undefined || count === null) return;
+    }
+  }
+
+  /** Reads on; undefined when nothing has come in time, which leaves the read under way. */
+  async #read(timeoutMs: number | undefined): Promise<number | null | undefined> {
+    const reading = this.#reading ??= this.#conn.read(this.#buffer.subarray(this.#filled));
+    // Its failure is told to whoever waits for it next, if anybody does.
+    reading.catch(() => {});
+    if (timeoutMs === undefined) return await this.#taken(reading);
+    const come = new AbortController();
+    const late = this.#clock.sleep(timeoutMs, come.signal).then(() => undefined, () => undefined);
+    try {
+      return await Promise.race([this.#taken(reading), late]);
+    } finally {
+      come.abort();
+    }
+  }
+
+  async #taken(reading: Promise<number | null>): Promise<number | null> {
+    const count = await reading;
+    this.#reading = undefined;
+    return count;
+  }
+}

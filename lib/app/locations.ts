@@ -1,0 +1,69 @@
+// Compiles the frontends' location rules, with the database of countries where they name any.
+
+import type { Config, FrontendConfig } from "../config/config.ts";
+import { messageOf } from "../core/errors.ts";
+import { type Location, LocationTable } from "../core/location_table.ts";
+import { failure, type Result, success } from "../core/result.ts";
+import { type Countries, readCountries } from "../location/country_database.ts";
+
+/** Where clients go by where they come from. */
+export interface Locations {
+  /** By frontend; none for one without rules. */
+  readonly byFrontend: ReadonlyMap<string, Location>;
+  /** What is odd, and no reason to stop. */
+  readonly warnings: readonly string[];
+}
+
+/** A configuration without rules. */
+export const NO_LOCATIONS: Locations = { byFrontend: new Map(), warnings: [] };
+
+/** More than any database of countries or cities has. */
+const MAX_FILE_BYTES = 1024 ** 3;
+
+/**
+ * Compiles every frontend's rules; reads the database anew if countries are named.
+ * @returns what is wrong with the database, for the key `location_database`.
+ */
+export async function compileLocations(config: Config): Promise<Result<Locations>> {
+  const frontends = config.frontends.filter(({ location }) => location.length > 0);
+  const rules = frontends.flatMap(({ location }) => location);
+  const codes = [...new Set(rules.flatMap(({ countries }) => countries))].sort();
+  const path = config.locationDatabase;
+  let countries: Countries | undefined;
+  if (codes.length > 0 && path !== undefined) {
+    const file = await readDatabase(path);
+    const read = file.ok ? readCountries(file.value, codes) : file;
+    if (!read.ok) {
+      return failure(`Cannot use "${path}" as a database of countries: ${read.message}`);
+    }
+    countries = read.value;
+  }
+  const absent = countries?.absent ?? [];
+  return success({
+    byFrontend: new Map(frontends.map((one) => [one.name, locationOf(one, countries)])),
+    warnings: absent.length === 0
+      ? []
+      : [`location: "${path}" has no address in ${absent.join(", ")}`],
+  });
+}
+
+function locationOf(
+  { pool, location }: FrontendConfig,
+  countries: Countries | undefined,
+): Location {
+  const pools = [...new Set([pool, ...location.map((rule) => rule.pool)])];
+  const rules = location.map((rule) => ({ ...rule, pool: pools.indexOf(rule.pool) }));
+  return { pools, table: LocationTable.compile(rules, countries) };
+}
+
+async function readDatabase(path: string): Promise<Result<Uint8Array>> {
+  try {
+    const { isFile, size } = await Deno.stat(path);
+    if (!isFile) return failure("it is no regular file");
+    if (size > MAX_FILE_BYTES) return failure(`it has ${size} bytes, expected 1 GiB at most`);
+    return success(await Deno.readFile(path));
+  } catch (error) {
+    const isMissing = error instanceof Deno.errors.NotFound;
+    return failure(isMissing ? "there is no such file" : messageOf(error));
+  }
+}

@@ -1,0 +1,58 @@
+// `compute-lb agent`: answers how busy this machine is, on compute servers without a monitoring daemon.
+
+import { formatJson, formatLine } from "../agent/answer.ts";
+import { FiguresOfMachine } from "../agent/figures.ts";
+import { THIS_MACHINE } from "../agent/machine.ts";
+import { Answerer } from "../agent/server.ts";
+import { formatAddress, parseListenAddress } from "../core/address.ts";
+import { messageOf } from "../core/errors.ts";
+import { SYSTEM_CLOCK } from "../host/clock.ts";
+import { becomeUser, findUser } from "../host/privileges.ts";
+import { onSignals } from "../host/signals.ts";
+import { VERSION } from "../version.ts";
+import { listen } from "./echo.ts";
+import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
+import { complain, print } from "./output.ts";
+
+/** Where the agent listens unless it is told otherwise. */
+export const DEFAULT_LISTEN = ":9777";
+
+/** Serves until TERM or INT. */
+export async function agent(
+  { listen: address = DEFAULT_LISTEN, user }: { readonly listen?: string; readonly user?: string },
+): Promise<number> {
+  const place = parseListenAddress(address);
+  if (!place.ok) {
+    complain(place.message);
+    return EXIT_USAGE;
+  }
+  const stopped = Promise.withResolvers<void>();
+  const stop = () => stopped.resolve();
+  // There is nothing to reload, but a stray HUP must not end it.
+  using _signals = onSignals({ reload: () => {}, stop, leave: stop });
+  try {
+    await using figures = await FiguresOfMachine.start(THIS_MACHINE, SYSTEM_CLOCK);
+    const becoming = user === undefined ? undefined : findUser(user);
+    const listener = await listen(place.value);
+    if (becoming !== undefined) becomeUser(becoming);
+    await using _answerer = new Answerer(listener, {
+      clock: SYSTEM_CLOCK,
+      line: async () => formatLine(await figures.read()),
+      json: async () => formatJson(await figures.read(), VERSION),
+      troubled: (message) => complain(`Cannot accept connections: ${message}`),
+    });
+    print(`agent listens on ${describe(listener.addr)}\n`);
+    await stopped.promise;
+    return EXIT_OK;
+  } catch (error) {
+    complain(`Cannot run the agent on ${formatAddress(place.value)}: ${messageOf(error)}`);
+    return EXIT_FAILURE;
+  }
+}
+
+function describe(addr: Deno.Addr): string {
+  if (addr.transport === "tcp") {
+    return formatAddress({ transport: "tcp", host: addr.hostname, port: addr.port });
+  }
+  return "path" in addr ? `unix:${addr.path}` : "?";
+}

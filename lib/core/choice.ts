@@ -1,0 +1,52 @@
+// What one search for a backend carries along: the rows that were tried in vain, and why the last pick
+// fell as it did.
+
+import { DEFAULT_CAPACITY, UNKNOWN_FREE } from "./pick_table.ts";
+
+/** The most backends that one connection tries. */
+export const MAX_TRIES = 32;
+
+/** What kernels return when no row can be chosen. */
+export const NO_ROW = -1;
+
+/** Rows that this connection has tried in vain. */
+export class Tried {
+  readonly rows = new Int32Array(MAX_TRIES);
+  count = 0;
+
+  add(row: number): void {
+    if (this.count < MAX_TRIES) this.rows[this.count++] = row;
+  }
+
+  /** Whether no more rows can be remembered: the search has to end. */
+  get full(): boolean {
+    return this.count >= MAX_TRIES;
+  }
+
+  has(row: number): boolean {
+    for (let i = 0; i < this.count; i++) if (this.rows[i] === row) return true;
+    return false;
+  }
+}
+
+/**
+ * Why a pick fell as it did. One is made per engine loop and written anew by each pick, so that
+ * explaining costs no allocation.
+ */
+export class Choice {
+  /** The kernel's number in KERNELS. */
+  kernel = 0;
+  row = NO_ROW;
+  /** Of the winner at that instant: free milli-cores, UNKNOWN_FREE when nobody knows. */
+  free = UNKNOWN_FREE;
+  /** Tunnels the winner held, this one not counted. */
+  active = 0;
+  /** The best of the others, -1 when there was none. */
+  runnerUp = NO_ROW;
+  runnerUpFree = UNKNOWN_FREE;
+  runnerUpActive = 0;
+  /** Whether the client was sent back to where it had been before; then no kernel ran. */
+  sticky = false;
+  /** Scratch of the kernels, by row. */
+  scores = new Int32Array(DEFAULT_CAPACITY);
+}

@@ -1,0 +1,60 @@
+// What all kernels ask of a row: whether the connection may go there, its weight, its score.
+//
+// `!` on typed-array reads: `at` is the start of a row of the table.
+
+import type { Tried } from "../choice.ts";
+import {
+  ACTIVE,
+  BASE_ACTIVE,
+  COST_MILLI_CORES,
+  ELIGIBLE,
+  FREE_MILLI_CORES,
+  MAX_CONNECTIONS,
+  SCALE_ABOVE,
+  SCALE_BELOW,
+  SCALE_UNIT,
+  UNKNOWN_FREE,
+  WEIGHT,
+  WEIGHT_UNIT,
+} from "../pick_table.ts";
+
+/** A pick that another worker got ahead of starts over; this bounds it. */
+export const RACES = 8;
+
+/** Stands for a backend that cannot be chosen at all. */
+export const NO_SCORE = -0x8000_0000;
+/** Stands for a backend whose load nobody knows: below every score, the fewest tunnels first. */
+const UNKNOWN_SCORE = -0x4000_0000;
+/** The lowest score of a backend whose load is known. */
+const LOWEST_SCORE = UNKNOWN_SCORE + 1;
+const PER_UNIT = 1 / SCALE_UNIT;
+
+/** Tells whether the connection may go to the row that begins at word `at`. */
+export function isCandidate(
+  words: Int32Array,
+  at: number,
+  row: number,
+  tried: Tried | null,
+): boolean {
+  if (words[at + ELIGIBLE] === 0) return false;
+  const limit = words[at + MAX_CONNECTIONS]!;
+  if (limit !== 0 && words[at + ACTIVE]! >= limit) return false;
+  return tried === null || !tried.has(row);
+}
+
+/** The row's share beside others, in thousandths, at least 1. */
+export function weightOf(words: Int32Array, at: number): number {
+  const weight = words[at + WEIGHT]!;
+  return weight === 0 ? WEIGHT_UNIT : weight;
+}
+
+/** Free milli-cores as the row scales them, a 32-bit integer. */
+export function scoreOf(words: Int32Array, at: number): number {
+  const published = words[at + FREE_MILLI_CORES]!;
+  const active = words[at + ACTIVE]!;
+  if (published === UNKNOWN_FREE) return (UNKNOWN_SCORE - active) | 0;
+  const free = published - words[at + COST_MILLI_CORES]! * (active - words[at + BASE_ACTIVE]!);
+  const scale = words[at + (free > 0 ? SCALE_ABOVE : SCALE_BELOW)]!;
+  const score = scale === 0 ? free : free * scale * PER_UNIT;
+  return score < LOWEST_SCORE ? LOWEST_SCORE : score | 0;
+}

@@ -1,0 +1,76 @@
+// most_free: the backend on which most is free, as its row scales it.
+//
+// `!` on typed-array reads: indices are below the table's row count by construction.
+
+import { type Choice, NO_ROW, type Tried } from "../choice.ts";
+import { ACTIVE, HEADER_WORDS, NEARLY_EQUAL, type PickTable, ROW_WORDS } from "../pick_table.ts";
+import { isCandidate, NO_SCORE, scoreOf } from "./candidate.ts";
+
+/**
+ * The highest score, which is free cores as the row scales them; of equals the lowest row. Near-equals
+ * are drawn by chance, each in proportion to how far it is above the line where near-equal ends.
+ */
+export function mostFree(
+  table: PickTable,
+  tried: Tried | null,
+  random: number,
+  choice: Choice,
+): number {
+  const words = table.words;
+  const rows = table.rows;
+  if (choice.scores.length < rows) choice.scores = new Int32Array(table.capacity);
+  const scores = choice.scores;
+  let best = NO_ROW;
+  let bestScore = 0;
+  let second = NO_ROW;
+  let secondScore = 0;
+  for (let row = 0; row < rows; row++) {
+    const at = HEADER_WORDS + row * ROW_WORDS;
+    scores[row] = NO_SCORE;
+    if (!isCandidate(words, at, row, tried)) continue;
+    const score = scoreOf(words, at);
+    scores[row] = score;
+    if (best === NO_ROW || score > bestScore) {
+      second = best;
+      secondScore = bestScore;
+      best = row;
+      bestScore = score;
+    } else if (second === NO_ROW || score > secondScore) {
+      second = row;
+      secondScore = score;
+    }
+  }
+  choice.runnerUp = second;
+  if (best === NO_ROW) return NO_ROW;
+  const line = bestScore - words[NEARLY_EQUAL]!;
+  let chosen = best;
+  if (second !== NO_ROW && secondScore > line) {
+    chosen = drawAbove(scores, rows, line, random, best);
+    if (chosen !== best) choice.runnerUp = best;
+  }
+  choice.active = words[HEADER_WORDS + chosen * ROW_WORDS + ACTIVE]!;
+  return chosen;
+}
+
+/** Draws one of the rows whose score is above the line, in proportion to how far it is above. */
+function drawAbove(
+  scores: Int32Array,
+  rows: number,
+  line: number,
+  random: number,
+  best: number,
+): number {
+  let sum = 0;
+  for (let row = 0; row < rows; row++) {
+    const above = scores[row]! - line;
+    if (above > 0) sum += above;
+  }
+  let left = random * sum;
+  for (let row = 0; row < rows; row++) {
+    const above = scores[row]! - line;
+    if (above <= 0) continue;
+    left -= above;
+    if (left < 0) return row;
+  }
+  return best;
+}

@@ -1,0 +1,53 @@
+// two_choices: of two backends drawn at random, the better one. Near the best with far less herding when
+// several balancers go by the same samples (M. Mitzenmacher, The power of two choices, 2001).
+//
+// `!` on typed-array reads: indices are below the table's row count by construction.
+
+import { type Choice, NO_ROW, type Tried } from "../choice.ts";
+import {
+  ACTIVE,
+  FREE_MILLI_CORES,
+  HEADER_WORDS,
+  type PickTable,
+  ROW_WORDS,
+  UNKNOWN_FREE,
+} from "../pick_table.ts";
+import { scoreOf, weightOf } from "./candidate.ts";
+import { drawByWeight, sumOfWeights } from "./random_row.ts";
+
+/** Half of the 52 bits that a random number has: the second draw takes the lower ones. */
+const HALF = 2 ** 26;
+
+/**
+ * Two different candidates, drawn in proportion to their weights. Where the load of both is known, the
+ * one with the higher score; else the one with the fewer (tunnels + 1) / weight. Equals: the first drawn.
+ */
+export function twoChoices(
+  table: PickTable,
+  tried: Tried | null,
+  random: number,
+  choice: Choice,
+): number {
+  const words = table.words;
+  const sum = sumOfWeights(table, tried);
+  const first = drawByWeight(table, tried, random * sum, NO_ROW);
+  if (first === NO_ROW) return NO_ROW;
+  const low = random * HALF;
+  const rest = sum - weightOf(words, HEADER_WORDS + first * ROW_WORDS);
+  const second = drawByWeight(table, tried, (low - Math.floor(low)) * rest, first);
+  const isSecond = second !== NO_ROW && isBetter(words, second, first);
+  const chosen = isSecond ? second : first;
+  choice.runnerUp = isSecond ? first : second;
+  choice.active = words[HEADER_WORDS + chosen * ROW_WORDS + ACTIVE]!;
+  return chosen;
+}
+
+function isBetter(words: Int32Array, one: number, other: number): boolean {
+  const a = HEADER_WORDS + one * ROW_WORDS;
+  const b = HEADER_WORDS + other * ROW_WORDS;
+  const known = words[a + FREE_MILLI_CORES] !== UNKNOWN_FREE &&
+    words[b + FREE_MILLI_CORES] !== UNKNOWN_FREE;
+  return known
+    ? scoreOf(words, a) > scoreOf(words, b)
+    : (words[a + ACTIVE]! + 1) * weightOf(words, b) < (words[b + ACTIVE]! + 1) * weightOf(words, a);
+}

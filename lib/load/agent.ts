@@ -1,0 +1,113 @@
+// The load source "agent": asks the agent of each backend as HAProxy's agent-check does. One connection
+// an answer; what the answer means is read in agent_answer.ts, what it does is the pool's affair.
+
+import { closeQuietly } from "../core/accept_loop.ts";
+import { formatAddress, type TcpAddress } from "../core/address.ts";
+import type { Backend } from "../core/backend.ts";
+import type { Clock } from "../core/clock.ts";
+import { messageOf } from "../core/errors.ts";
+import type { LoadResult } from "../core/load.ts";
+import { failure, type Result, success } from "../core/result.ts";
+import { parseAgentAnswer } from "./agent_answer.ts";
+import type { LoadSource } from "./load_source.ts";
+import { abortReason, connectReason, oneLine } from "./reason.ts";
+
+export interface AgentOptions {
+  readonly port: number;
+  /** A line to send first, for agents that answer for several services; "" sends nothing. */
+  readonly send: string;
+  readonly clock: Clock;
+}
+
+/** More than any answer needs. */
+const MOST_ANSWER_BYTES = 4096;
+const LF = 10;
+const CR = 13;
+
+export class AgentSource implements LoadSource {
+  readonly kind = "agent";
+  readonly #options: AgentOptions;
+
+  constructor(options: AgentOptions) {
+    this.#options = options;
+  }
+
+  async sample(backend: Backend, signal: AbortSignal): Promise<LoadResult> {
+    const { port, clock } = this.#options;
+    const place = backend.loadAddress ??
+      (backend.address.transport === "tcp" ? { ...backend.address, port } : backend.address);
+    if (place.transport !== "tcp") {
+      return failed(`Cannot ask "${formatAddress(place)}" by agent: expected a TCP address`);
+    }
+    const line = await this.#ask(place, signal);
+    if (!line.ok) return failed(line.message);
+    const answer = parseAgentAnswer(line.value);
+    if (!answer.ok) return failed(answer.message);
+    const { advice, load } = answer.value;
+    const sample = load === undefined ? {} : { sample: { ...load, takenAtMs: clock.now() } };
+    return { kind: "advice", advice, ...sample };
+  }
+
+  /** Nothing is kept: what an agent has said is the pool's to remember. */
+  forget(_backendId: string): void {}
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #ask({ host, port }: TcpAddress, signal: AbortSignal): Promise<Result<string>> {
+    const place = formatAddress({ transport: "tcp", host, port });
+    let conn: Deno.Conn;
+    try {
+      conn = await Deno.connect({ hostname: host, port, signal });
+    } catch (error) {
+      return failure(signal.aborted ? abortReason(signal) : connectReason(error, place));
+    }
+    const interrupt = () => closeQuietly(conn);
+    signal.addEventListener("abort", interrupt, { once: true });
+    try {
+      if (signal.aborted) return failure(abortReason(signal));
+      await sendLine(conn, this.#options.send);
+      return await readLine(conn);
+    } catch (error) {
+      return failure(signal.aborted ? abortReason(signal) : oneLine(messageOf(error)));
+    } finally {
+      signal.removeEventListener("abort", interrupt);
+      closeQuietly(conn);
+    }
+  }
+}
+
+async function sendLine(conn: Deno.Conn, line: string): Promise<void> {
+  if (line === "") return;
+  const bytes = new TextEncoder().encode(`${line}\n`);
+  for (let sent = 0; sent < bytes.length;) sent += await conn.write(bytes.subarray(sent));
+}
+
+/**
+ * Reads up to the first CR or LF. A line that ends otherwise is none, as to HAProxy: the rest of
+ * "maxconn:30" may be missing.
+ */
+async function readLine(conn: Deno.Conn): Promise<Result<string>> {
+  const buffer = new Uint8Array(MOST_ANSWER_BYTES);
+  const textOf = (end: number) => new TextDecoder().decode(buffer.subarray(0, end));
+  for (let filled = 0; filled < buffer.length;) {
+    const count = await conn.read(buffer.subarray(filled));
+    if (count === null) {
+      return failure(
+        filled === 0
+          ? "the agent closed without a word"
+          : `the agent closed within a line: "${oneLine(textOf(filled), 60)}"`,
+      );
+    }
+    for (let at = filled; at < filled + count; at++) {
+      if (buffer[at] === LF || buffer[at] === CR) return success(textOf(at));
+    }
+    filled += count;
+  }
+  return failure(`the agent sent no line within ${MOST_ANSWER_BYTES} bytes`);
+}
+
+function failed(reason: string): LoadResult {
+  return { kind: "failed", reason };
+}

@@ -1,0 +1,21 @@
+// The loads of a pool as core/free_cores.ts takes them.
+
+import type { BackendLoad } from "../core/free_cores.ts";
+import type { PoolView } from "./strategy.ts";
+
+/** What is known of each backend's load. */
+export function loadsOf(view: PoolView): BackendLoad[] {
+  return view.map(({ row, backend, cores, usable, load, ...shares }) => ({
+    row,
+    id: backend.id,
+    cores,
+    usable,
+    weight: shares.loadWeight ?? shares.weight,
+    memoryFactor: shares.memoryFactor ?? 1,
+    ...(load === undefined ? {} : {
+      load1: load.load1,
+      takenAtMs: load.takenAtMs,
+      instant: load.instant === true,
+    }),
+  }));
+}
