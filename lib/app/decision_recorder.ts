@@ -34,6 +34,9 @@ const RESUME_MS = 1000;
 /** An event that seems older was stamped before the wall clock was set. */
 const OLDEST_EVENT_MS = 60_000;
 
+/** The wall clock tells whole milliseconds, and is set or slewed at times. */
+const SAME_OFFSET_MS = 2;
+
 interface KnownPool {
   config: RecordedPoolConfig;
   pool: Pool;
@@ -51,6 +54,8 @@ export class DecisionRecorder implements AsyncDisposable {
   /** Lines lost, those of files that were closed included. */
   #lost = 0;
   #lostSeen = 0;
+  /** What leads from the wall clock to the one that only goes forward. */
+  #wallOffset = Infinity;
   /** When to begin anew after a loss; NaN while all is well. */
   #resumeAtMs = NaN;
 
@@ -153,8 +158,12 @@ export class DecisionRecorder implements AsyncDisposable {
 
   /** An event's wall time on the clock of the recording. */
   #timeOf(atMs: number): number {
-    const age = Math.min(OLDEST_EVENT_MS, Math.max(0, this.#clock.wall() - atMs));
-    return rounded(this.#clock.now() - age);
+    const nowMs = this.#clock.now();
+    const offset = nowMs - this.#clock.wall();
+    // Read anew each time, it would put events that lie less than a millisecond apart in disorder.
+    if (Math.abs(offset - this.#wallOffset) > SAME_OFFSET_MS) this.#wallOffset = offset;
+    const t = atMs + this.#wallOffset;
+    return rounded(Math.min(nowMs, Math.max(nowMs - OLDEST_EVENT_MS, t)));
   }
 
   #pickLines(
@@ -263,10 +272,12 @@ export class DecisionRecorder implements AsyncDisposable {
 }
 
 function stateOf(pool: Pool, member: Member): BackendState {
+  const weight = pool.weightOf(member);
   return {
     backend: member.backend.id,
     state: standingOf(member),
     cores: pool.coresOf(member).cores,
+    ...(weight === 1 ? {} : { weight }),
     max: member.backend.maxConnections,
   };
 }

@@ -45,6 +45,7 @@ export class EventLog {
             : { free: decision.freeMilliCores / 1000 }),
           active: decision.active,
           ...(decision.sticky === true ? { sticky: true } : {}),
+          ...(decision.paced === true ? { paced: true } : {}),
           ...(runnerUp === undefined ? {} : {
             next: runnerUp.backend,
             ...(runnerUp.freeMilliCores === undefined

@@ -71,6 +71,11 @@ export class LoadSources implements AsyncDisposable {
 
 /** What a source is made of: the part of the configuration that its kind reads. */
 function signatureOf(config: LoadConfig): string {
-  const { source } = config;
-  return JSON.stringify([source, source === "none" ? null : config[source]]);
+  const { source, intervalMs } = config;
+  return JSON.stringify([
+    source,
+    source === "none" ? null : config[source],
+    // For so long an answer of a gmond serves all who ask.
+    source === "gmond" ? intervalMs : null,
+  ]);
 }

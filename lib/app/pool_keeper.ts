@@ -287,6 +287,7 @@ export class PoolKeeper implements AsyncDisposable {
     if (panic !== undefined) this.#parts.log[panic.level](`${this.pool.name}: ${panic.text}`);
     const { members } = this.pool;
     const loads = members.map((member) => this.pool.freshLoad(member, nowMs));
+    const { correctLoad } = this.#config.pressure;
     const factors = memoryFactors(loads, this.#config.memory.weight);
     const view = members.map((member, index): MemberView => {
       const load = loads[index];
@@ -299,6 +300,9 @@ export class PoolKeeper implements AsyncDisposable {
         weight: this.pool.weightOf(member),
         memoryFactor: factors[index] ?? 1,
         loadWeight: this.pool.loadWeightOf(member),
+        ...(correctLoad && load?.cpuPressure !== undefined
+          ? { cpuPressure: load.cpuPressure }
+          : {}),
       };
     });
     this.#writeStandings();

@@ -1,7 +1,8 @@
 // The format of a recording: everything that a replay needs to decide again. This file is its description.
 //
 // JSON lines. `t` is in milliseconds and only goes forward: it begins near the epoch's count and does not
-// follow the wall clock when that is set. Names of kinds, keys and words stay as they are within a version;
+// follow the wall clock when that is set. Lines come nearly in its order, and what happened within one
+// millisecond may stand in another order than it happened in. Names of kinds, keys and words stay as they are within a version;
 // readers pass over keys that they do not know.
 //
 //   recording  the first line of a file, and wherever a recording begins anew (the balancer was started
@@ -40,6 +41,8 @@ export interface BackendState {
   /** `ready`, or what keeps sessions away: a word of STANDINGS. */
   readonly state: string;
   readonly cores: number;
+  /** Its share beside others; absent: 1. */
+  readonly weight?: number;
   /** max_connections; 0: no limit. */
   readonly max: number;
 }
@@ -136,7 +139,13 @@ const listOf = (shape: Shape): Check => (value) =>
 
 type Shape = Readonly<Record<string, Check>>;
 
-const BACKEND: Shape = { backend: isText, state: isState, cores: isPositive, max: isCount };
+const BACKEND: Shape = {
+  backend: isText,
+  state: isState,
+  cores: isPositive,
+  weight: orAbsent(isCount),
+  max: isCount,
+};
 const SEEN: Shape = {
   backend: isText,
   outcome: isText,

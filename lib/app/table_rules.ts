@@ -5,19 +5,23 @@ import type { Clock } from "../core/clock.ts";
 import {
   CLOCK,
   HASH_BALANCE,
+  PACE_LIMIT,
   type PickTable,
   STICKY_ENTRIES,
   STICKY_SECONDS,
 } from "../core/pick_table.ts";
+import { PACE_STEPS, Pacer } from "../core/pace.ts";
 import type { PoolConfig } from "../config/config.ts";
 
-/** How often the clock in the table is set: it counts seconds. */
+/** How often the clock in the table is set at least: it counts seconds. */
 const TICK_MS = 1000;
 
 export class TableRules implements AsyncDisposable {
   readonly #table: PickTable;
   readonly #clock: Clock;
   readonly #originMs: number;
+  readonly #pacer: Pacer;
+  #stepMs = TICK_MS;
   readonly #stop = new AbortController();
   #ticking = Promise.resolve();
 
@@ -25,14 +29,17 @@ export class TableRules implements AsyncDisposable {
     this.#table = table;
     this.#clock = clock;
     this.#originMs = clock.now();
+    this.#pacer = new Pacer(table);
   }
 
   /** Takes a configuration in; what it says holds for the next pick. */
-  set({ hashBalance, sticky }: PoolConfig): void {
+  set({ hashBalance, sticky, pace }: PoolConfig): void {
     const { words } = this.#table;
     const seconds = sticky.by === "off" ? 0 : Math.ceil(sticky.ttlMs / 1000);
     Atomics.store(words, HASH_BALANCE, hashBalance);
     Atomics.store(words, STICKY_SECONDS, words[STICKY_ENTRIES] === 0 ? 0 : seconds);
+    Atomics.store(words, PACE_LIMIT, pace.sessions);
+    this.#stepMs = pace.withinMs / PACE_STEPS;
   }
 
   /** Lets time pass from now on. */
@@ -47,11 +54,16 @@ export class TableRules implements AsyncDisposable {
 
   async #tickForever(): Promise<void> {
     const { signal } = this.#stop;
+    let steppedMs = this.#clock.now();
     while (!signal.aborted) {
-      const seconds = Math.floor((this.#clock.now() - this.#originMs) / 1000);
-      Atomics.store(this.#table.words, CLOCK, seconds);
+      const nowMs = this.#clock.now();
+      Atomics.store(this.#table.words, CLOCK, Math.floor((nowMs - this.#originMs) / 1000));
+      if (nowMs - steppedMs >= this.#stepMs) {
+        steppedMs = nowMs;
+        this.#pacer.step();
+      }
       try {
-        await this.#clock.sleep(TICK_MS, signal);
+        await this.#clock.sleep(Math.min(TICK_MS, steppedMs + this.#stepMs - nowMs), signal);
       } catch (error) {
         if (!signal.aborted) throw error;
       }

@@ -3,6 +3,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { MOST_DECISIONS, parseLast } from "../admin/why_report.ts";
+import { STRATEGIES, type StrategyName } from "../config/config.ts";
 import type { Overrides } from "../config/overrides.ts";
 import { didYouMean } from "../core/nearest.ts";
 
@@ -14,6 +15,7 @@ export const COMMANDS = [
   "status",
   "why",
   "agent",
+  "simulate",
   "echo",
   "help",
   "version",
@@ -64,6 +66,14 @@ export type Command =
     /** Whom to become once it listens. */
     readonly user?: string;
   }
+  | {
+    readonly name: "simulate";
+    readonly json: boolean;
+    /** A recording. */
+    readonly replay: string;
+    /** Absent: all of them. */
+    readonly strategy?: StrategyName;
+  }
   | { readonly name: "echo"; readonly addresses: readonly string[] }
   | { readonly name: "help"; readonly topic?: CommandName }
   | { readonly name: "version" };
@@ -105,6 +115,7 @@ const SYNTAX: Readonly<Record<CommandName, Syntax>> = {
   status: { values: ["config", "admin-socket"], switches: ["json"] },
   why: { values: ["last", "client", "config", "admin-socket"], switches: ["json"] },
   agent: { values: ["listen", "user"], switches: [] },
+  simulate: { values: ["replay", "strategy"], switches: ["json"] },
   echo: { values: [], switches: [], positionals: "addresses" },
   help: { values: [], switches: [], positionals: "command" },
   version: { values: [], switches: [] },
@@ -285,6 +296,19 @@ function buildCommand(name: CommandName, flags: Flags): CommandResult {
         ...(address === undefined ? {} : { listen: address }),
         ...(user === undefined ? {} : { user }),
       });
+    }
+    case "simulate": {
+      const replay = single(flags, "replay");
+      if (replay === undefined) {
+        return wrong("Cannot simulate nothing: expected --replay FILE", "", name);
+      }
+      const text = single(flags, "strategy");
+      if (text === undefined) return done({ name, json, replay });
+      const strategy = STRATEGIES.find((known) => known === text);
+      if (strategy !== undefined) return done({ name, json, replay, strategy });
+      const found = `Cannot read "${printable(text)}" as a strategy`;
+      const expected = STRATEGIES.join(", ");
+      return wrong(`${found}: expected ${expected}`, didYouMean(text, STRATEGIES), name);
     }
     case "echo": {
       const addresses = flags.positionals.flatMap(splitList);

@@ -41,6 +41,8 @@ export async function main(args: readonly string[]): Promise<number> {
       return await (await import("./why.ts")).why(command);
     case "agent":
       return await (await import("./agent.ts")).agent(command);
+    case "simulate":
+      return await (await import("./simulate.ts")).simulate(command);
     case "echo":
       return await (await import("./echo.ts")).echo(command.addresses);
     case "demo":

@@ -12,7 +12,7 @@ const CONFIG_FLAGS = `\
                              least_connections, two_choices, first,
                              source_hash, random
       --load SOURCE          how load is asked: nrpe (default), ssh, agent,
-                             exec, none
+                             exec, gmond, http, none
       --health PROBE         how life is asked: tcp (default), banner, none
       --engine KIND          auto (default), splice, portable
       --user NAME            whom to become once the sockets are bound
@@ -41,6 +41,7 @@ Commands:
   status    ask the running balancer
   why       why a connection landed where it did
   agent     on compute servers: tell balancers how busy this one is
+  simulate  what other strategies would have done with recorded sessions
   echo      a test service that sends back what it gets
   help      this text, or that of a command: compute-lb help check
   version   print the version
@@ -171,6 +172,24 @@ Examples:
   compute-lb agent --listen 10.1.0.7:9777
 `;
 
+const SIMULATE = `\
+Usage: compute-lb simulate --replay FILE [flags]
+
+Takes a recording (run --record, or log.record) and places its sessions anew,
+by one strategy or by all, with the samples and states that the balancer knew.
+A session that lands elsewhere takes its load along, at the learnt cost of a
+session; all other load stays where it was. Ends with 2 when the file is bad.
+
+Flags:
+      --replay FILE          the recording
+      --strategy NAME        only this strategy; without, all are compared
+      --json                 JSON instead of tables
+
+Examples:
+  compute-lb simulate --replay /var/log/compute-lb/record.jsonl
+  compute-lb simulate --replay record.jsonl --strategy least_connections
+`;
+
 const ECHO = `\
 Usage: compute-lb echo ADDR...
 
@@ -208,6 +227,7 @@ const TEXTS: Readonly<Record<CommandName, string>> = {
   status: STATUS,
   why: WHY,
   agent: AGENT,
+  simulate: SIMULATE,
   echo: ECHO,
   help: HELP,
   version: VERSION,

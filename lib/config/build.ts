@@ -129,6 +129,13 @@ export function loadOf({ load }: PoolDraft, backend: BackendDraft): LoadConfig {
     },
     exec: own.exec.command.length > 0 ? own.exec : load.exec,
     agent: { ...load.agent, ...own.agent },
+    gmond: { ...load.gmond, ...own.gmond },
+    http: {
+      ...load.http,
+      ...own.http,
+      fields: { ...load.http.fields, ...own.http.fields },
+      headers: { ...load.http.headers, ...own.http.headers },
+    },
   };
 }
 
@@ -138,6 +145,7 @@ function loadPortOf(load: LoadConfig, backend: Address): number {
   if (load.source === "nrpe") return load.nrpe.port;
   if (load.source === "agent") return load.agent.port;
   if (load.source === "ssh") return load.ssh.port ?? backendPort;
+  if (load.source === "gmond") return load.gmond.port;
   return backendPort;
 }
 

@@ -260,8 +260,9 @@ function checkBackends(draft: Draft, name: string, pool: PoolDraft): CheckIssue[
       issues.push({ path, at: "value", message, dependsOn: [path] });
     }
     seen.add(key);
-    const { source } = loadOf(pool, backend);
-    const asks = source === "nrpe" || source === "ssh" || source === "agent";
+    const { source, gmond } = loadOf(pool, backend);
+    const asks = source === "nrpe" || source === "ssh" || source === "agent" ||
+      (source === "gmond" && gmond.address === undefined);
     const asked = backend.loadAddress?.address ?? address;
     if (asks && asked.transport === "unix") {
       issues.push({

@@ -1,6 +1,6 @@
 // The configuration as the program uses it: every default filled in, every text parsed.
 
-import type { Address } from "../core/address.ts";
+import type { Address, TcpAddress } from "../core/address.ts";
 import type { Backend } from "../core/backend.ts";
 import type { Network } from "../core/network.ts";
 import type { MemoryFloor } from "../core/shortages.ts";
@@ -26,13 +26,24 @@ export const FALLBACKS = [
 ] as const;
 /** By what clients stick to a backend. */
 export const STICKY_BY = ["off", "source"] as const;
-export const LOAD_SOURCES = ["nrpe", "ssh", "agent", "exec", "none"] as const;
+export const LOAD_SOURCES = ["nrpe", "ssh", "agent", "exec", "gmond", "http", "none"] as const;
 export const HEALTH_PROBES = ["tcp", "banner", "none"] as const;
 export const LOG_LEVELS = ["error", "warning", "info", "debug"] as const;
 export const LOG_FORMATS = ["text", "json"] as const;
 export const ENGINE_KINDS = ["auto", "splice", "portable"] as const;
 export const FRONTEND_MODES = ["tcp"] as const;
 export const NRPE_TLS_MODES = ["auto", "off", "certificates", "anonymous"] as const;
+
+/** What the load source http can find in a document. */
+export const HTTP_FIELDS = [
+  "load1",
+  "cores",
+  "memory_available_bytes",
+  "memory_total_bytes",
+  "cpu_pressure",
+  "memory_pressure",
+  "sessions",
+] as const;
 
 export type StrategyName = typeof STRATEGIES[number];
 export type LoadSourceName = typeof LOAD_SOURCES[number];
@@ -117,6 +128,7 @@ export interface PoolConfig {
   /** How much of its share a backend may hold under source_hash, percent, above 100; 0: any. */
   readonly hashBalance: number;
   readonly sticky: StickyConfig;
+  readonly pace: PaceConfig;
   readonly connect: { readonly timeoutMs: number; readonly retries: number };
   /** Every address has its port: written, or taken from the frontend. */
   readonly backends: readonly BackendConfig[];
@@ -166,6 +178,8 @@ export interface MemoryConfig {
 
 /** Pressure (PSI) above which a backend gets no new session: shares, 0 to 1; absent: never mind. */
 export interface PressureConfig {
+  /** Whether it is used to find tasks in a load average that wait for disks. */
+  readonly correctLoad: boolean;
   readonly maxCpu?: number;
   readonly maxMemory?: number;
 }
@@ -175,6 +189,13 @@ export interface StickyConfig {
   readonly by: typeof STICKY_BY[number];
   /** Milliseconds after the beginning and the end of its last session in which it is known again. */
   readonly ttlMs: number;
+}
+
+/** How many connections a backend is given in a short time before others go first. */
+export interface PaceConfig {
+  /** 0: any number. */
+  readonly sessions: number;
+  readonly withinMs: number;
 }
 
 export interface BackendConfig extends Backend {
@@ -192,6 +213,8 @@ export interface LoadConfig {
   readonly ssh: SshConfig;
   readonly exec: ExecConfig;
   readonly agent: AgentConfig;
+  readonly gmond: GmondConfig;
+  readonly http: HttpConfig;
 }
 
 export interface NrpeConfig {
@@ -229,6 +252,24 @@ export interface AgentConfig {
   readonly port: number;
   /** A line that is sent first; "": nothing is. */
   readonly send: string;
+}
+
+/** Ganglia's daemon. */
+export interface GmondConfig {
+  readonly port: number;
+  /** One gmond that knows all backends; absent: each backend's own is asked. */
+  readonly address?: TcpAddress;
+}
+
+export interface HttpConfig {
+  /** With {host}, {port} and {backend} in it. */
+  readonly url: string;
+  /** Where figures stand in the JSON: names with dots between, or "off". */
+  readonly fields: Readonly<Record<typeof HTTP_FIELDS[number], string>>;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly tokenFile?: string;
+  /** PEM of authorities to trust besides those of the system. */
+  readonly ca?: string;
 }
 
 export interface HealthConfig {

@@ -73,6 +73,10 @@ function draftPool(pool: PoolConfig): YamlDraft {
     fallback: pool.fallback,
     hash_balance: pool.hashBalance === 0 ? "off" : pool.hashBalance,
     sticky: { by: pool.sticky.by, ttl: formatDuration(pool.sticky.ttlMs) },
+    pace: {
+      sessions: pool.pace.sessions === 0 ? "off" : pool.pace.sessions,
+      within: formatDuration(pool.pace.withinMs),
+    },
     connect: { timeout: formatDuration(connect.timeoutMs), retries: connect.retries },
     backends: pool.backends.map(draftBackend),
     load: draftLoad(pool.load),
@@ -86,6 +90,7 @@ function draftPool(pool: PoolConfig): YamlDraft {
     },
     memory: { min_available: memoryFloor(memory.minAvailable), weight: memory.weight },
     pressure: {
+      correct_load: pressure.correctLoad,
       max_cpu: percentOrOff(pressure.maxCpu),
       max_memory: percentOrOff(pressure.maxMemory),
     },
@@ -142,7 +147,9 @@ function draftLoad(load: LoadConfig): YamlDraft {
   };
 }
 
-function draftSources({ nrpe, ssh, exec, agent }: LoadConfig): Readonly<Record<string, YamlDraft>> {
+function draftSources(
+  { nrpe, ssh, exec, agent, gmond, http }: LoadConfig,
+): Readonly<Record<string, YamlDraft>> {
   return {
     nrpe: present({
       port: nrpe.port,
@@ -162,6 +169,17 @@ function draftSources({ nrpe, ssh, exec, agent }: LoadConfig): Readonly<Record<s
     }),
     exec: { command: exec.command },
     agent: { port: agent.port, send: agent.send },
+    gmond: present({
+      port: gmond.port,
+      address: gmond.address === undefined ? undefined : formatAddress(gmond.address),
+    }),
+    http: present({
+      url: http.url,
+      fields: http.fields,
+      headers: http.headers,
+      token_file: http.tokenFile,
+      ca: http.ca,
+    }),
   };
 }
 

@@ -230,6 +230,39 @@ export function sshOption(text: string): Result<string> {
     : failure(`Cannot read ${quote(text)} as an ssh option: expected "Name=value"`);
 }
 
+/** The URL of a JSON document, in which {host}, {port} and {backend} may stand. */
+export function urlTemplate(text: string): Result<string> {
+  const read = line("a URL", 2048)(text);
+  if (!read.ok) return read;
+  const unknown = /\{(?!(?:host|port|backend)\})[^}]*\}?/.exec(text)?.[0];
+  if (unknown !== undefined) {
+    return failure(
+      `Cannot use ${quote(unknown)} in a URL: expected {host}, {port} or {backend}`,
+    );
+  }
+  const url = URL.parse(text.replace("{port}", "1").replace(/\{(host|backend)\}/g, "x"));
+  const isSound = url !== null && /^https?:$/.test(url.protocol) && url.username === "" &&
+    url.password === "" && url.hash === "" && /^https?:\/\//.test(text);
+  return isSound
+    ? success(text)
+    : failure(`Cannot use ${quote(text)} as a URL: expected http:// or https://, and a host`);
+}
+
+/** Where a figure stands in a JSON document: names and list indices with dots between, or off. */
+export function jsonPath(text: string): Result<string> {
+  const read = line("a path", 255)(text);
+  return !read.ok || text.split(".").every((step) => step !== "")
+    ? read
+    : failure(`Cannot use ${quote(text)} as a path: expected names with one dot between`);
+}
+
+/** The value of a header field: printable ASCII (RFC 9110 section 5.5). */
+export function headerValue(text: string): Result<string> {
+  return /^[!-~]([ -~]{0,2046}[!-~])?$/.test(text)
+    ? success(text)
+    : failure(`Cannot use ${quote(text)} in a header: expected printable ASCII`);
+}
+
 /** An address whose port may still be missing. */
 export interface PartialAddress {
   /** Port 1 stands for a missing one. */

@@ -41,7 +41,7 @@ import {
   sshOption,
   userName,
 } from "./fields.ts";
-import { memory, pressure } from "./load_sections.ts";
+import { gmond, gmondOverride, http, httpOverride, memory, pressure } from "./load_sections.ts";
 import { blackHoles, outliers, panic, slowStart } from "./resilience_sections.ts";
 import {
   DAY,
@@ -199,11 +199,22 @@ const loadSource = field(oneOf(LOAD_SOURCES, "a load source"), "a load source");
 
 /** How one backend is asked, where that differs from its pool; undefined where nothing does. */
 const loadOverride = section(
-  { source: loadSource.exactOptional(), nrpe: nrpeOverride, ssh, exec, agent: agentOverride },
+  {
+    source: loadSource.exactOptional(),
+    nrpe: nrpeOverride,
+    ssh,
+    exec,
+    agent: agentOverride,
+    gmond: gmondOverride,
+    http: httpOverride,
+  },
   (value) => {
-    const { source, nrpe, ssh, exec, agent } = value;
-    const silent = source === undefined && Object.keys(nrpe).length === 0 &&
-      Object.keys(agent).length === 0 &&
+    const { source, nrpe, ssh, exec, agent, gmond, http } = value;
+    const { fields, headers, ...restOfHttp } = http;
+    const silent = source === undefined &&
+      [nrpe, agent, gmond, fields, headers, restOfHttp].every((one) =>
+        Object.keys(one).length === 0
+      ) &&
       Object.keys(ssh).length === 1 && ssh.options.length === 0 && exec.command.length === 0;
     return silent ? undefined : value;
   },
@@ -218,11 +229,14 @@ const load = section({
   ssh,
   exec,
   agent,
+  gmond,
+  http,
 }, ({ interval, timeout, max_age, ...rest }) => ({
   ...rest,
   intervalMs: interval,
   timeoutMs: timeout ?? Math.min(2 * SECOND, interval),
-  maxAgeMs: max_age ?? Math.max(60 * SECOND, 3 * interval),
+  // A stock gmond says again after 70 s what has not changed.
+  maxAgeMs: max_age ?? Math.max((rest.source === "gmond" ? 120 : 60) * SECOND, 3 * interval),
 }));
 
 const health = section({
@@ -273,11 +287,17 @@ const sticky = section({
   ttl: field(duration(SECOND, 366 * DAY), "a duration").prefault("12h"),
 }, ({ by, ttl }) => ({ by, ttlMs: ttl }));
 
+const pace = section({
+  sessions: field(offOr(integer(1, 10_000)), "an integer or off").prefault("8"),
+  within: field(duration(SECOND, HOUR), "a duration").prefault("10s"),
+}, ({ sessions, within }) => ({ sessions, withinMs: within }));
+
 const pool = section({
   strategy: field(oneOf(STRATEGIES, "a strategy"), "a strategy").prefault("least_load"),
   fallback: field(oneOf(FALLBACKS, "a fallback"), "a strategy").prefault("round_robin"),
   hash_balance: field(offOr(integer(101, 10_000)), "a percentage or off").prefault("125"),
   sticky,
+  pace,
   connect,
   backends: oneOrMany(backend),
   load,

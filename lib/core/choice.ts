@@ -47,6 +47,10 @@ export class Choice {
   runnerUpActive = 0;
   /** Whether the client was sent back to where it had been before; then no kernel ran. */
   sticky = false;
+  /** Whether the kernel passed over a backend because it was given many connections lately. */
+  paced = false;
+  /** Scratch of `pick`: how many connections lately make a backend stand back (kernels/pace.ts). */
+  ceiling = 0;
   /** Scratch of the kernels, by row. */
   scores = new Int32Array(DEFAULT_CAPACITY);
 }

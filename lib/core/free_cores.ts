@@ -28,6 +28,8 @@ export interface BackendLoad {
   readonly takenAtMs?: number;
   /** Whether load1 is a mean over seconds, not a load average. */
   readonly instant?: boolean;
+  /** The pressure of that sample, where it is to correct the load (core/disk_waits.ts). */
+  readonly cpuPressure?: number;
   /** Whether sessions may be sent there. */
   readonly usable: boolean;
   /** What its free memory does to its score (core/shortages.ts): above 0, absent: 1. */
@@ -114,7 +116,7 @@ export class FreeCores {
   /** Takes in what is new of these backends without writing anything. */
   observe(backends: readonly BackendLoad[], table: PickTable, nowMs: number): void {
     this.#burst.advance(nowMs);
-    for (const { row, id, cores, load1, takenAtMs, instant } of backends) {
+    for (const { row, id, cores, load1, takenAtMs, instant, cpuPressure } of backends) {
       let known = this.#known[row];
       if (known?.id !== id) {
         known = { id, takenAtMs: -Infinity };
@@ -126,6 +128,7 @@ export class FreeCores {
       // The sample first: sessions are known as of now, and it was taken a moment before.
       if (load1 !== undefined && takenAtMs !== undefined && takenAtMs > known.takenAtMs) {
         known.takenAtMs = takenAtMs;
+        this.#estimator.observePressure(row, cpuPressure);
         this.#estimator.observeSample(row, load1, takenAtMs, instant);
       }
       const active = table.read(row, ACTIVE);

@@ -4,6 +4,7 @@
 //
 // `!` on typed-array reads: indices are rows that `track` has made room for.
 
+import { tasksWantingCpu } from "./disk_waits.ts";
 import { SessionCost } from "./session_cost.ts";
 
 /**
@@ -53,6 +54,8 @@ class Track {
   sampledMs = NaN;
   sampledFiltered = 0;
   firstMs = 0;
+  /** Of the last sample. */
+  pressure: number | undefined;
   /** Mean tasks and sessions between the last two samples. */
   tasks = 0;
   held = 0;
@@ -68,6 +71,11 @@ class Track {
     // Sessions that stood before we looked are in the load already.
     this.filtered = sessions;
     this.recent = sessions;
+  }
+
+  /** What is left of a number of tasks without those that wait for a disk. */
+  wantingCpu(tasks: number, intervalMs: number): number {
+    return tasksWantingCpu(tasks, this.cores, this.pressure, intervalMs);
   }
 
   /** Lets the filters run up to now over the sessions that stood. */
@@ -88,6 +96,9 @@ class Track {
  * **De-lag.** From load1 at two samples Δ apart, the mean number of tasks between them is
  * n̂ = (L₂ − e^(−Δ/60 s)·L₁) ÷ (1 − e^(−Δ/60 s)): the filter's inverse. The two decimals of load1 cost
  * ±0.06 at Δ = 10 s. A sample that was missed only makes Δ longer.
+ *
+ * **Disks.** A load average counts tasks that wait for a disk, too. Where pressure is told, tasks beyond
+ * the cores count only as far as some waited for a CPU (core/disk_waits.ts).
  *
  * **Phantom load.** The same filter and its inverse, run over our own sessions, give the number N̂ of
  * them that n̂ contains. Those that came since are not in it, those that ended still are: with N now and
@@ -147,6 +158,12 @@ export class LoadEstimator {
     track.sessions = sessions;
   }
 
+  /** Tells the pressure of the sample that {@linkcode observeSample} is about to be told; 0 to 1. */
+  observePressure(row: number, share: number | undefined): void {
+    const track = this.#tracks[row];
+    if (track !== undefined) track.pressure = share;
+  }
+
   /**
    * Takes in a sample. One that is out of order, too soon after the last, or not a load (negative, not
    * finite) is passed over.
@@ -160,7 +177,8 @@ export class LoadEstimator {
     const held = instant ? track.recent : track.filtered;
     if (Number.isNaN(track.load1)) {
       track.firstMs = takenAtMs;
-      track.tasks = track.mediumTasks = track.longTasks = load1;
+      track.tasks = instant ? load1 : track.wantingCpu(load1, 0);
+      track.mediumTasks = track.longTasks = track.tasks;
       track.held = track.mediumHeld = track.longHeld = held;
     } else {
       const gap = takenAtMs - track.sampledMs;
@@ -170,7 +188,8 @@ export class LoadEstimator {
         track.held = held;
       } else {
         const keep = Math.exp(-gap / LOAD_WINDOW_MS);
-        track.tasks = Math.max(0, (load1 - keep * track.load1) / (1 - keep));
+        const tasks = Math.max(0, (load1 - keep * track.load1) / (1 - keep));
+        track.tasks = track.wantingCpu(tasks, gap);
         track.held = Math.max(0, (track.filtered - keep * track.sampledFiltered) / (1 - keep));
       }
       // While there is less past than the window, a plain mean of what there is.

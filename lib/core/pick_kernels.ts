@@ -10,6 +10,7 @@ import { isCandidate, RACES } from "./kernels/candidate.ts";
 import { first } from "./kernels/first.ts";
 import { leastConnections } from "./kernels/least_connections.ts";
 import { mostFree } from "./kernels/most_free.ts";
+import { ceilingOf, NO_CEILING } from "./kernels/pace.ts";
 import { randomRow } from "./kernels/random_row.ts";
 import { rotation } from "./kernels/rotation.ts";
 import { sourceHash } from "./kernels/source_hash.ts";
@@ -20,8 +21,10 @@ import {
   HEADER_WORDS,
   KERNEL,
   MAX_CONNECTIONS,
+  PACE_LIMIT,
   type PickTable,
   ROW_WORDS,
+  STARTED,
   STICKY_SECONDS,
   TOTAL,
 } from "./pick_table.ts";
@@ -33,6 +36,8 @@ export { Choice, MAX_TRIES, Tried } from "./choice.ts";
 /** Numbers of kernels that compare nothing: their place may be taken whatever others did meanwhile. */
 const ROTATION = 0;
 const RANDOM = 3;
+/** Clients have their places there, so nobody is sent elsewhere to pace a backend. */
+const SOURCE_HASH = 5;
 const ANY_COUNT = -1;
 /** Each race lost beyond RACES is one in which others took a row's last place. */
 const MOST_RACES = 64;
@@ -56,15 +61,23 @@ export function pick(
   const kernel = Atomics.load(words, KERNEL);
   choice.kernel = kernel;
   choice.sticky = false;
+  choice.paced = false;
   if (words[STICKY_SECONDS] !== 0) {
     const row = pickAgain(table, tried, choice, source);
     if (row !== NO_ROW) return row;
   }
+  choice.ceiling = kernel === SOURCE_HASH ? NO_CEILING : ceilingOf(table, tried);
   for (let race = 0; race < MOST_RACES; race++) {
     choice.runnerUp = NO_ROW;
+    choice.paced = false;
     const row = choose(kernel, table, tried, random, choice, source);
     choice.row = row;
-    if (row === NO_ROW) return NO_ROW;
+    if (row === NO_ROW) {
+      if (choice.ceiling === NO_CEILING) return NO_ROW;
+      // Whoever was below it was given one more meanwhile, or took its last place.
+      choice.ceiling = NO_CEILING;
+      continue;
+    }
     const at = HEADER_WORDS + row * ROW_WORDS;
     choice.free = freeNow(words, at);
     // Kernels that compare tunnels or what they cost take the place only as they saw it, so that
@@ -119,7 +132,7 @@ function choose(
     case 2:
       return leastConnections(table, tried, choice);
     case 3:
-      return randomRow(table, tried, random);
+      return randomRow(table, tried, random, choice);
     case 4:
       return twoChoices(table, tried, random, choice);
     case 5:
@@ -157,13 +170,15 @@ function reserve(words: Int32Array, at: number, seen: number, choice: Choice): b
   if (seen !== ANY_COUNT) {
     if (limit !== 0 && seen >= limit) return false;
     choice.active = seen;
-    return Atomics.compareExchange(words, at + ACTIVE, seen, seen + 1) === seen;
+    if (Atomics.compareExchange(words, at + ACTIVE, seen, seen + 1) !== seen) return false;
+  } else {
+    const before = Atomics.add(words, at + ACTIVE, 1);
+    if (limit !== 0 && before >= limit) {
+      Atomics.sub(words, at + ACTIVE, 1);
+      return false;
+    }
+    choice.active = before;
   }
-  const before = Atomics.add(words, at + ACTIVE, 1);
-  if (limit !== 0 && before >= limit) {
-    Atomics.sub(words, at + ACTIVE, 1);
-    return false;
-  }
-  choice.active = before;
+  if (words[PACE_LIMIT] !== 0) Atomics.add(words, at + STARTED, 1);
   return true;
 }

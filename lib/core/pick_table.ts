@@ -4,10 +4,10 @@
 // is written sees an old or a new number, never a torn one.
 //
 //   header  [ kernel | rows | cursor | capacity | nearly equal | weighted | virtual time | balance |
-//             sticky entries | sticky time | clock | … ]
+//             sticky entries | sticky time | clock | pace limit | … ]
 //   row     [ eligible | free milli-cores | active | total | max connections | connect failures |
 //             cost | base active | scale above | scale below | weight | pass | identity | order |
-//             … | standing ]
+//             started | pace base | standing | … ]
 //   entry   of the clients that are to come back (core/sticky.ts), as many as the header says
 //
 // Free cores go down with every pick, at that instant and for all workers, without a word more to
@@ -41,7 +41,8 @@ export const KERNELS: readonly PickKernel[] = [
 export const DEFAULT_CAPACITY = 1024;
 
 export const HEADER_WORDS = 16;
-export const ROW_WORDS = 16;
+/** Two cache lines: kernels read the first alone. */
+export const ROW_WORDS = 32;
 export const STICKY_WORDS = 8;
 
 /** Header words. */
@@ -64,6 +65,8 @@ export const STICKY_ENTRIES = 8;
 export const STICKY_SECONDS = 9;
 /** Seconds on the control plane's clock, which writes them; kernels have no other. */
 export const CLOCK = 10;
+/** Connections that a backend is given lately before others go first (kernels/pace.ts); 0: any. */
+export const PACE_LIMIT = 11;
 
 /** Row words. */
 export const ELIGIBLE = 0;
@@ -88,8 +91,12 @@ export const PASS = 11;
 export const IDENTITY = 12;
 /** The backend's place in the order of the configuration, which `first` goes by. */
 export const ORDER = 13;
+/** Places taken since the table was made, while PACE_LIMIT was set; it wraps around. */
+export const STARTED = 14;
+/** What STARTED was when "lately" began. */
+export const PACE_BASE = 15;
 /** Why a row is not eligible: a number of STANDINGS (standing.ts). For explanations; kernels do not read it. */
-export const STANDING = ROW_WORDS - 1;
+export const STANDING = 16;
 
 export const SCALE_UNIT = 1_000_000;
 /** WEIGHT of a backend that weighs 1. */
@@ -173,7 +180,11 @@ export class PickTable {
   claim(taken: ReadonlySet<number>, identity = 0): number {
     for (let row = 0; row < this.capacity; row++) {
       if (taken.has(row)) continue;
+      const started = this.read(row, STARTED);
       this.words.fill(0, HEADER_WORDS + row * ROW_WORDS, HEADER_WORDS + (row + 1) * ROW_WORDS);
+      // Goes on counting, so that what it was some time ago is never more than it is.
+      this.write(row, STARTED, started);
+      this.write(row, PACE_BASE, started);
       this.write(row, FREE_MILLI_CORES, UNKNOWN_FREE);
       this.write(row, IDENTITY, identity);
       // Whoever joins has missed nothing: it begins where the others are.

@@ -269,10 +269,10 @@ export class Pool {
     member.loadFailure = undefined;
     member.holds.delete("offline");
     member.learntCores = undefined;
-    member.loadDoubt = undefined;
     member.agent = undefined;
     member.holds.delete("agent");
     this.table.write(member.row, MAX_CONNECTIONS, this.maxConnectionsOf(member));
+    member.loadDoubt = undefined;
   }
 
   /** Sends no new session to a backend until {@linkcode letGo} is called for the same cause. */

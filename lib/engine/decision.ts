@@ -16,6 +16,7 @@ export function describeChoice(
     ...known(choice.free),
     active: choice.active,
     ...(choice.sticky ? { sticky: true } : {}),
+    ...(choice.paced ? { paced: true } : {}),
     ...(runnerUp === undefined ? {} : {
       runnerUp: {
         backend: runnerUp.backend,

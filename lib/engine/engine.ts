@@ -77,6 +77,8 @@ export interface Decision {
   readonly active: number;
   /** The client was sent back to where it had been; the kernel was not asked. */
   readonly sticky?: true;
+  /** A backend was passed over because it was given many connections within the last seconds. */
+  readonly paced?: true;
   /** The best of the others; absent when there was none or the kernel compares none. */
   readonly runnerUp?: {
     readonly backend: string;

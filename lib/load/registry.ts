@@ -4,6 +4,8 @@ import { type AgentOptions, AgentSource } from "./agent.ts";
 import type { AnonymousTls } from "../core/byte_channel.ts";
 import type { Clock, Random } from "../core/clock.ts";
 import { type ExecOptions, ExecSource } from "./exec.ts";
+import { type GmondOptions, GmondSource } from "./gmond.ts";
+import { type HttpOptions, HttpSource } from "./http_json.ts";
 import type { LoadSource } from "./load_source.ts";
 import { type NrpeOptions, NrpeSource } from "./nrpe.ts";
 import { type SshOptions, SshSource } from "./ssh.ts";
@@ -14,6 +16,10 @@ export interface LoadSourceOptions {
   readonly ssh: Omit<SshOptions, "clock" | "random" | "program">;
   readonly exec: Omit<ExecOptions, "clock">;
   readonly agent: Omit<AgentOptions, "clock">;
+  readonly gmond: Omit<GmondOptions, "clock" | "intervalMs">;
+  readonly http: Omit<HttpOptions, "clock">;
+  /** How often each backend is asked. */
+  readonly intervalMs: number;
   readonly clock: Clock;
   readonly random: Random;
   /** How nrpe reaches daemons with anonymous TLS; see host/libssl.ts. */
@@ -27,6 +33,9 @@ const MAKERS = {
     new SshSource({ ...ssh, clock, random }),
   exec: ({ exec, clock }: LoadSourceOptions): LoadSource => new ExecSource({ ...exec, clock }),
   agent: ({ agent, clock }: LoadSourceOptions): LoadSource => new AgentSource({ ...agent, clock }),
+  gmond: ({ gmond, intervalMs, clock }: LoadSourceOptions): LoadSource =>
+    new GmondSource({ ...gmond, intervalMs, clock }),
+  http: ({ http, clock }: LoadSourceOptions): LoadSource => new HttpSource({ ...http, clock }),
 } as const;
 
 /** Makes the load source of that name; "none" has none. */

@@ -20,6 +20,8 @@ export interface MemberView {
   readonly memoryFactor?: number;
   /** What stands for weight in strategies that go by the load; absent: the same. */
   readonly loadWeight?: number;
+  /** The pressure of the load's sample, where it is to correct the load. */
+  readonly cpuPressure?: number;
 }
 
 export type PoolView = readonly MemberView[];

@@ -1,7 +1,15 @@
 // Engine cases about what kernels are told: weights, and where a client comes from.
 
 import { assert, assertEquals } from "@std/assert";
-import { CLOCK, ELIGIBLE, HASH_BALANCE, STICKY_SECONDS } from "../../lib/core/pick_table.ts";
+import {
+  CLOCK,
+  ELIGIBLE,
+  HASH_BALANCE,
+  PACE_BASE,
+  PACE_LIMIT,
+  STARTED,
+  STICKY_SECONDS,
+} from "../../lib/core/pick_table.ts";
 import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { receive } from "../support/bytes.ts";
 import { waitFor } from "../support/wait_for.ts";
@@ -183,6 +191,30 @@ export const STRATEGY_CASES: readonly EngineCase[] = [
       assertEquals(await greeted(port), "g");
       const third = await fixture.nth("opened", 3);
       assertEquals([third.decision.sticky, third.attempts], [true, 1]);
+    },
+  },
+  {
+    name: "a burst is paced: others first, then the fewest; nobody is refused, and the log says so",
+    run: async (fixture) => {
+      await using a = new TcpPeer(greetThenEcho("a"));
+      await using b = new TcpPeer(greetThenEcho("b"));
+      const plan = planOf([
+        { address: a.address, free: 90_000 },
+        { address: b.address, free: 1000 },
+      ], { kernel: "most_free" });
+      const { table } = plan;
+      table.words[PACE_LIMIT] = 3;
+      const port = await fixture.listen(plan);
+      let order = "";
+      for (let i = 0; i < 9; i++) order += await greeted(port);
+      // The limit; the other one up to the limit; both are at it now, so the fewest.
+      assertEquals(order, "aaabbbaba");
+      const paced = await Promise.all(
+        [3, 4, 7, 8].map(async (n) => (await fixture.nth("opened", n)).decision.paced),
+      );
+      assertEquals(paced, [undefined, true, undefined, true]);
+      for (const row of [0, 1]) table.write(row, PACE_BASE, table.read(row, STARTED));
+      assertEquals(await greeted(port), "a");
     },
   },
 ];

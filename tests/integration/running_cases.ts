@@ -82,6 +82,45 @@ export function runningCases(engine: "splice" | "portable"): void {
     assertEquals([...seen].sort(), ["d", "l"]);
   });
 
+  Deno.test(`${engine}: a client sticks to its backend, also over a reload`, async () => {
+    await using a = new TcpPeer(greetThenEcho("a"));
+    await using b = new TcpPeer(greetThenEcho("b"));
+    const placement = "sticky: { by: source, ttl: 1h }";
+    const backends = [a.address, b.address];
+    await using balancer = await start({ config: configOf(backends, { placement }) });
+    const port = await balancer.port("echo");
+    const visit = async () => {
+      using client = await Deno.connect({ hostname: "127.0.0.1", port });
+      return await receive(client, 1);
+    };
+    assertEquals([await visit(), await visit(), await visit()], ["a", "a", "a"]);
+    const reversed = configOf([b.address, a.address], { placement, strategy: "random" });
+    assertEquals((await balancer.reload(reversed)).event, "reloaded");
+    for (let i = 0; i < 5; i++) assertEquals(await visit(), "a");
+    const told = () => balancer.records("opened").map(({ sticky }) => sticky);
+    await waitFor("the access log", () => told().length === 8);
+    assertEquals(told().slice(0, 2), [undefined, true]);
+    assertEquals((await balancer.reload(configOf(backends))).event, "reloaded");
+    assertEquals([await visit(), await visit()].sort(), ["a", "b"]);
+  });
+
+  Deno.test(`${engine}: a burst is paced, as it is unless configured otherwise`, async () => {
+    await using a = new TcpPeer(greetThenEcho("a"));
+    await using b = new TcpPeer(greetThenEcho("b"));
+    const backends = [a.address, b.address];
+    const config = configOf(backends, { strategy: "first", placement: "" });
+    await using balancer = await start({ config });
+    const port = await balancer.port("echo");
+    let order = "";
+    for (let i = 0; i < 10; i++) {
+      using client = await Deno.connect({ hostname: "127.0.0.1", port });
+      order += await receive(client, 1);
+    }
+    assertEquals(order, "aaaaaaaabb");
+    const paced = () => balancer.records("opened").filter(({ paced }) => paced === true).length;
+    await waitFor("the access log", () => paced() === 2);
+  });
+
   Deno.test(`${engine}: a backend that accepts but never speaks is found by the banner probe`, async () => {
     await using mute = new TcpPeer(silent);
     await using sshd = new TcpPeer(greetThenEcho("SSH-2.0-peer\r\n"));
@@ -387,7 +426,13 @@ pools:
 
 function configOf(
   backends: readonly string[],
-  more: { health?: string; top?: string; frontend?: string; strategy?: string } = {},
+  more: {
+    health?: string;
+    top?: string;
+    frontend?: string;
+    strategy?: string;
+    placement?: string;
+  } = {},
 ): string {
   return `
 ${more.top ?? ""}
@@ -396,6 +441,8 @@ frontends:
 pools:
   main:
     strategy: ${more.strategy ?? "round_robin"}
+    # Tests log in faster than people.
+    ${more.placement ?? "pace: { sessions: off }"}
     backends: [${backends.map((backend) => JSON.stringify(backend)).join(", ")}]
     load: { source: none }
     health: ${more.health ?? "{ probe: tcp, interval: 200ms, timeout: 150ms, fall: 2, rise: 1 }"}

@@ -4,6 +4,7 @@
 //   await using nrped = await Nrped.start({ mode: "plain" });
 //   await nrped.setLoad(3.25, 8);
 
+import { makeCertificates } from "../support/certificates.ts";
 import { peerProgram } from "../support/require_peer.ts";
 import { endTree, freePort } from "../support/processes.ts";
 import { mustRun } from "../support/run_program.ts";
@@ -202,22 +203,4 @@ async function prepare(nrped: Nrped, options: NrpedOptions): Promise<void> {
     );
   }
   await Deno.writeTextFile(`${directory}/nrpe.cfg.in`, lines.join("\n") + "\n");
-}
-
-/** Makes an authority, a server's and a client's certificate signed by it; P-256 is fast to make. */
-async function makeCertificates(directory: string, address: string): Promise<void> {
-  const make = (name: string, subject: string, ...more: readonly string[]) =>
-    mustRun(
-      peerProgram("openssl"),
-      ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
-      ...["-days", "2", "-subj", subject],
-      ...["-keyout", `${directory}/${name}.key`, "-out", `${directory}/${name}.pem`, ...more],
-    );
-  const signed = ["-CA", `${directory}/ca.pem`, "-CAkey", `${directory}/ca.key`];
-  const leaf = [...signed, "-addext", "basicConstraints=critical,CA:FALSE"];
-  await make("ca", "/CN=test authority", "-addext", "keyUsage=critical,keyCertSign");
-  const names = `subjectAltName=DNS:localhost,IP:${address}`;
-  await make("server", "/CN=localhost", ...leaf, "-addext", names);
-  await make("client", "/CN=balancer", ...leaf, "-addext", "extendedKeyUsage=clientAuth");
-  for (const name of ["server", "client"]) await Deno.chmod(`${directory}/${name}.key`, 0o644);
 }

@@ -1,7 +1,7 @@
 // Generators of values that are right by construction, for property tests.
 
 import fc from "fast-check";
-import type { Address } from "../../lib/core/address.ts";
+import type { Address, TcpAddress } from "../../lib/core/address.ts";
 import type { Network } from "../../lib/core/network.ts";
 
 const label = fc.stringMatching(/^[A-Za-z0-9_]([A-Za-z0-9_-]{0,10}[A-Za-z0-9_])?$/);
@@ -29,9 +29,9 @@ export function address(lowestPort: number): fc.Arbitrary<Address> {
 }
 
 /** TCP addresses with ports from `lowestPort` on. */
-export function tcpAddress(lowestPort: number): fc.Arbitrary<Address> {
+export function tcpAddress(lowestPort: number): fc.Arbitrary<TcpAddress> {
   return fc.tuple(host, fc.integer({ min: lowestPort, max: 65535 }))
-    .map(([name, port]): Address => ({ transport: "tcp", host: name, port }));
+    .map(([name, port]): TcpAddress => ({ transport: "tcp", host: name, port }));
 }
 
 /** Numbers of cores that have a plain decimal form. */

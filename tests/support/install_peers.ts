@@ -22,6 +22,7 @@ const PEERS: readonly Program[] = [
     program: "/var/lib/dpkg/info/libmaxmind-db-writer-perl.list",
     package: "libmaxmind-db-writer-perl",
   },
+  { program: "/usr/sbin/gmond", package: "ganglia-monitor" },
 ];
 
 /** Downloaded, never installed here: a test installs them on a throwaway copy of the machine. */

@@ -15,6 +15,8 @@ const PATHS = {
   fish: ["/usr/bin/fish"],
   mmdblookup: ["/usr/bin/mmdblookup"],
   "libmaxmind-db-writer-perl": ["/var/lib/dpkg/info/libmaxmind-db-writer-perl.list"],
+  gmond: ["/usr/sbin/gmond"],
+  gmetric: ["/usr/bin/gmetric"],
 } as const;
 
 export type PeerName = keyof typeof PATHS;

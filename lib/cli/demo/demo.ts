@@ -97,6 +97,8 @@ function demoConfig(backends: readonly DemoBackend[]): Config {
           cores: backend.cores,
           load_address: `127.0.0.1:${backend.nrpePort}`,
         })),
+        // Its clients come much faster than people log in.
+        pace: { sessions: "off" },
         load: { interval: "500ms", timeout: "400ms", max_age: "5s", nrpe: { tls: "off" } },
         health: { probe: "banner", interval: "2s", timeout: "1s" },
       },

@@ -14,8 +14,8 @@ import {
   ROW_WORDS,
   UNKNOWN_FREE,
 } from "../pick_table.ts";
-import { isCandidate } from "./candidate.ts";
 import { mostFree } from "./most_free.ts";
+import { isOpen } from "./pace.ts";
 
 /**
  * The first candidate with room. A backend with a load has room while, with the session's expected cost
@@ -37,7 +37,7 @@ export function first(
   let isKnown = false;
   for (let row = 0; row < rows; row++) {
     const at = HEADER_WORDS + row * ROW_WORDS;
-    if (!isCandidate(words, at, row, tried)) continue;
+    if (!isOpen(words, at, row, tried, choice)) continue;
     const order = words[at + ORDER]!;
     const free = freeNow(words, at);
     if (free === UNKNOWN_FREE) {

@@ -4,7 +4,8 @@
 
 import { type Choice, NO_ROW, type Tried } from "../choice.ts";
 import { ACTIVE, CURSOR, HEADER_WORDS, type PickTable, ROW_WORDS } from "../pick_table.ts";
-import { isCandidate, weightOf } from "./candidate.ts";
+import { weightOf } from "./candidate.ts";
+import { isOpen } from "./pace.ts";
 
 /**
  * The least (tunnels + 1) / weight, the new one counted; equals take turns, starting after the last row
@@ -23,7 +24,7 @@ export function leastConnections(table: PickTable, tried: Tried | null, choice: 
   for (let step = 1; step <= rows; step++) {
     const row = (last + step) % rows;
     const at = HEADER_WORDS + row * ROW_WORDS;
-    if (!isCandidate(words, at, row, tried)) continue;
+    if (!isOpen(words, at, row, tried, choice)) continue;
     const tunnels = words[at + ACTIVE]! + 1;
     const weight = weightOf(words, at);
     if (best === NO_ROW || tunnels * bestWeight < bestTunnels * weight) {

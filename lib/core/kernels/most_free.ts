@@ -4,7 +4,8 @@
 
 import { type Choice, NO_ROW, type Tried } from "../choice.ts";
 import { ACTIVE, HEADER_WORDS, NEARLY_EQUAL, type PickTable, ROW_WORDS } from "../pick_table.ts";
-import { isCandidate, NO_SCORE, scoreOf } from "./candidate.ts";
+import { NO_SCORE, scoreOf } from "./candidate.ts";
+import { isOpen } from "./pace.ts";
 
 /**
  * The highest score, which is free cores as the row scales them; of equals the lowest row. Near-equals
@@ -27,7 +28,7 @@ export function mostFree(
   for (let row = 0; row < rows; row++) {
     const at = HEADER_WORDS + row * ROW_WORDS;
     scores[row] = NO_SCORE;
-    if (!isCandidate(words, at, row, tried)) continue;
+    if (!isOpen(words, at, row, tried, choice)) continue;
     const score = scoreOf(words, at);
     scores[row] = score;
     if (best === NO_ROW || score > bestScore) {

@@ -1,22 +1,28 @@
 // random: any backend, as often as its weight says.
 
-import { NO_ROW, type Tried } from "../choice.ts";
+import { type Choice, NO_ROW, type Tried } from "../choice.ts";
 import { HEADER_WORDS, type PickTable, ROW_WORDS } from "../pick_table.ts";
-import { isCandidate, weightOf } from "./candidate.ts";
+import { weightOf } from "./candidate.ts";
+import { isOpen } from "./pace.ts";
 
 /** Any candidate, drawn in proportion to its weight. */
-export function randomRow(table: PickTable, tried: Tried | null, random: number): number {
-  return drawByWeight(table, tried, random * sumOfWeights(table, tried), NO_ROW);
+export function randomRow(
+  table: PickTable,
+  tried: Tried | null,
+  random: number,
+  choice: Choice,
+): number {
+  return drawByWeight(table, tried, random * sumOfWeights(table, tried, choice), NO_ROW, choice);
 }
 
 /** The weights of all candidates. */
-export function sumOfWeights(table: PickTable, tried: Tried | null): number {
+export function sumOfWeights(table: PickTable, tried: Tried | null, choice: Choice): number {
   const words = table.words;
   const rows = table.rows;
   let sum = 0;
   for (let row = 0; row < rows; row++) {
     const at = HEADER_WORDS + row * ROW_WORDS;
-    if (isCandidate(words, at, row, tried)) sum += weightOf(words, at);
+    if (isOpen(words, at, row, tried, choice)) sum += weightOf(words, at);
   }
   return sum;
 }
@@ -30,6 +36,7 @@ export function drawByWeight(
   tried: Tried | null,
   point: number,
   without: number,
+  choice: Choice,
 ): number {
   const words = table.words;
   const rows = table.rows;
@@ -37,7 +44,7 @@ export function drawByWeight(
   let chosen = NO_ROW;
   for (let row = 0; row < rows; row++) {
     const at = HEADER_WORDS + row * ROW_WORDS;
-    if (row === without || !isCandidate(words, at, row, tried)) continue;
+    if (row === without || !isOpen(words, at, row, tried, choice)) continue;
     chosen = row;
     left -= weightOf(words, at);
     if (left < 0) return row;

@@ -13,6 +13,7 @@ import {
   WEIGHTED,
 } from "../pick_table.ts";
 import { isCandidate, NO_SCORE, RACES, weightOf } from "./candidate.ts";
+import { isOpen } from "./pace.ts";
 
 /** What a pick moves PASS on by, × weight in thousandths: twice that at weight 0.001 still fits a word. */
 const STRIDE = 2 ** 29;
@@ -23,11 +24,13 @@ const OUT = NO_SCORE;
 
 /** The next row; with equal weights in a circle, and the first pick is row 0. */
 export function rotation(table: PickTable, tried: Tried | null, choice: Choice): number {
-  return table.words[WEIGHTED] === 0 ? nextInCircle(table, tried) : mostOwed(table, tried, choice);
+  return table.words[WEIGHTED] === 0
+    ? nextInCircle(table, tried, choice)
+    : mostOwed(table, tried, choice);
 }
 
 /** The first candidate after the last row taken. */
-function nextInCircle(table: PickTable, tried: Tried | null): number {
+function nextInCircle(table: PickTable, tried: Tried | null, choice: Choice): number {
   const words = table.words;
   const rows = table.rows;
   for (let race = 0; race < RACES; race++) {
@@ -35,7 +38,7 @@ function nextInCircle(table: PickTable, tried: Tried | null): number {
     let chosen = NO_ROW;
     for (let step = 1; step <= rows; step++) {
       const row = (last + step) % rows;
-      if (isCandidate(words, HEADER_WORDS + row * ROW_WORDS, row, tried)) {
+      if (isOpen(words, HEADER_WORDS + row * ROW_WORDS, row, tried, choice)) {
         chosen = row;
         break;
       }
@@ -65,10 +68,10 @@ function mostOwed(table: PickTable, tried: Tried | null, choice: Choice): number
     let sum = 0;
     for (let row = 0; row < rows; row++) {
       const at = HEADER_WORDS + row * ROW_WORDS;
-      if (!isCandidate(words, at, row, tried)) {
+      if (!isOpen(words, at, row, tried, choice)) {
         ahead[row] = OUT;
         // Who cannot be chosen goes with the time: when it comes back, it is owed nothing.
-        if (tried === null || !tried.has(row)) keepUp(words, at, base);
+        if (!isCandidate(words, at, row, null)) keepUp(words, at, base);
         continue;
       }
       const weight = weightOf(words, at);

@@ -29,12 +29,12 @@ export function twoChoices(
   choice: Choice,
 ): number {
   const words = table.words;
-  const sum = sumOfWeights(table, tried);
-  const first = drawByWeight(table, tried, random * sum, NO_ROW);
+  const sum = sumOfWeights(table, tried, choice);
+  const first = drawByWeight(table, tried, random * sum, NO_ROW, choice);
   if (first === NO_ROW) return NO_ROW;
   const low = random * HALF;
   const rest = sum - weightOf(words, HEADER_WORDS + first * ROW_WORDS);
-  const second = drawByWeight(table, tried, (low - Math.floor(low)) * rest, first);
+  const second = drawByWeight(table, tried, (low - Math.floor(low)) * rest, first, choice);
   const isSecond = second !== NO_ROW && isBetter(words, second, first);
   const chosen = isSecond ? second : first;
   choice.runnerUp = isSecond ? first : second;

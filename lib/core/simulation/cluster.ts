@@ -7,6 +7,7 @@ import { Chance, mix32 } from "./chance.ts";
 import { EventQueue } from "./event_queue.ts";
 import { LOAD_STEP_SECONDS, LoadAverage } from "./load_average.ts";
 import { Overload } from "./overload.ts";
+import { Pressure } from "./pressure.ts";
 import type { Placer, PlacerMaker, PlannedJob } from "./placer.ts";
 import { ProcessorSharing } from "./processor_sharing.ts";
 import type { Churn, Scenario } from "./scenario.ts";
@@ -54,6 +55,7 @@ export class ClusterSimulation {
   readonly #scenario: Scenario;
   readonly #servers: ProcessorSharing[];
   readonly #loads: LoadAverage[];
+  readonly #pressures: Pressure[];
   readonly #placers: Placer[];
   readonly #calendar: EventQueue;
   readonly #sessions = new SessionTable();
@@ -66,6 +68,7 @@ export class ClusterSimulation {
   /** The load that a poll has read and that is on its way; NaN: lost, or none is. */
   readonly #onTheWay: Float64Array;
   readonly #isOnTheWay: Uint8Array;
+  readonly #pressureOnTheWay: Float64Array;
   readonly #pollNext: Float64Array;
   readonly #churn: readonly Churn[];
   readonly #directSums: (number | undefined)[];
@@ -100,6 +103,7 @@ export class ClusterSimulation {
     this.#loads = cores.map((_, index) =>
       new LoadAverage(phases.next() * LOAD_STEP_SECONDS, base?.[index])
     );
+    this.#pressures = cores.map(() => new Pressure());
     this.#overload = new Overload(cores);
     this.#firstPoll = cores.length;
     this.#firstStream = this.#firstPoll + balancers * cores.length;
@@ -117,6 +121,7 @@ export class ClusterSimulation {
     const polls = balancers * cores.length;
     this.#onTheWay = new Float64Array(polls);
     this.#isOnTheWay = new Uint8Array(polls);
+    this.#pressureOnTheWay = new Float64Array(polls);
     this.#pollNext = new Float64Array(polls);
     this.#churn = [...scenario.churn ?? []].sort((a, b) => a.at - b.at);
     this.#classShare = new Int32Array(cores.length);
@@ -345,9 +350,16 @@ export class ClusterSimulation {
   /** Lets time pass on a server up to now. */
   #beforeChange(server: number): ProcessorSharing {
     const sharing = this.#servers[server]!;
-    this.#loads[server]!.advance(this.#now, sharing.running);
+    this.#advanceFigures(server);
     this.#overload.advance(this.#now, this.#scenario.warmUpSeconds);
     return sharing;
+  }
+
+  /** Lets the kernel's figures of a server run up to now. */
+  #advanceFigures(server: number): void {
+    const { running, cores } = this.#servers[server]!;
+    this.#loads[server]!.advance(this.#now, running + (this.#scenario.diskTasks?.[server] ?? 0));
+    this.#pressures[server]!.advance(this.#now, running > cores);
   }
 
   #afterChange(server: number): void {
@@ -366,7 +378,10 @@ export class ClusterSimulation {
     if (this.#isOnTheWay[poll] === 1) {
       this.#isOnTheWay[poll] = 0;
       const load1 = this.#onTheWay[poll]!;
-      if (!Number.isNaN(load1)) this.#placers[balancer]!.sampled(server, load1, this.#now);
+      if (!Number.isNaN(load1)) {
+        const pressure = this.#pressureOnTheWay[poll]!;
+        this.#placers[balancer]!.sampled(server, load1, this.#now, pressure);
+      }
       this.#calendar.schedule(actor, Math.max(this.#now, this.#pollNext[poll]!));
       return;
     }
@@ -374,9 +389,9 @@ export class ClusterSimulation {
     this.#pollNext[poll] = this.#now + polls.intervalSeconds * spread;
     const half = chance.exponential(polls.delaySeconds) / 2;
     const isLost = chance.next() < polls.loss;
-    const load = this.#loads[server]!;
-    load.advance(this.#now, this.#servers[server]!.running);
-    this.#onTheWay[poll] = isLost ? NaN : load.shown;
+    this.#advanceFigures(server);
+    this.#onTheWay[poll] = isLost ? NaN : this.#loads[server]!.shown;
+    this.#pressureOnTheWay[poll] = this.#pressures[server]!.shown;
     this.#isOnTheWay[poll] = 1;
     this.#calendar.schedule(actor, this.#now + half);
   }

@@ -8,6 +8,8 @@ import type { Placer, PlacerContext, PlacerMaker } from "./placer.ts";
 export interface LeastLoadOptions {
   /** A sample older than this is no sample. */
   readonly maxAgeSeconds: number;
+  /** Whether samples tell pressure, too. */
+  readonly readsPressure: boolean;
 }
 
 /** How often the control plane writes the table when no sample comes. */
@@ -26,6 +28,7 @@ class LeastLoadPlacer implements Placer {
     usable: boolean;
     load1?: number;
     takenAtMs?: number;
+    cpuPressure?: number;
   }[];
   #writtenAt = -Infinity;
   /** A sample has come that the table does not show yet; it matters to the next pick alone. */
@@ -57,11 +60,12 @@ class LeastLoadPlacer implements Placer {
     this.#counted(server, now);
   }
 
-  sampled(server: number, load1: number, now: number): void {
+  sampled(server: number, load1: number, now: number, cpuPressure: number): void {
     const backend = this.#backends[server];
     if (backend === undefined) return;
     backend.load1 = load1;
     backend.takenAtMs = now * 1000;
+    if (this.#options.readsPressure) backend.cpuPressure = cpuPressure;
     this.#freeCores.observe([backend], this.#table, now * 1000);
     this.#isStale = true;
   }
@@ -93,6 +97,6 @@ class LeastLoadPlacer implements Placer {
 }
 
 export function leastLoad(options: Partial<LeastLoadOptions> = {}): PlacerMaker {
-  const all = { maxAgeSeconds: Infinity, ...options };
+  const all = { maxAgeSeconds: Infinity, readsPressure: false, ...options };
   return (context) => new LeastLoadPlacer(context, all);
 }

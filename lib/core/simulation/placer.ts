@@ -26,8 +26,8 @@ export interface Placer {
   place(now: number): number;
   /** A session that it placed has ended. */
   ended(server: number, now: number): void;
-  /** A sample has arrived; it tells the load that /proc/loadavg showed a moment before. */
-  sampled(server: number, load1: number, now: number): void;
+  /** A sample has arrived; it tells the load and the pressure that /proc showed a moment before. */
+  sampled(server: number, load1: number, now: number, cpuPressure: number): void;
   /** A server joins or leaves; all are out at the start. Sessions on one that leaves go on. */
   admitted(server: number, isIn: boolean, now: number): void;
   /** For prophets alone: what the session that {@linkcode place} is about to be asked for will do. */

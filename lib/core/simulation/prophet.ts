@@ -1,6 +1,6 @@
-// A placement that knows what every session, placed or coming, will do to its end. No program can; it
-// shows how much there is to be won by knowing the future. It is no bound: it expects everything to run
-// on time, so it is at a loss where servers are overloaded for long (utilisation above 0.85).
+// A placement that knows what every session that is there, and the one that comes, will do to its end.
+// No program can; it shows how much there is to be won by knowing the future. It is not the best that
+// could be: it looks at one session at a time, and not beyond a horizon.
 //
 // `!` on typed-array reads: indices are below the arrays' length by construction.
 
@@ -17,10 +17,16 @@ export interface ProphetOptions {
   readonly horizonSeconds: number;
 }
 
+/** Jobs that run late, because servers were overloaded, are done by 1/e in about this time. */
+const BACKLOG_SECONDS = 200;
+/** What a slot of overload costs the session's neighbours, beside what it costs itself. */
+const NEIGHBOURS = 0.1;
+
 /**
- * Sends a session where it meets the least overload: the sum over its jobs' slots of the chance that
- * more threads than cores will run, given those that are known of and a Poisson number of those that are
- * yet to come, which spread over the servers by cores.
+ * Sends a session where it meets the least overload: the sum over its jobs' slots of how many threads
+ * more than cores are to be expected, per core (its own delay), and of the chance that there are any
+ * (its neighbours'), given those that are known of, those that run late, and a Poisson number of those
+ * that are yet to come, which spread over the servers by cores.
  */
 export class Prophet implements Placer {
   readonly #context: PlacerContext;
@@ -80,19 +86,24 @@ export class Prophet implements Placer {
   #cost(server: number, now: number): number {
     const { cores, running } = this.#context;
     const size = cores[server]!;
-    const free = size - running(server);
+    const runs = running(server);
+    if (this.#next.length === 0) return (runs - size) / Math.sqrt(size);
+    const late = Math.max(0, runs - this.#at(server, Math.floor(now / SLOT_SECONDS)));
     let cost = 0;
-    if (this.#next.length === 0) return -free / Math.sqrt(size);
     for (const job of this.#next) {
       this.#eachSlot(job, (slot, seconds) => {
         const ahead = slot * SLOT_SECONDS - now;
         if (ahead > this.#options.horizonSeconds) return;
-        const known = ahead < SLOT_SECONDS ? running(server) : this.#at(server, slot);
+        const known = ahead < SLOT_SECONDS
+          ? runs
+          : this.#at(server, slot) + late * Math.exp(-ahead / BACKLOG_SECONDS);
         let all = 0;
         for (let other = 0; other < cores.length; other++) all += this.#at(other, slot);
         const coming = Math.max(0, this.#options.meanThreads - all) * size / this.#total;
-        const slack = (size - known - coming - job.threads / 2) / Math.sqrt(0.25 + 1.5 * coming);
-        cost += seconds * job.threads * normalTail(slack) / (1 + job.end - job.start);
+        const deviation = Math.sqrt(0.25 + 1.5 * coming);
+        const slack = (size - known - coming - job.threads / 2) / deviation;
+        const delay = deviation * normalExcess(slack) / size + NEIGHBOURS * normalTail(slack);
+        cost += seconds * job.threads * delay / (1 + job.end - job.start);
       });
     }
     return cost;
@@ -123,7 +134,16 @@ export class Prophet implements Placer {
   }
 }
 
-/** About the chance that a normal number exceeds `deviations` (logistic approximation, ±0.01). */
+/** Makes the logistic function stand for the normal one, ±0.01. */
+const LOGISTIC = 1.702;
+
+/** About the chance that a normal number exceeds `deviations`. */
 function normalTail(deviations: number): number {
-  return 1 / (1 + Math.exp(1.702 * deviations));
+  return 1 / (1 + Math.exp(LOGISTIC * deviations));
+}
+
+/** About by how much a normal number exceeds `deviations` in the mean: the tail's integral. */
+function normalExcess(deviations: number): number {
+  const above = -LOGISTIC * deviations;
+  return (above > 30 ? above : Math.log1p(Math.exp(above))) / LOGISTIC;
 }

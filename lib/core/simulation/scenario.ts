@@ -43,6 +43,8 @@ export interface Churn {
 export interface Scenario {
   /** Cores by server. */
   readonly cores: readonly number[];
+  /** Tasks by server that wait for a disk all the time: they count in the load, and want no core. */
+  readonly diskTasks?: readonly number[];
   readonly streams: readonly Stream[];
   /** Threads that run from long before the start to the end, by server; none unless told. */
   readonly base?: readonly number[];

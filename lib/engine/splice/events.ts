@@ -30,6 +30,7 @@ import {
   KERNEL_MASK,
   NO_BACKEND,
   OPENED_RECORD,
+  PACED_FLAG,
   PICKED_RECORD,
   REFUSED_RECORD,
   SHUTDOWN,
@@ -153,6 +154,7 @@ function readDecision(
   const kernel = record.word();
   CHOICE.kernel = kernel & KERNEL_MASK;
   CHOICE.sticky = (kernel & STICKY_FLAG) !== 0;
+  CHOICE.paced = (kernel & PACED_FLAG) !== 0;
   CHOICE.free = record.word();
   CHOICE.active = record.word();
   CHOICE.runnerUp = record.word();

@@ -55,6 +55,7 @@ export const CHOICE_WORDS = 6;
 /** What stands beside the kernel's number in the first of them. */
 export const KERNEL_MASK = 0xff;
 export const STICKY_FLAG = 0x100;
+export const PACED_FLAG = 0x200;
 
 /** Length, number and kind. */
 const HEAD = 3;
@@ -70,7 +71,7 @@ const LENGTHS = {
 /** Keeps what a pick looked at with the tunnel, until it opens. Runs in the worker. */
 export function keepChoice(words: Int32Array, base: number, choice: Choice): void {
   const at = base + CHOICE;
-  words[at] = choice.kernel | (choice.sticky ? STICKY_FLAG : 0);
+  words[at] = choice.kernel | (choice.sticky ? STICKY_FLAG : 0) | (choice.paced ? PACED_FLAG : 0);
   words[at + 1] = choice.free;
   words[at + 2] = choice.active;
   words[at + 3] = choice.runnerUp;

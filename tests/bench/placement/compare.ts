@@ -57,10 +57,10 @@ function row(name: keyof typeof BASELINES, label: string, polls: boolean): Row {
   return { name, label, make: () => BASELINES[name], polls };
 }
 
-/** Looks half an hour ahead; knows every session that is there and the one that comes, not those after it. */
+/** Looks ten minutes ahead; knows every session that is there and the one that comes, not those after it. */
 function prophetOf({ utilisation, cores = CORES }: Cell): PlacerMaker {
   const total = cores.reduce((sum, count) => sum + count, 0);
-  const options = { meanThreads: utilisation * total, horizonSeconds: 1800 };
+  const options = { meanThreads: utilisation * total, horizonSeconds: 600 };
   return (context) => new Prophet(context, options);
 }
 

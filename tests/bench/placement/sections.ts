@@ -94,11 +94,10 @@ function printSlowdown({ effort, cores, account }: Run, base: Base): void {
       const estimate = ratio(outcomes, row, other);
       const text = show(estimate, 2);
       if (asked === undefined) return text;
-      const others = ["oracle", "speed_oracle", "polls_without_lag", "prophet"]
-        .map((bound) => `${bound} ${ratio(outcomes, bound, other).mean.toFixed(2)}`);
       const cell = `${name}, ${poll} s`;
       const most = asked.most(poll);
-      return `${text} ${account.take(asked.target, cell, estimate, most, others.join(", "))}`;
+      const bounds = describeBounds(outcomes, other, most);
+      return `${text} ${account.take(asked.target, cell, estimate, most, bounds)}`;
     });
     console.log(line([label, ...cells], 22));
   };
@@ -125,6 +124,15 @@ function printSlowdown({ effort, cores, account }: Run, base: Base): void {
       if (!isBetter) console.log(`  at ${POLLS[index]} s not clearly better than ${text}${nil}`);
     }
   });
+}
+
+/** What those get who know more than a program can, as multiples of another's excess, and who meets it. */
+function describeBounds(outcomes: Outcomes, other: string, most: number): string {
+  const bounds = ROWS.filter(({ isBound, name }) => isBound === true && name !== other)
+    .map(({ name }) => ({ name, value: ratio(outcomes, name, other).mean }));
+  const meet = bounds.filter(({ value }) => value <= most).map(({ name }) => name);
+  const figures = bounds.map(({ name, value }) => `${name} ${value.toFixed(2)}`).join(", ");
+  return `${figures}; met by ${meet.length === 0 ? "none of these" : meet.join(", ")}`;
 }
 
 export function printClassStarts({ effort, cores, account }: Run): void {

@@ -60,6 +60,13 @@ const ACCEPTED: Record<string, Command> = {
     listen: "10.0.0.1:9777",
     user: "nobody",
   },
+  "simulate --replay f": { name: "simulate", json: false, replay: "f" },
+  "simulate --json --replay=f --strategy random": {
+    name: "simulate",
+    json: true,
+    replay: "f",
+    strategy: "random",
+  },
   "echo 7000 :1,:2": { name: "echo", addresses: ["7000", ":1", ":2"] },
   "help": { name: "help" },
   "help echo": { name: "help", topic: "echo" },

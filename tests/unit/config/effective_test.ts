@@ -8,8 +8,10 @@ import {
   ENGINE_KINDS,
   FALLBACKS,
   type FrontendConfig,
+  type GmondConfig,
   HEALTH_PROBES,
   type HealthConfig,
+  type HttpConfig,
   LOAD_SOURCES,
   type LoadConfig,
   type LocationConfig,
@@ -77,12 +79,38 @@ const agent: fc.Arbitrary<AgentConfig> = fc.record({
   send: fc.oneof(fc.constant(""), line),
 });
 
+const gmond: fc.Arbitrary<GmondConfig> = fc.record(
+  { port, address: tcpAddress(1) },
+  { requiredKeys: ["port"] },
+);
+
+const jsonPath = fc.array(fc.stringMatching(/^[A-Za-z0-9_-]{1,6}$/), { minLength: 1, maxLength: 3 })
+  .map((steps) => steps.join("."));
+
+const http: fc.Arbitrary<HttpConfig> = fc.record({
+  url: fc.constantFrom("http://{host}:9777/", "https://[::1]/{backend}?x=1", "http://m:{port}/a"),
+  fields: fc.record({
+    load1: jsonPath,
+    cores: jsonPath,
+    memory_available_bytes: jsonPath,
+    memory_total_bytes: jsonPath,
+    cpu_pressure: jsonPath,
+    memory_pressure: fc.constant("off"),
+    sessions: jsonPath,
+  }),
+  headers: fc.dictionary(name, fc.stringMatching(/^[!-~]{1,9}$/), { noNullPrototype: true }),
+  tokenFile: absolute,
+  ca: absolute,
+}, { requiredKeys: ["url", "fields", "headers"] });
+
 const load: fc.Arbitrary<LoadConfig> = fc.record({
   source: fc.constantFrom(...LOAD_SOURCES),
   times: fc.tuple(span(100, HOUR), span(0, 100), span(0, HOUR)),
   nrpe,
   ssh,
   agent,
+  gmond,
+  http,
   command: fc.array(line, { minLength: 1, maxLength: 3 }),
 }).map(({ times: [intervalMs, part, more], command, ...rest }) => ({
   ...rest,
@@ -115,8 +143,8 @@ const memory: fc.Arbitrary<MemoryConfig> = fc.record({
 });
 
 const pressure: fc.Arbitrary<PressureConfig> = fc.record(
-  { maxCpu: hundredths, maxMemory: hundredths },
-  { requiredKeys: [] },
+  { correctLoad: fc.boolean(), maxCpu: hundredths, maxMemory: hundredths },
+  { requiredKeys: ["correctLoad"] },
 );
 
 const backend: fc.Arbitrary<Backend> = fc.record({
@@ -129,9 +157,10 @@ const backend: fc.Arbitrary<Backend> = fc.record({
 }, { requiredKeys: ["address", "maxConnections"] })
   .map((parts) => ({ ...parts, id: formatAddress(parts.address) }));
 
-function isAskable(where: Backend, source: string): boolean {
+function isAskable(where: Backend, { source, gmond }: LoadConfig): boolean {
   const asked = where.loadAddress ?? where.address;
-  return asked.transport === "tcp" || !["nrpe", "ssh", "agent"].includes(source);
+  return asked.transport === "tcp" || (!["nrpe", "ssh", "agent"].includes(source) &&
+    (source !== "gmond" || gmond.address !== undefined));
 }
 
 function pool(poolName: string): fc.Arbitrary<PoolConfig> {
@@ -141,6 +170,7 @@ function pool(poolName: string): fc.Arbitrary<PoolConfig> {
     fallback: fc.constantFrom(...FALLBACKS),
     hashBalance: orOff(span(101, 10_000)),
     sticky: fc.record({ by: fc.constantFrom(...STICKY_BY), ttlMs: span(1000, 366 * 24 * HOUR) }),
+    pace: fc.record({ sessions: orOff(span(1, 10_000)), withinMs: span(1000, HOUR) }),
     connect: fc.record({ timeoutMs: span(10, HOUR), retries: span(0, 31) }),
     backends: fc.uniqueArray(backend, {
       minLength: 1,
@@ -162,7 +192,7 @@ function pool(poolName: string): fc.Arbitrary<PoolConfig> {
       belowShare: orOff(span(100, 10_000)).map((hundredths) => hundredths / 10_000),
       lastResort: fc.boolean(),
     }),
-  }).filter((one) => one.backends.every((where) => isAskable(where, one.load.source)));
+  }).filter((one) => one.backends.every((where) => isAskable(where, one.load)));
 }
 
 function listenKey(where: Address): string {

@@ -7,9 +7,13 @@ import {
   FREE_MILLI_CORES,
   KERNELS,
   MAX_CONNECTIONS,
+  PACE_LIMIT,
   type PickKernel,
   PickTable,
+  STARTED,
   TOTAL,
+  WEIGHT,
+  WEIGHTED,
 } from "../../../lib/core/pick_table.ts";
 
 interface Row {
@@ -104,6 +108,8 @@ Deno.test("no kernel ever picks a row that is not eligible, full or tried, nor m
     free: fc.integer({ min: -100_000, max: 100_000 }),
     active: fc.integer({ min: 0, max: 3 }),
     max: fc.integer({ min: 0, max: 3 }),
+    weight: fc.integer({ min: 1, max: 4 }),
+    started: fc.nat(9),
   });
   fc.assert(
     fc.property(
@@ -111,8 +117,15 @@ Deno.test("no kernel ever picks a row that is not eligible, full or tried, nor m
       fc.array(row, { maxLength: 12 }),
       fc.array(fc.nat(11), { maxLength: 6 }),
       fc.float({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
-      (kernel, rows, skip, random) => {
+      fc.nat(4),
+      (kernel, rows, skip, random, pace) => {
         const table = tableOf(kernel, rows);
+        table.words[PACE_LIMIT] = pace;
+        table.words[WEIGHTED] = 1;
+        rows.forEach(({ weight, started }, row) => {
+          table.write(row, WEIGHT, weight * 1000);
+          table.write(row, STARTED, started);
+        });
         const tried = new Tried();
         for (const one of skip) tried.add(one);
         const usable = rows.map(({ eligible, active, max }, index) =>
@@ -123,6 +136,7 @@ Deno.test("no kernel ever picks a row that is not eligible, full or tried, nor m
         else assertEquals(picked, -1);
       },
     ),
+    { numRuns: 500 },
   );
 });
 

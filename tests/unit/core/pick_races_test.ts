@@ -8,6 +8,7 @@ import {
   HASH_BALANCE,
   KERNELS,
   MAX_CONNECTIONS,
+  PACE_LIMIT,
   PickTable,
   STICKY_SECONDS,
 } from "../../../lib/core/pick_table.ts";
@@ -160,6 +161,7 @@ Deno.test("threads that pick at once never pass max_connections, and find the la
   for (const kernel of KERNELS) {
     const table = makeTable(kernel, [{ free: 5000 }, { free: 5000, weight: 3 }, { free: 5000 }]);
     for (let row = 0; row < 3; row++) table.write(row, MAX_CONNECTIONS, 40 + row);
+    table.words[PACE_LIMIT] = 20;
     const told = await crew.pick(table, 5, 60);
     // Each holds 60 at the end, or was refused: 180 wanted, 123 places.
     const active = [0, 1, 2].map((row) => table.read(row, ACTIVE));
@@ -174,11 +176,11 @@ Deno.test("threads that pick at once never pass max_connections, and find the la
 
 Deno.test("threads that remember at once never send a client where it was not", async () => {
   using crew = new Crew(STICKY_SOURCE);
-  const table = PickTable.allocate(8, 16);
+  const table = PickTable.allocate(8, 2);
   table.words[STICKY_SECONDS] = 60;
   const taken = new Set<number>();
   for (let row = 0; row < 8; row++) taken.add(table.claim(taken, identityOf(`b${row}`)));
-  const told = await crew.pick(table, 50_000, 0);
+  const told = await crew.pick(table, 400_000, 0);
   assert(sumOf(told, 0) > 1000, "hardly anybody was known again");
   assertEquals(sumOf(told, 1), 0);
 });

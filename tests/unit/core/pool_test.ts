@@ -1,8 +1,16 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Backend } from "../../../lib/core/backend.ts";
 import { parseBackendSpec } from "../../../lib/core/backend.ts";
-import { ACTIVE, ELIGIBLE, MAX_CONNECTIONS, PickTable } from "../../../lib/core/pick_table.ts";
+import {
+  ACTIVE,
+  ELIGIBLE,
+  IDENTITY,
+  MAX_CONNECTIONS,
+  PickTable,
+} from "../../../lib/core/pick_table.ts";
 import { Pool, type PoolRules } from "../../../lib/core/pool.ts";
+import { identityOf } from "../../../lib/core/source_hash.ts";
+import { backendAt } from "../../support/backends.ts";
 
 const RULES: PoolRules = { rise: 2, fall: 3, loadMaxAgeMs: 60_000, rowRestMs: 1000 };
 
@@ -186,4 +194,16 @@ Deno.test("Pool keeps the last addresses when a name stops resolving", () => {
   assertStringIncludes(change?.text ?? "", "192.0.2.1:22");
   assertEquals(pool.observeName("hoek:22", [], "no such name"), []);
   assert(pool.isUsable(member));
+});
+
+Deno.test("members stand in the order of the configuration, also after it has changed", () => {
+  const table = PickTable.allocate(8);
+  const pool = new Pool("p", RULES, table);
+  const [a, b, c] = [backendAt("a"), backendAt("b"), backendAt("c")];
+  pool.setBackends([a, b], 0);
+  pool.setBackends([c, b, a], 0);
+  assertEquals(pool.members.map((member) => member.backend.id), ["c:22", "b:22", "a:22"]);
+  // Rows stay with those who have them.
+  assertEquals(pool.members.map((member) => member.row), [2, 1, 0]);
+  assertEquals(table.read(0, IDENTITY), identityOf("a:22"));
 });

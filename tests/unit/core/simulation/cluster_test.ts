@@ -55,6 +55,38 @@ Deno.test("least_load is near the oracle and far from the ancestor, one job a se
   assert(ours <= 0.5 * ancestor, `${ours} against the ancestor's ${ancestor}`);
 });
 
+/** Mean excess slowdown without and with pressure told, on the same sessions. */
+function withPressure(cell: Cell, diskTasks: readonly number[]): [number, number] {
+  const [without = NaN, told = NaN] = [false, true].map((readsPressure) =>
+    meanOf(
+      SEEDS.map((seed) => {
+        const scenario = { ...scenarioOf(cell, seed, 4), diskTasks };
+        return new ClusterSimulation(scenario, leastLoad({ readsPressure }), seed).run();
+      }),
+      excess,
+    )
+  );
+  return [without, told];
+}
+
+Deno.test("pressure changes nothing for the worse where nobody waits for a disk", () => {
+  for (const workload of ["one_job", "interactive"] as const) {
+    for (const pollSeconds of [10, 15]) {
+      const [without, told] = withPressure({ workload, utilisation: 0.85, pollSeconds }, []);
+      // Another choice here and there, good or bad by chance.
+      assert(told <= 1.06 * without, `${workload}, ${pollSeconds} s: ${told}, without ${without}`);
+    }
+  }
+});
+
+Deno.test("pressure gives servers back whose load is tasks that wait for a disk", () => {
+  for (const workload of ["one_job", "interactive"] as const) {
+    const cell: Cell = { workload, utilisation: 0.85, pollSeconds: 10 };
+    const [without, told] = withPressure(cell, [0, 0, 12, 0, 0, 24, 0, 0]);
+    assert(told <= 0.6 * without, `${workload}: ${told}, without ${without}`);
+  }
+});
+
 Deno.test("least_load spreads a class over what is free", () => {
   const cell: Cell = {
     workload: "interactive",
@@ -101,7 +133,8 @@ Deno.test("a server that is out gets no session", () => {
           return server;
         },
         ended: (server, now) => placer.ended(server, now),
-        sampled: (server, load1, now) => placer.sampled(server, load1, now),
+        sampled: (server, load1, now, cpuPressure) =>
+          placer.sampled(server, load1, now, cpuPressure),
         admitted: (server, isIn, now) => placer.admitted(server, isIn, now),
       };
     }, 1).run();

@@ -1,0 +1,53 @@
+// `compute-lb simulate --replay`: what other strategies would have made of recorded sessions.
+
+import { compareStrategies } from "../app/replay/compare.ts";
+import { readRecording } from "../app/replay/recording.ts";
+import { STRATEGIES, type StrategyName } from "../config/config.ts";
+import { messageOf } from "../core/errors.ts";
+import { failure, type Result } from "../core/result.ts";
+import { EXIT_CONFIG, EXIT_OK } from "./exit_code.ts";
+import { colourful, complain, deepWithoutControls, print, printClipped } from "./output.ts";
+import { renderReplay } from "./simulate_text.ts";
+
+export interface SimulateCommand {
+  readonly json: boolean;
+  readonly replay: string;
+  /** Absent: all of them. */
+  readonly strategy?: StrategyName;
+}
+
+export async function simulate(command: SimulateCommand): Promise<number> {
+  const { replay: file, strategy, json } = command;
+  const read = await readFile(file);
+  if (!read.ok) {
+    complain(`${file}: ${read.message}`);
+    return EXIT_CONFIG;
+  }
+  const strategies = strategy === undefined ? STRATEGIES : [strategy];
+  const report = compareStrategies(file, read.value, strategies);
+  // What a file says may be anything.
+  if (json) print(JSON.stringify(deepWithoutControls(report), null, 2) + "\n");
+  else printClipped(renderReplay(report, colourful()));
+  return EXIT_OK;
+}
+
+async function readFile(path: string): ReturnType<typeof readRecording> {
+  try {
+    using file = await Deno.open(path);
+    return await readRecording(piecesOf(file));
+  } catch (error) {
+    return unreadable(messageOf(error));
+  }
+}
+
+function unreadable<T>(why: string): Result<T> {
+  return failure(`Cannot read it: ${why}`);
+}
+
+async function* piecesOf(file: Deno.FsFile): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  const buffer = new Uint8Array(1024 * 1024);
+  for (let n = await file.read(buffer); n !== null; n = await file.read(buffer)) {
+    yield decoder.decode(buffer.subarray(0, n), { stream: true });
+  }
+}

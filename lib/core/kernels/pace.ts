@@ -1,0 +1,63 @@
+// Pacing: a backend that was given many connections within the last seconds stands back while others
+// were given fewer. sshd drops connections at random while ten wait to log in (MaxStartups 10:30:100),
+// and a class logs in all at once.
+//
+// `!` on typed-array reads: indices are below the table's row count by construction.
+
+import type { Choice, Tried } from "../choice.ts";
+import {
+  HEADER_WORDS,
+  PACE_BASE,
+  PACE_LIMIT,
+  type PickTable,
+  ROW_WORDS,
+  STARTED,
+} from "../pick_table.ts";
+import { isCandidate } from "./candidate.ts";
+
+/** No backend stands back. */
+export const NO_CEILING = 0x7fff_ffff;
+/**
+ * Beyond so many times the limit pacing is at its end: sshd would have refused most of them by then, so
+ * this is no sshd, and the strategy alone decides again.
+ */
+const END = 4;
+
+/**
+ * How many connections a backend may have been given lately and still be chosen: the limit, or, when
+ * every candidate has passed that, as many as the one that was given the fewest. So all that pacing
+ * does is to choose others first; nobody is refused or kept waiting.
+ */
+export function ceilingOf(table: PickTable, tried: Tried | null): number {
+  const words = table.words;
+  const limit = words[PACE_LIMIT]!;
+  if (limit === 0) return NO_CEILING;
+  const rows = table.rows;
+  let fewest = limit * END;
+  for (let row = 0; row < rows; row++) {
+    const at = HEADER_WORDS + row * ROW_WORDS;
+    if (!isCandidate(words, at, row, tried)) continue;
+    const started = startedLately(words, at);
+    if (started < limit) return limit;
+    if (started < fewest) fewest = started;
+  }
+  return fewest < limit * END ? fewest + 1 : NO_CEILING;
+}
+
+/** Tells whether the connection may go there and the row does not stand back. */
+export function isOpen(
+  words: Int32Array,
+  at: number,
+  row: number,
+  tried: Tried | null,
+  choice: Choice,
+): boolean {
+  if (!isCandidate(words, at, row, tried)) return false;
+  if (choice.ceiling === NO_CEILING || startedLately(words, at) < choice.ceiling) return true;
+  choice.paced = true;
+  return false;
+}
+
+function startedLately(words: Int32Array, at: number): number {
+  return (words[at + STARTED]! - words[at + PACE_BASE]!) | 0;
+}

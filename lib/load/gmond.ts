@@ -1,0 +1,175 @@
+// The load source "gmond": Ganglia's daemon, which sends all it knows as XML to whoever connects. Each
+// backend's own gmond is asked, or one collector for all; an answer serves everybody who asks soon after.
+
+import { closeQuietly } from "../core/accept_loop.ts";
+import { formatAddress, type TcpAddress } from "../core/address.ts";
+import type { Backend } from "../core/backend.ts";
+import type { Clock } from "../core/clock.ts";
+import type { LoadResult } from "../core/load.ts";
+import { failure, type Result } from "../core/result.ts";
+import { findHost, type GmondHost, GmondReader, sampleOf } from "./gmond_hosts.ts";
+import type { LoadSource } from "./load_source.ts";
+import { abortReason, connectReason } from "./reason.ts";
+
+export interface GmondOptions {
+  /** Of the backends' own daemons, where a backend's load address says no other. */
+  readonly port: number;
+  /** One gmond that knows all backends; absent: each backend's own is asked. */
+  readonly address?: TcpAddress;
+  /** How often each backend is asked for: so long, nearly, one answer serves for all. */
+  readonly intervalMs: number;
+  readonly clock: Clock;
+}
+
+/** 16 MiB: more than ten thousand hosts. */
+const MOST_BYTES = 16 * 1_048_576;
+const PIECE_BYTES = 65_536;
+/** Rounds go at intervals that are up to a tenth shorter: nobody is to get an answer twice. */
+const REUSE_SHARE = 0.85;
+
+interface Answer {
+  readonly hosts: Result<readonly GmondHost[]>;
+  readonly answeredMs: number;
+}
+
+/** One question to one gmond, and all who wait for the answer. */
+class Question {
+  readonly #stop = new AbortController();
+  readonly answer: Promise<Answer>;
+  #waiting = 0;
+
+  constructor(place: TcpAddress, readonly askedMs: number, clock: Clock) {
+    this.answer = ask(place, this.#stop.signal)
+      .then((hosts) => ({ hosts, answeredMs: clock.now() }));
+  }
+
+  /** Waits until the signal is aborted; a question for which nobody waits any more is given up. */
+  async wait(signal: AbortSignal): Promise<Answer | undefined> {
+    this.#waiting++;
+    const aborted = Promise.withResolvers<undefined>();
+    const abort = () => aborted.resolve(undefined);
+    signal.addEventListener("abort", abort, { once: true });
+    if (signal.aborted) abort();
+    const answer = await Promise.race([this.answer, aborted.promise]);
+    signal.removeEventListener("abort", abort);
+    this.#waiting--;
+    if (answer === undefined && this.#waiting === 0) this.stop(signal.reason);
+    return answer;
+  }
+
+  /** The reason becomes the answer to whoever asks within the interval. */
+  stop(reason?: unknown): void {
+    this.#stop.abort(reason);
+  }
+}
+
+export class GmondSource implements LoadSource {
+  readonly kind = "gmond";
+  readonly #options: GmondOptions;
+  /** The last question to each place. */
+  readonly #questions = new Map<string, Question>();
+  readonly #open = new Set<Question>();
+
+  constructor(options: GmondOptions) {
+    this.#options = options;
+  }
+
+  async sample(backend: Backend, signal: AbortSignal): Promise<LoadResult> {
+    if (signal.aborted) return failed(abortReason(signal));
+    const place = this.#placeOf(backend);
+    if (place === undefined) {
+      return failed(`Cannot ask "${backend.id}" by gmond: expected a TCP address`);
+    }
+    const answer = await this.#questionTo(place).wait(signal);
+    if (answer === undefined) return failed(abortReason(signal));
+    const { hosts, answeredMs } = answer;
+    if (!hosts.ok) return failed(hosts.message);
+    const host = findHost(hosts.value, namesOf(backend), this.#options.address === undefined);
+    if (!host.ok) return failed(host.message);
+    const sample = sampleOf(host.value, answeredMs);
+    return sample.ok ? { kind: "sample", sample: sample.value } : failed(sample.message);
+  }
+
+  /** Nothing is kept for longer than an interval. */
+  forget(_backendId: string): void {}
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const open = [...this.#open];
+    for (const question of open) question.stop();
+    await Promise.all(open.map(({ answer }) => answer));
+  }
+
+  #placeOf({ address, loadAddress }: Backend): TcpAddress | undefined {
+    const { port, address: collector } = this.#options;
+    if (collector !== undefined) return collector;
+    const place = loadAddress ?? { ...address, port };
+    return place.transport === "tcp" ? place : undefined;
+  }
+
+  #questionTo(place: TcpAddress): Question {
+    const { clock, intervalMs } = this.#options;
+    const key = formatAddress(place);
+    const nowMs = clock.now();
+    for (const [place, { askedMs }] of this.#questions) {
+      if (nowMs - askedMs >= REUSE_SHARE * intervalMs) this.#questions.delete(place);
+    }
+    const last = this.#questions.get(key);
+    if (last !== undefined) return last;
+    const question = new Question(place, nowMs, clock);
+    this.#questions.set(key, question);
+    this.#open.add(question);
+    question.answer.finally(() => this.#open.delete(question));
+    return question;
+  }
+}
+
+/** What a gmond may call a backend. */
+function namesOf({ id, address, loadAddress }: Backend): string[] {
+  const hosts = [loadAddress, address].flatMap((one) => one?.transport === "tcp" ? [one.host] : []);
+  return [...new Set([...hosts, id])];
+}
+
+/** Connects and reads to the end. Never rejects. */
+async function ask(
+  place: TcpAddress,
+  signal: AbortSignal,
+): Promise<Result<readonly GmondHost[]>> {
+  const text = formatAddress(place);
+  let connection: Deno.TcpConn;
+  try {
+    connection = await Deno.connect({ hostname: place.host, port: place.port, signal });
+  } catch (error) {
+    return failure(signal.aborted ? abortReason(signal) : connectReason(error, text));
+  }
+  const interrupt = () => closeQuietly(connection);
+  signal.addEventListener("abort", interrupt, { once: true });
+  try {
+    if (signal.aborted) return failure(abortReason(signal));
+    const hosts = await readHosts(connection);
+    return hosts.ok ? hosts : failure(`${hosts.message} (${text})`);
+  } catch (error) {
+    return failure(signal.aborted ? abortReason(signal) : connectReason(error, text));
+  } finally {
+    signal.removeEventListener("abort", interrupt);
+    closeQuietly(connection);
+  }
+}
+
+async function readHosts(connection: Deno.TcpConn): Promise<Result<readonly GmondHost[]>> {
+  const reader = new GmondReader();
+  // As gmond declares it; and every byte is a character then.
+  const decoder = new TextDecoder("iso-8859-1");
+  const buffer = new Uint8Array(PIECE_BYTES);
+  for (let bytes = 0;;) {
+    const count = await connection.read(buffer);
+    if (count === null) break;
+    bytes += count;
+    if (bytes > MOST_BYTES) return failure(`gmond sends more than ${MOST_BYTES} bytes`);
+    if (!reader.feed(decoder.decode(buffer.subarray(0, count)))) break;
+  }
+  return reader.end();
+}
+
+function failed(reason: string): LoadResult {
+  return { kind: "failed", reason };
+}
