@@ -17,6 +17,7 @@ pools:
   main:
     strategy: round_robin
     load: { source: none }
+    pace: { sessions: off }
     health: ${health ?? "{ probe: tcp, interval: 200ms, timeout: 150ms, rise: 1, fall: 100 }"}
     backends: [${backends.join(", ")}]
     ${pool ?? ""}
