@@ -27,8 +27,10 @@ export interface SessionEnd {
 
 /** A session that the backend ends sooner than this has died young. */
 const YOUNG_MS = 5000;
-/** A session that has stood for so long lives, whatever is to come. */
-const LIVED_MS = 60_000;
+/** A session that has stood for so long was not lost within seconds, whatever is to come. */
+const STANDS_MS = 60_000;
+/** Whose session has stood for so long has logged in: sshd gives 120 s for that (LoginGraceTime). */
+const LOGGED_IN_MS = 180_000;
 /** A client that sends and hears nothing for so long has met a mute backend. */
 const MUTE_MS = 3000;
 
@@ -36,6 +38,8 @@ interface Alive {
   readonly backend: string;
   readonly client: string;
   readonly openedMs: number;
+  /** Whether it was said that it stands. */
+  told: boolean;
 }
 
 /** `held` for a time, then `open` to a trial, which is `tried` while its session is young. */
@@ -75,7 +79,7 @@ export class BlackHoles {
    */
   opened(pool: Pool, id: string, tunnel: number, client: string, nowMs: number): boolean {
     if (this.#rules.sessions === 0) return false;
-    this.#alive.set(tunnel, { backend: id, client, openedMs: nowMs });
+    this.#alive.set(tunnel, { backend: id, client, openedMs: nowMs, told: false });
     const sentence = this.#sentences.get(id);
     if (sentence?.state !== "open") return false;
     sentence.state = "tried";
@@ -91,6 +95,7 @@ export class BlackHoles {
     if (alive === undefined || alive.backend !== id) return [];
     this.#alive.delete(tunnel);
     const outcome = outcomeOf(end);
+    if (alive.told && outcome !== "mute") return [];
     return outcome === undefined
       ? this.#undecided(pool, id)
       : this.#observe(pool, alive, outcome, nowMs);
@@ -100,9 +105,15 @@ export class BlackHoles {
   tick(pool: Pool, nowMs: number): PoolChange[] {
     const changes: PoolChange[] = [];
     for (const [tunnel, alive] of this.#alive) {
-      if (nowMs - alive.openedMs < LIVED_MS) break;
-      this.#alive.delete(tunnel);
-      changes.push(...this.#observe(pool, alive, "lived", nowMs));
+      const ageMs = nowMs - alive.openedMs;
+      if (ageMs < STANDS_MS) break;
+      if (ageMs >= LOGGED_IN_MS) {
+        this.#alive.delete(tunnel);
+        this.#runs.remember(alive.client, nowMs);
+      }
+      if (alive.told) continue;
+      alive.told = true;
+      changes.push(...this.#observe(pool, alive, "stands", nowMs));
     }
     for (const [id, sentence] of this.#sentences) {
       if (sentence.state !== "held" || nowMs < sentence.untilMs) continue;
@@ -182,9 +193,9 @@ export class BlackHoles {
 
   /** Whether sessions of the run's time have grown past their youth there: they may be going to live. */
   #hasOlder(id: string, sinceMs: number, nowMs: number): boolean {
-    for (const { backend, openedMs } of this.#alive.values()) {
+    for (const { backend, openedMs, told } of this.#alive.values()) {
       if (nowMs - openedMs < YOUNG_MS) return false;
-      if (backend === id && openedMs >= sinceMs) return true;
+      if (backend === id && openedMs >= sinceMs && !told) return true;
     }
     return false;
   }
@@ -200,6 +211,7 @@ export class BlackHoles {
 
   #acquit(pool: Pool, id: string, reason: string): PoolChange[] {
     if (!this.#sentences.delete(id)) return [];
+    this.#runs.endRuns(id);
     const changes = pool.letGo(id, "black_hole", reason);
     return changes.length > 0
       ? changes

@@ -3,8 +3,10 @@
 
 /** How a session fared. The later ones are the worse. */
 export type Outcome =
-  /** It stood for long, or its client ended it. */
+  /** Its client had some seconds of it, and ended it. */
   | "lived"
+  /** It has stood for long, and goes on; who knows whether anything was said. */
+  | "stands"
   /** The backend ended it within seconds. */
   | "died_young"
   /** The same, without having said a byte. */
@@ -12,7 +14,7 @@ export type Outcome =
   /** The client sent something, heard nothing at all for seconds, and gave up. */
   | "mute";
 
-const SEVERITY = { lived: 0, died_young: 1, stillborn: 2, mute: 3 } as const;
+const SEVERITY = { lived: 0, stands: 0, died_young: 1, stillborn: 2, mute: 3 } as const;
 
 /** A session of which is known how it fared. */
 export interface Fared {
@@ -29,7 +31,7 @@ interface Kind {
   readonly priorKept: number;
   /** A run must last so long. */
   readonly leastMs: number;
-  /** Whether only clients count whose sessions have lived somewhere in the pool. */
+  /** Whether only clients count who have had long sessions in the pool. */
   readonly knownOnly: boolean;
   /** Whether sessions that stand speak against it. Mute ones stand as well. */
   readonly standingDoubts: boolean;
@@ -38,7 +40,7 @@ interface Kind {
 
 /**
  * Sessions that die young are everywhere: passwords are guessed, by the hundred and from as many
- * addresses. So there only those count who have got in before. A backend's own silence is always
+ * addresses. So there only those count who have logged in before. A backend's own silence is always
  * strange: that convicts whoever the clients are, even while nothing is known of the others.
  */
 const KINDS: readonly Kind[] = [
@@ -86,7 +88,7 @@ const STALE_MS = 3_600_000;
 const PER_CLIENT = 2;
 /** From so many addresses a run must come. */
 const LEAST_CLIENTS = 3;
-/** Addresses from which sessions have lived: so many are remembered, for so long. */
+/** Addresses from which people have logged in: so many are remembered, for so long. */
 const KNOWN = 4096;
 const KNOWN_MS = 7 * 86_400_000;
 /** Longer runs say no more. */
@@ -126,10 +128,7 @@ class Track {
       else count.kept++;
     }
     // One that stood before the run began tells nothing of what came then.
-    if (lost ? nowMs - this.lastMs > STALE_MS : openedMs >= this.firstMs) {
-      this.clients.clear();
-      this.length = 0;
-    }
+    if (lost ? nowMs - this.lastMs > STALE_MS : openedMs >= this.firstMs) this.end();
     if (!lost) return;
     if (this.length === 0) this.firstMs = nowMs;
     this.lastMs = nowMs;
@@ -137,6 +136,11 @@ class Track {
     if ((before >= PER_CLIENT && !uncapped) || this.length >= LONGEST_RUN) return;
     this.clients.set(client, before + 1);
     this.length++;
+  }
+
+  end(): void {
+    this.clients.clear();
+    this.length = 0;
   }
 }
 
@@ -152,12 +156,12 @@ class Track {
  *
  * That sessions are independent is what the formula believes and the world denies, so: a single session
  * that lives breaks a run; a client counts twice at most and three it must be (of silence, one that has
- * got in elsewhere counts always, for behind it may sit everybody there is); sessions that stand speak
+ * logged in counts always, for behind it may sit everybody there is); sessions that stand speak
  * against a run; and what the others lose of late counts twice.
  */
 export class LossRuns {
   readonly #tracks = new Map<string, readonly Track[]>();
-  /** When sessions of an address last lived, oldest first. */
+  /** When it was last seen that somebody of an address had logged in, oldest first. */
   readonly #known = new Map<string, number>();
 
   /** Takes in how a session fared. @returns whether no run of losses goes on there. */
@@ -165,15 +169,18 @@ export class LossRuns {
     const { client, outcome } = session;
     let tracks = this.#tracks.get(id);
     if (tracks === undefined) this.#tracks.set(id, tracks = KINDS.map(() => new Track()));
-    if (outcome === "lived") this.#remember(client, nowMs);
     const isKnown = nowMs - (this.#known.get(client) ?? -Infinity) < KNOWN_MS;
     const few = this.#known.size < LEAST_CLIENTS;
-    KINDS.forEach(({ severity, knownOnly }, index) => {
+    KINDS.forEach(({ severity, knownOnly, standingDoubts }, index) => {
       if (knownOnly && !isKnown) return;
+      // A mute backend's sessions stand until somebody gives them up.
+      if (outcome === "stands" && !standingDoubts) return;
       const uncapped = !knownOnly && (isKnown || few);
       tracks[index]?.observe(session, uncapped, SEVERITY[outcome] >= severity, nowMs);
     });
-    return tracks.every(({ length }) => length === 0);
+    return outcome === "stands"
+      ? tracks.every(({ length }, index) => length === 0 || KINDS[index]?.standingDoubts === false)
+      : tracks.every(({ length }) => length === 0);
   }
 
   /** Backends whose runs are so long that they are worth a judgement. */
@@ -215,11 +222,17 @@ export class LossRuns {
     for (const track of this.#tracks.get(id) ?? []) if (track.length > 0) track.lastMs = nowMs;
   }
 
+  /** Ends a backend's runs; what is usual there is kept. */
+  endRuns(id: string): void {
+    for (const track of this.#tracks.get(id) ?? []) track.end();
+  }
+
   forget(id: string): void {
     this.#tracks.delete(id);
   }
 
-  #remember(client: string, nowMs: number): void {
+  /** A client has logged in: what it loses is not its own fault. */
+  remember(client: string, nowMs: number): void {
     this.#known.delete(client);
     this.#known.set(client, nowMs);
     const [oldest] = this.#known.keys();

@@ -155,6 +155,41 @@ export const RELAY_CASES: readonly EngineCase[] = [
     },
   },
   {
+    name:
+      "a backend that hangs up without a word is named as who ended it, whatever the client sends",
+    run: async (fixture) => {
+      await using a = new TcpPeer(() => Promise.resolve());
+      const port = await fixture.listen(planOf([a.address]));
+      for (const [nth, words] of [[1, ""], [2, "SSH-2.0-client\r\n"]] as const) {
+        const client = await connectTo(port);
+        // It may have been reset by then.
+        await send(client, words).catch(() => {});
+        await readAll(client).catch(() => {});
+        client.close();
+        const { reason, bytesToClient, durationMs } = await fixture.nth("closed", nth);
+        assert(reason === "backend_closed" || reason === "backend_reset", reason);
+        assertEquals(bytesToClient, 0);
+        assert(durationMs < 5000, `${durationMs} ms`);
+      }
+    },
+  },
+  {
+    name: "a client that gives a mute backend up has sent something and got nothing",
+    run: async (fixture) => {
+      await using a = new TcpPeer(silent);
+      const port = await fixture.listen(planOf([a.address]));
+      const client = await connectTo(port);
+      await send(client, "hello");
+      await waitFor("the backend's part", () => a.accepted === 1);
+      client.close();
+      await waitFor("the client's end", () => a.open.size === 1);
+      for (const conn of a.open) conn.close();
+      const { reason, bytesToBackend, bytesToClient } = await fixture.nth("closed");
+      assert(reason === "client_closed" || reason === "client_reset", reason);
+      assertEquals([bytesToBackend, bytesToClient], [5, 0]);
+    },
+  },
+  {
     name: "the answer of a backend that stops reading reaches the client",
     run: async (fixture) => {
       await using backend = new TcpPeer(async (conn) => {

@@ -17,6 +17,7 @@ pools:
   main:
     strategy: round_robin
     load: { source: none }
+    pace: { sessions: off }
     health: ${health ?? "{ probe: tcp, interval: 200ms, timeout: 150ms, rise: 1, fall: 100 }"}
     backends: [${backends.join(", ")}]
     ${pool ?? ""}
@@ -219,6 +220,9 @@ for (const engine of ["portable", "splice"] as const) {
     await balancer.until("a to be down", ({ pools }) => pools[0]?.backends[0]?.state === "down");
     await using _again = new TcpPeer(greetThenEcho("a"), { port: aPort });
     await balancer.until("a to be back", ({ pools }) => pools[0]?.backends[0]?.share === 0.1);
+    const heard: string[] = [];
+    for (let i = 0; i < 22; i++) heard.push(await visit(await balancer.port("ssh")));
+    assertEquals(heard.filter((text) => text === "a").length, 2, heard.join());
     await balancer.reload(configOf([address, b.address, c.address], settings));
     assertEquals(await shares(), [0.1, 1, 0.1]);
     await balancer.reload(configOf([address, b.address], { ...settings, pool: "slow_start: off" }));

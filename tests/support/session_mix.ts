@@ -121,7 +121,7 @@ export function runSite(
 /** Keeps endings by time, the next one last. */
 function insert(endings: Ending[], ending: Ending): void {
   // Whatever lasts longer is known to live before it ends.
-  if (ending.end.durationMs > 90_000) return;
+  if (ending.end.durationMs > 200_000) return;
   let at = endings.length;
   while (at > 0 && (endings[at - 1]?.atMs ?? 0) < ending.atMs) at--;
   endings.splice(at, 0, ending);
@@ -203,7 +203,7 @@ class Visits {
       ? endOf("backend", 1000 + 14_000 * chance.next(), 2000)
       : kind < failedShare + commandShare
       ? endOf("client", 300 + 6000 * chance.next(), 4000)
-      : endOf("client", chance.boundedPareto(1, 2000, 1e8), 50_000);
+      : endOf("client", chance.boundedPareto(1, 30_000, 1e8), 50_000);
     return { client, end, isUser: true };
   }
 
@@ -211,6 +211,6 @@ class Visits {
     const chance = this.#chance;
     const client = this.#site.botnet ? `g${chance.below(1_000_000)}` : this.#guesser;
     const by = chance.next() < 0.8 ? "backend" : "client";
-    return { client, end: endOf(by, 500 + 5000 * chance.next(), 1500), isUser: false };
+    return { client, end: endOf(by, 500 + 12_000 * chance.next(), 1500), isUser: false };
   }
 }
