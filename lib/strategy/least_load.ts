@@ -25,6 +25,7 @@ export class LeastLoad implements Strategy {
       usable,
       memoryFactor,
       ...(cpuPressure === undefined ? {} : { cpuPressure }),
+      ...(load?.sessionCost === undefined ? {} : { sessionCost: load.sessionCost }),
       ...(load === undefined ? {} : { load1: load.load1, takenAtMs: load.takenAtMs }),
     }));
     if (!view.some((member) => member.usable && member.load !== undefined)) {
