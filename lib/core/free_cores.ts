@@ -30,6 +30,8 @@ export interface BackendLoad {
   readonly instant?: boolean;
   /** The pressure of that sample, where it is to correct the load (core/disk_waits.ts). */
   readonly cpuPressure?: number;
+  /** What a session costs there, in cores, when the load source says so; absent: what is learnt. */
+  readonly sessionCost?: number;
   /** Whether sessions may be sent there. */
   readonly usable: boolean;
   /** What its free memory does to its score (core/shortages.ts): above 0, absent: 1. */
@@ -116,7 +118,7 @@ export class FreeCores {
   /** Takes in what is new of these backends without writing anything. */
   observe(backends: readonly BackendLoad[], table: PickTable, nowMs: number): void {
     this.#burst.advance(nowMs);
-    for (const { row, id, cores, load1, takenAtMs, instant, cpuPressure } of backends) {
+    for (const { row, id, cores, load1, takenAtMs, ...more } of backends) {
       let known = this.#known[row];
       if (known?.id !== id) {
         known = { id, takenAtMs: -Infinity };
@@ -128,8 +130,9 @@ export class FreeCores {
       // The sample first: sessions are known as of now, and it was taken a moment before.
       if (load1 !== undefined && takenAtMs !== undefined && takenAtMs > known.takenAtMs) {
         known.takenAtMs = takenAtMs;
-        this.#estimator.observePressure(row, cpuPressure);
-        this.#estimator.observeSample(row, load1, takenAtMs, instant);
+        this.#estimator.observePressure(row, more.cpuPressure);
+        this.#estimator.observeCost(row, more.sessionCost);
+        this.#estimator.observeSample(row, load1, takenAtMs, more.instant);
       }
       const active = table.read(row, ACTIVE);
       this.#activeSeen[row] = active;

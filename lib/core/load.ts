@@ -22,6 +22,8 @@ export interface LoadSample {
   readonly memoryPressure?: number;
   /** People logged in, when the source knows. */
   readonly loginSessions?: number;
+  /** Cores that one more session is expected to take there, when the source says so. */
+  readonly sessionCost?: number;
   /** When the reading was taken, by our Clock's now(). */
   readonly takenAtMs: number;
 }

@@ -56,6 +56,8 @@ class Track {
   firstMs = 0;
   /** Of the last sample. */
   pressure: number | undefined;
+  /** What a session costs here, if that is known better than by learning. */
+  cost: number | undefined;
   /** Mean tasks and sessions between the last two samples. */
   tasks = 0;
   held = 0;
@@ -158,6 +160,12 @@ export class LoadEstimator {
     track.sessions = sessions;
   }
 
+  /** Tells what a session costs there, in cores, 0 or more; undefined: what is learnt of the pool. */
+  observeCost(row: number, cost: number | undefined): void {
+    const track = this.#tracks[row];
+    if (track !== undefined) track.cost = cost;
+  }
+
   /** Tells the pressure of the sample that {@linkcode observeSample} is about to be told; 0 to 1. */
   observePressure(row: number, share: number | undefined): void {
     const track = this.#tracks[row];
@@ -212,7 +220,7 @@ export class LoadEstimator {
   estimate(row: number, nowMs: number): LoadEstimate | undefined {
     const track = this.#tracks[row];
     if (track === undefined || Number.isNaN(track.load1)) return undefined;
-    const { fresh, settled } = this.#cost;
+    const { fresh, settled } = this.#costOf(track);
     const { sessions } = track;
     const ageMs = Math.max(0, nowMs - track.sampledMs);
     const running = track.tasks + fresh * (sessions - track.held);
@@ -229,11 +237,16 @@ export class LoadEstimator {
   /** What one more session adds to {@linkcode estimate}'s load at once, in cores. */
   sessionLoad(row: number, nowMs: number): number {
     const track = this.#tracks[row];
-    const { fresh, settled } = this.#cost;
+    const { fresh, settled } = this.#costOf(track);
     if (track === undefined || Number.isNaN(track.sampledMs)) return fresh;
     const ageMs = Math.max(0, nowMs - track.sampledMs);
     const last = LAST_SHARE * Math.exp(-ageMs / LAST_FADES_MS);
     return last * fresh + (1 - last) * settled;
+  }
+
+  #costOf(track: Track | undefined): { readonly fresh: number; readonly settled: number } {
+    const cost = track?.cost;
+    return cost === undefined ? this.#cost : { fresh: cost, settled: cost };
   }
 
   /** Shows the pool's totals to the learner: who landed where does not blur those. */

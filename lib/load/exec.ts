@@ -1,6 +1,6 @@
 // The load source "exec": runs a program of the administrator's for each sample. Its contract is that
 // of the probe scripts of tcp-balance: ONLINE, OFFLINE or a load on stdout; and, added here, a load
-// with the core count after it.
+// with the core count after it, and with what one more session will cost (lbcd's increment).
 
 import type { Backend } from "../core/backend.ts";
 import { MAX_CORES } from "../core/backend.ts";
@@ -81,23 +81,35 @@ export function expandCommand(command: readonly string[], backend: Backend): str
   return found ? expanded : [...expanded, values["host"] ?? ""];
 }
 
-/** Reads what the program printed: ONLINE, OFFLINE, "load" or "load cores", white space aside. */
+/**
+ * Reads what the program printed: ONLINE, OFFLINE or "load [cores [+cost]]", white space aside. Three
+ * plain numbers are rejected: they are load averages most often.
+ */
 export function parseExecOutput(output: string, takenAtMs: number): LoadResult {
   const text = output.trim();
   if (text === "ONLINE") return { kind: "online" };
   if (text === "OFFLINE") return { kind: "offline" };
-  const match = /^(\d{1,7}(?:\.\d{1,9})?)(?:\s+(\d{1,4}(?:\.\d{1,3})?))?$/.exec(text);
+  const match =
+    /^(\d{1,7}(?:\.\d{1,9})?)(?:\s+(\d{1,4}(?:\.\d{1,3})?)(?:\s+\+(\d{1,3}(?:\.\d{1,3})?))?)?$/
+      .exec(text);
   const load1 = Number(match?.[1] ?? NaN);
   const cores = match?.[2] === undefined ? undefined : Number(match[2]);
   if (Number.isNaN(load1) || (cores !== undefined && (cores <= 0 || cores > MAX_CORES))) {
     return {
       kind: "failed",
-      reason: `Cannot read "${oneLine(text, 60)}": expected ONLINE, OFFLINE or "load [cores]"`,
+      reason: `Cannot read "${
+        oneLine(text, 60)
+      }": expected ONLINE, OFFLINE or "load [cores [+cost]]"`,
     };
   }
   return {
     kind: "sample",
-    sample: { load1, takenAtMs, ...(cores === undefined ? {} : { cores }) },
+    sample: {
+      load1,
+      takenAtMs,
+      ...(cores === undefined ? {} : { cores }),
+      ...(match?.[3] === undefined ? {} : { sessionCost: Number(match[3]) }),
+    },
   };
 }
 

@@ -13,6 +13,7 @@ export function loadsOf(view: PoolView): BackendLoad[] {
     weight: shares.loadWeight ?? shares.weight,
     memoryFactor: shares.memoryFactor ?? 1,
     ...(cpuPressure === undefined ? {} : { cpuPressure }),
+    ...(load?.sessionCost === undefined ? {} : { sessionCost: load.sessionCost }),
     ...(load === undefined ? {} : {
       load1: load.load1,
       takenAtMs: load.takenAtMs,

@@ -40,7 +40,7 @@ Deno.test("check --probe: a backend is asked for its load in its own way", async
   const { code, stdout } = await runProgram(["check", "-c", file, "--probe"]);
   assertEquals(stdout.split("\n"), [
     "pool a: health by none, load by exec",
-    '  FAIL 127.0.0.1:1: no load: Cannot read "1.5 4 #1": expected ONLINE, OFFLINE or "load [cores]"',
+    '  FAIL 127.0.0.1:1: no load: Cannot read "1.5 4 #1": expected ONLINE, OFFLINE or "load [cores [+cost]]"',
     "  ok   127.0.0.1:2: load 2.00 of 8 cores, 6.00 free",
     "  ok   127.0.0.1:3: load 3.00 of 16 cores, 13.00 free",
     "",

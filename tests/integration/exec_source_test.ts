@@ -26,7 +26,7 @@ Deno.test("exec: the answers of the contract", async () => {
   });
   assertEquals(await ask(["/bin/echo", "OFFLINE"]), {
     kind: "failed",
-    reason: 'Cannot read "OFFLINE kelvin": expected ONLINE, OFFLINE or "load [cores]"',
+    reason: 'Cannot read "OFFLINE kelvin": expected ONLINE, OFFLINE or "load [cores [+cost]]"',
   });
   assertEquals(await ask(["/bin/sh", "-c", "printf OFFLINE"]), { kind: "offline" });
   const result = await ask(["/bin/sh", "-c", "echo $1.5 8", "{host}", "{port}"]);

@@ -50,6 +50,22 @@ Deno.test("a step in load shows in the second sample after it, not a minute late
   assertAlmostEquals(load.running, 20, 3);
 });
 
+Deno.test("a cost that the source tells stands for the learnt one, on that backend", () => {
+  const estimator = new LoadEstimator();
+  for (const row of [0, 1]) {
+    estimator.track(row, 8, 0, 0);
+    estimator.observeCost(row, row === 0 ? 3 : undefined);
+    estimator.observeSample(row, 1, 1000);
+    estimator.observeSessions(row, 1, 2000);
+  }
+  assertEquals(estimator.sessionLoad(0, 2000), 3);
+  assertAlmostEquals(estimator.estimate(0, 2000)?.load ?? NaN, 4);
+  assertAlmostEquals(estimator.sessionLoad(1, 2000), estimator.cost.fresh);
+  assertAlmostEquals(estimator.estimate(1, 2000)?.load ?? NaN, 1 + estimator.cost.fresh, 0.01);
+  estimator.observeCost(0, undefined);
+  assertAlmostEquals(estimator.sessionLoad(0, 2000), estimator.cost.fresh);
+});
+
 Deno.test("samples that are missed widen the interval and nothing else", () => {
   const all = new LoadEstimator();
   const some = new LoadEstimator();

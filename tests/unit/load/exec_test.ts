@@ -14,12 +14,27 @@ Deno.test("parseExecOutput() reads the words and numbers of the contract", () =>
   assertEquals<unknown>(parseExecOutput("12", 5), sample(12));
   assertEquals<unknown>(parseExecOutput("3.25 8\n", 5), sample(3.25, 8));
   assertEquals<unknown>(parseExecOutput("3.25\t1.5", 5), sample(3.25, 1.5));
+  assertEquals(parseExecOutput("3.25 8 +0.75\n", 5), {
+    kind: "sample",
+    sample: { load1: 3.25, cores: 8, sessionCost: 0.75, takenAtMs: 5 },
+  });
 });
 
 Deno.test("parseExecOutput() rejects everything else", () => {
   const wrong = [
     ...["", "online", "-1", "1.", ".5", "1e3", "NaN", "Infinity", "0x10", "1,5", "1 0", "1 9000"],
-    ...["1 2 3", "1\n2\n3", "ONLINE 1", "99999999"],
+    ...[
+      "1 2 3",
+      "1 +2",
+      "1 2 +",
+      "1 2 +-3",
+      "1 2 + 3",
+      "1 2 +3 4",
+      "1 2 +1000",
+      "1\n2\n3",
+      "ONLINE 1",
+      "99999999",
+    ],
   ];
   for (const text of wrong) assertEquals(parseExecOutput(text, 1).kind, "failed", text);
   fc.assert(fc.property(fc.string({ maxLength: 30 }), (text) => {
