@@ -5,7 +5,8 @@ import { formatAddress } from "../core/address.ts";
 import type { Clock } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
 import { ACTIVE } from "../core/pick_table.ts";
-import type { Member, Pool } from "../core/pool.ts";
+import type { Member } from "../core/member.ts";
+import type { Pool } from "../core/pool.ts";
 import { standingOf } from "../core/standing.ts";
 import type { EngineEvent } from "../engine/engine.ts";
 import { AppendFile } from "../log/append_file.ts";
@@ -282,7 +283,7 @@ function stateOf(pool: Pool, member: Member): BackendState {
   const weight = pool.weightOf(member);
   return {
     backend: member.backend.id,
-    state: standingOf(member),
+    state: standingOf(pool, member),
     cores: pool.coresOf(member).cores,
     ...(weight === 1 ? {} : { weight }),
     max: member.backend.maxConnections,
