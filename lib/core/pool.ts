@@ -91,6 +91,8 @@ export class Pool {
   readonly #members = new Map<string, Member>();
   #rules: PoolRules;
   #forgiven: ReadonlySet<Obstacle> = new Set();
+  /** Infinity while no backend's cores are known; undefined: to be looked for anew. */
+  #fewestCores: number | undefined;
 
   constructor(readonly name: string, rules: PoolRules, readonly table: PickTable) {
     this.#rules = rules;
@@ -125,6 +127,7 @@ export class Pool {
 
   /** Makes these the backends. Those that stay keep what is known of them; those that go drain. */
   setBackends(backends: readonly Backend[], nowMs: number): PoolChange[] {
+    this.#fewestCores = undefined;
     const changes: PoolChange[] = [];
     const ids = new Set(backends.map((backend) => backend.id));
     for (const member of this.members) {
@@ -205,7 +208,10 @@ export class Pool {
       }
       member.load = sample;
       member.loadFailure = undefined;
-      if (sample.cores !== undefined) member.learntCores = sample.cores;
+      if (sample.cores !== undefined && sample.cores !== member.learntCores) {
+        member.learntCores = sample.cores;
+        this.#fewestCores = undefined;
+      }
       return changes;
     }
     const reason = result.kind === "failed"
@@ -269,6 +275,7 @@ export class Pool {
     member.loadFailure = undefined;
     member.holds.delete("offline");
     member.learntCores = undefined;
+    this.#fewestCores = undefined;
     member.agent = undefined;
     member.holds.delete("agent");
     this.table.write(member.row, MAX_CONNECTIONS, this.maxConnectionsOf(member));
@@ -346,11 +353,16 @@ export class Pool {
       return { cores: member.backend.cores, from: "configured" };
     }
     if (member.learntCores !== undefined) return { cores: member.learntCores, from: "learnt" };
-    let fewest = Infinity;
-    for (const other of this.#members.values()) {
-      fewest = Math.min(fewest, other.backend.cores ?? other.learntCores ?? Infinity);
-    }
+    const fewest = this.#fewestCores ??= this.#findFewestCores();
     return { cores: fewest === Infinity ? ASSUMED_CORES : fewest, from: "assumed" };
+  }
+
+  #findFewestCores(): number {
+    let fewest = Infinity;
+    for (const { backend, learntCores } of this.#members.values()) {
+      fewest = Math.min(fewest, backend.cores ?? learntCores ?? Infinity);
+    }
+    return fewest;
   }
 
   /** Says, once for each backend with a load, that its cores are an assumption. */
@@ -408,7 +420,9 @@ export class Pool {
   #sweep(nowMs: number): void {
     for (const { backend, row, leftMs } of this.leaving) {
       const rested = nowMs - leftMs >= this.#rules.rowRestMs;
-      if (rested && this.table.read(row, ACTIVE) === 0) this.#members.delete(backend.id);
+      if (!rested || this.table.read(row, ACTIVE) !== 0) continue;
+      this.#members.delete(backend.id);
+      this.#fewestCores = undefined;
     }
   }
 
