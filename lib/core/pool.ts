@@ -93,9 +93,12 @@ export class Pool {
   #forgiven: ReadonlySet<Obstacle> = new Set();
   /** Infinity while no backend's cores are known; undefined: to be looked for anew. */
   #fewestCores: number | undefined;
+  /** The longest rowRestMs so far: connections may still be made by the plan of an earlier reload. */
+  #rowRestMs: number;
 
   constructor(readonly name: string, rules: PoolRules, readonly table: PickTable) {
     this.#rules = rules;
+    this.#rowRestMs = rules.rowRestMs;
   }
 
   /** Those that are in the pool, in the order of the configuration. */
@@ -114,6 +117,7 @@ export class Pool {
 
   setRules(rules: PoolRules): void {
     this.#rules = rules;
+    this.#rowRestMs = Math.max(this.#rowRestMs, rules.rowRestMs);
     for (const member of this.#members.values()) {
       member.health.setThresholds(rules.rise, rules.fall);
     }
@@ -419,7 +423,7 @@ export class Pool {
 
   #sweep(nowMs: number): void {
     for (const { backend, row, leftMs } of this.leaving) {
-      const rested = nowMs - leftMs >= this.#rules.rowRestMs;
+      const rested = nowMs - leftMs >= this.#rowRestMs;
       if (!rested || this.table.read(row, ACTIVE) !== 0) continue;
       this.#members.delete(backend.id);
       this.#fewestCores = undefined;
