@@ -218,7 +218,9 @@ export class PoolKeeper implements AsyncDisposable {
         const sources = this.#sources;
         const staying = sources.staying(backends, load);
         await rounds.setKeys(staying);
-        for (const { id } of backends) if (!staying.includes(id)) this.pool.forgetLoad(id);
+        for (const { id } of backends) {
+          if (!staying.includes(id)) this.#tell(this.pool.forgetLoad(id));
+        }
         await sources.assign(backends, load);
         await rounds.setKeys(sources.ids);
       },
