@@ -113,8 +113,12 @@ export function renderPool(pool: PoolReport, nowMs: number, colours: boolean): s
     return [line, ...remarks.map((remark) => paint(`    ${remark}`, DIM, colours))];
   });
   const panic = pool.panic ?? null;
-  const alarm = panic === null ? [] : [paint(panic, RED, colours)];
-  return [paint(title, BOLD, colours), ...alarm, first, ...withRemarks];
+  const nobody = pool.backends.every(({ usable }) => !usable);
+  const alarms = [
+    ...(panic === null ? [] : [panic]),
+    ...(nobody ? ["no backend can be used: new clients are turned away"] : []),
+  ].map((text) => paint(text, RED, colours));
+  return [paint(title, BOLD, colours), ...alarms, first, ...withRemarks];
 }
 
 /** A pool without a source may have backends with one of their own. */
