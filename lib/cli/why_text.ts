@@ -27,7 +27,7 @@ const OUTCOMES: Readonly<Record<PickOutcome, string>> = {
   down: "down",
   draining: "draining",
   disabled: "disabled",
-  held_back: "held back by its load source",
+  held_back: "held back",
   unresolved: "its name does not resolve",
   set_aside: "set aside by the strategy",
   not_chosen: "not chosen",
