@@ -54,6 +54,8 @@ export interface SeenReport {
   readonly score: number | null;
   /** Sessions, this one not counted. */
   readonly active: number;
+  /** Its share beside others; 1 unless something says otherwise. */
+  readonly weight: number;
 }
 
 /** What `why` asks for. */

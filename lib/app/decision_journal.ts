@@ -117,12 +117,14 @@ export function reportPick(
   };
 }
 
-function reportSeen({ backend, outcome, freeMilliCores, score, active }: SeenBackend): SeenReport {
+function reportSeen(seen: SeenBackend): SeenReport {
+  const { backend, outcome, freeMilliCores, score, active, weight = 1 } = seen;
   return {
     backend,
     outcome,
     free: freeMilliCores === undefined ? null : freeMilliCores / 1000,
     score: score === undefined ? null : score / 1000,
     active,
+    weight,
   };
 }

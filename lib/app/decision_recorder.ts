@@ -5,7 +5,8 @@ import { formatAddress } from "../core/address.ts";
 import type { Clock } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
 import { ACTIVE } from "../core/pick_table.ts";
-import type { Member, Pool } from "../core/pool.ts";
+import type { Member } from "../core/member.ts";
+import type { Pool } from "../core/pool.ts";
 import { standingOf } from "../core/standing.ts";
 import type { EngineEvent } from "../engine/engine.ts";
 import { AppendFile } from "../log/append_file.ts";
@@ -20,6 +21,7 @@ import {
   RECORD_BEGINNING,
   RECORD_VERSION,
   type RecordLine,
+  type TableRulesRecord,
 } from "./record_format.ts";
 
 /** What a recording says of a pool's configuration. */
@@ -27,6 +29,9 @@ export interface RecordedPoolConfig {
   readonly strategy: string;
   readonly fallback: string;
   readonly load: { readonly intervalMs: number; readonly maxAgeMs: number };
+  readonly hashBalance: number;
+  readonly sticky: { readonly by: string; readonly ttlMs: number };
+  readonly pace: { readonly sessions: number; readonly withinMs: number };
 }
 
 /** After a loss, so long nothing is written: then the recording begins anew. */
@@ -234,6 +239,7 @@ export class DecisionRecorder implements AsyncDisposable {
       fallback: config.fallback,
       interval: config.load.intervalMs,
       max_age: config.load.maxAgeMs,
+      rules: rulesIn(config),
       backends: pool.members.map((member) => {
         const state = stateOf(pool, member);
         const { load, row } = member;
@@ -282,10 +288,19 @@ function stateOf(pool: Pool, member: Member): BackendState {
   const weight = pool.weightOf(member);
   return {
     backend: member.backend.id,
-    state: standingOf(member),
+    state: standingOf(pool, member),
     cores: pool.coresOf(member).cores,
     ...(weight === 1 ? {} : { weight }),
     max: member.backend.maxConnections,
+  };
+}
+
+function rulesIn({ hashBalance, sticky, pace }: RecordedPoolConfig): TableRulesRecord {
+  return {
+    hash_balance: hashBalance,
+    sticky: sticky.by === "off" ? 0 : Math.ceil(sticky.ttlMs / 1000),
+    pace: pace.sessions,
+    pace_within: pace.withinMs,
   };
 }
 
@@ -293,7 +308,8 @@ function stateOf(pool: Pool, member: Member): BackendState {
 function signatureOf({ pool, config }: KnownPool): string {
   const { strategy, fallback, load } = config;
   const rows = pool.members.map(({ backend, row }) => [backend.id, row]);
-  return JSON.stringify([strategy, fallback, load.intervalMs, load.maxAgeMs, rows]);
+  const rules = rulesIn(config);
+  return JSON.stringify([strategy, fallback, load.intervalMs, load.maxAgeMs, rules, rows]);
 }
 
 /** Clocks give more decimals than mean anything. */

@@ -5,7 +5,8 @@ import type { Address } from "../core/address.ts";
 import type { Backend } from "../core/backend.ts";
 import type { Clock, Random } from "../core/clock.ts";
 import { DEFAULT_CAPACITY as ROWS, PickTable, STANDING } from "../core/pick_table.ts";
-import { type Member, Pool, type PoolChange } from "../core/pool.ts";
+import type { Member } from "../core/member.ts";
+import { Pool, type PoolChange } from "../core/pool.ts";
 import type { Result } from "../core/result.ts";
 import { Rounds } from "../core/rounds.ts";
 import { standingOf, STANDINGS } from "../core/standing.ts";
@@ -317,7 +318,7 @@ export class PoolKeeper implements AsyncDisposable {
   /** Says in the table why those that are not eligible are not, for who asks about a decision. */
   #writeStandings(): void {
     for (const member of [...this.pool.members, ...this.pool.leaving]) {
-      this.pool.table.write(member.row, STANDING, STANDINGS.indexOf(standingOf(member)));
+      this.pool.table.write(member.row, STANDING, STANDINGS.indexOf(standingOf(this.pool, member)));
     }
   }
 

@@ -47,6 +47,13 @@ export interface BackendState {
   readonly max: number;
 }
 
+export interface TableRulesRecord {
+  readonly hash_balance: number;
+  readonly sticky: number;
+  readonly pace: number;
+  readonly pace_within: number;
+}
+
 export interface PoolLine {
   readonly kind: "pool";
   readonly t: number;
@@ -57,6 +64,9 @@ export interface PoolLine {
   /** load.interval and load.max_age, milliseconds. */
   readonly interval: number;
   readonly max_age: number;
+  /** What holds for every strategy: hash_balance in percent, how long clients stick in seconds (0: not at
+   * all), connect.pace's sessions (0: no pace) and its time in milliseconds. Absent: nothing. */
+  readonly rules?: TableRulesRecord;
   readonly backends: readonly (BackendState & {
     readonly row: number;
     /** Sessions that stand. */
@@ -139,6 +149,12 @@ const listOf = (shape: Shape): Check => (value) =>
 
 type Shape = Readonly<Record<string, Check>>;
 
+const RULES: Shape = {
+  hash_balance: isCount,
+  sticky: isCount,
+  pace: isCount,
+  pace_within: isCount,
+};
 const BACKEND: Shape = {
   backend: isText,
   state: isState,
@@ -184,6 +200,7 @@ const SHAPES: Readonly<Record<RecordLine["kind"], Shape>> = {
     fallback: isText,
     interval: isPositive,
     max_age: isPositive,
+    rules: (value) => value === undefined || faultIn(value, RULES) === undefined,
     backends: listOf({
       ...BACKEND,
       row: isCount,

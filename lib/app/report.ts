@@ -3,7 +3,8 @@
 import { formatAddress } from "../core/address.ts";
 import { describeAdvice } from "../core/agent_advice.ts";
 import { ACTIVE, CONNECT_FAILURES, TOTAL, UNKNOWN_FREE } from "../core/pick_table.ts";
-import type { Member, Pool } from "../core/pool.ts";
+import type { Member } from "../core/member.ts";
+import type { Pool } from "../core/pool.ts";
 import type { BackendReport, PoolReport } from "../admin/report.ts";
 import type { PoolKeeper } from "./pool_keeper.ts";
 import { describePanic } from "./resilience.ts";

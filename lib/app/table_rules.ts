@@ -11,6 +11,7 @@ import {
   STICKY_SECONDS,
 } from "../core/pick_table.ts";
 import { PACE_STEPS, Pacer } from "../core/pace.ts";
+import { forgetAll } from "../core/sticky.ts";
 import type { PoolConfig } from "../config/config.ts";
 
 /** How often the clock in the table is set at least: it counts seconds. */
@@ -37,7 +38,12 @@ export class TableRules implements AsyncDisposable {
     const { words } = this.#table;
     const seconds = sticky.by === "off" ? 0 : Math.ceil(sticky.ttlMs / 1000);
     Atomics.store(words, HASH_BALANCE, hashBalance);
-    Atomics.store(words, STICKY_SECONDS, words[STICKY_ENTRIES] === 0 ? 0 : seconds);
+    const before = Atomics.exchange(
+      words,
+      STICKY_SECONDS,
+      words[STICKY_ENTRIES] === 0 ? 0 : seconds,
+    );
+    if (before !== 0 && seconds === 0) forgetAll(this.#table);
     Atomics.store(words, PACE_LIMIT, pace.sessions);
     this.#stepMs = pace.withinMs / PACE_STEPS;
   }

@@ -187,7 +187,7 @@ Flags:
       --json                 JSON instead of tables
 
 Examples:
-  compute-lb simulate --replay /var/log/compute-lb/record.jsonl
+  compute-lb simulate --replay /var/lib/compute-lb/record.jsonl
   compute-lb simulate --replay record.jsonl --strategy least_connections
 `;
 

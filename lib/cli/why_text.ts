@@ -20,6 +20,10 @@ const OUTCOMES: Readonly<Record<PickOutcome, string>> = {
   more_sessions: "more sessions",
   not_its_turn: "not its turn",
   not_drawn: "not drawn",
+  worse_of_two: "the worse one of two that were drawn",
+  later: "further down the list",
+  no_room: "no room",
+  paced: "stood back: many connections lately",
   load_unknown: "its load is not known",
   full: "full",
   tried: "tried already",
@@ -27,8 +31,14 @@ const OUTCOMES: Readonly<Record<PickOutcome, string>> = {
   down: "down",
   draining: "draining",
   disabled: "disabled",
-  held_back: "held back",
   unresolved: "its name does not resolve",
+  no_weight: "its weight is 0",
+  offline: "held back: its load source says OFFLINE",
+  agent: "held back by its agent",
+  memory: "held back: too little memory",
+  pressure: "held back: under pressure",
+  outlier: "ejected: connections kept failing",
+  black_hole: "held back: it loses its sessions",
   set_aside: "set aside by the strategy",
   not_chosen: "not chosen",
 };
@@ -59,7 +69,7 @@ function headline({ pool }: DecisionReport, pick: PickReport): string {
   const [winner, ...others] = pick.backends;
   const next = others.find(({ outcome }) =>
     outcome === "less_free" || outcome === "busier" || outcome === "near_equal" ||
-    outcome === "more_sessions"
+    outcome === "more_sessions" || outcome === "worse_of_two"
   );
   const beside = next === undefined ? "" : ` (next: ${next.backend} ${figureOf(pick, next)})`;
   const free = winner === undefined || winner.free === null
@@ -77,6 +87,14 @@ function headline({ pool }: DecisionReport, pick: PickReport): string {
       return `its turn ${where}`;
     case "chance":
       return `drawn by chance ${where}`;
+    case "sticky":
+      return `${free}where this client was before ${where}`;
+    case "better_of_two":
+      return `${free}the better one of two drawn ${where}${beside}`;
+    case "first_with_room":
+      return `${free}the first with room ${where}`;
+    case "hash":
+      return `${free}the place of this client's address ${where}`;
     case "only_one":
       return `${free}the only one ${where} that could be chosen`;
     default:
@@ -105,9 +123,11 @@ const HEADINGS = ["BACKEND", "FREE", "SESSIONS", ""] as const;
 
 /** The backends as one pick saw them. */
 function renderPick(pick: PickReport, colours: boolean): string[] {
-  const rows = pick.backends.map((
-    { backend, free, active, outcome },
-  ) => [backend, free === null ? "-" : free.toFixed(1), `${active}`, OUTCOMES[outcome] ?? outcome]);
+  const rows = pick.backends.map(({ backend, free, active, outcome, weight }) => {
+    const share = weight === 1 ? "" : `, weight ${weight}`;
+    const became = `${OUTCOMES[outcome] ?? outcome}${share}`;
+    return [backend, free === null ? "-" : free.toFixed(1), `${active}`, became];
+  });
   const widths = HEADINGS.map((heading, column) =>
     Math.max(heading.length, ...rows.map((row) => row[column]?.length ?? 0))
   );

@@ -1,14 +1,16 @@
 // What a pool looked like to one pick: taken by the thread that picks, right after the pick, as a run of
 // 32-bit words; read back on the control plane with the reason why each backend won or lost.
 //
-//   header  [ kernel | nearly equal | draw | rows ]
-//   row     [ row | marks | free milli-cores | active | score ]       the winner, the runner-up, the rest
+//   header  [ kernel | nearly equal | draw | rows | sticky ]
+//   row     [ row | marks | free milli-cores | active | score | weight ]     the winner, the runner-up, the rest
 //
-// A word that future kernels compare goes behind the score: the length of a row is ROW_LENGTH alone.
+// A word that future kernels compare goes behind the weight: the length of a row is ROW_LENGTH alone.
 //
 // `!` on typed-array reads: indices are below the table's row count, or within a snapshot, by construction.
 
-import type { Choice, Tried } from "./pick_kernels.ts";
+import type { Choice, Tried } from "./choice.ts";
+import { weightOf } from "./kernels/candidate.ts";
+import { NO_CEILING, startedLately } from "./kernels/pace.ts";
 import {
   ACTIVE,
   ELIGIBLE,
@@ -17,11 +19,13 @@ import {
   KERNELS,
   MAX_CONNECTIONS,
   NEARLY_EQUAL,
+  ORDER,
   type PickKernel,
   type PickTable,
   ROW_WORDS,
   STANDING,
   UNKNOWN_FREE,
+  WEIGHT_UNIT,
 } from "./pick_table.ts";
 import { type Standing, STANDINGS } from "./standing.ts";
 
@@ -32,20 +36,24 @@ const KERNEL_AT = 0;
 const NEARLY_EQUAL_AT = 1;
 const DRAW_AT = 2;
 const COUNT_AT = 3;
-const HEADER_LENGTH = 4;
-const ROW_LENGTH = 5;
+const STICKY_AT = 4;
+const HEADER_LENGTH = 5;
+const ROW_LENGTH = 6;
 
 /** Words that a snapshot takes at most. */
 export const SNAPSHOT_WORDS = HEADER_LENGTH + SNAPSHOT_ROWS * ROW_LENGTH;
 
-/** Marks of a row; its standing stands above them. */
+/** Marks of a row; its standing stands above them, and its place in the configuration above that. */
 const CHOSEN = 1;
 const ELIGIBLE_MARK = 2;
 const FULL = 4;
 const TRIED = 8;
+const PACED = 16;
 const STANDING_SHIFT = 8;
+const STANDING_MASK = 15;
+const ORDER_SHIFT = 12;
 /** What keeps a backend from being compared. */
-const BARRED = FULL | TRIED;
+const BARRED = FULL | TRIED | PACED;
 
 /** Stands for a score that the kernel did not work out. */
 const NO_SCORE = -0x8000_0000;
@@ -78,13 +86,14 @@ export function takeSnapshot(
   into[KERNEL_AT] = choice.kernel;
   into[NEARLY_EQUAL_AT] = words[NEARLY_EQUAL]!;
   into[DRAW_AT] = draw;
+  into[STICKY_AT] = choice.sticky ? 1 : 0;
   let at = HEADER_LENGTH;
   if (winner >= 0) {
     at = copyRow(words, winner, tried, choice, into, at);
     // As it was before this connection took its place there.
-    into[at - 4] = CHOSEN | ELIGIBLE_MARK;
-    into[at - 3] = choice.free;
-    into[at - 2] = choice.active;
+    into[at - 5] = into[at - 5]! & ~BARRED | CHOSEN | ELIGIBLE_MARK;
+    into[at - 4] = choice.free;
+    into[at - 3] = choice.active;
   }
   if (runnerUp >= 0) at = copyRow(words, runnerUp, tried, choice, into, at);
   // Where there are too many, those that could be chosen come first.
@@ -124,15 +133,19 @@ function copyRow(
   const from = HEADER_WORDS + row * ROW_WORDS;
   const limit = words[from + MAX_CONNECTIONS]!;
   const active = words[from + ACTIVE]!;
-  let marks = words[from + STANDING]! << STANDING_SHIFT;
+  let marks = words[from + ORDER]! << ORDER_SHIFT | words[from + STANDING]! << STANDING_SHIFT;
   if (words[from + ELIGIBLE] !== 0) marks |= ELIGIBLE_MARK;
   if (limit !== 0 && active >= limit) marks |= FULL;
   if (tried !== null && tried.has(row)) marks |= TRIED;
+  // A client that was sent back asked for no ceiling.
+  const ceiling = choice.sticky ? NO_CEILING : choice.ceiling;
+  if (ceiling !== NO_CEILING && startedLately(words, from) >= ceiling) marks |= PACED;
   into[at] = row;
   into[at + 1] = marks;
   into[at + 2] = freeNow(words, from);
   into[at + 3] = active;
-  into[at + 4] = choice.kernel === MOST_FREE ? choice.scores[row]! : NO_SCORE;
+  into[at + 4] = choice.kernel === MOST_FREE && !choice.sticky ? choice.scores[row]! : NO_SCORE;
+  into[at + 5] = weightOf(words, from);
   return at + ROW_LENGTH;
 }
 
@@ -151,6 +164,14 @@ export type Why =
   | "only_one"
   /** None could be chosen. */
   | "nobody"
+  /** This client had been there before. */
+  | "sticky"
+  /** The better one of two that were drawn. */
+  | "better_of_two"
+  /** The first of the list that had room. */
+  | "first_with_room"
+  /** The place that the client's address has by its hash. */
+  | "hash"
   /** Another kernel's choice, by its name. */
   | PickKernel;
 
@@ -165,6 +186,14 @@ export type PickOutcome =
   | "more_sessions"
   | "not_its_turn"
   | "not_drawn"
+  /** The worse one of two that were drawn. */
+  | "worse_of_two"
+  /** Stands further down the list. */
+  | "later"
+  /** Stands further up the list, without room. */
+  | "no_room"
+  /** Stood back, because it was given many connections lately. */
+  | "paced"
   /** Nobody knows its load, and others' loads are known. */
   | "load_unknown"
   | "full"
@@ -185,6 +214,8 @@ export interface SeenBackend {
   readonly active: number;
   /** What `most_free` compared: free milli-cores as the row scales them. */
   readonly score?: number;
+  /** Its share beside others; absent: 1. */
+  readonly weight?: number;
 }
 
 /** What a pick saw, and why it fell as it did. */
@@ -223,7 +254,9 @@ export function readSnapshot(
     if (isCandidate(words, row) && words[row + 4]! > best - nearlyEqual) nearBest++;
   }
   const winner = first < end && (words[first + 1]! & CHOSEN) !== 0 ? first : -1;
-  const why = whyOf(words, winner, kernel, candidates, nearBest);
+  const why = words[at + STICKY_AT] !== 0
+    ? "sticky"
+    : whyOf(words, winner, kernel, candidates, nearBest);
   const line = best - nearlyEqual;
   const backends: SeenBackend[] = [];
   let known = 0;
@@ -235,10 +268,11 @@ export function readSnapshot(
     const score = words[row + 4]!;
     backends.push({
       backend,
-      outcome: outcomeOf(words, row, winner, kernel, line),
+      outcome: outcomeOf(words, row, winner, kernel, why, line),
       ...(free === UNKNOWN_FREE ? {} : { freeMilliCores: free }),
       active: words[row + 3]!,
       ...(score === NO_SCORE || free === UNKNOWN_FREE ? {} : { score }),
+      ...(words[row + 5] === WEIGHT_UNIT ? {} : { weight: words[row + 5]! / WEIGHT_UNIT }),
     });
   }
   let all = 0;
@@ -277,6 +311,15 @@ function whyOf(
       return "chance";
     case "rotation":
       return "turn";
+    case "two_choices":
+      return "better_of_two";
+    case "source_hash":
+      return "hash";
+    case "first":
+      // Without room anywhere, it takes the most free.
+      return words[winner + 2]! > 0 || words[winner + 2] === UNKNOWN_FREE
+        ? "first_with_room"
+        : "most_free";
     default:
       return kernel;
   }
@@ -287,18 +330,21 @@ function outcomeOf(
   row: number,
   winner: number,
   kernel: PickKernel,
+  why: Why,
   line: number,
 ): PickOutcome {
   if (row === winner) return "chosen";
   const marks = words[row + 1]!;
   if ((marks & TRIED) !== 0) return "tried";
   if ((marks & ELIGIBLE_MARK) === 0) {
-    const standing = STANDINGS[marks >> STANDING_SHIFT] ?? "ready";
+    const standing = STANDINGS[marks >> STANDING_SHIFT & STANDING_MASK] ?? "ready";
     return standing === "ready" ? "set_aside" : standing;
   }
   if ((marks & FULL) !== 0) return "full";
-  if (winner < 0) return "not_chosen";
-  const moreSessions = words[row + 3]! > words[winner + 3]!;
+  if ((marks & PACED) !== 0) return "paced";
+  if (winner < 0 || why === "sticky") return "not_chosen";
+  const moreSessions = (words[row + 3]! + 1) * words[winner + 5]! >
+    (words[winner + 3]! + 1) * words[row + 5]!;
   switch (kernel) {
     case "most_free": {
       const free = words[row + 2]!;
@@ -316,6 +362,15 @@ function outcomeOf(
       return "not_drawn";
     case "rotation":
       return "not_its_turn";
+    case "two_choices":
+      // The runner-up, which stands behind the winner, is the other one.
+      return row === winner + ROW_LENGTH ? "worse_of_two" : "not_drawn";
+    case "first":
+      if (words[row + 2] === UNKNOWN_FREE && words[winner + 2] !== UNKNOWN_FREE) {
+        return "load_unknown";
+      }
+      if (why === "most_free") return "less_free";
+      return marks >> ORDER_SHIFT > words[winner + 1]! >> ORDER_SHIFT ? "later" : "no_room";
     default:
       return "not_chosen";
   }

@@ -1,6 +1,7 @@
 // Panic: so few backends are left that holding others back does more harm than trying them.
 
-import type { Obstacle, Pool } from "./pool.ts";
+import type { Obstacle } from "./member.ts";
+import type { Pool } from "./pool.ts";
 
 export interface PanicRules {
   /** Below this usable share of the backends that could be used, ejections are forgiven; 0: never. */

@@ -158,10 +158,11 @@ export function countTunnel(table: PickTable, row: number, source: Source = NOBO
   if (table.words[STICKY_SECONDS] !== 0) remember(table, source, row);
 }
 
-/** A tunnel has ended: its place is given back, and from now on it counts how long the client sticks. */
+/** A tunnel has ended: its place is given back, and without another the client's time begins to run. */
 export function endTunnel(table: PickTable, row: number, source: Source): void {
-  release(table, row);
+  // First: while a place is held in the row, no other backend gets it.
   if (table.words[STICKY_SECONDS] !== 0) renew(table, source, row);
+  release(table, row);
 }
 
 /** Takes a place unless another worker changed the count or took the last one since the kernel looked. */

@@ -6,8 +6,9 @@ import { type Address, formatAddress } from "./address.ts";
 import { type AgentAdvice, AgentStanding, describeAdvice } from "./agent_advice.ts";
 import { type Backend, MAX_WEIGHT } from "./backend.ts";
 import { BACKENDS_FAULT, type FailureKind } from "./errors.ts";
-import type { AdminState, HealthState, ProbeResult } from "./health.ts";
+import type { HealthState, ProbeResult } from "./health.ts";
 import { loadOfIdleShare, type LoadResult, type LoadSample } from "./load.ts";
+import { type HoldCause, type Member, newMember, type Obstacle } from "./member.ts";
 import { ACTIVE, ELIGIBLE, MAX_CONNECTIONS, type PickTable } from "./pick_table.ts";
 import { type HealthTransition, RiseFall } from "./rise_fall.ts";
 import { identityOf } from "./source_hash.ts";
@@ -35,53 +36,6 @@ export interface PoolChange {
   readonly backend: string;
   /** What happened, as a sentence without the backend's name. */
   readonly text: string;
-}
-
-/** Who holds a backend back: its load source's word, its own agent, or one of the pool's watches. */
-export type HoldCause = "offline" | "agent" | "memory" | "outlier" | "black_hole" | "pressure";
-
-/** What can keep sessions away from an enabled backend. */
-export type Obstacle = HoldCause | "down";
-
-/** Why a backend gets no new session although it is healthy and enabled. */
-export interface Hold {
-  readonly reason: string;
-  readonly sinceMs: number;
-}
-
-/** All that is known of one backend. */
-export interface Member {
-  backend: Backend;
-  readonly row: number;
-  readonly health: RiseFall;
-  /** Why health is what it is. */
-  healthReason: string;
-  healthSinceMs: number;
-  /** Connects in a row that the engine saw fail. */
-  connectFailures: number;
-  lastConnectedMs: number;
-  admin: AdminState;
-  /** Resolved; empty while the name has never resolved. */
-  addresses: readonly Address[];
-  nameFailure: string | undefined;
-  /** The last sample, however old. */
-  load: LoadSample | undefined;
-  /** Why there is no newer sample. */
-  loadFailure: string | undefined;
-  readonly holds: Map<HoldCause, Hold>;
-  /** What its agent has said; undefined when it has none. */
-  agent: AgentStanding | undefined;
-  /** When the load source last said that no session must go there. */
-  offlineSaidMs: number;
-  learntCores: number | undefined;
-  assumedCoresTold: boolean;
-  /** What of its weight counts while it comes back slowly; 1 otherwise. */
-  share: number;
-  /** Why what its source says of its load is not believed. */
-  loadDoubt: string | undefined;
-  /** Left the pool; its last tunnels are still on. */
-  leaving: boolean;
-  leftMs: number;
 }
 
 /** Cores of a backend of which nothing at all is known. */
@@ -420,29 +374,8 @@ export class Pool {
 
   #newMember(backend: Backend, nowMs: number): Member {
     const taken = new Set([...this.#members.values()].map((member) => member.row));
-    return {
-      backend,
-      row: this.table.claim(taken, identityOf(backend.id)),
-      health: new RiseFall(this.#rules.rise, this.#rules.fall),
-      healthReason: "not probed yet",
-      healthSinceMs: nowMs,
-      connectFailures: 0,
-      lastConnectedMs: -Infinity,
-      admin: "enabled",
-      addresses: [],
-      nameFailure: undefined,
-      load: undefined,
-      loadFailure: undefined,
-      holds: new Map(),
-      agent: undefined,
-      offlineSaidMs: -Infinity,
-      learntCores: undefined,
-      assumedCoresTold: false,
-      share: 1,
-      loadDoubt: undefined,
-      leaving: false,
-      leftMs: 0,
-    };
+    const health = new RiseFall(this.#rules.rise, this.#rules.fall);
+    return newMember(backend, this.table.claim(taken, identityOf(backend.id)), health, nowMs);
   }
 
   #afterHealth(

@@ -2,7 +2,8 @@
 // takes them back when they have clearly enough again. Never leaves clients without any backend.
 
 import type { LoadSample } from "./load.ts";
-import type { HoldCause, Member, Pool, PoolChange } from "./pool.ts";
+import type { HoldCause, Member } from "./member.ts";
+import type { Pool, PoolChange } from "./pool.ts";
 
 /** What a sample says of one thing that a backend can be short of. */
 export interface Plenty {

@@ -1,7 +1,8 @@
 // Whether a backend may be sent sessions at all, in one word: what the control plane writes into a row
 // beside its eligibility, so that a pick can say why a backend did not take part.
 
-import type { Member } from "./pool.ts";
+import { HOLD_CAUSES, type Member } from "./member.ts";
+import type { Pool } from "./pool.ts";
 
 /** Standings by the number that stands in a row. */
 export const STANDINGS = [
@@ -10,18 +11,21 @@ export const STANDINGS = [
   "down",
   "draining",
   "disabled",
-  "held_back",
   "unresolved",
+  "no_weight",
+  ...HOLD_CAUSES,
 ] as const;
 
-/** `ready`, or the first thing that keeps sessions away. */
+/** `ready`, or the first thing that keeps sessions away: a hold has the name of its cause. */
 export type Standing = typeof STANDINGS[number];
 
 /** What keeps new sessions away from a backend, `ready` when nothing does; as {@linkcode Pool.isUsable}. */
-export function standingOf(member: Member): Standing {
+export function standingOf(pool: Pool, member: Member): Standing {
   if (member.leaving) return "leaving";
-  if (member.health.state === "down") return "down";
+  const { forgiven } = pool;
+  if (member.health.state === "down" && !forgiven.has("down")) return "down";
   if (member.admin !== "enabled") return member.admin;
-  if (member.holds.size > 0) return "held_back";
-  return member.addresses.length === 0 ? "unresolved" : "ready";
+  for (const cause of member.holds.keys()) if (!forgiven.has(cause)) return cause;
+  if (member.addresses.length === 0) return "unresolved";
+  return pool.weightOf(member) > 0 ? "ready" : "no_weight";
 }

@@ -1,7 +1,8 @@
 // How long a backend that has misbehaved is held back: longer each time, and less again after good
 // conduct. And how many may be held back at once.
 
-import type { HoldCause, Pool } from "./pool.ts";
+import type { HoldCause } from "./member.ts";
+import type { Pool } from "./pool.ts";
 
 /** So many base times without a strike forgive one. */
 const FORGIVEN_AFTER = 10;

@@ -65,6 +65,9 @@ const COMPARED: ReadonlySet<PickOutcome> = new Set<PickOutcome>([
   "more_sessions",
   "not_its_turn",
   "not_drawn",
+  "worse_of_two",
+  "later",
+  "no_room",
   "load_unknown",
   "not_chosen",
 ]);

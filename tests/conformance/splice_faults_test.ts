@@ -2,7 +2,9 @@
 // sockets that were there before it.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { ACTIVE } from "../../lib/core/pick_table.ts";
+import { ACTIVE, CLOCK, STICKY_SECONDS } from "../../lib/core/pick_table.ts";
+import { Source } from "../../lib/core/source_hash.ts";
+import { recall } from "../../lib/core/sticky.ts";
 import { openLibc } from "../../lib/engine/splice/libc.ts";
 import { activatedDescriptors, SocketMaker } from "../../lib/engine/splice/sockets.ts";
 import type { WorkerLoss } from "../../lib/engine/splice/supervisor.ts";
@@ -22,7 +24,8 @@ const FAULT = "COMPUTE_LB_TEST_FAULT";
 Deno.test("a worker that dies is reported with its tunnels, cleaned up after, and replaced", async () => {
   const losses: WorkerLoss[] = [];
   await using backend = new TcpPeer(echo);
-  const plan = planOf([backend.address]);
+  const plan = planOf([backend.address], { stickyEntries: 64 });
+  plan.table.words[STICKY_SECONDS] = 60;
   {
     await using fixture = new EngineFixture(makeSpliceEngine({
       workerUrl: FAULTY_WORKER_URL,
@@ -71,6 +74,12 @@ Deno.test("a worker that dies is reported with its tunnels, cleaned up after, an
     await waitFor("the descriptors to return", () => openDescriptors() <= before);
   }
   assertEquals(plan.table.read(0, ACTIVE), 0);
+  // The sessions of the dead one count no more for where their client sticks.
+  const client = new Source();
+  client.setIpv4(0x7f00_0001);
+  assertEquals(recall(plan.table, client), 0);
+  plan.table.words[CLOCK] = 60;
+  assertEquals(recall(plan.table, client), -1);
 });
 
 Deno.test("a worker that hangs is reported as fatal", async () => {

@@ -178,6 +178,32 @@ export const STRATEGY_CASES: readonly EngineCase[] = [
     },
   },
   {
+    name: "a client sticks to its backend while a session of it stands there, however long",
+    run: async (fixture) => {
+      await using a = new TcpPeer(greetThenEcho("a"));
+      await using b = new TcpPeer(greetThenEcho("b"));
+      const plan = planOf([a.address, b.address], { stickyEntries: 64 });
+      const { table } = plan;
+      table.words[STICKY_SECONDS] = 60;
+      const port = await fixture.listen(plan);
+      {
+        using standing = await connectTo(port);
+        assertEquals(await receive(standing, 1), "a");
+        table.words[CLOCK] = 5000;
+        assertEquals(await greeted(port), "a");
+        await fixture.nth("closed");
+        table.words[CLOCK] = 9000;
+        assertEquals(await greeted(port), "a");
+      }
+      await counted(fixture);
+      table.words[CLOCK] = 9059;
+      assertEquals(await greeted(port), "a");
+      await counted(fixture);
+      table.words[CLOCK] = 9059 + 60;
+      assertEquals(await greeted(port), "b");
+    },
+  },
+  {
     name: "a client that stuck to a backend that is gone is placed anew, at once",
     run: async (fixture) => {
       await using good = new TcpPeer(greetThenEcho("g"));

@@ -53,6 +53,7 @@ export const ASSUMPTIONS: readonly string[] = [
   "it ends when it was recorded to end, however fast its backend is",
   "all other load, health and refused connections stay as recorded",
   "clients that were turned away are left out",
+  "free memory and pressure are not recorded and do not count",
 ];
 
 /** Replays every pool of a recording by each of these strategies. */

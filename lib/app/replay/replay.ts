@@ -9,9 +9,24 @@ import { parseBackendAddress } from "../../core/address.ts";
 import type { Backend } from "../../core/backend.ts";
 import { readSnapshot, SNAPSHOT_WORDS, takeSnapshot } from "../../core/decision_snapshot.ts";
 import type { LoadSample } from "../../core/load.ts";
-import { Choice, countTunnel, pick, release, Tried } from "../../core/pick_kernels.ts";
-import { ACTIVE, CURSOR, ELIGIBLE, MAX_CONNECTIONS, PickTable } from "../../core/pick_table.ts";
+import { Choice, countTunnel, endTunnel, pick, release, Tried } from "../../core/pick_kernels.ts";
+import {
+  ACTIVE,
+  CLOCK,
+  CURSOR,
+  DEFAULT_CAPACITY,
+  ELIGIBLE,
+  HASH_BALANCE,
+  MAX_CONNECTIONS,
+  PACE_LIMIT,
+  PickTable,
+  STARTED,
+  STICKY_SECONDS,
+} from "../../core/pick_table.ts";
 import { Chance } from "../../core/simulation/chance.ts";
+import { identityOf, Source } from "../../core/source_hash.ts";
+import { PACE_STEPS, Pacer } from "../../core/pace.ts";
+import { STICKY_CLIENTS } from "../../core/sticky.ts";
 import { createStrategy, type StrategyName } from "../../strategy/registry.ts";
 import type { MemberView, Strategy } from "../../strategy/strategy.ts";
 import type { BackendState, PickLine, PoolLine } from "../record_format.ts";
@@ -126,8 +141,13 @@ class Replay {
   readonly #chance = new Chance(1);
   readonly #measure: Measure;
   readonly #choice = new Choice();
+  readonly #source = new Source();
   readonly #snapshot = new Int32Array(SNAPSHOT_WORDS);
-  #table = PickTable.allocate();
+  #table = PickTable.allocate(1);
+  #pacer = new Pacer(this.#table);
+  #originMs = 0;
+  #paceStepMs = TICK_MS;
+  #pacedMs = 0;
   #strategy: Strategy;
   #fallback: Strategy = createStrategy(FALLBACK);
   #members = new Map<string, Member>();
@@ -166,7 +186,10 @@ class Replay {
     const { t } = event;
     switch (event.kind) {
       case "reset":
-        this.#table = PickTable.allocate();
+        this.#table = PickTable.allocate(DEFAULT_CAPACITY, STICKY_CLIENTS);
+        this.#pacer = new Pacer(this.#table);
+        this.#originMs = t;
+        this.#pacedMs = t;
         this.#members = new Map();
         this.#placed = new Map();
         this.#strategy = createStrategy(this.#strategyName);
@@ -212,6 +235,11 @@ class Replay {
   #setPool(line: PoolLine): void {
     const { t, backends, fallback } = line;
     this.#maxAgeMs = line.max_age;
+    const { words } = this.#table;
+    Atomics.store(words, HASH_BALANCE, line.rules?.hash_balance ?? 0);
+    Atomics.store(words, STICKY_SECONDS, line.rules?.sticky ?? 0);
+    Atomics.store(words, PACE_LIMIT, line.rules?.pace ?? 0);
+    this.#paceStepMs = (line.rules?.pace_within ?? TICK_MS) / PACE_STEPS;
     const name = FALLBACK_NAMES.find((known) => known === fallback) ?? FALLBACK;
     if (this.#fallback.name !== name) this.#fallback = createStrategy(name);
     const names = new Set(backends.map(({ backend }) => backend));
@@ -225,7 +253,7 @@ class Replay {
       let member = this.#members.get(state.backend);
       if (member === undefined) {
         member = {
-          row: this.#claim(state.row),
+          row: this.#claim(state),
           backend: backendOf(state),
           state,
           load: undefined,
@@ -242,8 +270,9 @@ class Replay {
   }
 
   /** Gives a backend the row that it had, since turns go by rows. */
-  #claim(row: number): number {
-    return this.#table.claim(new Set(Array.from({ length: row }, (_, index) => index)));
+  #claim({ row, backend }: { row: number; backend: string }): number {
+    const before = new Set(Array.from({ length: row }, (_, index) => index));
+    return this.#table.claim(before, identityOf(backend));
   }
 
   /** A sample as it would have been, with the sessions that are here now and not those of the recording. */
@@ -252,7 +281,20 @@ class Replay {
     member.load = { load1: Math.max(0, shifted), takenAtMs: taken };
   }
 
+  /** As if the last pick had not been made. */
+  #takeBack(row: number): void {
+    release(this.#table, row);
+    this.#table.add(row, STARTED, -1);
+  }
+
+  #setSource({ client }: RecordedSession): void {
+    const address = parseBackendAddress(client);
+    if (address.ok) this.#source.setAddress(address.value);
+    else this.#source.setUnknown();
+  }
+
   #arrive(session: RecordedSession, t: number): void {
+    this.#setSource(session);
     this.#members.get(session.backend)?.surplus.add(-1, t);
     const failed = new Set(
       session.picks.filter(({ failure }) => failure !== null)
@@ -261,7 +303,7 @@ class Replay {
     const tried = new Tried();
     for (let attempt = 0; !tried.full; attempt++) {
       const random = session.picks[attempt]?.draw ?? this.#chance.next();
-      const row = pick(this.#table, tried, random, this.#choice);
+      const row = pick(this.#table, tried, random, this.#choice, this.#source);
       const member = row < 0 ? undefined : this.#memberAt(row);
       if (member === undefined) break;
       if (failed.has(member.state.backend)) {
@@ -271,13 +313,14 @@ class Replay {
       }
       this.#compare(session, member.state.backend, tried);
       if (!this.#isForced) return this.#place(session, member, t);
-      release(this.#table, row);
+      this.#takeBack(row);
       break;
     }
     const recorded = this.#members.get(session.backend);
     if (!this.#isForced) this.#turnedAway++;
     else if (recorded !== undefined) {
       this.#table.add(recorded.row, ACTIVE, 1);
+      this.#table.add(recorded.row, STARTED, 1);
       // Whose turn is next depends on who had the last.
       Atomics.store(this.#table.words, CURSOR, recorded.row);
       this.#place(session, recorded, t);
@@ -286,7 +329,7 @@ class Replay {
 
   /** A session takes the place that is reserved for it. */
   #place(session: RecordedSession, member: Member, t: number): void {
-    countTunnel(this.#table, member.row);
+    countTunnel(this.#table, member.row, this.#source);
     member.surplus.add(1, t);
     this.#placed.set(session, member);
     this.#measure.place(member.state.backend);
@@ -310,7 +353,8 @@ class Replay {
     this.#placed.delete(session);
     member.surplus.add(-1, t);
     // Another backend may stand in the row of one that has left.
-    if (!member.hasLeft) release(this.#table, member.row);
+    this.#setSource(session);
+    if (!member.hasLeft) endTunnel(this.#table, member.row, this.#source);
     this.#measure.hold(member.state.backend, -1);
   }
 
@@ -329,6 +373,12 @@ class Replay {
   #tick(t: number): void {
     if (t - this.#weighedMs > LONGEST_SILENCE_MS) this.#weighedMs = t - LONGEST_SILENCE_MS;
     while (this.#weighedMs + TICK_MS < t) this.#weigh(this.#weighedMs + TICK_MS);
+    Atomics.store(this.#table.words, CLOCK, Math.floor((t - this.#originMs) / 1000));
+    // After so many steps, nothing is lately any more.
+    const stepMs = this.#paceStepMs;
+    const longest = (PACE_STEPS + 1) * stepMs;
+    if (t - this.#pacedMs > longest) this.#pacedMs = t - longest;
+    for (; this.#pacedMs + stepMs <= t; this.#pacedMs += stepMs) this.#pacer.step();
   }
 
   #weigh(t: number): void {

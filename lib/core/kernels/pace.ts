@@ -58,6 +58,7 @@ export function isOpen(
   return false;
 }
 
-function startedLately(words: Int32Array, at: number): number {
+/** Connections that the row was given lately. */
+export function startedLately(words: Int32Array, at: number): number {
   return (words[at + STARTED]! - words[at + PACE_BASE]!) | 0;
 }

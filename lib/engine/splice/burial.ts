@@ -3,14 +3,16 @@
 //
 // `!` on typed-array reads: slots are below the memory's capacity.
 
-import { release } from "../../core/pick_kernels.ts";
+import { endTunnel, release } from "../../core/pick_kernels.ts";
 import type { PickTable } from "../../core/pick_table.ts";
+import { Source } from "../../core/source_hash.ts";
 import { starves } from "./dialer.ts";
 import {
   ACTIVE_TUNNELS,
   BYTES,
   BYTES_TO_BACKEND,
   BYTES_TO_CLIENT,
+  CLIENT_ADDRESS,
   FD,
   FREE,
   FRONTEND,
@@ -29,6 +31,7 @@ import {
 } from "./layout.ts";
 import type { Libc } from "./libc.ts";
 import { Recorder, SHUTDOWN } from "./records.ts";
+import { readSource } from "./sockaddr.ts";
 
 /** What a burial needs of the engine. */
 export interface BurialParts {
@@ -42,7 +45,7 @@ export interface BurialParts {
 }
 
 /**
- * Closes a dead worker's sockets and pipes, gives its places back, records its tunnels' ends.
+ * Closes a dead worker's sockets and pipes, gives its places back, ends its sessions, records its tunnels' ends.
  * @returns how many tunnels it had.
  */
 export function bury(memory: WorkerMemory, number: number, parts: BurialParts): number {
@@ -50,6 +53,7 @@ export function bury(memory: WorkerMemory, number: number, parts: BurialParts): 
   const { engine } = parts;
   const { close } = parts.libc.calls;
   const recorder = new Recorder(memory, engine);
+  const source = new Source();
   let tunnels = 0;
   for (let slot = 0; slot < memory.capacity; slot++) {
     const base = slot * TUNNEL_WORDS;
@@ -60,7 +64,12 @@ export function bury(memory: WorkerMemory, number: number, parts: BurialParts): 
     const seat = words[base + PLAN]!;
     const row = words[base + ROW]!;
     const table = parts.tableOf(seat);
-    if (row >= 0 && table !== undefined) release(table, row);
+    if (row >= 0 && table !== undefined) {
+      if (words[base + STATE] === OPEN) {
+        readSource(words, base + CLIENT_ADDRESS, source);
+        endTunnel(table, row, source);
+      } else release(table, row);
+    }
     if (words[base + STATE] === OPEN) {
       tunnels++;
       const figures = slot * TUNNEL_NUMBERS;

@@ -37,6 +37,7 @@ const LINES = [
     fallback: "round_robin",
     interval: 10_000,
     max_age: 60_000,
+    rules: { hash_balance: 125, sticky: 60, pace: 8, pace_within: 10_000 },
     backends: [{ ...BACKEND, row: 0, active: 1, load1: 0.5, taken: 0.5 }],
   },
   { kind: "backend", t: 1, pool: "p", ...BACKEND },
@@ -68,7 +69,9 @@ Deno.test("a line that lacks something, or has it wrong, is told of", () => {
   for (const line of LINES) {
     for (const key of Object.keys(line).filter((key) => key !== "kind")) {
       // What replays do not need may be missing.
-      if (key === "duration_ms" || (key === "reason" && line.kind === "closed")) continue;
+      if (
+        key === "duration_ms" || key === "rules" || (key === "reason" && line.kind === "closed")
+      ) continue;
       for (const value of [undefined, {}, null]) {
         const parsed = parseRecordLine(JSON.stringify({ ...line, [key]: value }));
         assert(!parsed.ok && parsed.message.includes(`"${key}"`), `${line.kind} ${key}`);

@@ -182,3 +182,43 @@ Deno.test("a recording that cannot be replayed is told with the number of its li
     assert(!read.ok && read.message.startsWith(expected), JSON.stringify(read));
   }
 });
+
+Deno.test("clients are known again by their addresses, and pacing is kept", async () => {
+  const at = (t: number, tunnel: number, to: string, host: number) => ({
+    ...opened(t, tunnel, to),
+    client: `192.0.2.${host}:1000`,
+  });
+  const backends = ["a", "b", "c", "d"].map((name, row) => backend(name, row, 8));
+  const rules = { hash_balance: 0, sticky: 60, pace: 0, pace_within: 10_000 };
+  // The first of each client by turns, the second where the first was.
+  const sticky = await poolOf(recording(
+    { ...POOL, strategy: "round_robin", rules, backends },
+    ...["a", "b", "c", "d"].map((name, index) => at(2000 + index, index, name, index)),
+    ...["d", "b", "c", "a"].map((name, index) =>
+      at(3000 + index, 10 + index, name, { d: 3, b: 1, c: 2, a: 0 }[name] ?? 0)
+    ),
+  ));
+  assertEquals(agree(sticky, learnLoad(sticky), "round_robin").same, 8);
+
+  // By their hash, clients are spread, and each is in one place.
+  const hosts = Array.from({ length: 40 }, (_, host) => host);
+  const hashed = await poolOf(recording(
+    { ...POOL, strategy: "source_hash", backends },
+    ...hosts.map((host) => at(2000 + host, host, "a", host)),
+    ...hosts.map((host) => at(3000 + host, 100 + host, "a", host)),
+  ));
+  const { sessions } = replay(hashed, learnLoad(hashed), "source_hash").measures;
+  assert([...sessions.values()].every((count) => count > 2 && count % 2 === 0), `${[...sessions]}`);
+
+  // Two at most within ten seconds, then others first.
+  const paced = await poolOf(recording(
+    {
+      ...POOL,
+      strategy: "first",
+      rules: { ...rules, sticky: 0, pace: 2 },
+      backends: backends.map((one) => ({ ...one, load1: 0, taken: 900 })),
+    },
+    ...["a", "a", "b", "b", "c"].map((name, index) => at(2000 + index, index, name, index)),
+  ));
+  assertEquals(agree(paced, learnLoad(paced), "first").same, 5);
+});

@@ -11,6 +11,8 @@ import {
   STARTED,
   STICKY_SECONDS,
 } from "../../../lib/core/pick_table.ts";
+import { Source } from "../../../lib/core/source_hash.ts";
+import { recall, remember } from "../../../lib/core/sticky.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
 
 function poolOf(keys: string): PoolConfig {
@@ -52,4 +54,19 @@ Deno.test("time passes in the table: seconds, and what counts as lately", async 
   table.write(0, STARTED, 6);
   await clock.advance(1300);
   assertEquals([table.words[CLOCK], table.read(0, PACE_BASE)], [6, 6]);
+});
+
+Deno.test("clients that stick no more are forgotten, a shorter time forgets nobody", async () => {
+  const table = PickTable.allocate(4, 16);
+  await using rules = new TableRules(table, new ManualClock());
+  rules.set(poolOf("sticky: { by: source, ttl: 90m }"));
+  const row = table.claim(new Set(), 7);
+  const client = new Source();
+  client.setIpv4(1);
+  remember(table, client, row);
+  rules.set(poolOf("sticky: { by: source, ttl: 1m }"));
+  assertEquals(recall(table, client), row);
+  rules.set(poolOf("sticky: { by: off }"));
+  rules.set(poolOf("sticky: { by: source, ttl: 90m }"));
+  assertEquals(recall(table, client), -1);
 });

@@ -11,9 +11,9 @@ const PICK: PickReport = {
   backend: "kelvin:22",
   failure: null,
   backends: [
-    { backend: "kelvin:22", outcome: "chosen", free: 9, score: 9, active: 2 },
-    { backend: "hoek:22", outcome: "less_free", free: 4.04, score: 4, active: 1 },
-    { backend: "euler:22", outcome: "down", free: 12, score: null, active: 0 },
+    { backend: "kelvin:22", outcome: "chosen", free: 9, score: 9, active: 2, weight: 1 },
+    { backend: "hoek:22", outcome: "less_free", free: 4.04, score: 4, active: 1, weight: 1 },
+    { backend: "euler:22", outcome: "down", free: 12, score: null, active: 0, weight: 1 },
   ],
   omitted: 0,
   nearlyEqual: 0.05,

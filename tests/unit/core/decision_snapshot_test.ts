@@ -7,7 +7,7 @@ import {
   SNAPSHOT_WORDS,
   takeSnapshot,
 } from "../../../lib/core/decision_snapshot.ts";
-import { Choice, pick, release, Tried } from "../../../lib/core/pick_kernels.ts";
+import { Choice, countTunnel, pick, release, Tried } from "../../../lib/core/pick_kernels.ts";
 import {
   ACTIVE,
   COST_MILLI_CORES,
@@ -16,10 +16,15 @@ import {
   KERNELS,
   MAX_CONNECTIONS,
   NEARLY_EQUAL,
+  ORDER,
+  PACE_LIMIT,
   PickTable,
   STANDING,
+  STARTED,
+  STICKY_SECONDS,
   UNKNOWN_FREE,
 } from "../../../lib/core/pick_table.ts";
+import { Source } from "../../../lib/core/source_hash.ts";
 import { STANDINGS } from "../../../lib/core/standing.ts";
 
 const row = fc.record({
@@ -62,7 +67,7 @@ Deno.test("a snapshot says of every backend what the pick saw of it", () => {
       const chosen = pick(table, tried, random, choice);
       const words = new Int32Array(7 + SNAPSHOT_WORDS);
       const length = takeSnapshot(table, tried, choice, drawWord(random), words.subarray(7));
-      assertEquals(length, 4 + 5 * Math.min(rows.length, SNAPSHOT_ROWS));
+      assertEquals(length, 5 + 6 * Math.min(rows.length, SNAPSHOT_ROWS));
       const snapshot = readSnapshot(words, 7, names);
 
       assertEquals(snapshot.kernel, kernel);
@@ -92,6 +97,9 @@ Deno.test("a snapshot says of every backend what the pick saw of it", () => {
         if (outcome === "less_free") assert((freeMilliCores ?? 0) <= (free[chosen] ?? 0));
         if (outcome === "busier") assert((freeMilliCores ?? 0) > (free[chosen] ?? 0));
         if (outcome === "more_sessions") assert(active > (rows[chosen]?.active ?? 0));
+        if (outcome === "worse_of_two") {
+          assertEquals([kernel, index], ["two_choices", choice.runnerUp]);
+        }
       }
     },
   ));
@@ -115,17 +123,86 @@ Deno.test("a snapshot says why the winner won", () => {
     takeSnapshot(table, null, choice, 0, words);
     return readSnapshot(words, 0, names).why;
   };
-  assertEquals(KERNELS.slice(0, 4).map(why), ["turn", "most_free", "fewest", "chance"]);
+  assertEquals(KERNELS.map(why), [
+    "turn",
+    "most_free",
+    "fewest",
+    "chance",
+    "better_of_two",
+    "hash",
+    "first_with_room",
+  ]);
   table.words[NEARLY_EQUAL] = 50;
   assertEquals(why("most_free"), "near_equal");
   table.write(0, ELIGIBLE, 0);
   assertEquals(why("most_free"), "most_free");
   table.write(1, ELIGIBLE, 0);
-  assertEquals(KERNELS.slice(0, 4).map(why), ["only_one", "only_one", "only_one", "only_one"]);
+  assertEquals([...new Set(KERNELS.map(why))], ["only_one"]);
   table.write(2, ELIGIBLE, 0);
   table.kernel = "most_free";
   const choice = new Choice();
   pick(table, null, 0, choice);
   takeSnapshot(table, null, choice, 0, words);
   assertEquals(readSnapshot(words, 0, names).why, "nobody");
+});
+
+/** What a pick of a small table is said to be, and what became of each row. */
+function explain(
+  table: PickTable,
+  rows: number,
+  source?: Source,
+): { why: string; outcomes: readonly string[] } {
+  const choice = new Choice();
+  const words = new Int32Array(SNAPSHOT_WORDS);
+  pick(table, null, 0, choice, source);
+  takeSnapshot(table, null, choice, 0, words);
+  const names = Array.from({ length: rows }, (_, row) => ({ backend: `${row}` }));
+  const { why, backends } = readSnapshot(words, 0, names);
+  const byRow = backends.toSorted((a, b) => Number(a.backend) - Number(b.backend));
+  return { why, outcomes: byRow.map(({ outcome }) => outcome) };
+}
+
+function tableOf(kernel: typeof KERNELS[number], free: readonly number[]): PickTable {
+  const table = PickTable.allocate(8, 16);
+  const taken = new Set<number>();
+  for (const [order, milliCores] of free.entries()) {
+    const row = table.claim(taken, order + 1);
+    taken.add(row);
+    table.write(row, ELIGIBLE, 1);
+    table.write(row, ORDER, order);
+    table.write(row, FREE_MILLI_CORES, milliCores);
+  }
+  table.kernel = kernel;
+  return table;
+}
+
+Deno.test("a snapshot tells who stands where in a list that is filled from the top", () => {
+  assertEquals(explain(tableOf("first", [-500, 300, 9000, UNKNOWN_FREE]), 4), {
+    why: "first_with_room",
+    outcomes: ["no_room", "chosen", "later", "load_unknown"],
+  });
+  assertEquals(explain(tableOf("first", [-500, -300]), 2), {
+    why: "most_free",
+    outcomes: ["less_free", "chosen"],
+  });
+});
+
+Deno.test("a snapshot tells who stands back, and who came back", () => {
+  const table = tableOf("most_free", [9000, 5000, 4000]);
+  table.words[PACE_LIMIT] = 1;
+  table.write(0, STARTED, 1);
+  assertEquals(explain(table, 3), {
+    why: "most_free",
+    outcomes: ["paced", "chosen", "less_free"],
+  });
+
+  table.words[PACE_LIMIT] = 0;
+  table.words[STICKY_SECONDS] = 60;
+  const source = new Source();
+  source.setIpv4(0x0a000001);
+  countTunnel(table, 2, source);
+  assertEquals(explain(table, 3, source), {
+    why: "sticky",
+    outcomes: ["not_chosen", "not_chosen", "chosen"],
+  });
 });

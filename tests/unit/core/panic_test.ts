@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { judgePanic } from "../../../lib/core/panic.ts";
-import type { HoldCause, Pool } from "../../../lib/core/pool.ts";
+import type { HoldCause } from "../../../lib/core/member.ts";
+import type { Pool } from "../../../lib/core/pool.ts";
 import { probe, runningPool, usableIn } from "../../support/pools.ts";
 
 const RULES = { belowShare: 0.5, lastResort: false };

@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { release } from "../../../lib/core/pick_kernels.ts";
 import {
   ACTIVE,
+  CLOCK,
   ELIGIBLE,
   HASH_BALANCE,
   KERNELS,
@@ -12,11 +13,13 @@ import {
   PickTable,
   STICKY_SECONDS,
 } from "../../../lib/core/pick_table.ts";
-import { identityOf } from "../../../lib/core/source_hash.ts";
+import { identityOf, Source } from "../../../lib/core/source_hash.ts";
+import { recall, renew } from "../../../lib/core/sticky.ts";
 import { makeTable } from "../../support/tables.ts";
 import { within } from "../../support/wait_for.ts";
 
 const WORKERS = 3;
+const SESSION_CLIENTS = 20;
 
 /** Picks in a thread: `rounds` of `hold` picks, of which all but the last round's are given back. */
 const SOURCE = `
@@ -74,6 +77,38 @@ const STICKY_SOURCE = `
       else renew(table, source, client % 8);
     }
     self.postMessage({ counts: [known, astray], refused: 0 });
+  };`;
+
+/** Sessions of few clients that begin and end, each client on one row; as many end as began. */
+const SESSIONS_SOURCE = `
+  import { PickTable } from ${JSON.stringify(lib("core/pick_table.ts"))};
+  import { Source } from ${JSON.stringify(lib("core/source_hash.ts"))};
+  import { remember, renew } from ${JSON.stringify(lib("core/sticky.ts"))};
+  self.onmessage = ({ data }) => {
+    const { buffer, gate, number, rounds } = data;
+    const table = new PickTable(buffer);
+    const source = new Source();
+    const held = new Array(${SESSION_CLIENTS}).fill(0);
+    let state = number * 7919;
+    Atomics.add(gate, 0, 1);
+    while (Atomics.load(gate, 0) < ${WORKERS});
+    for (let i = 0; i < rounds; i++) {
+      state = Math.imul(state, 1664525) + 1013904223 | 0;
+      const client = (state >>> 16) % held.length;
+      source.setIpv4(client + 1);
+      if (held[client] === 0 || (state & 64)) {
+        held[client]++;
+        remember(table, source, client % 8);
+      } else {
+        held[client]--;
+        renew(table, source, client % 8);
+      }
+    }
+    for (let client = 0; client < held.length; client++) {
+      source.setIpv4(client + 1);
+      while (held[client]-- > 0) renew(table, source, client % 8);
+    }
+    self.postMessage({ counts: [], refused: 0 });
   };`;
 
 function lib(path: string): string {
@@ -183,4 +218,31 @@ Deno.test("threads that remember at once never send a client where it was not", 
   const told = await crew.pick(table, 400_000, 0);
   assert(sumOf(told, 0) > 1000, "hardly anybody was known again");
   assertEquals(sumOf(told, 1), 0);
+});
+
+Deno.test("threads that count a client's sessions at once lose hardly any, and send nobody astray", async () => {
+  using crew = new Crew(SESSIONS_SOURCE);
+  const table = PickTable.allocate(8, 1024);
+  table.words[STICKY_SECONDS] = 60;
+  const taken = new Set<number>();
+  for (let row = 0; row < 8; row++) taken.add(table.claim(taken, identityOf(`b${row}`)));
+  const rounds = 200_000;
+  await crew.pick(table, rounds, 0);
+  const source = new Source();
+  let left = 0;
+  for (let client = 0; client < SESSION_CLIENTS; client++) {
+    source.setIpv4(client + 1);
+    assertEquals(recall(table, source), client % 8);
+    // Every end that is told takes one off, until time runs.
+    for (;;) {
+      table.words[CLOCK] = 60;
+      if (recall(table, source) < 0) break;
+      table.words[CLOCK] = 0;
+      renew(table, source, client % 8);
+      left++;
+    }
+    table.words[CLOCK] = 0;
+  }
+  // A thread that is preempted over an entry makes the others give up.
+  assert(left < WORKERS * rounds / 1000, `${left} sessions more than there are`);
 });

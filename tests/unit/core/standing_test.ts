@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { HOLD_CAUSES } from "../../../lib/core/member.ts";
 import { PickTable } from "../../../lib/core/pick_table.ts";
 import { Pool } from "../../../lib/core/pool.ts";
 import { standingOf } from "../../../lib/core/standing.ts";
@@ -12,12 +13,14 @@ Deno.test("a backend is ready when sessions may be sent there, else it is said w
     leaves: fc.boolean(),
     isDown: fc.boolean(),
     admin: fc.constantFrom("enabled" as const, "draining" as const, "disabled" as const),
-    isHeld: fc.boolean(),
+    holds: fc.subarray([...HOLD_CAUSES]),
+    weight: fc.constantFrom(0, 1),
+    forgiven: fc.subarray([...HOLD_CAUSES, "down" as const]),
     isResolved: fc.boolean(),
   });
-  fc.assert(fc.property(situation, ({ leaves, isDown, admin, isHeld, isResolved }) => {
+  fc.assert(fc.property(situation, ({ leaves, isDown, admin, isResolved, ...given }) => {
     const pool = new Pool("p", RULES, PickTable.allocate(4));
-    const backend = { id: "a", address: ADDRESS, maxConnections: 0 };
+    const backend = { id: "a", address: ADDRESS, maxConnections: 0, weight: given.weight };
     pool.setBackends([backend], 0);
     const [member] = pool.members;
     if (member === undefined) throw new Error("The pool is empty");
@@ -27,20 +30,27 @@ Deno.test("a backend is ready when sessions may be sent there, else it is said w
       0,
     );
     member.admin = admin;
-    if (isHeld) pool.observeLoad("a", { kind: "offline" }, 0);
+    for (const cause of given.holds) pool.hold("a", cause, "why", 0);
+    pool.setForgiven(new Set(given.forgiven));
+    const hold = given.holds.find((cause) => !given.forgiven.includes(cause));
     if (isResolved) pool.observeName("a", [ADDRESS]);
     if (leaves) pool.setBackends([], 0);
     const expected = leaves
       ? "leaving"
-      : isDown
+      : isDown && !given.forgiven.includes("down")
       ? "down"
       : admin !== "enabled"
       ? admin
-      : isHeld
-      ? "held_back"
-      : isResolved
-      ? "ready"
-      : "unresolved";
-    assertEquals([standingOf(member), pool.isUsable(member)], [expected, expected === "ready"]);
+      : hold !== undefined
+      ? hold
+      : !isResolved
+      ? "unresolved"
+      : given.weight === 0
+      ? "no_weight"
+      : "ready";
+    assertEquals([standingOf(pool, member), pool.isUsable(member)], [
+      expected,
+      expected === "ready",
+    ]);
   }));
 });

@@ -11,7 +11,7 @@ import {
   STICKY_SECONDS,
 } from "../../../lib/core/pick_table.ts";
 import { identityOf, Source } from "../../../lib/core/source_hash.ts";
-import { recall, remember, renew } from "../../../lib/core/sticky.ts";
+import { forgetAll, recall, remember, renew, STANDING_SECONDS } from "../../../lib/core/sticky.ts";
 import { numbersFrom } from "../../support/tables.ts";
 
 function stickyTable(kernel: PickKernel, rows: number, entries = 1024): PickTable {
@@ -84,22 +84,107 @@ Deno.test("a backend that is not eligible, full, tried or another by now gets no
   assertEquals(recall(table, four), -1);
 });
 
-Deno.test("time begins anew with the start and the end of a session, and then it is over", () => {
+/** A session that stands. */
+function arrive(table: PickTable, source: Source): { row: number; sticky: boolean } {
+  const choice = new Choice();
+  const row = pick(table, null, 0, choice, source);
+  assert(row >= 0);
+  countTunnel(table, row, source);
+  return { row, sticky: choice.sticky };
+}
+
+Deno.test("time begins to run when the last session has ended, however long it stood", () => {
   const table = stickyTable("rotation", 4);
   const client = v4(9);
-  const choice = new Choice();
-  const row = pick(table, null, 0, choice, client);
-  countTunnel(table, row, client);
-  table.words[CLOCK] = 99;
-  assertEquals(recall(table, client), row);
-  // A session that is longer than that.
+  const { row } = arrive(table, client);
   table.words[CLOCK] = 5000;
-  assertEquals(recall(table, client), -1);
+  assertEquals(arrive(table, client), { row, sticky: true });
+  table.words[CLOCK] = 9000;
   endTunnel(table, row, client);
-  table.words[CLOCK] = 5099;
+  // One is left.
+  table.words[CLOCK] = 500_000;
   assertEquals(recall(table, client), row);
-  table.words[CLOCK] = 5100;
+  endTunnel(table, row, client);
+  table.words[CLOCK] = 500_099;
+  assertEquals(recall(table, client), row);
+  table.words[CLOCK] = 500_100;
   assertEquals(recall(table, client), -1);
+});
+
+Deno.test("who is placed elsewhere has the sessions there alone, and begins anew in coming back", () => {
+  const table = stickyTable("rotation", 2);
+  const client = v4(9);
+  for (let i = 0; i < 3; i++) remember(table, client, 0);
+  remember(table, client, 1);
+  // The ends of those on the first backend change nothing.
+  for (let i = 0; i < 3; i++) renew(table, client, 0);
+  table.words[CLOCK] = 1000;
+  assertEquals(recall(table, client), 1);
+  remember(table, client, 0);
+  renew(table, client, 1);
+  table.words[CLOCK] = 2000;
+  assertEquals(recall(table, client), 0);
+  // More ends than it was known to have sessions: nobody's count is below nothing.
+  for (let i = 0; i < 3; i++) renew(table, client, 0);
+  remember(table, client, 0);
+  renew(table, client, 0);
+  table.words[CLOCK] = 2100;
+  assertEquals(recall(table, client), -1);
+});
+
+Deno.test("a count that lost an end is believed for 30 days, or as long as clients stick", () => {
+  for (const ttl of [100, 40 * 86_400]) {
+    const table = stickyTable("rotation", 2);
+    table.words[STICKY_SECONDS] = ttl;
+    const client = v4(9);
+    remember(table, client, 1);
+    remember(table, client, 1);
+    renew(table, client, 1);
+    const until = Math.max(ttl, STANDING_SECONDS);
+    table.words[CLOCK] = until - 1;
+    assertEquals(recall(table, client), 1);
+    table.words[CLOCK] = until;
+    assertEquals(recall(table, client), -1);
+    // It does not live on in the next session's count.
+    remember(table, client, 1);
+    renew(table, client, 1);
+    table.words[CLOCK] = until + ttl;
+    assertEquals(recall(table, client), -1);
+  }
+});
+
+Deno.test("full, it forgets those without sessions first, and then whoever came first", () => {
+  const table = stickyTable("rotation", 5, 8);
+  for (let i = 0; i < 8; i++) {
+    table.words[CLOCK] = i;
+    remember(table, v4(i), i % 5);
+    if (i >= 4) renew(table, v4(i), i % 5);
+  }
+  const known = () =>
+    Array.from({ length: 16 }, (_, i) => i).filter((i) => recall(table, v4(i)) >= 0);
+  for (let i = 8; i < 12; i++) {
+    table.words[CLOCK] = i;
+    remember(table, v4(i), 0);
+  }
+  assertEquals(known(), [0, 1, 2, 3, 8, 9, 10, 11]);
+  table.words[CLOCK] = 50;
+  remember(table, v4(12), 0);
+  assertEquals(known(), [1, 2, 3, 8, 9, 10, 11, 12]);
+  // Nobody looks after the one that lost its sessions' count, so it is free before all others.
+  table.words[CLOCK] = STANDING_SECONDS + 1;
+  remember(table, v4(13), 0);
+  assertEquals(known(), [2, 3, 8, 9, 10, 11, 12, 13]);
+});
+
+Deno.test("forgetAll() forgets everybody", () => {
+  const table = stickyTable("rotation", 5, 64);
+  for (let i = 0; i < 40; i++) remember(table, v4(i), i % 5);
+  forgetAll(table);
+  for (let i = 0; i < 40; i++) assertEquals(recall(table, v4(i)), -1);
+  remember(table, v4(1), 2);
+  renew(table, v4(1), 2);
+  table.words[CLOCK] = 100;
+  assertEquals(recall(table, v4(1)), -1);
 });
 
 Deno.test("the end of an old session does not undo a later place", () => {
@@ -132,21 +217,30 @@ Deno.test("it remembers what a map would, as long as the window has room", () =>
     client: fc.nat(30),
     row: fc.nat(5),
     passes: fc.nat(40),
+    ends: fc.boolean(),
   });
   fc.assert(fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
     const table = stickyTable("rotation", 6);
-    const model = new Map<number, { row: number; until: number }>();
+    const model = new Map<number, { row: number; until: number; standing: number }>();
     let clock = 0;
-    for (const { client, row, passes } of steps) {
+    for (const { client, row, passes, ends } of steps) {
       clock += passes;
       table.words[CLOCK] = clock;
       for (let one = 0; one <= 30; one++) {
         const known = model.get(one);
-        const expected = known !== undefined && known.until > clock ? known.row : -1;
-        assertEquals(recall(table, v4(one)), expected);
+        const isKnown = known !== undefined && (known.standing > 0 || known.until > clock);
+        assertEquals(recall(table, v4(one)), isKnown ? known.row : -1);
       }
-      remember(table, v4(client), row);
-      model.set(client, { row, until: clock + 100 });
+      const known = model.get(client);
+      const standing = known?.row === row ? known.standing : 0;
+      if (!ends) {
+        remember(table, v4(client), row);
+        model.set(client, { row, until: clock + 100, standing: standing + 1 });
+      } else {
+        renew(table, v4(client), row);
+        if (known?.row !== row) continue;
+        model.set(client, { row, until: clock + 100, standing: Math.max(0, standing - 1) });
+      }
     }
   }));
 });
@@ -166,6 +260,7 @@ Deno.test("full, it forgets who has been away longest, and nobody is sent astray
     }
     const next = Math.floor(random() * 5);
     remember(table, v4(address), next);
+    renew(table, v4(address), next);
     where.set(address, next);
     assertEquals(recall(table, v4(address)), next);
   }

@@ -1,0 +1,96 @@
+// What a pool knows of one backend.
+
+import type { Address } from "./address.ts";
+import type { AgentStanding } from "./agent_advice.ts";
+import type { Backend } from "./backend.ts";
+import type { AdminState } from "./health.ts";
+import type { LoadSample } from "./load.ts";
+import type { RiseFall } from "./rise_fall.ts";
+
+/** Who can hold a backend back: its load source's word, its own agent, or one of the pool's watches. */
+export const HOLD_CAUSES = [
+  "offline",
+  "agent",
+  "memory",
+  "pressure",
+  "outlier",
+  "black_hole",
+] as const;
+
+export type HoldCause = typeof HOLD_CAUSES[number];
+
+/** What can keep sessions away from an enabled backend. */
+export type Obstacle = HoldCause | "down";
+
+/** Why a backend gets no new session although it is healthy and enabled. */
+export interface Hold {
+  readonly reason: string;
+  readonly sinceMs: number;
+}
+
+/** All that is known of one backend. */
+export interface Member {
+  backend: Backend;
+  readonly row: number;
+  readonly health: RiseFall;
+  /** Why health is what it is. */
+  healthReason: string;
+  healthSinceMs: number;
+  /** Connects in a row that the engine saw fail. */
+  connectFailures: number;
+  lastConnectedMs: number;
+  admin: AdminState;
+  /** Resolved; empty while the name has never resolved. */
+  addresses: readonly Address[];
+  nameFailure: string | undefined;
+  /** The last sample, however old. */
+  load: LoadSample | undefined;
+  /** Why there is no newer sample. */
+  loadFailure: string | undefined;
+  readonly holds: Map<HoldCause, Hold>;
+  /** What its agent has said; undefined when it has none. */
+  agent: AgentStanding | undefined;
+  /** When the load source last said that no session must go there. */
+  offlineSaidMs: number;
+  learntCores: number | undefined;
+  assumedCoresTold: boolean;
+  /** What of its weight counts while it comes back slowly; 1 otherwise. */
+  share: number;
+  /** Why what its source says of its load is not believed. */
+  loadDoubt: string | undefined;
+  /** Left the pool; its last tunnels are still on. */
+  leaving: boolean;
+  leftMs: number;
+}
+
+/** A backend that joins, of which nothing is known yet. */
+export function newMember(
+  backend: Backend,
+  row: number,
+  health: RiseFall,
+  nowMs: number,
+): Member {
+  return {
+    backend,
+    row,
+    health,
+    healthReason: "not probed yet",
+    healthSinceMs: nowMs,
+    connectFailures: 0,
+    lastConnectedMs: -Infinity,
+    admin: "enabled",
+    addresses: [],
+    nameFailure: undefined,
+    load: undefined,
+    loadFailure: undefined,
+    holds: new Map(),
+    agent: undefined,
+    offlineSaidMs: -Infinity,
+    learntCores: undefined,
+    assumedCoresTold: false,
+    share: 1,
+    loadDoubt: undefined,
+    leaving: false,
+    leftMs: 0,
+  };
+}
