@@ -210,7 +210,7 @@ function remarksOf(pool: PoolReport, backend: BackendReport, nowMs: number): str
   return [
     ...(concerns && !explained ? [backend.reason] : []),
     ...holds.map((hold) => describeHold(hold, backend.usable, nowMs)),
-    ...(share < 1 ? [`slow start: ${describePercent(share)} of its share`] : []),
+    ...(share < 1 && backend.usable ? [`slow start: ${describePercent(share)} of its share`] : []),
     ...(agent === null || (goesByLoad && ORDINARY_WORDS.test(agent)) ? [] : [`agent: ${agent}`]),
     ...(backend.loadFailure === null ? [] : [`load: ${backend.loadFailure}`]),
     ...(goesByLoad && backend.usable && backend.free === null
