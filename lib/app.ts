@@ -139,6 +139,7 @@ export class App implements AsyncDisposable {
         name: frontend.name,
         listen: (this.#bound.get(frontend.name) ?? []).map(formatAddress),
         pool: frontend.pool,
+        ...this.#locationPools(frontend.name),
         active: activeByFrontend.get(frontend.name) ?? 0,
         maxConnections: frontend.maxConnections,
       })),
@@ -272,14 +273,22 @@ export class App implements AsyncDisposable {
     }
   }
 
+  /** Where a frontend's clients go by where they come from. */
+  #locationPools(frontend: string): { readonly locationPools?: readonly string[] } {
+    const locationPools = this.#locations.byFrontend.get(frontend)?.pools.slice(1) ?? [];
+    return locationPools.length === 0 ? {} : { locationPools };
+  }
+
   #tellListening(): void {
     const log = this.#parts.log.area("app");
     for (const { name, pool } of this.#config.frontends) {
       const listen = (this.#bound.get(name) ?? []).map(formatAddress).join(", ");
       const keeper = this.#keepers.get(pool);
       const backends = keeper?.config.backends.length ?? 0;
-      const others = this.#locations.byFrontend.get(name)?.pools.slice(1) ?? [];
-      const located = others.length === 0 ? "" : `; by location also ${others.join(", ")}`;
+      const { locationPools = [] } = this.#locationPools(name);
+      const located = locationPools.length === 0
+        ? ""
+        : `; by location also ${locationPools.join(", ")}`;
       log.info(
         `frontend ${name} listens on ${listen}: pool ${pool}, ${backends} backends, ` +
           `${keeper?.config.strategy}${located}`,

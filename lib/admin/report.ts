@@ -31,6 +31,8 @@ export interface FrontendReport {
   readonly name: string;
   readonly listen: readonly string[];
   readonly pool: string;
+  /** Where its clients go by where they come from; absent: nowhere else. */
+  readonly locationPools?: readonly string[];
   readonly active: number;
   readonly maxConnections: number;
 }
@@ -63,8 +65,9 @@ export interface BackendReport {
   /** `leaving`: no longer configured, its last sessions are still on. */
   readonly state: "up" | "down" | "unknown" | "leaving";
   readonly admin: string;
-  /** Why health is what it is, and since when. */
+  /** What keeps sessions away, its health first; where nothing does, why health is what it is. */
   readonly reason: string;
+  /** Since when health is what it is. */
   readonly since: string;
   /** Whether new sessions can be sent there now. */
   readonly usable: boolean;

@@ -9,7 +9,7 @@ import type { LogArea } from "../log/setup.ts";
 const REFUSALS_PER_SECOND = 10;
 
 const REFUSAL_TEXT = {
-  no_backend: "no backend is up, enabled and below its limit",
+  no_backend: "no backend is up, not held back and below its limit",
   connect_failed: "no backend took the connection",
   frontend_full: "the frontend's max_connections is reached",
 } as const;

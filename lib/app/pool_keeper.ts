@@ -19,10 +19,10 @@ import type { LoadSource } from "../load/load_source.ts";
 import type { LogArea } from "../log/setup.ts";
 import { BackendNames } from "./backend_names.ts";
 import { LoadSources } from "./load_sources.ts";
+import { type LoadProspect, Placement } from "./placement.ts";
 import { Resilience } from "./resilience.ts";
 import { TableRules } from "./table_rules.ts";
-import { createStrategy } from "../strategy/registry.ts";
-import type { MemberView, Strategy } from "../strategy/strategy.ts";
+import type { MemberView } from "../strategy/strategy.ts";
 
 export interface PoolKeeperParts {
   readonly clock: Clock;
@@ -58,9 +58,7 @@ export class PoolKeeper implements AsyncDisposable {
   readonly #ticker: Rounds<void>;
   readonly #names: BackendNames;
   #config: PoolConfig;
-  #strategy: Strategy;
-  #fallback: Strategy;
-  #inUse: Strategy;
+  readonly #placement: Placement;
   readonly #sources: LoadSources;
   readonly #shortages: Shortages;
   readonly #resilience: Resilience;
@@ -76,9 +74,7 @@ export class PoolKeeper implements AsyncDisposable {
     this.#parts = parts;
     this.#sources = new LoadSources(parts.createLoadSource);
     this.#shortages = new Shortages(config);
-    this.#strategy = createStrategy(config.strategy);
-    this.#fallback = createStrategy(config.fallback);
-    this.#inUse = this.#strategy;
+    this.#placement = new Placement(config);
     this.pool = new Pool(config.name, rulesOf(config), PickTable.allocate(ROWS, STICKY_CLIENTS));
     this.#resilience = new Resilience(this.pool, config);
     this.#rules = new TableRules(this.pool.table, parts.clock);
@@ -111,7 +107,7 @@ export class PoolKeeper implements AsyncDisposable {
   }
 
   get strategyInUse(): string {
-    return this.#inUse.name;
+    return this.#placement.inUse;
   }
 
   /** Looks names up and publishes a first plan, so that the first client finds a place. */
@@ -128,11 +124,8 @@ export class PoolKeeper implements AsyncDisposable {
 
   /** Takes a new configuration in; what is known of backends that stay is kept. */
   async reconfigure(config: PoolConfig): Promise<void> {
-    const { strategy, fallback } = this.#config;
     this.#config = config;
-    // One that stays keeps what it has learnt.
-    if (config.strategy !== strategy) this.#strategy = createStrategy(config.strategy);
-    if (config.fallback !== fallback) this.#fallback = createStrategy(config.fallback);
+    this.#placement.setConfig(config);
     this.pool.setRules(rulesOf(config));
     this.#shortages.setRules(config);
     this.#tell(this.#resilience.setConfig(config));
@@ -150,10 +143,7 @@ export class PoolKeeper implements AsyncDisposable {
 
   /** The strategy that a kernel ran for, in the words of lb.conf. */
   strategyOf(kernel: string): string {
-    for (const strategy of [this.#strategy, this.#fallback]) {
-      if (strategy.kernel === kernel) return strategy.name;
-    }
-    return kernel;
+    return this.#placement.strategyOf(kernel);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -219,7 +209,9 @@ export class PoolKeeper implements AsyncDisposable {
         const sources = this.#sources;
         const staying = sources.staying(backends, load);
         await rounds.setKeys(staying);
-        for (const { id } of backends) if (!staying.includes(id)) this.pool.forgetLoad(id);
+        for (const { id } of backends) {
+          if (!staying.includes(id)) this.#tell(this.pool.forgetLoad(id));
+        }
         await sources.assign(backends, load);
         await rounds.setKeys(sources.ids);
       },
@@ -309,10 +301,20 @@ export class PoolKeeper implements AsyncDisposable {
       };
     });
     this.#writeStandings();
-    const weighed = this.#strategy.weigh(view, this.pool.table, nowMs);
-    if (!weighed) this.#fallback.weigh(view, this.pool.table, nowMs);
+    const told = this.#placement.weigh(view, this.pool.table, nowMs, this.#loadProspect());
+    for (const { level, text } of told) this.#parts.log[level](`${this.pool.name}: ${text}`);
     this.#parts.weighed(this.pool, this.#config);
-    this.#tellStrategy(weighed ? this.#strategy : this.#fallback);
+  }
+
+  /** A pool without a load source may have backends with one of their own. */
+  #loadProspect(): LoadProspect {
+    const { backends, load } = this.#config;
+    const asked = backends.filter(({ load: own = load }) => own.source !== "none");
+    const awaited = asked.some(({ id }) => {
+      const member = this.pool.member(id);
+      return member?.load === undefined && member?.loadFailure === undefined;
+    });
+    return { asked: asked.length > 0, awaited };
   }
 
   /** Says in the table why those that are not eligible are not, for who asks about a decision. */
@@ -338,32 +340,6 @@ export class PoolKeeper implements AsyncDisposable {
       connectTimeoutMs: connect.timeoutMs,
       connectRetries: connect.retries,
     });
-  }
-
-  #tellStrategy(inUse: Strategy): void {
-    const before = this.#inUse.name;
-    if (inUse.name === before) {
-      this.#inUse = inUse;
-      return;
-    }
-    const { log } = this.#parts;
-    const { source } = this.#config.load;
-    // While first samples are still awaited, nothing is degraded yet.
-    const awaited = source !== "none" &&
-      this.pool.members.some((member) =>
-        member.load === undefined && member.loadFailure === undefined
-      );
-    if (inUse === this.#fallback && awaited) return;
-    this.#inUse = inUse;
-    const { name } = this.pool;
-    if (inUse === this.#strategy) log.info(`${name}: places by ${inUse.name} again`);
-    else if (source === "none") {
-      log.info(`${name}: places by ${inUse.name}: ${before} needs a load, load.source is none`);
-    } else {
-      log.warning(
-        `${name}: no usable backend has a fresh load: places by ${inUse.name} until one has`,
-      );
-    }
   }
 
   #tell(changes: readonly PoolChange[]): void {

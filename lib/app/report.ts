@@ -77,6 +77,7 @@ function reportMember(
 function reasonOf(pool: Pool, member: Member): string {
   if (member.leaving) return "no longer configured";
   if (member.addresses.length === 0 && member.nameFailure !== undefined) return member.nameFailure;
+  if (member.health.state === "down") return member.healthReason;
   const [hold] = member.holds.values();
   if (hold !== undefined) return hold.reason;
   if (pool.weightOf(member) === 0) return "its weight is 0";

@@ -67,10 +67,39 @@ export function clip(line: string, width: number | undefined): string {
   return clipped;
 }
 
-/** Writes text to stdout, its lines no wider than the terminal. */
-export function printClipped(text: string): void {
+/**
+ * Breaks a line between words where it is wider than a number of columns; what follows is indented. A word
+ * that is wider by itself stays whole. Without a width, the line stays as it is.
+ */
+export function wrap(line: string, width: number | undefined): string {
+  if (width === undefined) return line;
+  const margin = Math.min(/^ */.exec(line)?.[0].length ?? 0, width / 2) + 2;
+  let wrapped = "";
+  let columns = 0;
+  for (const [word] of line.matchAll(/ *[^ ]+/g)) {
+    const seen = columnsOf(word);
+    if (columns > 0 && columns + seen > width) {
+      const bare = word.trimStart();
+      wrapped += `\n${" ".repeat(margin)}${bare}`;
+      columns = margin + columnsOf(bare);
+    } else {
+      wrapped += word;
+      columns += seen;
+    }
+  }
+  return wrapped;
+}
+
+/** Columns that text takes, one a character; the codes of {@linkcode paint} take none. */
+function columnsOf(text: string): number {
+  // deno-lint-ignore no-control-regex -- the codes that paint() writes
+  return [...text.replace(/\x1b\[\d*m/g, "")].length;
+}
+
+/** Writes text to stdout, lines that are wider than the terminal broken between words. */
+export function printWrapped(text: string): void {
   const width = terminalWidth();
-  print(text.split("\n").map((line) => clip(line, width)).join("\n"));
+  print(text.split("\n").map((line) => wrap(line, width)).join("\n"));
 }
 
 /** Whether colours are welcome: a terminal, and no NO_COLOR (no-color.org). */

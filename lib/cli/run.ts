@@ -7,7 +7,7 @@ import { App } from "../app.ts";
 import type { Locations } from "../app/locations.ts";
 import { loadSourceMaker, type Logs, makeEngine, makeLogs } from "../app/parts.ts";
 import type { Config } from "../config/config.ts";
-import { formatConfigErrors } from "../config/config_error.ts";
+import { formatConfigErrors, summarizeConfigErrors } from "../config/config_error.ts";
 import type { Clock } from "../core/clock.ts";
 import { describeDuration } from "../core/duration.ts";
 import { messageOf } from "../core/errors.ts";
@@ -129,7 +129,7 @@ async function untilEnded(
 ): Promise<void> {
   let current = config;
   const reload = async () => {
-    current = await reloadFrom(command, current, app, logs, log) ?? current;
+    current = await reloadFrom(command, config, app, logs, log) ?? current;
   };
   let reloading = Promise.resolve();
   orders.whenReloading(() => reloading = reloading.then(reload));
@@ -158,10 +158,13 @@ async function untilEnded(
   await deadline;
 }
 
-/** Reads the configuration again; a bad one changes nothing. */
+/**
+ * Reads the configuration again; a bad one changes nothing.
+ * @param started the one that the process began with: some of it holds until its end.
+ */
 async function reloadFrom(
   command: ConfigCommand,
-  current: Config,
+  started: Config,
   app: App,
   logs: Logs,
   log: LogArea,
@@ -174,7 +177,7 @@ async function reloadFrom(
   const read = await readRunnableConfig(command);
   if (read.kind === "usage") return void refuse(read.message);
   if (read.kind === "errors") {
-    return void refuse(formatConfigErrors(read.errors).trim().replaceAll("\n", " / "));
+    return void refuse(summarizeConfigErrors(read.errors));
   }
   if (read.path === undefined) {
     log.warning("nothing to reload: the configuration came from flags alone");
@@ -185,8 +188,8 @@ async function reloadFrom(
   await logs.configure(read.config.log);
   for (const warning of read.locations.warnings) log.warning(warning);
   for (const key of ["engine", "admin", "user"] as const) {
-    if (JSON.stringify(read.config[key]) !== JSON.stringify(current[key])) {
-      log.warning(`${key} has changed in ${read.path}: that takes effect at the next start`);
+    if (JSON.stringify(read.config[key]) !== JSON.stringify(started[key])) {
+      log.warning(`${key} is another one in ${read.path}: that takes effect at the next start`);
     }
   }
   log.info(`reloaded ${read.path}`, { event: "reloaded" });

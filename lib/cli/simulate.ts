@@ -6,7 +6,14 @@ import { STRATEGIES, type StrategyName } from "../config/config.ts";
 import { messageOf } from "../core/errors.ts";
 import { failure, type Result } from "../core/result.ts";
 import { EXIT_CONFIG, EXIT_OK } from "./exit_code.ts";
-import { colourful, complain, deepWithoutControls, print, printClipped } from "./output.ts";
+import {
+  colourful,
+  complain,
+  deepWithoutControls,
+  print,
+  printWrapped,
+  terminalWidth,
+} from "./output.ts";
 import { renderReplay } from "./simulate_text.ts";
 
 export interface SimulateCommand {
@@ -27,7 +34,7 @@ export async function simulate(command: SimulateCommand): Promise<number> {
   const report = compareStrategies(file, read.value, strategies);
   // What a file says may be anything.
   if (json) print(JSON.stringify(deepWithoutControls(report), null, 2) + "\n");
-  else printClipped(renderReplay(report, colourful()));
+  else printWrapped(renderReplay(report, colourful(), terminalWidth()));
   return EXIT_OK;
 }
 

@@ -3,7 +3,7 @@
 import { isStatusReport } from "../admin/report.ts";
 import { askBalancer, drawReport } from "./ask_balancer.ts";
 import { EXIT_FAILURE, EXIT_OK } from "./exit_code.ts";
-import { colourful, complain, print, printClipped } from "./output.ts";
+import { colourful, complain, print, printWrapped, terminalWidth } from "./output.ts";
 import type { PlacesCommand } from "./status_places.ts";
 import { renderStatus } from "./status_table.ts";
 
@@ -20,12 +20,12 @@ export async function status(command: StatusCommand): Promise<number> {
     return EXIT_OK;
   }
   const table = isStatusReport(report)
-    ? drawReport(() => renderStatus(report, colourful()))
+    ? drawReport(() => renderStatus(report, colourful(), terminalWidth()))
     : undefined;
   if (table === undefined) {
     complain("The balancer's answer is not a status report: is it of another version?");
     return EXIT_FAILURE;
   }
-  printClipped(table);
+  printWrapped(table);
   return EXIT_OK;
 }

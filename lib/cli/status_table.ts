@@ -47,8 +47,11 @@ function percentOf(share: number | null | undefined): string | undefined {
   return share === null || share === undefined ? undefined : describePercent(share);
 }
 
-/** The whole report, lines ended by newlines. */
-export function renderStatus(report: StatusReport, colours: boolean): string {
+/**
+ * The whole report, lines ended by newlines.
+ * @param width columns of the terminal; absent: no limit.
+ */
+export function renderStatus(report: StatusReport, colours: boolean, width?: number): string {
   const nowMs = Date.parse(report.now);
   const uptime = describeDuration(nowMs - Date.parse(report.startedAt));
   const { active, refused, bytesToBackend, bytesToClient } = report.counters;
@@ -63,21 +66,33 @@ export function renderStatus(report: StatusReport, colours: boolean): string {
   }
   const dropped = report.counters.eventsDropped + report.counters.logLinesDropped;
   if (dropped > 0) {
-    lines.push(paint(`${dropped} log records lost: reader too slow`, YELLOW, colours));
+    lines.push(
+      paint(`${dropped} log records lost: a reader was too slow, or a disk full`, YELLOW, colours),
+    );
   }
   for (const frontend of report.frontends) {
     const limit = frontend.maxConnections === 0 ? "" : ` of ${frontend.maxConnections}`;
+    const others = frontend.locationPools ?? [];
+    const located = others.length === 0 ? "" : `, by location ${others.join(", ")}`;
     lines.push(
-      `frontend ${frontend.name} on ${frontend.listen.join(", ")} to pool ${frontend.pool}: ` +
-        `${frontend.active}${limit} sessions`,
+      `frontend ${frontend.name} on ${frontend.listen.join(", ")} to pool ${frontend.pool}` +
+        `${located}: ${frontend.active}${limit} sessions`,
     );
   }
-  for (const pool of report.pools) lines.push("", ...renderPool(pool, nowMs, colours));
+  for (const pool of report.pools) lines.push("", ...renderPool(pool, nowMs, colours, width));
   return lines.join("\n") + "\n";
 }
 
-/** One pool with its backends. */
-export function renderPool(pool: PoolReport, nowMs: number, colours: boolean): string[] {
+/**
+ * One pool with its backends.
+ * @param width what only some load sources tell gets a line instead of columns where they do not fit.
+ */
+export function renderPool(
+  pool: PoolReport,
+  nowMs: number,
+  colours: boolean,
+  width: number = Infinity,
+): string[] {
   const why = hasLoadSource(pool) ? "waits for a load" : "has no load source";
   const inUse = pool.strategyInUse === pool.strategy
     ? pool.strategy
@@ -87,10 +102,36 @@ export function renderPool(pool: PoolReport, nowMs: number, colours: boolean): s
   const extras = EXTRAS.filter(({ text }) =>
     pool.backends.some((backend) => text(backend) !== undefined)
   );
+  const whole = drawRows(pool, extras, nowMs, colours);
+  const fits = extras.length === 0 || whole.columns <= width;
+  const [first = "", ...lines] = fits ? whole.lines : drawRows(pool, [], nowMs, colours).lines;
+  const withRemarks = lines.flatMap((line, index) => {
+    const backend = pool.backends[index];
+    const remarks = backend === undefined
+      ? []
+      : [...(fits ? [] : describeExtras(backend)), ...remarksOf(pool, backend, nowMs)];
+    return [line, ...remarks.map((remark) => paint(`    ${remark}`, DIM, colours))];
+  });
+  const panic = pool.panic ?? null;
+  const nobody = pool.backends.every(({ usable }) => !usable);
+  const alarms = [
+    ...(panic === null ? [] : [panic]),
+    ...(nobody ? ["no backend can be used: new clients are turned away"] : []),
+  ].map((text) => paint(text, RED, colours));
+  return [paint(title, BOLD, colours), ...alarms, first, ...withRemarks];
+}
+
+/** Headings and rows, padded to columns, and how wide they are. */
+function drawRows(
+  { backends }: PoolReport,
+  extras: typeof EXTRAS,
+  nowMs: number,
+  colours: boolean,
+): { readonly lines: readonly string[]; readonly columns: number } {
   const headings = [...HEADINGS, ...extras.map(({ heading: text }) => ({ text, right: true }))];
   const rows: readonly (readonly Cell[])[] = [
     headings,
-    ...pool.backends.map((backend) => [
+    ...backends.map((backend) => [
       ...cellsOf(backend, nowMs),
       ...extras.map(({ text }) => ({ text: text(backend) ?? "-", right: true })),
     ]),
@@ -98,7 +139,7 @@ export function renderPool(pool: PoolReport, nowMs: number, colours: boolean): s
   const widths = headings.map((_, column) =>
     Math.max(...rows.map((row) => row[column]?.text.length ?? 0))
   );
-  const drawn = rows.map((row, index) =>
+  const lines = rows.map((row, index) =>
     row.map((cell, column) => {
       const width = widths[column] ?? 0;
       const padded = cell.right ? cell.text.padStart(width) : cell.text.padEnd(width);
@@ -106,15 +147,15 @@ export function renderPool(pool: PoolReport, nowMs: number, colours: boolean): s
       return code === undefined ? padded : paint(padded, code, colours);
     }).join("  ").trimEnd()
   );
-  const [first = "", ...lines] = drawn;
-  const withRemarks = lines.flatMap((line, index) => {
-    const backend = pool.backends[index];
-    const remarks = backend === undefined ? [] : remarksOf(backend, nowMs);
-    return [line, ...remarks.map((remark) => paint(`    ${remark}`, DIM, colours))];
+  return { lines, columns: widths.reduce((sum, width) => sum + width + 2, -2) };
+}
+
+function describeExtras(backend: BackendReport): string[] {
+  const told = EXTRAS.flatMap(({ heading, text }) => {
+    const figure = text(backend);
+    return figure === undefined ? [] : [`${heading.toLowerCase()} ${figure}`];
   });
-  const panic = pool.panic ?? null;
-  const alarm = panic === null ? [] : [paint(panic, RED, colours)];
-  return [paint(title, BOLD, colours), ...alarm, first, ...withRemarks];
+  return told.length === 0 ? [] : [told.join(", ")];
 }
 
 /** A pool without a source may have backends with one of their own. */
@@ -125,8 +166,15 @@ function hasLoadSource({ loadSource, backends }: PoolReport): boolean {
 
 function cellsOf(backend: BackendReport, nowMs: number): Cell[] {
   const { load1, loadAgeSeconds, free } = backend;
-  const state = backend.admin === "enabled" ? backend.state : `${backend.state}, ${backend.admin}`;
-  const code = backend.state === "up" ? GREEN : backend.state === "down" ? RED : YELLOW;
+  const { holds = [] }: Partial<BackendReport> = backend;
+  const isHeld = !backend.usable && backend.state !== "down" && holds.length > 0;
+  const state = backend.admin !== "enabled"
+    ? `${backend.state}, ${backend.admin}`
+    : isHeld
+    ? `${backend.state}, held`
+    : backend.state;
+  const isWell = backend.state === "up" && backend.usable;
+  const code = isWell ? GREEN : backend.state === "down" ? RED : YELLOW;
   return [
     { text: backend.id },
     { text: state, code },
@@ -148,18 +196,26 @@ function cellsOf(backend: BackendReport, nowMs: number): Cell[] {
   ];
 }
 
+/** An agent's words that change nothing, where its percentage is no weight. */
+const ORDINARY_WORDS = /^(\d+%)?(, )?(maxconn 0)?(, )?(ready)?(, )?(up)?$/;
+
 /** What an administrator has to know beyond the numbers; empty when all is well. */
-function remarksOf(backend: BackendReport, nowMs: number): string[] {
+function remarksOf(pool: PoolReport, backend: BackendReport, nowMs: number): string[] {
   // A report of an older balancer has neither.
   const { holds = [], share = 1 }: Partial<BackendReport> = backend;
   const explained = holds.some(({ reason }) => reason === backend.reason);
   const concerns = !backend.usable || backend.state !== "up";
+  const goesByLoad = pool.strategyInUse === "least_load";
+  const { agent } = backend;
   return [
     ...(concerns && !explained ? [backend.reason] : []),
     ...holds.map((hold) => describeHold(hold, backend.usable, nowMs)),
-    ...(share < 1 ? [`slow start: ${describePercent(share)} of its share`] : []),
-    ...(backend.agent === null ? [] : [`agent: ${backend.agent}`]),
+    ...(share < 1 && backend.usable ? [`slow start: ${describePercent(share)} of its share`] : []),
+    ...(agent === null || (goesByLoad && ORDINARY_WORDS.test(agent)) ? [] : [`agent: ${agent}`]),
     ...(backend.loadFailure === null ? [] : [`load: ${backend.loadFailure}`]),
+    ...(goesByLoad && backend.usable && backend.free === null
+      ? ["comes last while its load is not known"]
+      : []),
   ];
 }
 

@@ -3,7 +3,7 @@
 import { isWhyReport, whyResource } from "../admin/why_report.ts";
 import { askBalancer, drawReport } from "./ask_balancer.ts";
 import { EXIT_FAILURE, EXIT_OK } from "./exit_code.ts";
-import { colourful, complain, print, printClipped } from "./output.ts";
+import { colourful, complain, print, printWrapped } from "./output.ts";
 import type { PlacesCommand } from "./status_places.ts";
 import { renderWhy } from "./why_text.ts";
 
@@ -27,7 +27,7 @@ export async function why(command: WhyCommand): Promise<number> {
     return EXIT_FAILURE;
   }
   if (command.json) print(JSON.stringify(report, null, 2) + "\n");
-  else printClipped(text);
+  else printWrapped(text);
   if (report.decisions.length > 0) return EXIT_OK;
   const whom = client === undefined ? "has come since the balancer started" : `${client} is known`;
   complain(`Nothing to explain: no client ${whom}`);

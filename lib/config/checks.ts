@@ -16,6 +16,7 @@ import {
 import type { LocationDraft, PoolDraft } from "./build.ts";
 import type { LoadConfig } from "./config.ts";
 import { type ConfigPath, quote } from "./config_error.ts";
+import { leadsBack } from "./loops.ts";
 import type { Draft } from "./schema.ts";
 
 /** A fault between values. */
@@ -260,6 +261,7 @@ function checkBackends(draft: Draft, name: string, pool: PoolDraft): CheckIssue[
       issues.push({ path, at: "value", message, dependsOn: [path] });
     }
     seen.add(key);
+    issues.push(...checkLoop(draft, name, path, address));
     const { source, gmond } = loadOf(pool, backend);
     const asks = source === "nrpe" || source === "ssh" || source === "agent" ||
       (source === "gmond" && gmond.address === undefined);
@@ -275,6 +277,16 @@ function checkBackends(draft: Draft, name: string, pool: PoolDraft): CheckIssue[
     }
   }
   return issues;
+}
+
+function checkLoop(draft: Draft, pool: string, path: ConfigPath, address: Address): CheckIssue[] {
+  const frontend = frontendsOf(draft, pool).find((name) =>
+    draft.frontends[name]?.listen.some((listen) => leadsBack(listen, address))
+  );
+  if (frontend === undefined) return [];
+  const message = `Cannot use ${quote(formatAddress(address))} as a backend: frontend ` +
+    `${frontend} itself listens there`;
+  return [{ path, at: "value", message, dependsOn: [path, ["frontends", frontend]] }];
 }
 
 function missingPort(draft: Draft, name: string, index: number): CheckIssue {

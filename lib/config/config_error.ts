@@ -66,15 +66,23 @@ export function formatConfigErrors(errors: readonly ConfigError[]): string {
   return errors.map(formatConfigError).join("");
 }
 
+/** The same on one line, for a log: `file:line:column: path: message; ...`. */
+export function summarizeConfigErrors(errors: readonly ConfigError[]): string {
+  return errors.map(headlineOf).join("; ");
+}
+
 function formatConfigError(error: ConfigError): string {
-  const { file, line, column } = error;
+  return `${headlineOf(error)}\n${formatExcerpt(error)}`;
+}
+
+function headlineOf({ file, line, column, path: where, message }: ConfigError): string {
   const place = file === undefined
     ? ""
     : line === undefined
     ? `${file}: `
     : `${file}:${line}:${column ?? 1}: `;
-  const path = error.path === "" ? "" : `${error.path}: `;
-  return `${place}${path}${error.message}\n` + formatExcerpt(error);
+  const path = where === "" ? "" : `${where}: `;
+  return `${place}${path}${message}`;
 }
 
 function formatExcerpt({ excerpt, line, column }: ConfigError): string {

@@ -226,18 +226,19 @@ export class Pool {
   }
 
   /** Forgets what a load source has said of a backend that is asked otherwise, or not at all, from now on. */
-  forgetLoad(id: string): void {
+  forgetLoad(id: string): PoolChange[] {
     const member = this.#members.get(id);
-    if (member === undefined) return;
+    if (member === undefined) return [];
     member.load = undefined;
     member.loadFailure = undefined;
-    member.holds.delete("offline");
     member.learntCores = undefined;
     this.#fewestCores = undefined;
     member.agent = undefined;
-    member.holds.delete("agent");
     this.table.write(member.row, MAX_CONNECTIONS, this.maxConnectionsOf(member));
     member.loadDoubt = undefined;
+    return (["offline", "agent"] as const).flatMap((cause) =>
+      this.letGo(id, cause, "it is asked for its load otherwise")
+    );
   }
 
   /** Sends no new session to a backend until {@linkcode letGo} is called for the same cause. */
@@ -252,8 +253,13 @@ export class Pool {
 
   /** Ends what {@linkcode hold} began; nothing happens where nothing is held. */
   letGo(id: string, cause: HoldCause, reason: string): PoolChange[] {
-    if (this.#members.get(id)?.holds.delete(cause) !== true) return [];
-    return [{ level: "info", backend: id, text: `is no longer held back: ${reason}` }];
+    const holds = this.#members.get(id)?.holds;
+    if (holds?.delete(cause) !== true) return [];
+    const [other] = holds.values();
+    const text = other === undefined
+      ? `is no longer held back: ${reason}`
+      : `is still held back, though ${reason}: ${other.reason}`;
+    return [{ level: "info", backend: id, text }];
   }
 
   /** Its share of sessions beside others, as things stand now; 0 when it shall have none. */

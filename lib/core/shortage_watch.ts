@@ -2,7 +2,7 @@
 // takes them back when they have clearly enough again. Never leaves clients without any backend.
 
 import type { LoadSample } from "./load.ts";
-import type { HoldCause } from "./member.ts";
+import type { HoldCause, Member } from "./member.ts";
 import type { Pool, PoolChange } from "./pool.ts";
 
 /** What a sample says of one thing that a backend can be short of. */
@@ -117,7 +117,7 @@ export class ShortageWatch {
         }
       }
     }
-    const well = pool.members.find((member) => pool.isUsable(member));
+    const well = pool.members.find((member) => pool.isUsable(member) && !isForgiven(pool, member));
     if (this.#allShort && !allShort && well !== undefined) {
       const text = "is used instead of those that are short: it has enough";
       changes.push({ level: "info", backend: well.backend.id, text });
@@ -128,7 +128,10 @@ export class ShortageWatch {
 
   /** Those with most, best first, when nobody else is left. */
   #sparedOf(pool: Pool, short: ReadonlyMap<string, Shortages>): Set<string> {
-    const left = pool.members.filter((member) => pool.isUsable(member, this.#causes));
+    // Whom only a panic lets take part is nobody to rely on, nor to hold others back for.
+    const left = pool.members.filter((member) =>
+      pool.isUsable(member, this.#causes) && !isForgiven(pool, member)
+    );
     if (!left.every(({ backend }) => short.has(backend.id))) return new Set();
     const ranked = left.map(({ backend: { id } }) => ({
       id,
@@ -145,4 +148,10 @@ export class ShortageWatch {
     const text = `does not tell its ${quantity}: its load source knows nothing of it`;
     return [{ level: "warning", backend: id, text }];
   }
+}
+
+/** Whether something stands against it that a panic forgives for the moment. */
+function isForgiven({ forgiven }: Pool, { health, holds }: Member): boolean {
+  return (health.state === "down" && forgiven.has("down")) ||
+    holds.keys().some((cause) => forgiven.has(cause));
 }

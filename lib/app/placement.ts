@@ -1,0 +1,98 @@
+// Who places the sessions of one pool: its strategy, or the fallback while the strategy knows no load; and
+// whether there is anybody to place them on. Says when that changes.
+
+import type { PickTable } from "../core/pick_table.ts";
+import { createStrategy } from "../strategy/registry.ts";
+import type { PoolView, Strategy } from "../strategy/strategy.ts";
+import type { PoolConfig } from "../config/config.ts";
+
+type PlacementConfig = Pick<PoolConfig, "strategy" | "fallback">;
+
+/** What has changed, as a sentence about the pool. */
+export interface PlacementChange {
+  readonly level: "info" | "warning";
+  readonly text: string;
+}
+
+/** What is known of the loads besides the view. */
+export interface LoadProspect {
+  /** Whether the pool's loads are asked at all. */
+  readonly asked: boolean;
+  /** Whether first samples are still to come: nothing is degraded yet then. */
+  readonly awaited: boolean;
+}
+
+export class Placement {
+  #config: PlacementConfig;
+  #strategy: Strategy;
+  #fallback: Strategy;
+  /** The fallback places, and that was said. */
+  #degraded = false;
+  #nobody = false;
+
+  constructor(config: PlacementConfig) {
+    this.#config = config;
+    this.#strategy = createStrategy(config.strategy);
+    this.#fallback = createStrategy(config.fallback);
+  }
+
+  /** The name of what places sessions. */
+  get inUse(): string {
+    return (this.#degraded ? this.#fallback : this.#strategy).name;
+  }
+
+  /** Takes a new configuration in; a strategy that stays keeps what it has learnt. */
+  setConfig(config: PlacementConfig): void {
+    const { strategy, fallback } = this.#config;
+    this.#config = config;
+    if (config.fallback !== fallback) this.#fallback = createStrategy(config.fallback);
+    if (config.strategy === strategy) return;
+    this.#strategy = createStrategy(config.strategy);
+    this.#degraded = false;
+  }
+
+  /** The strategy that a kernel ran for, in the words of lb.conf. */
+  strategyOf(kernel: string): string {
+    for (const strategy of [this.#strategy, this.#fallback]) {
+      if (strategy.kernel === kernel) return strategy.name;
+    }
+    return kernel;
+  }
+
+  /** Writes the table by what is known now. */
+  weigh(
+    view: PoolView,
+    table: PickTable,
+    nowMs: number,
+    prospect: LoadProspect,
+  ): PlacementChange[] {
+    const weighed = this.#strategy.weigh(view, table, nowMs);
+    if (!weighed) this.#fallback.weigh(view, table, nowMs);
+    const changes: PlacementChange[] = [];
+    const nobody = !view.some(({ usable }) => usable);
+    if (nobody !== this.#nobody) {
+      this.#nobody = nobody;
+      changes.push(
+        nobody
+          ? { level: "warning", text: "no backend can be used: new clients are turned away" }
+          : { level: "info", text: "a backend can be used again: new clients are taken" },
+      );
+    }
+    // Where nobody can be used, loads are not what is missing.
+    return nobody ? changes : [...changes, ...this.#tellDegraded(!weighed, prospect)];
+  }
+
+  #tellDegraded(degraded: boolean, { asked, awaited }: LoadProspect): PlacementChange[] {
+    if (degraded === this.#degraded || (degraded && awaited)) return [];
+    this.#degraded = degraded;
+    const { name } = this.#strategy;
+    if (!degraded) return [{ level: "info", text: `places by ${name} again` }];
+    const instead = `places by ${this.#fallback.name}`;
+    return asked
+      ? [{
+        level: "warning",
+        text: `no usable backend has a fresh load: ${instead} until one has`,
+      }]
+      : [{ level: "info", text: `${instead}: ${name} needs a load, load.source is none` }];
+  }
+}
