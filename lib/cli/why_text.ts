@@ -124,7 +124,7 @@ const HEADINGS = ["BACKEND", "FREE", "SESSIONS", ""] as const;
 /** The backends as one pick saw them. */
 function renderPick(pick: PickReport, colours: boolean): string[] {
   const rows = pick.backends.map(({ backend, free, active, outcome, weight }) => {
-    const share = weight === 1 ? "" : `, weight ${weight}`;
+    const share = weight === 1 || outcome === "no_weight" ? "" : `, weight ${weight}`;
     const became = `${OUTCOMES[outcome] ?? outcome}${share}`;
     return [backend, free === null ? "-" : free.toFixed(1), `${active}`, became];
   });

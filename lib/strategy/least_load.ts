@@ -24,7 +24,12 @@ export class LeastLoad implements Strategy {
       return false;
     }
     this.#freeCores.write(loads, table, nowMs);
-    writePlaces(view, table, this.kernel);
+    // The percentage of an agent is in the load already.
+    writePlaces(
+      view.map((one) => ({ ...one, weight: one.loadWeight ?? one.weight })),
+      table,
+      this.kernel,
+    );
     return true;
   }
 }
