@@ -8,6 +8,7 @@
 //
 // `!` on typed-array reads: indices are below the table's row count, or within a snapshot, by construction.
 
+import { DRAW_UNITS } from "./choice.ts";
 import type { Choice, Tried } from "./pick_kernels.ts";
 import {
   ACTIVE,
@@ -24,6 +25,8 @@ import {
   UNKNOWN_FREE,
 } from "./pick_table.ts";
 import { type Standing, STANDINGS } from "./standing.ts";
+
+export { drawWord } from "./choice.ts";
 
 /** The most backends that a snapshot shows. */
 export const SNAPSHOT_ROWS = 32;
@@ -50,13 +53,6 @@ const BARRED = FULL | TRIED;
 /** Stands for a score that the kernel did not work out. */
 const NO_SCORE = -0x8000_0000;
 const MOST_FREE = KERNELS.indexOf("most_free");
-/** A draw is kept as an integer that V8 need not box. */
-const DRAW_UNITS = 2 ** 30;
-
-/** Turns a random number in [0, 1) into the form in which a snapshot keeps it. */
-export function drawWord(random: number): number {
-  return Math.floor(random * DRAW_UNITS);
-}
 
 /**
  * Copies what the last pick looked at. Runs in the thread that picked, at once, without allocation.
