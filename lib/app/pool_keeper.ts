@@ -19,9 +19,9 @@ import type { LogArea } from "../log/setup.ts";
 import { BackendNames } from "./backend_names.ts";
 import { LoadSources } from "./load_sources.ts";
 import { Resilience } from "./resilience.ts";
-import { TableRules } from "./table_rules.ts";
+import { RulesTicker, TableRules } from "./table_rules.ts";
 import { createStrategy } from "../strategy/registry.ts";
-import type { MemberView, Strategy } from "../strategy/strategy.ts";
+import type { MemberView, PoolView, Strategy } from "../strategy/strategy.ts";
 
 export interface PoolKeeperParts {
   readonly clock: Clock;
@@ -33,8 +33,8 @@ export interface PoolKeeperParts {
   readonly alreadyResolved: (address: Address) => boolean;
   /** Hands the engine where the backends are. */
   readonly publish: (plan: PoolPlan) => void;
-  /** Told whenever the pool has been weighed. */
-  readonly weighed: (pool: Pool, config: PoolConfig) => void;
+  /** Told whenever the pool has been weighed, with what the strategy was shown. */
+  readonly weighed: (pool: Pool, config: PoolConfig, view: PoolView) => void;
 }
 
 /** How often time alone is let work: samples grow old. */
@@ -64,6 +64,7 @@ export class PoolKeeper implements AsyncDisposable {
   readonly #shortages: Shortages;
   readonly #resilience: Resilience;
   readonly #rules: TableRules;
+  readonly #rulesTicker: RulesTicker;
   #load: Drivers | undefined;
   #health: Drivers | undefined;
   #published = "";
@@ -80,9 +81,10 @@ export class PoolKeeper implements AsyncDisposable {
     this.#inUse = this.#strategy;
     this.pool = new Pool(config.name, rulesOf(config), PickTable.allocate(ROWS, STICKY_CLIENTS));
     this.#resilience = new Resilience(this.pool, config);
-    this.#rules = new TableRules(this.pool.table, parts.clock);
-    this.#rules.set(config);
     const { clock, random } = parts;
+    this.#rules = new TableRules(this.pool.table, clock.now());
+    this.#rules.set(config);
+    this.#rulesTicker = new RulesTicker(this.#rules, clock);
     this.#ticker = new Rounds({
       clock,
       random,
@@ -121,7 +123,7 @@ export class PoolKeeper implements AsyncDisposable {
   /** Starts the rounds. */
   async start(): Promise<void> {
     await this.#drive();
-    this.#rules.start();
+    this.#rulesTicker.start();
     await this.#ticker.setKeys(["tick"]);
   }
 
@@ -158,7 +160,7 @@ export class PoolKeeper implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true;
     await Promise.all([
-      this.#rules[Symbol.asyncDispose](),
+      this.#rulesTicker[Symbol.asyncDispose](),
       this.#ticker[Symbol.asyncDispose](),
       this.#names[Symbol.asyncDispose](),
       this.#load?.stop(),
@@ -308,7 +310,7 @@ export class PoolKeeper implements AsyncDisposable {
     this.#writeStandings();
     const weighed = this.#strategy.weigh(view, this.pool.table, nowMs);
     if (!weighed) this.#fallback.weigh(view, this.pool.table, nowMs);
-    this.#parts.weighed(this.pool, this.#config);
+    this.#parts.weighed(this.pool, this.#config, view);
     this.#tellStrategy(weighed ? this.#strategy : this.#fallback);
   }
 

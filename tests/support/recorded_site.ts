@@ -83,7 +83,7 @@ pools:
     resolve: (address) => Promise.resolve({ ok: true, value: [address] }),
     alreadyResolved: () => true,
     publish: (published) => plan = published,
-    weighed: (pool, config) => recorder.weighed(pool, config),
+    weighed: (...seen) => recorder.weighed(...seen),
   });
   await keeper.prepare();
   await recorder.open(path);

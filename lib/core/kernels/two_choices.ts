@@ -23,7 +23,7 @@ const SECOND = 0x2c40_1ce5;
 /**
  * Two different candidates, drawn in proportion to their weights. Where the load of both is known, the
  * one with the higher score; else the one with the fewer (tunnels + 1) / weight. Equals: the first drawn.
- * @param random in [0, 1); its first 30 bits decide.
+ * @param random in [0, 1); the second draw goes by its first 30 bits.
  */
 export function twoChoices(
   table: PickTable,
