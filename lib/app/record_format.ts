@@ -57,6 +57,11 @@ export interface BackendState {
   readonly doubted?: boolean;
 }
 
+/** Whether sessions may be sent to a backend. */
+export function isUsable({ state, usable }: BackendState): boolean {
+  return usable ?? state === READY;
+}
+
 /** One reading of a backend's load. */
 export interface RecordedSample {
   readonly load1: number;
