@@ -24,7 +24,7 @@ export class BackendNames implements AsyncDisposable {
   readonly #observed: (changes: readonly PoolChange[]) => void;
   readonly #rounds: Rounds<Result<readonly Address[]>>;
 
-  /** @param observed told after each look-up, when the pool has been. */
+  /** @param observed told after each look-up, or after all the first ones, when the pool has been. */
   constructor(
     pool: Pool,
     parts: BackendNamesParts,
@@ -39,7 +39,7 @@ export class BackendNames implements AsyncDisposable {
       intervalMs: NAME_INTERVAL_MS,
       timeoutMs: NAME_TIMEOUT_MS,
       run: (id, signal) => this.#lookUp(id, signal),
-      report: (id, found) => this.#observe(id, found),
+      report: (id, found) => observed(this.#take(id, found)),
     });
   }
 
@@ -56,11 +56,13 @@ export class BackendNames implements AsyncDisposable {
     const finished = new AbortController();
     const timer = this.#parts.clock.sleep(FIRST_NAMES_MS, finished.signal)
       .then(() => deadline.abort(), () => {});
-    await Promise.all(
-      fresh.map(async (id) => this.#observe(id, await this.#lookUp(id, deadline.signal))),
+    const changes = await Promise.all(
+      fresh.map(async (id) => this.#take(id, await this.#lookUp(id, deadline.signal))),
     );
     finished.abort();
     await timer;
+    // All at once: what follows costs as much as the pool is large.
+    this.#observed(changes.flat());
   }
 
   /** Goes the rounds for the backends that the pool has now. */
@@ -81,11 +83,9 @@ export class BackendNames implements AsyncDisposable {
       : await this.#parts.resolve(member.backend.address, signal);
   }
 
-  #observe(id: string, found: Result<readonly Address[]>): void {
-    this.#observed(
-      found.ok
-        ? this.#pool.observeName(id, found.value)
-        : this.#pool.observeName(id, [], found.message),
-    );
+  #take(id: string, found: Result<readonly Address[]>): PoolChange[] {
+    return found.ok
+      ? this.#pool.observeName(id, found.value)
+      : this.#pool.observeName(id, [], found.message);
   }
 }

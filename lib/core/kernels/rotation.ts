@@ -130,7 +130,8 @@ function bounded(words: Int32Array, at: number, base: number, stride: number): n
   return kept;
 }
 
+/** Lets a row go with virtual time. One that is ahead stays there: it had its turn before it filled up. */
 function keepUp(words: Int32Array, at: number, base: number): void {
   const pass = words[at + PASS]!;
-  if (pass !== base) Atomics.compareExchange(words, at + PASS, pass, base);
+  if (((pass - base) | 0) < 0) Atomics.compareExchange(words, at + PASS, pass, base);
 }
