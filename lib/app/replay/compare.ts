@@ -30,6 +30,8 @@ export interface PoolReplay {
   readonly replayed: readonly (PlacementReport & {
     readonly strategy: StrategyName;
     readonly turnedAway: number;
+    /** Sessions that land on another backend than recorded. */
+    readonly elsewhere: number;
     /** Share of sessions for which it makes the recorded choice, each in its own situation; null without any. */
     readonly same: number | null;
     /** Of the other choices, the share that chance made: near-equals, or a draw; null without any. */
@@ -87,13 +89,14 @@ function comparePool(pool: RecordedPool, strategies: readonly StrategyName[]): P
       ...reportPlacement(measureRecorded(pool, learnt)),
     },
     replayed: strategies.map((strategy) => {
-      const { measures, turnedAway } = replay(pool, learnt, strategy);
+      const { measures, turnedAway, elsewhere } = replay(pool, learnt, strategy);
       const { same, otherByChance } = agree(pool, learnt, strategy);
       const others = sessions - same;
       return {
         strategy,
         ...reportPlacement(measures),
         turnedAway,
+        elsewhere,
         same: sessions === 0 ? null : same / sessions,
         otherByChance: others === 0 ? null : otherByChance / others,
       };

@@ -36,6 +36,8 @@ export interface Replayed {
   readonly measures: Measures;
   /** Sessions for which no backend was to be had. */
   readonly turnedAway: number;
+  /** Sessions that land on another backend than recorded. */
+  readonly elsewhere: number;
 }
 
 /** How a strategy decides in the very situations that were recorded. */
@@ -81,6 +83,7 @@ class Replay {
   readonly #passes: number[] = [];
   #placed = new Map<RecordedSession, ReplayedMember>();
   #turnedAway = 0;
+  #elsewhere = 0;
   #same = 0;
   #otherByChance = 0;
 
@@ -102,6 +105,7 @@ class Replay {
     return {
       measures: this.#measure.finish(),
       turnedAway: this.#turnedAway,
+      elsewhere: this.#elsewhere,
       same: this.#same,
       otherByChance: this.#otherByChance,
     };
@@ -200,6 +204,7 @@ class Replay {
     countTunnel(this.#pool.table, member.row, this.#source);
     member.surplus.add(1, t);
     this.#placed.set(session, member);
+    if (member.state.backend !== session.backend) this.#elsewhere++;
     this.#measure.place(member.state.backend);
   }
 

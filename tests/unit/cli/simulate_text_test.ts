@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { ReplayReport } from "../../../lib/app/replay/compare.ts";
 import { renderReplay } from "../../../lib/cli/simulate_text.ts";
 
@@ -27,31 +27,48 @@ const REPORT: ReplayReport = {
       herdIndex: 2.5,
       avoidableOverload: 0.5,
       turnedAway: 0,
+      elsewhere: 60,
       same: 0.5,
       otherByChance: null,
     }],
   }],
 };
 
-Deno.test("simulate draws a column for what was recorded and one for each strategy", () => {
-  assertEquals(renderReplay(REPORT, false).split("\n"), [
+Deno.test("simulate draws a line for what was recorded and one for each strategy, with what changes", () => {
+  const text = renderReplay(REPORT, false);
+  assertEquals(text.split("\n").slice(0, 12), [
     "pool compute: 120 sessions in 2h, recorded with least_load; 2 turned away",
     "a session takes 0.41 cores along, as the recording shows",
-    "                           recorded  round_robin",
-    "same choice                               50.0 %",
-    "others, by chance                              -",
-    "cores free at login, mean      14.1         11.0",
-    "  95 % found at least           9.2         -0.5",
-    "herd index, worst                 -         2.50",
-    "avoidable overload            0.8 %       50.0 %",
-    "turned away                                    0",
-    "sessions                        120          120",
-    "  kelvin:22                      70           60",
-    "  hoek:22                        50            0",
-    "  euler:22                        0           60",
     "",
-    "Assumed:",
-    "  nothing",
+    "             free, mean  95 % find  herd  overload, %  elsewhere  same choice  by chance  turned away",
+    "recorded      14.1        9.2          -    0.8",
+    "round_robin   11.0 -3.1  -0.5 -9.7  2.50   50.0 +49.2         60       50.0 %          -            0",
+    "",
+    "sessions     recorded  round_robin",
+    "  kelvin:22        70          -10",
+    "  hoek:22          50          -50",
+    "  euler:22          0          +60",
     "",
   ]);
+  assertStringIncludes(text, "\nColumns (+ and -: against what was recorded):\n  free: ");
+  assertStringIncludes(text, "\nAssumed:\n  nothing\n");
+});
+
+Deno.test("simulate says = where nothing changes, and - where nothing is known", () => {
+  const [pool] = REPORT.pools;
+  assert(pool !== undefined);
+  const nothing = { freeMean: null, free95: null, herdIndex: null, avoidableOverload: 0 };
+  const [one] = pool.replayed;
+  assert(one !== undefined);
+  const text = renderReplay({
+    ...REPORT,
+    pools: [{
+      ...pool,
+      recorded: { ...pool.recorded, ...nothing, sessions: { a: 0 } },
+      replayed: [{ ...one, ...nothing, sessions: { a: 0 }, same: null, elsewhere: 0 }],
+    }],
+  }, false);
+  const lines = text.split("\n").map((line) => line.trim().split(/ +/));
+  assertEquals(lines[5], ["round_robin", "-", "-", "-", "0.0", "=", "0", "-", "-", "0"]);
+  assertEquals(lines[8], ["a", "0", "="]);
 });
