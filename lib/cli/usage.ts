@@ -89,6 +89,7 @@ Usage: compute-lb check [flags]
 
 Reads the configuration, tells everything that is wrong with it in one run, and
 prints the effective configuration, every default filled in, as an lb.conf.
+Warns of what is sound but has no effect.
 Ends with 0 when it is sound, 2 when it is not, and with --probe 1 when a
 backend does not answer as it should.
 
