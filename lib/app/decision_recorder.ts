@@ -291,7 +291,7 @@ function stateOf(pool: Pool, member: Member): BackendState {
     state: standingOf(pool, member),
     cores: pool.coresOf(member).cores,
     ...(weight === 1 ? {} : { weight }),
-    max: member.backend.maxConnections,
+    max: pool.maxConnectionsOf(member),
   };
 }
 
