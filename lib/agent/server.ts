@@ -10,6 +10,8 @@ export interface AnswererOptions {
   /** What is answered, made when it is asked for; a rejection closes the connection without a word. */
   readonly line: () => Promise<string>;
   readonly json: () => Promise<string>;
+  /** Whether somebody at this IP address may ask; others are closed at once. */
+  readonly admits: (host: string) => boolean;
   /** Told once when connections begin to fail to be accepted. */
   readonly troubled: (message: string) => void;
 }
@@ -51,7 +53,9 @@ export class Answerer implements AsyncDisposable {
   }
 
   #admit(conn: Deno.Conn): void {
-    if (this.#clients.size >= MOST_CLIENTS) {
+    const { remoteAddr } = conn;
+    const admitted = remoteAddr.transport !== "tcp" || this.#options.admits(remoteAddr.hostname);
+    if (!admitted || this.#clients.size >= MOST_CLIENTS) {
       closeQuietly(conn);
       return;
     }

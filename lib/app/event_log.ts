@@ -29,6 +29,7 @@ export class EventLog {
   write(event: EngineEvent): void {
     switch (event.kind) {
       case "opened": {
+        if (!this.access.enabled) return;
         const { decision } = event;
         const { runnerUp } = decision;
         this.access.write(event.atMs, {
@@ -60,6 +61,7 @@ export class EventLog {
         return;
       }
       case "closed":
+        if (!this.access.enabled) return;
         this.access.write(event.atMs, {
           event: "closed",
           tunnel: event.tunnel,

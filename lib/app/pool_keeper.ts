@@ -236,8 +236,10 @@ export class PoolKeeper implements AsyncDisposable {
       },
       report: (id, result) => {
         if (result === undefined) return;
-        this.#tell(this.#resilience.observeProbe(id, result, clock.now()));
-        this.#weigh();
+        const changes = this.#resilience.observeProbe(id, result, clock.now());
+        this.#tell(changes);
+        // Nearly every probe says what the one before it said.
+        if (changes.length > 0) this.#weigh();
       },
     });
     return {

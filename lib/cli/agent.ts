@@ -4,8 +4,11 @@ import { formatJson, formatLine } from "../agent/answer.ts";
 import { FiguresOfMachine } from "../agent/figures.ts";
 import { THIS_MACHINE } from "../agent/machine.ts";
 import { Answerer } from "../agent/server.ts";
-import { formatAddress, parseListenAddress } from "../core/address.ts";
+import { formatAddress, parseListenAddress, unmapHost } from "../core/address.ts";
 import { messageOf } from "../core/errors.ts";
+import { LocationTable } from "../core/location_table.ts";
+import { type Network, parseNetwork } from "../core/network.ts";
+import { type Result, success } from "../core/result.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
 import { becomeUser, findUser } from "../host/privileges.ts";
 import { onSignals } from "../host/signals.ts";
@@ -17,13 +20,21 @@ import { complain, print } from "./output.ts";
 /** Where the agent listens unless it is told otherwise. */
 export const DEFAULT_LISTEN = ":9777";
 
+export interface AgentCommand {
+  readonly listen?: string;
+  readonly user?: string;
+  /** Networks from which it may be asked; empty: anybody may. */
+  readonly allow: readonly string[];
+}
+
 /** Serves until TERM or INT. */
 export async function agent(
-  { listen: address = DEFAULT_LISTEN, user }: { readonly listen?: string; readonly user?: string },
+  { listen: address = DEFAULT_LISTEN, user, allow }: AgentCommand,
 ): Promise<number> {
   const place = parseListenAddress(address);
-  if (!place.ok) {
-    complain(place.message);
+  const admits = admission(allow);
+  if (!place.ok || !admits.ok) {
+    for (const fault of [place, admits]) if (!fault.ok) complain(fault.message);
     return EXIT_USAGE;
   }
   const stopped = Promise.withResolvers<void>();
@@ -39,6 +50,7 @@ export async function agent(
       clock: SYSTEM_CLOCK,
       line: async () => formatLine(await figures.read()),
       json: async () => formatJson(await figures.read(), VERSION),
+      admits: admits.value,
       troubled: (message) => complain(`Cannot accept connections: ${message}`),
     });
     print(`agent listens on ${describe(listener.addr)}\n`);
@@ -48,6 +60,19 @@ export async function agent(
     complain(`Cannot run the agent on ${formatAddress(place.value)}: ${messageOf(error)}`);
     return EXIT_FAILURE;
   }
+}
+
+/** Reads networks into a test of addresses. */
+function admission(allow: readonly string[]): Result<(host: string) => boolean> {
+  if (allow.length === 0) return success(() => true);
+  const networks: Network[] = [];
+  for (const text of allow) {
+    const network = parseNetwork(text);
+    if (!network.ok) return network;
+    networks.push(network.value);
+  }
+  const table = LocationTable.compile([{ networks, countries: [], pool: 1 }]);
+  return success((host) => table.findHost(unmapHost(host)) === 1);
 }
 
 function describe(addr: Deno.Addr): string {

@@ -65,6 +65,8 @@ export type Command =
     readonly listen?: string;
     /** Whom to become once it listens. */
     readonly user?: string;
+    /** Networks from which it may be asked; empty: anybody may. */
+    readonly allow: readonly string[];
   }
   | {
     readonly name: "simulate";
@@ -98,6 +100,8 @@ const OVERRIDE_FLAGS = {
 } as const satisfies Readonly<Record<string, keyof Overrides>>;
 
 const LIST_FLAGS = ["listen", "backends"] as const;
+/** Flags that may be given more than once. */
+const REPEATABLE: readonly string[] = [...LIST_FLAGS, "allow"];
 const CONFIG_FLAGS = ["config", ...LIST_FLAGS, ...Object.keys(OVERRIDE_FLAGS)];
 
 interface Syntax {
@@ -114,7 +118,7 @@ const SYNTAX: Readonly<Record<CommandName, Syntax>> = {
   demo: { values: ["seconds"], switches: ["json"] },
   status: { values: ["config", "admin-socket"], switches: ["json"] },
   why: { values: ["last", "client", "config", "admin-socket"], switches: ["json"] },
-  agent: { values: ["listen", "user"], switches: [] },
+  agent: { values: ["listen", "user", "allow"], switches: [] },
   simulate: { values: ["replay", "strategy"], switches: ["json"] },
   echo: { values: [], switches: [], positionals: "addresses" },
   help: { values: [], switches: [], positionals: "command" },
@@ -164,7 +168,7 @@ function parseFlags(name: CommandName, argv: readonly string[]): CommandResult {
       const hint = written.startsWith("--") ? `write ${written}=VALUE` : `write ${written} VALUE`;
       return wrong(`Cannot read ${written}: its value is missing`, hint, name);
     }
-    if (texts.length > 1 && !LIST_FLAGS.some((list) => list === flag)) {
+    if (texts.length > 1 && !REPEATABLE.includes(flag)) {
       return wrong(
         `Cannot use ${writtenAs(flag, argv)} ${texts.length} times: expected it once`,
         "",
@@ -293,6 +297,7 @@ function buildCommand(name: CommandName, flags: Flags): CommandResult {
       }
       return done({
         name,
+        allow: (flags.values.get("allow") ?? []).flatMap(splitList),
         ...(address === undefined ? {} : { listen: address }),
         ...(user === undefined ? {} : { user }),
       });

@@ -167,11 +167,13 @@ it says "drain": no new sessions. Ends at TERM.
 
 Flags:
       --listen ADDR          where it listens (default: :9777)
+      --allow NETWORK,...    who may ask, such as 192.0.2.0/24; without it,
+                             anybody; repeatable
       --user NAME            whom to become once it listens
 
 Examples:
   compute-lb agent
-  compute-lb agent --listen 10.1.0.7:9777
+  compute-lb agent --listen 10.1.0.7:9777 --allow 10.1.0.1
 `;
 
 const SIMULATE = `\

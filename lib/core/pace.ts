@@ -25,7 +25,10 @@ export class Pacer {
     const oldest = this.#steps[this.#next]!;
     for (let row = 0; row < rows; row++) {
       const at = HEADER_WORDS + row * ROW_WORDS;
-      Atomics.store(words, at + PACE_BASE, oldest[row]!);
+      // Never back: a row that has changed hands began at what its STARTED was then.
+      if (((oldest[row]! - words[at + PACE_BASE]!) | 0) > 0) {
+        Atomics.store(words, at + PACE_BASE, oldest[row]!);
+      }
       oldest[row] = Atomics.load(words, at + STARTED);
     }
     this.#next = (this.#next + 1) % PACE_STEPS;

@@ -45,9 +45,14 @@ export class Pool {
   readonly #members = new Map<string, Member>();
   #rules: PoolRules;
   #forgiven: ReadonlySet<Obstacle> = new Set();
+  /** Infinity while no backend's cores are known; undefined: to be looked for anew. */
+  #fewestCores: number | undefined;
+  /** The longest rowRestMs so far: connections may still be made by the plan of an earlier reload. */
+  #rowRestMs: number;
 
   constructor(readonly name: string, rules: PoolRules, readonly table: PickTable) {
     this.#rules = rules;
+    this.#rowRestMs = rules.rowRestMs;
   }
 
   /** Those that are in the pool, in the order of the configuration. */
@@ -66,6 +71,7 @@ export class Pool {
 
   setRules(rules: PoolRules): void {
     this.#rules = rules;
+    this.#rowRestMs = Math.max(this.#rowRestMs, rules.rowRestMs);
     for (const member of this.#members.values()) {
       member.health.setThresholds(rules.rise, rules.fall);
     }
@@ -79,6 +85,7 @@ export class Pool {
 
   /** Makes these the backends. Those that stay keep what is known of them; those that go drain. */
   setBackends(backends: readonly Backend[], nowMs: number): PoolChange[] {
+    this.#fewestCores = undefined;
     const changes: PoolChange[] = [];
     const ids = new Set(backends.map((backend) => backend.id));
     for (const member of this.members) {
@@ -159,7 +166,10 @@ export class Pool {
       }
       member.load = sample;
       member.loadFailure = undefined;
-      if (sample.cores !== undefined) member.learntCores = sample.cores;
+      if (sample.cores !== undefined && sample.cores !== member.learntCores) {
+        member.learntCores = sample.cores;
+        this.#fewestCores = undefined;
+      }
       return changes;
     }
     const reason = result.kind === "failed"
@@ -222,6 +232,7 @@ export class Pool {
     member.load = undefined;
     member.loadFailure = undefined;
     member.learntCores = undefined;
+    this.#fewestCores = undefined;
     member.agent = undefined;
     this.table.write(member.row, MAX_CONNECTIONS, this.maxConnectionsOf(member));
     member.loadDoubt = undefined;
@@ -306,11 +317,16 @@ export class Pool {
       return { cores: member.backend.cores, from: "configured" };
     }
     if (member.learntCores !== undefined) return { cores: member.learntCores, from: "learnt" };
-    let fewest = Infinity;
-    for (const other of this.#members.values()) {
-      fewest = Math.min(fewest, other.backend.cores ?? other.learntCores ?? Infinity);
-    }
+    const fewest = this.#fewestCores ??= this.#findFewestCores();
     return { cores: fewest === Infinity ? ASSUMED_CORES : fewest, from: "assumed" };
+  }
+
+  #findFewestCores(): number {
+    let fewest = Infinity;
+    for (const { backend, learntCores } of this.#members.values()) {
+      fewest = Math.min(fewest, backend.cores ?? learntCores ?? Infinity);
+    }
+    return fewest;
   }
 
   /** Says, once for each backend with a load, that its cores are an assumption. */
@@ -367,8 +383,10 @@ export class Pool {
 
   #sweep(nowMs: number): void {
     for (const { backend, row, leftMs } of this.leaving) {
-      const rested = nowMs - leftMs >= this.#rules.rowRestMs;
-      if (rested && this.table.read(row, ACTIVE) === 0) this.#members.delete(backend.id);
+      const rested = nowMs - leftMs >= this.#rowRestMs;
+      if (!rested || this.table.read(row, ACTIVE) !== 0) continue;
+      this.#members.delete(backend.id);
+      this.#fewestCores = undefined;
     }
   }
 

@@ -46,6 +46,18 @@ Deno.test("agent command: one port answers agent-check, agent-send and HTTP", as
   assertEquals([post.status, await post.text()], [405, ""]);
 });
 
+Deno.test("agent command: only those who are allowed get a word", async () => {
+  await using open = await AgentProcess.start([], ["--allow", "192.0.2.0/24,127.0.0.0/30"]);
+  assertMatch(await open.ask(), LINE);
+  await using shut = await AgentProcess.start([], ["--allow", "192.0.2.0/24", "--allow", "::1"]);
+  // Closed at once, by a reset if it has said something already.
+  assertEquals(await shut.ask().catch(() => ""), "");
+  assertEquals(await shut.ask("GET / HTTP/1.0\r\n\r\n").catch(() => ""), "");
+  const { code, stderr } = await runProgram(["agent", "--allow", "192.0.2.1/24"]);
+  assertEquals(code, 64);
+  assertMatch(stderr, /"192\.0\.2\.1\/24" as a network: .* did you mean "192\.0\.2\.0\/24"\?/);
+});
+
 Deno.test("agent command: the load source reads what it says", async () => {
   await using agent = await AgentProcess.start();
   await using source = new AgentSource({ port: agent.port, send: "", clock: SYSTEM_CLOCK });

@@ -1,7 +1,7 @@
 // What the program exists for, on real ssh: logins land by free cores, bytes arrive identical, ptys,
 // tunnels and half-close work, reload and TERM lose nothing. Runs against any way of starting it.
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import { Balancer, type BalancerOptions } from "../support/balancer.ts";
 import { digest, pseudoRandomBytes, receive } from "../support/bytes.ts";
 import { freePort } from "../support/processes.ts";
@@ -54,7 +54,10 @@ async function steps(
     const backends = report.pools[0]?.backends ?? [];
     assertEquals(backends.slice(0, 3).map(({ load1 }) => load1), [6, 15, 8]);
     assertEquals(backends.slice(0, 3).map(({ cores }) => cores), [8, 24, 12]);
-    assertEquals(backends.slice(0, 3).map(({ free }) => free), [2, 9, 4]);
+    // The older the sample, the less the estimate makes of it: some thousandths within seconds.
+    [2, 9, 4].forEach((free, index) =>
+      assertAlmostEquals(backends[index]?.free ?? NaN, free, 0.05)
+    );
     assert((backends[3]?.memoryAvailableBytes ?? 0) > 0, "the ssh source reads the memory, too");
     assert((backends[3]?.free ?? 1) <= 0.5);
   });
@@ -65,8 +68,9 @@ async function steps(
       "the access record",
       () => balancer.records("opened").findLast(({ backend }) => backend === site.id(1)),
     );
-    assertEquals([opened.strategy, opened.free], ["least_load", 9]);
-    assertEquals([opened.next, opened.next_free], [site.id(2), 4]);
+    assertEquals([opened.strategy, opened.next], ["least_load", site.id(2)]);
+    assertAlmostEquals(Number(opened.free), 9, 0.05);
+    assertAlmostEquals(Number(opened.next_free), 4, 0.05);
   });
 
   await t.step("and follows the loads when they change", async () => {

@@ -11,11 +11,15 @@ export class AgentProcess implements AsyncDisposable {
   /**
    * Starts it on a free port of 127.0.0.1 and waits until it listens.
    * @param prefix put before the program, such as ["unshare", "--mount"]; it must become the program.
+   * @param flags more of them.
    */
-  static async start(prefix: readonly string[] = []): Promise<AgentProcess> {
+  static async start(
+    prefix: readonly string[] = [],
+    flags: readonly string[] = [],
+  ): Promise<AgentProcess> {
     const [program = "", ...args] = [...prefix, ...programCommand()];
     const child = new Deno.Command(program, {
-      args: [...args, "agent", "--listen", "127.0.0.1:0"],
+      args: [...args, "agent", "--listen", "127.0.0.1:0", ...flags],
       stdin: "null",
       stdout: "piped",
       stderr: "inherit",

@@ -27,6 +27,7 @@ export const NO_SCORE = -0x8000_0000;
 const UNKNOWN_SCORE = -0x4000_0000;
 /** The lowest score of a backend whose load is known. */
 const LOWEST_SCORE = UNKNOWN_SCORE + 1;
+const HIGHEST_SCORE = 0x7fff_ffff;
 const PER_UNIT = 1 / SCALE_UNIT;
 
 /** Tells whether the connection may go to the row that begins at word `at`. */
@@ -56,5 +57,6 @@ export function scoreOf(words: Int32Array, at: number): number {
   const free = published - words[at + COST_MILLI_CORES]! * (active - words[at + BASE_ACTIVE]!);
   const scale = words[at + (free > 0 ? SCALE_ABOVE : SCALE_BELOW)]!;
   const score = scale === 0 ? free : free * scale * PER_UNIT;
-  return score < LOWEST_SCORE ? LOWEST_SCORE : score | 0;
+  if (score < LOWEST_SCORE) return LOWEST_SCORE;
+  return score > HIGHEST_SCORE ? HIGHEST_SCORE : score | 0;
 }

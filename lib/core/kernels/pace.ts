@@ -18,8 +18,9 @@ import { isCandidate } from "./candidate.ts";
 /** No backend stands back. */
 export const NO_CEILING = 0x7fff_ffff;
 /**
- * Beyond so many times the limit pacing is at its end: sshd would have refused most of them by then, so
- * this is no sshd, and the strategy alone decides again.
+ * Beyond so many times the limit on any backend pacing is at its end: sshd would have refused most of
+ * them by then, so this is no sshd, and the strategy alone decides again. If it took all backends, one
+ * that comes back, or has a small weight, would get that many in a row.
  */
 const END = 4;
 
@@ -33,15 +34,17 @@ export function ceilingOf(table: PickTable, tried: Tried | null): number {
   const limit = words[PACE_LIMIT]!;
   if (limit === 0) return NO_CEILING;
   const rows = table.rows;
-  let fewest = limit * END;
+  const end = limit * END;
+  let fewest = end;
   for (let row = 0; row < rows; row++) {
     const at = HEADER_WORDS + row * ROW_WORDS;
     if (!isCandidate(words, at, row, tried)) continue;
     const started = startedLately(words, at);
-    if (started < limit) return limit;
+    if (started > end) return NO_CEILING;
     if (started < fewest) fewest = started;
   }
-  return fewest < limit * END ? fewest + 1 : NO_CEILING;
+  if (fewest < limit) return limit;
+  return fewest < end ? fewest + 1 : NO_CEILING;
 }
 
 /** Tells whether the connection may go there and the row does not stand back. */

@@ -54,9 +54,10 @@ const ACCEPTED: Record<string, Command> = {
     configFile: "f",
     adminSocket: "/x",
   },
-  "agent": { name: "agent" },
-  "agent --listen 10.0.0.1:9777 --user nobody": {
+  "agent": { name: "agent", allow: [] },
+  "agent --listen 10.0.0.1:9777 --user nobody --allow 10.0.0.0/8,::1 --allow 192.0.2.1": {
     name: "agent",
+    allow: ["10.0.0.0/8", "::1", "192.0.2.1"],
     listen: "10.0.0.1:9777",
     user: "nobody",
   },

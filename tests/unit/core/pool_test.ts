@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import fc from "fast-check";
 import type { Backend } from "../../../lib/core/backend.ts";
 import { parseBackendSpec } from "../../../lib/core/backend.ts";
 import {
@@ -180,6 +181,47 @@ Deno.test("Pool assumes the fewest cores that it knows of, and says so once", ()
   assertEquals(pool.tellAssumedCores().length, 0);
   pool.observeLoad("a:22", { kind: "sample", sample: { load1: 1, cores: 4, takenAtMs: 0 } }, 0);
   assertEquals(pool.coresOf(memberOf(pool, "a:22")), { cores: 4, from: "learnt" });
+});
+
+Deno.test("Pool knows the fewest cores whatever has changed", () => {
+  const ids = ["a", "b", "c"] as const;
+  const change = fc.oneof(
+    fc.record({
+      kind: fc.constant("backends" as const),
+      backends: fc.subarray([...ids]),
+      cores: fc.tuple(...ids.map(() => fc.option(fc.integer({ min: 1, max: 9 })))),
+    }),
+    fc.record({
+      kind: fc.constant("sample" as const),
+      id: fc.constantFrom(...ids),
+      cores: fc.integer({ min: 1, max: 9 }),
+    }),
+    fc.record({ kind: fc.constant("forget" as const), id: fc.constantFrom(...ids) }),
+    fc.record({ kind: fc.constant("tick" as const) }),
+  );
+  fc.assert(fc.property(fc.array(change), (changes) => {
+    const pool = new Pool("p", RULES, PickTable.allocate(8));
+    for (const [step, one] of changes.entries()) {
+      const nowMs = step * 600;
+      if (one.kind === "backends") {
+        const backends = one.backends.map((id) => {
+          const cores = one.cores[ids.indexOf(id)];
+          return backend(id, typeof cores === "number" ? { cores } : {});
+        });
+        pool.setBackends(backends, nowMs);
+      } else if (one.kind === "sample") {
+        const sample = { load1: 1, cores: one.cores, takenAtMs: nowMs };
+        pool.observeLoad(`${one.id}:22`, { kind: "sample", sample }, nowMs);
+      } else if (one.kind === "forget") pool.forgetLoad(`${one.id}:22`);
+      else pool.tick(nowMs);
+      const all = [...pool.members, ...pool.leaving];
+      const known = all.flatMap(({ backend, learntCores }) => backend.cores ?? learntCores ?? []);
+      for (const member of all) {
+        const { cores, from } = pool.coresOf(member);
+        if (from === "assumed") assertEquals(cores, known.length === 0 ? 1 : Math.min(...known));
+      }
+    }
+  }));
 });
 
 Deno.test("Pool keeps the last addresses when a name stops resolving", () => {

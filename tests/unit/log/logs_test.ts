@@ -190,3 +190,25 @@ Deno.test("the service log writes one line a record: text, journal, JSON", async
   assert(typeof parsed === "object" && parsed !== null && "backend" in parsed);
   assertEquals(parsed.backend, "hoek:22");
 });
+
+Deno.test("an access record's time is what Date says, within a second and across seconds", async () => {
+  const sink = new Collector();
+  const access = new AccessLog(new BatchWriter(sink));
+  access.decisions = false;
+  const times = [
+    0,
+    1,
+    999,
+    1000,
+    1_763_683_199_999.7,
+    1_763_683_200_000,
+    1_763_683_199_010,
+    59_999,
+  ];
+  for (const atMs of times) access.write(atMs, OPENED);
+  await access.writer.flush();
+  assertEquals(
+    sink.text.trim().split("\n").map((line) => line.split(" ")[0]),
+    times.map((atMs) => new Date(atMs).toISOString()),
+  );
+});

@@ -1,0 +1,55 @@
+// With the access log off, every connection still had its decision told in full, backend by backend, for a
+// line that nobody writes.
+
+import { assertEquals } from "@std/assert";
+import { EventLog } from "../../lib/app/event_log.ts";
+import type { EngineEvent } from "../../lib/engine/engine.ts";
+import { AccessLog } from "../../lib/log/access_log.ts";
+import { BatchWriter } from "../../lib/log/batch_writer.ts";
+
+const CLIENT = { transport: "tcp", host: "192.0.2.1", port: 50_000 } as const;
+
+for (const enabled of [true, false]) {
+  Deno.test(`the access log ${enabled ? "on" : "off"}: decisions are told if read`, async () => {
+    let lines = 0;
+    let told = 0;
+    const sink = {
+      write: (bytes: Uint8Array) => {
+        lines += bytes.filter((byte) => byte === 10).length;
+        return Promise.resolve(bytes.length);
+      },
+    };
+    const access = new AccessLog(new BatchWriter(sink));
+    access.enabled = enabled;
+    const quiet = { error() {}, warning() {}, info() {}, debug() {} };
+    const log = new EventLog(quiet, access, (_pool, kernel) => kernel);
+    const trace = {
+      atMs: 0,
+      kernel: "rotation",
+      failure: undefined,
+      get snapshot() {
+        told++;
+        return undefined;
+      },
+    };
+    const opened: EngineEvent = {
+      kind: "opened",
+      tunnel: 1,
+      frontend: "f",
+      pool: "p",
+      row: 0,
+      backend: "b",
+      client: CLIENT,
+      atMs: 0,
+      local: CLIENT,
+      outgoing: CLIENT,
+      backendAddress: CLIENT,
+      attempts: 1,
+      connectMs: 1,
+      decision: { kernel: "rotation", active: 0, picks: [trace] },
+    };
+    log.write(opened);
+    await access.writer.flush();
+    assertEquals({ lines, told }, enabled ? { lines: 1, told: 1 } : { lines: 0, told: 0 });
+  });
+}
