@@ -16,7 +16,8 @@ const CONFIG_FLAGS = `\
       --health PROBE         how life is asked: tcp (default), banner, none
       --engine KIND          auto (default), splice, portable
       --user NAME            whom to become once the sockets are bound
-      --admin-socket PATH    what status asks: auto (default), off, or a path
+      --admin-socket PATH    what status and why ask: auto (default), off, or
+                             a path
       --log-level LEVEL      error, warning, info (default), debug
       --log-format FORMAT    text (default), json
       --record PATH          record what placement saw and chose, for simulate;
