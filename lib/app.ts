@@ -243,7 +243,7 @@ export class App implements AsyncDisposable {
         resolve,
         alreadyResolved,
         publish: (plan) => engine.publish(pool.name, plan),
-        weighed: (weighed, config) => this.#recorder.weighed(weighed, config),
+        weighed: (...seen) => this.#recorder.weighed(...seen),
       });
       this.#keepers.set(pool.name, keeper);
       return keeper;

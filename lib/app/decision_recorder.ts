@@ -4,6 +4,7 @@
 import { formatAddress } from "../core/address.ts";
 import type { Clock } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
+import type { LoadSample } from "../core/load.ts";
 import { ACTIVE } from "../core/pick_table.ts";
 import type { Member } from "../core/member.ts";
 import type { Pool } from "../core/pool.ts";
@@ -12,26 +13,29 @@ import type { EngineEvent } from "../engine/engine.ts";
 import { AppendFile } from "../log/append_file.ts";
 import { BatchWriter } from "../log/batch_writer.ts";
 import type { LogArea } from "../log/setup.ts";
+import type { PoolView } from "../strategy/strategy.ts";
 import { VERSION } from "../version.ts";
 import { type DecisionEvent, picksOf, reportPick, type StrategyOf } from "./decision_journal.ts";
 import {
   type BackendState,
   type PickLine,
   type PoolLine,
+  READY,
   RECORD_BEGINNING,
   RECORD_VERSION,
+  type RecordedSample,
   type RecordLine,
-  type TableRulesRecord,
 } from "./record_format.ts";
+import type { KernelRules } from "./table_rules.ts";
 
 /** What a recording says of a pool's configuration. */
-export interface RecordedPoolConfig {
+export interface RecordedPoolConfig extends KernelRules {
   readonly strategy: string;
   readonly fallback: string;
   readonly load: { readonly intervalMs: number; readonly maxAgeMs: number };
-  readonly hashBalance: number;
-  readonly sticky: { readonly by: string; readonly ttlMs: number };
-  readonly pace: { readonly sessions: number; readonly withinMs: number };
+  readonly memory: { readonly weight: number };
+  /** Whether pressure corrects loads. */
+  readonly pressure: { readonly correctLoad: boolean };
 }
 
 /** After a loss, so long nothing is written: then the recording begins anew. */
@@ -45,6 +49,8 @@ const SAME_OFFSET_MS = 2;
 interface KnownPool {
   config: RecordedPoolConfig;
   pool: Pool;
+  /** What its strategy was shown last. */
+  view: PoolView;
   /** What its last `pool` line said, without what changes all the time. */
   written: string;
   readonly backends: Map<string, { state: string; takenAtMs: number }>;
@@ -108,13 +114,14 @@ export class DecisionRecorder implements AsyncDisposable {
   }
 
   /** A pool has been weighed: what has changed since the last time is recorded. */
-  weighed(pool: Pool, config: RecordedPoolConfig): void {
+  weighed(pool: Pool, config: RecordedPoolConfig, view: PoolView): void {
     let known = this.#pools.get(pool.name);
     if (known?.pool !== pool) {
-      known = { config, pool, written: "", backends: new Map() };
+      known = { config, pool, view, written: "", backends: new Map() };
       this.#pools.set(pool.name, known);
     }
     known.config = config;
+    known.view = view;
     if (!this.#writable()) return;
     if (signatureOf(known) !== known.written) this.#writePool(known);
     else this.#writeChanges(known);
@@ -132,7 +139,18 @@ export class DecisionRecorder implements AsyncDisposable {
         const { tunnel, frontend, pool, backend } = event;
         const { t, picks } = this.#pickLines(event, strategyOf);
         const client = formatAddress(event.client);
-        this.#write({ kind: "opened", t, tunnel, frontend, pool, client, backend, picks });
+        const sticky = event.decision.sticky === true ? { sticky: true } : {};
+        this.#write({
+          kind: "opened",
+          t,
+          tunnel,
+          frontend,
+          pool,
+          client,
+          backend,
+          ...sticky,
+          picks,
+        });
         return;
       }
       case "refused": {
@@ -149,6 +167,7 @@ export class DecisionRecorder implements AsyncDisposable {
           t: this.#timeOf(event.atMs),
           tunnel,
           pool,
+          client: formatAddress(event.client),
           backend,
           sent: bytesToBackend,
           received: bytesToClient,
@@ -239,10 +258,13 @@ export class DecisionRecorder implements AsyncDisposable {
       fallback: config.fallback,
       interval: config.load.intervalMs,
       max_age: config.load.maxAgeMs,
-      rules: rulesIn(config),
+      hash_balance: config.hashBalance,
+      sticky: config.sticky.by === "off" ? 0 : config.sticky.ttlMs,
+      pace: { sessions: config.pace.sessions, within: config.pace.withinMs },
+      memory_weight: config.memory.weight,
       backends: pool.members.map((member) => {
-        const state = stateOf(pool, member);
         const { load, row } = member;
+        const state = this.#stateOf(known, member, load?.takenAtMs);
         backends.set(state.backend, {
           state: JSON.stringify(state),
           takenAtMs: load?.takenAtMs ?? -Infinity,
@@ -251,32 +273,53 @@ export class DecisionRecorder implements AsyncDisposable {
           ...state,
           row,
           active: pool.table.read(row, ACTIVE),
-          ...(load === undefined ? {} : { load1: load.load1, taken: rounded(load.takenAtMs) }),
+          ...(load === undefined ? {} : sampleOf(load, config)),
         };
       }),
     };
     this.#write(line);
   }
 
-  #writeChanges({ pool, backends }: KnownPool): void {
+  #writeChanges(known: KnownPool): void {
+    const { pool, config, backends } = known;
     const t = rounded(this.#clock.now());
     for (const member of pool.members) {
-      const state = stateOf(pool, member);
-      const { backend } = state;
-      const known = backends.get(backend);
-      if (known === undefined) continue;
+      const backend = member.backend.id;
+      const written = backends.get(backend);
+      if (written === undefined) continue;
+      const { load } = member;
+      const isNew = load !== undefined && load.takenAtMs > written.takenAtMs;
+      if (isNew) written.takenAtMs = load.takenAtMs;
+      const state = this.#stateOf(known, member, written.takenAtMs);
       const text = JSON.stringify(state);
-      if (text !== known.state) {
-        known.state = text;
+      if (text !== written.state) {
+        written.state = text;
         this.#write({ kind: "backend", t, pool: pool.name, ...state });
       }
-      const { load } = member;
-      if (load === undefined || load.takenAtMs <= known.takenAtMs) continue;
-      known.takenAtMs = load.takenAtMs;
-      const { load1 } = load;
-      const taken = rounded(load.takenAtMs);
-      this.#write({ kind: "sample", t, pool: pool.name, backend, load1, taken });
+      if (isNew) {
+        this.#write({ kind: "sample", t, pool: pool.name, backend, ...sampleOf(load, config) });
+      }
     }
+  }
+
+  /** @param takenMs when the last sample that was written was taken. */
+  #stateOf({ pool, view, config }: KnownPool, member: Member, takenMs = -Infinity): BackendState {
+    const seen = view.find(({ row }) => row === member.row);
+    const state = standingOf(pool, member);
+    const usable = seen?.usable ?? pool.isUsable(member);
+    const weight = seen?.weight ?? pool.weightOf(member);
+    const loadWeight = seen?.loadWeight ?? pool.loadWeightOf(member);
+    const isYoung = this.#clock.now() - takenMs <= config.load.maxAgeMs;
+    return {
+      backend: member.backend.id,
+      state,
+      ...(usable === (state === READY) ? {} : { usable }),
+      cores: pool.coresOf(member).cores,
+      ...(weight === 1 ? {} : { weight }),
+      ...(loadWeight === weight ? {} : { load_weight: loadWeight }),
+      max: pool.maxConnectionsOf(member),
+      ...(isYoung && seen !== undefined && seen.load === undefined ? { doubted: true } : {}),
+    };
   }
 
   #write(line: RecordLine): void {
@@ -284,32 +327,30 @@ export class DecisionRecorder implements AsyncDisposable {
   }
 }
 
-function stateOf(pool: Pool, member: Member): BackendState {
-  const weight = pool.weightOf(member);
+function sampleOf(load: LoadSample, { pressure }: RecordedPoolConfig): RecordedSample {
+  const { load1, takenAtMs, instant, cpuPressure, sessionCost } = load;
+  const { memoryAvailableBytes: available, memoryTotalBytes: total } = load;
+  const tellsMemory = available !== undefined && total !== undefined && total > 0;
+  const corrects = pressure.correctLoad && cpuPressure !== undefined;
   return {
-    backend: member.backend.id,
-    state: standingOf(pool, member),
-    cores: pool.coresOf(member).cores,
-    ...(weight === 1 ? {} : { weight }),
-    max: pool.maxConnectionsOf(member),
-  };
-}
-
-function rulesIn({ hashBalance, sticky, pace }: RecordedPoolConfig): TableRulesRecord {
-  return {
-    hash_balance: hashBalance,
-    sticky: sticky.by === "off" ? 0 : Math.ceil(sticky.ttlMs / 1000),
-    pace: pace.sessions,
-    pace_within: pace.withinMs,
+    load1,
+    taken: rounded(takenAtMs),
+    ...(instant === true ? { instant } : {}),
+    ...(corrects ? { cpu_pressure: cpuPressure } : {}),
+    ...(sessionCost === undefined ? {} : { session_cost: sessionCost }),
+    ...(tellsMemory ? { memory: Math.round(available / total * 1e6) / 1e6 } : {}),
   };
 }
 
 /** What makes a new `pool` line necessary. */
 function signatureOf({ pool, config }: KnownPool): string {
-  const { strategy, fallback, load } = config;
+  const { strategy, fallback, load, hashBalance, sticky, pace, memory } = config;
   const rows = pool.members.map(({ backend, row }) => [backend.id, row]);
-  const rules = rulesIn(config);
-  return JSON.stringify([strategy, fallback, load.intervalMs, load.maxAgeMs, rules, rows]);
+  return JSON.stringify([
+    [strategy, fallback, load.intervalMs, load.maxAgeMs, memory.weight],
+    [hashBalance, sticky, pace],
+    rows,
+  ]);
 }
 
 /** Clocks give more decimals than mean anything. */

@@ -21,8 +21,8 @@ import { BackendNames } from "./backend_names.ts";
 import { LoadSources } from "./load_sources.ts";
 import { type LoadProspect, Placement } from "./placement.ts";
 import { Resilience } from "./resilience.ts";
-import { TableRules } from "./table_rules.ts";
-import type { MemberView } from "../strategy/strategy.ts";
+import { RulesTicker, TableRules } from "./table_rules.ts";
+import type { MemberView, PoolView } from "../strategy/strategy.ts";
 
 export interface PoolKeeperParts {
   readonly clock: Clock;
@@ -34,8 +34,8 @@ export interface PoolKeeperParts {
   readonly alreadyResolved: (address: Address) => boolean;
   /** Hands the engine where the backends are. */
   readonly publish: (plan: PoolPlan) => void;
-  /** Told whenever the pool has been weighed. */
-  readonly weighed: (pool: Pool, config: PoolConfig) => void;
+  /** Told whenever the pool has been weighed, with what the strategy was shown. */
+  readonly weighed: (pool: Pool, config: PoolConfig, view: PoolView) => void;
 }
 
 /** How often time alone is let work: samples grow old. */
@@ -63,6 +63,7 @@ export class PoolKeeper implements AsyncDisposable {
   readonly #shortages: Shortages;
   readonly #resilience: Resilience;
   readonly #rules: TableRules;
+  readonly #rulesTicker: RulesTicker;
   #load: Drivers | undefined;
   #health: Drivers | undefined;
   #published = "";
@@ -77,9 +78,10 @@ export class PoolKeeper implements AsyncDisposable {
     this.#placement = new Placement(config);
     this.pool = new Pool(config.name, rulesOf(config), PickTable.allocate(ROWS, STICKY_CLIENTS));
     this.#resilience = new Resilience(this.pool, config);
-    this.#rules = new TableRules(this.pool.table, parts.clock);
-    this.#rules.set(config);
     const { clock, random } = parts;
+    this.#rules = new TableRules(this.pool.table, clock.now());
+    this.#rules.set(config);
+    this.#rulesTicker = new RulesTicker(this.#rules, clock);
     this.#ticker = new Rounds({
       clock,
       random,
@@ -118,7 +120,7 @@ export class PoolKeeper implements AsyncDisposable {
   /** Starts the rounds. */
   async start(): Promise<void> {
     await this.#drive();
-    this.#rules.start();
+    this.#rulesTicker.start();
     await this.#ticker.setKeys(["tick"]);
   }
 
@@ -149,7 +151,7 @@ export class PoolKeeper implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true;
     await Promise.all([
-      this.#rules[Symbol.asyncDispose](),
+      this.#rulesTicker[Symbol.asyncDispose](),
       this.#ticker[Symbol.asyncDispose](),
       this.#names[Symbol.asyncDispose](),
       this.#load?.stop(),
@@ -303,7 +305,7 @@ export class PoolKeeper implements AsyncDisposable {
     this.#writeStandings();
     const told = this.#placement.weigh(view, this.pool.table, nowMs, this.#loadProspect());
     for (const { level, text } of told) this.#parts.log[level](`${this.pool.name}: ${text}`);
-    this.#parts.weighed(this.pool, this.#config);
+    this.#parts.weighed(this.pool, this.#config, view);
   }
 
   /** A pool without a load source may have backends with one of their own. */

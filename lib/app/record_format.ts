@@ -2,13 +2,15 @@
 //
 // JSON lines. `t` is in milliseconds and only goes forward: it begins near the epoch's count and does not
 // follow the wall clock when that is set. Lines come nearly in its order, and what happened within one
-// millisecond may stand in another order than it happened in. Names of kinds, keys and words stay as they are within a version;
-// readers pass over keys that they do not know.
+// millisecond may stand in another order than it happened in. Names of kinds, keys and words stay as they
+// are within a version; readers pass over keys that they do not know, and those marked with "?" may be
+// missing: then what is said of them holds.
 //
 //   recording  the first line of a file, and wherever a recording begins anew (the balancer was started
 //              again, or lines were lost): all that stood before is void. version, program, at (wall clock)
-//   pool       the whole of a pool: after `recording`, and when its backends or its strategy change
-//   backend    a backend's state, cores or limit have changed
+//   pool       the whole of a pool: after `recording`, and when its backends or its configuration change;
+//              the backends in the order of the configuration
+//   backend    a backend's state, cores, weight or limit have changed
 //   sample     a load sample has come in: load1, taken at `taken` by the same clock as `t`
 //   opened     a client has got a backend; with every pick that was made for it (PickReport in
 //              admin/why_report.ts, with `t` in place of `at`)
@@ -16,16 +18,18 @@
 //   closed     a session has ended
 //
 // A session that stood before its recording began is known by its backend's `active` in `pool` alone, and
-// by its `closed`.
+// by its `closed`. What clients were where before is known by `sticky` in `opened`.
 
 import type { PickReport } from "../admin/why_report.ts";
-import { STANDINGS } from "../core/standing.ts";
 import { failure, type Result, success } from "../core/result.ts";
 
 export const RECORD_VERSION = 1;
 
 /** How every recording begins. */
 export const RECORD_BEGINNING = '{"kind":"recording",';
+
+/** The state of a backend that gets sessions. */
+export const READY = "ready";
 
 export interface RecordingLine {
   readonly kind: "recording";
@@ -38,20 +42,38 @@ export interface RecordingLine {
 /** A backend as a strategy knows it. */
 export interface BackendState {
   readonly backend: string;
-  /** `ready`, or what keeps sessions away: a word of STANDINGS. */
+  /** `ready`, or what keeps sessions away: a word of STANDINGS in the version that recorded. */
   readonly state: string;
+  /** Whether sessions may be sent there, where `state` does not say it (in a panic); absent: if ready. */
+  readonly usable?: boolean;
   readonly cores: number;
   /** Its share beside others; absent: 1. */
   readonly weight?: number;
-  /** max_connections; 0: no limit. */
+  /** The same for strategies that go by the load; absent: as `weight`. */
+  readonly load_weight?: number;
+  /** The most sessions, as its agent or lb.conf says; 0: no limit. */
   readonly max: number;
+  /** Whether its last sample counts for nothing although it is not too old; absent: false. */
+  readonly doubted?: boolean;
 }
 
-export interface TableRulesRecord {
-  readonly hash_balance: number;
-  readonly sticky: number;
-  readonly pace: number;
-  readonly pace_within: number;
+/** Whether sessions may be sent to a backend. */
+export function isUsable({ state, usable }: BackendState): boolean {
+  return usable ?? state === READY;
+}
+
+/** One reading of a backend's load. */
+export interface RecordedSample {
+  readonly load1: number;
+  readonly taken: number;
+  /** Whether load1 is a mean over seconds and no load average; absent: false. */
+  readonly instant?: boolean;
+  /** The CPU pressure (0 to 1) by which the load is corrected; absent: it is not. */
+  readonly cpu_pressure?: number;
+  /** Cores that a session takes there, as the source says; absent: what is learnt. */
+  readonly session_cost?: number;
+  /** MemAvailable / MemTotal; absent: not told. */
+  readonly memory?: number;
 }
 
 export interface PoolLine {
@@ -64,16 +86,18 @@ export interface PoolLine {
   /** load.interval and load.max_age, milliseconds. */
   readonly interval: number;
   readonly max_age: number;
-  /** What holds for every strategy: hash_balance in percent, how long clients stick in seconds (0: not at
-   * all), connect.pace's sessions (0: no pace) and its time in milliseconds. Absent: nothing. */
-  readonly rules?: TableRulesRecord;
-  readonly backends: readonly (BackendState & {
+  /** Percent, 0: off; absent: 125, the default of lb.conf. */
+  readonly hash_balance?: number;
+  /** sticky.ttl in milliseconds, 0: clients do not stick; absent: 0. */
+  readonly sticky?: number;
+  /** `sessions` 0: off; `within` in milliseconds; absent: 8 within 10 s, the default of lb.conf. */
+  readonly pace?: { readonly sessions: number; readonly within: number };
+  /** memory.weight; absent: 0. */
+  readonly memory_weight?: number;
+  readonly backends: readonly (BackendState & Partial<RecordedSample> & {
     readonly row: number;
     /** Sessions that stand. */
     readonly active: number;
-    /** The last sample, if any. */
-    readonly load1?: number;
-    readonly taken?: number;
   })[];
 }
 
@@ -83,13 +107,11 @@ export interface BackendLine extends BackendState {
   readonly pool: string;
 }
 
-export interface SampleLine {
+export interface SampleLine extends RecordedSample {
   readonly kind: "sample";
   readonly t: number;
   readonly pool: string;
   readonly backend: string;
-  readonly load1: number;
-  readonly taken: number;
 }
 
 export type PickLine = Omit<PickReport, "at"> & { readonly t: number };
@@ -106,6 +128,8 @@ export interface OpenedLine extends ClientLine {
   readonly kind: "opened";
   readonly tunnel: number;
   readonly backend: string;
+  /** Whether it was sent back to where it had been; absent: false. */
+  readonly sticky?: boolean;
 }
 
 export interface RefusedLine extends ClientLine {
@@ -118,6 +142,8 @@ export interface ClosedLine {
   readonly t: number;
   readonly tunnel: number;
   readonly pool: string;
+  /** Absent: not known, where the session stood before the recording. */
+  readonly client?: string;
   readonly backend: string;
   readonly sent: number;
   readonly received: number;
@@ -141,26 +167,33 @@ const isText: Check = (value) => typeof value === "string";
 const isNumber: Check = (value) => typeof value === "number" && Number.isFinite(value);
 const isCount: Check = (value) => isNumber(value) && Number(value) >= 0;
 const isPositive: Check = (value) => isNumber(value) && Number(value) > 0;
-const isState: Check = (value) => STANDINGS.some((standing) => standing === value);
+const isFlag: Check = (value) => typeof value === "boolean";
+/** Another version may have other words for what keeps sessions away. */
+const isState: Check = (value) => typeof value === "string" && /^[a-z_]+$/.test(value);
 const orNull = (check: Check): Check => (value) => value === null || check(value);
 const orAbsent = (check: Check): Check => (value) => value === undefined || check(value);
 const listOf = (shape: Shape): Check => (value) =>
-  Array.isArray(value) && value.every((item) => faultIn(item, shape) === undefined);
+  Array.isArray(value) && value.every(shaped(shape));
+
+const shaped = (shape: Shape): Check => (value) => faultIn(value, shape) === undefined;
 
 type Shape = Readonly<Record<string, Check>>;
 
-const RULES: Shape = {
-  hash_balance: isCount,
-  sticky: isCount,
-  pace: isCount,
-  pace_within: isCount,
-};
 const BACKEND: Shape = {
   backend: isText,
   state: isState,
   cores: isPositive,
+  usable: orAbsent(isFlag),
   weight: orAbsent(isCount),
+  load_weight: orAbsent(isCount),
   max: isCount,
+  doubted: orAbsent(isFlag),
+};
+const MORE_OF_SAMPLE: Shape = {
+  instant: orAbsent(isFlag),
+  cpu_pressure: orAbsent(isCount),
+  session_cost: orAbsent(isCount),
+  memory: orAbsent(isCount),
 };
 const SEEN: Shape = {
   backend: isText,
@@ -200,9 +233,13 @@ const SHAPES: Readonly<Record<RecordLine["kind"], Shape>> = {
     fallback: isText,
     interval: isPositive,
     max_age: isPositive,
-    rules: (value) => value === undefined || faultIn(value, RULES) === undefined,
+    hash_balance: orAbsent(isCount),
+    sticky: orAbsent(isCount),
+    pace: orAbsent(shaped({ sessions: isCount, within: isPositive })),
+    memory_weight: orAbsent(isCount),
     backends: listOf({
       ...BACKEND,
+      ...MORE_OF_SAMPLE,
       row: isCount,
       active: isCount,
       load1: orAbsent(isCount),
@@ -210,10 +247,17 @@ const SHAPES: Readonly<Record<RecordLine["kind"], Shape>> = {
     }),
   },
   backend: { pool: isText, ...BACKEND },
-  sample: { pool: isText, backend: isText, load1: isCount, taken: isNumber },
-  opened: { ...CLIENT, tunnel: isCount, backend: isText },
+  sample: { pool: isText, backend: isText, load1: isCount, taken: isNumber, ...MORE_OF_SAMPLE },
+  opened: { ...CLIENT, tunnel: isCount, backend: isText, sticky: orAbsent(isFlag) },
   refused: { ...CLIENT, reason: isText },
-  closed: { tunnel: isCount, pool: isText, backend: isText, sent: isCount, received: isCount },
+  closed: {
+    tunnel: isCount,
+    pool: isText,
+    client: orAbsent(isText),
+    backend: isText,
+    sent: isCount,
+    received: isCount,
+  },
 };
 
 /** The first key that is not what its shape says; undefined when all are. */

@@ -1,5 +1,5 @@
 // Writes what the configuration of a pool says to all kernels, whatever strategy weighs, into its
-// PickTable, and lets time pass there.
+// PickTable, and lets time pass there: the clock's for a pool that serves, a recording's for a replay.
 
 import type { Clock } from "../core/clock.ts";
 import {
@@ -14,41 +14,70 @@ import { PACE_STEPS, Pacer } from "../core/pace.ts";
 import { forgetAll } from "../core/sticky.ts";
 import type { PoolConfig } from "../config/config.ts";
 
+/** What of a pool's configuration kernels go by. */
+export type KernelRules = Pick<PoolConfig, "hashBalance" | "sticky" | "pace">;
+
 /** How often the clock in the table is set at least: it counts seconds. */
 const TICK_MS = 1000;
+/** After so many steps without a pick nothing is left of what was counted before. */
+const MOST_STEPS = PACE_STEPS + 1;
 
-export class TableRules implements AsyncDisposable {
+/** The rules that stand in a table, and its time, which goes on as it is told. */
+export class TableRules {
   readonly #table: PickTable;
-  readonly #clock: Clock;
   readonly #originMs: number;
   readonly #pacer: Pacer;
   #stepMs = TICK_MS;
-  readonly #stop = new AbortController();
-  #ticking = Promise.resolve();
+  #steppedMs: number;
 
-  constructor(table: PickTable, clock: Clock) {
+  constructor(table: PickTable, nowMs: number) {
     this.#table = table;
-    this.#clock = clock;
-    this.#originMs = clock.now();
+    this.#originMs = nowMs;
+    this.#steppedMs = nowMs;
     this.#pacer = new Pacer(table);
   }
 
   /** Takes a configuration in; what it says holds for the next pick. */
-  set({ hashBalance, sticky, pace }: PoolConfig): void {
+  set({ hashBalance, sticky, pace }: KernelRules): void {
     const { words } = this.#table;
-    const seconds = sticky.by === "off" ? 0 : Math.ceil(sticky.ttlMs / 1000);
+    const hasRoom = words[STICKY_ENTRIES] !== 0;
+    const seconds = sticky.by === "off" || !hasRoom ? 0 : Math.ceil(sticky.ttlMs / 1000);
     Atomics.store(words, HASH_BALANCE, hashBalance);
-    const before = Atomics.exchange(
-      words,
-      STICKY_SECONDS,
-      words[STICKY_ENTRIES] === 0 ? 0 : seconds,
-    );
+    const before = Atomics.exchange(words, STICKY_SECONDS, seconds);
     if (before !== 0 && seconds === 0) forgetAll(this.#table);
     Atomics.store(words, PACE_LIMIT, pace.sessions);
     this.#stepMs = pace.withinMs / PACE_STEPS;
   }
 
-  /** Lets time pass from now on. */
+  /**
+   * Lets time pass up to now.
+   * @returns when it wants to be called again at the latest.
+   */
+  advance(nowMs: number): number {
+    const second = Math.floor((nowMs - this.#originMs) / 1000);
+    Atomics.store(this.#table.words, CLOCK, second);
+    const earliest = nowMs - MOST_STEPS * this.#stepMs;
+    if (this.#steppedMs < earliest) this.#steppedMs = earliest;
+    while (nowMs - this.#steppedMs >= this.#stepMs) {
+      this.#steppedMs += this.#stepMs;
+      this.#pacer.step();
+    }
+    return Math.min(nowMs + TICK_MS, this.#steppedMs + this.#stepMs);
+  }
+}
+
+/** Lets the time of a table's rules pass by a clock. */
+export class RulesTicker implements AsyncDisposable {
+  readonly #rules: TableRules;
+  readonly #clock: Clock;
+  readonly #stop = new AbortController();
+  #ticking = Promise.resolve();
+
+  constructor(rules: TableRules, clock: Clock) {
+    this.#rules = rules;
+    this.#clock = clock;
+  }
+
   start(): void {
     this.#ticking = this.#tickForever();
   }
@@ -60,17 +89,11 @@ export class TableRules implements AsyncDisposable {
 
   async #tickForever(): Promise<void> {
     const { signal } = this.#stop;
-    let steppedMs = this.#clock.now();
     while (!signal.aborted) {
       const nowMs = this.#clock.now();
-      Atomics.store(this.#table.words, CLOCK, Math.floor((nowMs - this.#originMs) / 1000));
-      if (nowMs - steppedMs >= this.#stepMs) {
-        steppedMs = nowMs;
-        this.#pacer.step();
-      }
+      const dueMs = this.#rules.advance(nowMs);
       try {
-        const restMs = Math.max(1, steppedMs + this.#stepMs - nowMs);
-        await this.#clock.sleep(Math.min(TICK_MS, restMs), signal);
+        await this.#clock.sleep(Math.max(1, dueMs - nowMs), signal);
       } catch (error) {
         if (!signal.aborted) throw error;
       }

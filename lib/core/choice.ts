@@ -9,6 +9,14 @@ export const MAX_TRIES = 32;
 /** What kernels return when no row can be chosen. */
 export const NO_ROW = -1;
 
+/** So many random numbers are told apart by what a pick leaves behind of its own. */
+export const DRAW_UNITS = 2 ** 30;
+
+/** A random number in [0, 1) as a snapshot keeps it: an integer that V8 need not box. */
+export function drawWord(random: number): number {
+  return Math.floor(random * DRAW_UNITS);
+}
+
 /** Rows that this connection has tried in vain. */
 export class Tried {
   readonly rows = new Int32Array(MAX_TRIES);

@@ -8,7 +8,7 @@
 //
 // `!` on typed-array reads: indices are below the table's row count, or within a snapshot, by construction.
 
-import type { Choice, Tried } from "./choice.ts";
+import { type Choice, DRAW_UNITS, type Tried } from "./choice.ts";
 import { weightOf } from "./kernels/candidate.ts";
 import { NO_CEILING, startedLately } from "./kernels/pace.ts";
 import {
@@ -28,6 +28,8 @@ import {
   WEIGHT_UNIT,
 } from "./pick_table.ts";
 import { type Standing, STANDINGS } from "./standing.ts";
+
+export { drawWord } from "./choice.ts";
 
 /** The most backends that a snapshot shows. */
 export const SNAPSHOT_ROWS = 32;
@@ -58,13 +60,6 @@ const BARRED = FULL | TRIED | PACED;
 /** Stands for a score that the kernel did not work out. */
 const NO_SCORE = -0x8000_0000;
 const MOST_FREE = KERNELS.indexOf("most_free");
-/** A draw is kept as an integer that V8 need not box. */
-const DRAW_UNITS = 2 ** 30;
-
-/** Turns a random number in [0, 1) into the form in which a snapshot keeps it. */
-export function drawWord(random: number): number {
-  return Math.floor(random * DRAW_UNITS);
-}
 
 /**
  * Copies what the last pick looked at. Runs in the thread that picked, at once, without allocation.

@@ -4,17 +4,26 @@
 import { DecisionRecorder } from "../../lib/app/decision_recorder.ts";
 import { PoolKeeper } from "../../lib/app/pool_keeper.ts";
 import { readConfig } from "../../lib/config/read_config.ts";
-import { readSnapshot, SNAPSHOT_WORDS, takeSnapshot } from "../../lib/core/decision_snapshot.ts";
-import { drawWord } from "../../lib/core/decision_snapshot.ts";
-import { Choice, countTunnel, pick, release } from "../../lib/core/pick_kernels.ts";
+import {
+  drawWord,
+  readSnapshot,
+  SNAPSHOT_WORDS,
+  takeSnapshot,
+} from "../../lib/core/decision_snapshot.ts";
+import type { TcpAddress } from "../../lib/core/address.ts";
+import type { AgentAdvice } from "../../lib/core/agent_advice.ts";
+import type { LoadSample } from "../../lib/core/load.ts";
+import { Choice, countTunnel, endTunnel, pick } from "../../lib/core/pick_kernels.ts";
 import { Chance } from "../../lib/core/simulation/chance.ts";
+import { Source } from "../../lib/core/source_hash.ts";
+import { describeChoice } from "../../lib/engine/decision.ts";
 import type { EngineEvent, PoolPlan } from "../../lib/engine/engine.ts";
 import type { LoadSource } from "../../lib/load/load_source.ts";
 import type { LogArea } from "../../lib/log/setup.ts";
 import { ManualClock } from "./manual_clock.ts";
 
 const SILENT: LogArea = { error: () => {}, warning: () => {}, info: () => {}, debug: () => {} };
-const CLIENT = { transport: "tcp", host: "192.0.2.7", port: 1000 } as const;
+const OWN = { transport: "tcp", host: "192.0.2.200", port: 1000 } as const;
 
 export interface SiteOptions {
   readonly strategy: string;
@@ -26,6 +35,22 @@ export interface SiteOptions {
   /** How long one lasts, in the mean. */
   readonly meanSeconds: number;
   readonly seed: number;
+  /** More keys of the pool, as YAML. */
+  readonly keys?: string;
+  /** By backend; 1 where it is not said. */
+  readonly weights?: readonly number[];
+  /** People that come, each from an address of its own; 1 unless said. */
+  readonly clients?: number;
+  /** What a backend tells besides its load. */
+  readonly tells?: (backend: number, second: number) => Partial<LoadSample>;
+  /** What its agent says, once it says something. */
+  readonly advises?: (backend: number, second: number) => AgentAdvice | undefined;
+  /** From then on loads are not to be had; seconds. */
+  readonly silentFrom?: number;
+  /** Many sessions at once. */
+  readonly burst?: { readonly second: number; readonly sessions: number };
+  /** A reload: then these are the backends, by number, in this order. */
+  readonly reloadAt?: { readonly second: number; readonly backends: readonly number[] };
   /** When these are turned away by rotating the recording; seconds. */
   readonly rotateAt?: { readonly second: number; readonly to: string };
 }
@@ -42,26 +67,41 @@ interface Session {
   readonly backend: string;
   readonly tunnel: number;
   readonly busy: boolean;
+  readonly client: TcpAddress;
 }
 
 /** Lets people use the site and records all of it to a file. */
 export async function recordSite(path: string, options: SiteOptions): Promise<void> {
   const chance = new Chance(options.seed);
   const clock = new ManualClock();
+  let now = 0;
   const servers = options.cores.map((): Server => ({ outside: 0, sessions: 0, load1: 0 }));
   const numberOf = (id: string) => Number(/\d+$/.exec(id)?.[0] ?? 0) - 1;
-  const source: LoadSource = {
+  const loads: LoadSource = {
     kind: "exec",
     sample: ({ id }) => {
-      const load1 = servers[numberOf(id)]?.load1 ?? 0;
-      const sample = { load1: Math.round(load1 * 100) / 100, takenAtMs: clock.now() };
-      return Promise.resolve({ kind: "sample", sample });
+      const number = numberOf(id);
+      const load1 = servers[number]?.load1 ?? 0;
+      const more = options.tells?.(number, now) ?? {};
+      const takenAtMs = clock.now();
+      const sample = { load1: Math.round(load1 * 100) / 100, ...more, takenAtMs };
+      if (now >= (options.silentFrom ?? Infinity)) {
+        return Promise.resolve({ kind: "failed", reason: "silence" });
+      }
+      const advice = options.advises?.(number, now);
+      return Promise.resolve(
+        advice === undefined ? { kind: "sample", sample } : { kind: "advice", advice, sample },
+      );
     },
     forget: () => {},
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
-  const backends = options.cores.map((cores, index) => `"127.0.0.1:${index + 1}=${cores}"`);
-  const text = `
+  const poolOf = (numbers: readonly number[]) => {
+    const backends = numbers.map((number) =>
+      `{ address: "127.0.0.1:${number + 1}", cores: ${options.cores[number]}, ` +
+      `weight: ${options.weights?.[number] ?? 1} }`
+    );
+    const text = `
 frontends: { ssh: { listen: "127.0.0.1:0" } }
 pools:
   p:
@@ -69,21 +109,25 @@ pools:
     backends: [${backends.join(", ")}]
     load: { source: exec, exec: { command: x } }
     health: { probe: none }
+    ${options.keys ?? ""}
 `;
-  const config = readConfig({ file: { path: "lb.conf", text }, overrides: {} });
-  const poolConfig = config.ok ? config.config.pools[0] : undefined;
-  if (poolConfig === undefined) throw new Error("The site's configuration is bad");
+    const config = readConfig({ file: { path: "lb.conf", text }, overrides: {} });
+    const pool = config.ok ? config.config.pools[0] : undefined;
+    if (pool === undefined) throw new Error(`The site's configuration is bad: ${text}`);
+    return pool;
+  };
+  const poolConfig = poolOf([...options.cores.keys()]);
   await using recorder = new DecisionRecorder(clock, SILENT);
   let plan: PoolPlan | undefined;
   await using keeper = new PoolKeeper(poolConfig, {
     clock,
     random: () => chance.next(),
     log: SILENT,
-    createLoadSource: () => source,
+    createLoadSource: () => loads,
     resolve: (address) => Promise.resolve({ ok: true, value: [address] }),
     alreadyResolved: () => true,
     publish: (published) => plan = published,
-    weighed: (pool, config) => recorder.weighed(pool, config),
+    weighed: (...seen) => recorder.weighed(...seen),
   });
   await keeper.prepare();
   await recorder.open(path);
@@ -97,39 +141,49 @@ pools:
     recorder.note(event, (_pool, kernel) => keeper.strategyOf(kernel));
     keeper.observe(event);
   };
+  const source = new Source();
   const come = (second: number) => {
     const random = chance.next();
-    const row = pick(table, null, random, choice);
+    const host = `192.0.2.${1 + chance.below(options.clients ?? 1)}`;
+    const client = { transport: "tcp", host, port: 1024 + chance.below(60_000) } as const;
+    source.setAddress(client);
+    const row = pick(table, null, random, choice, source);
     takeSnapshot(table, null, choice, drawWord(random), words);
     const snapshot = readSnapshot(words, 0, plan?.endpoints ?? []);
+    const { kernel } = snapshot;
+    const atMs = clock.wall();
+    const picks = [{ atMs, kernel, snapshot, failure: undefined }];
+    const where = { frontend: "ssh", pool: "p", client, atMs };
+    if (row < 0) {
+      tell({ kind: "refused", ...where, reason: "no_backend", attempts: 0, picks });
+      return;
+    }
     const backend = snapshot.backends[0]?.backend ?? "";
-    countTunnel(table, row);
+    countTunnel(table, row, source);
     const endsAt = second + Math.ceil(chance.exponential(options.meanSeconds));
     const busy = chance.next() < 0.6;
     const server = servers[numberOf(backend)];
     if (server !== undefined && busy) server.sessions++;
-    sessions.push({ endsAt, row, backend, tunnel: ++tunnel, busy });
-    const atMs = clock.wall();
-    const where = { frontend: "ssh", pool: "p", row, backend, client: CLIENT, outgoing: CLIENT };
-    const { kernel } = snapshot;
-    const picks = [{ atMs, kernel, snapshot, failure: undefined }];
-    const decision = { kernel, active: 0, picks };
+    sessions.push({ endsAt, row, backend, tunnel: ++tunnel, busy, client });
     tell({
       kind: "opened",
       tunnel,
       ...where,
-      atMs,
-      local: CLIENT,
-      backendAddress: CLIENT,
+      row,
+      backend,
+      outgoing: OWN,
+      local: OWN,
+      backendAddress: OWN,
       attempts: 1,
       connectMs: 0,
-      decision,
+      decision: describeChoice(choice, plan?.endpoints ?? [], picks),
     });
   };
-  const leave = ({ row, backend, tunnel, busy }: Session) => {
+  const leave = ({ row, backend, tunnel, busy, client }: Session) => {
     const server = servers[numberOf(backend)];
     if (server !== undefined && busy) server.sessions--;
-    release(table, row);
+    source.setAddress(client);
+    endTunnel(table, row, source);
     tell({
       kind: "closed",
       tunnel,
@@ -137,8 +191,8 @@ pools:
       pool: "p",
       row,
       backend,
-      client: CLIENT,
-      outgoing: CLIENT,
+      client,
+      outgoing: OWN,
       atMs: clock.wall(),
       durationMs: 0,
       bytesToBackend: 0,
@@ -147,6 +201,10 @@ pools:
     });
   };
   for (let second = 0; second < options.seconds; second++) {
+    now = second;
+    if (options.reloadAt?.second === second) {
+      await keeper.reconfigure(poolOf(options.reloadAt.backends));
+    }
     if (second % 5 === 0) {
       const keep = Math.exp(-5 / 60);
       for (const server of servers) {
@@ -158,7 +216,8 @@ pools:
     sessions = sessions.filter(({ endsAt }) => endsAt > second);
     // The first samples are on their way.
     const due = second < 2 ? 0 : chance.next() < options.perMinute / 60 ? 1 + chance.below(2) : 0;
-    for (let i = 0; i < due; i++) come(second);
+    const burst = options.burst?.second === second ? options.burst.sessions : 0;
+    for (let i = 0; i < due + burst; i++) come(second);
     await clock.advance(1000);
     if (options.rotateAt?.second === second) {
       await Deno.rename(path, options.rotateAt.to);

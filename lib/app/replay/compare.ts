@@ -4,7 +4,8 @@ import type { StrategyName } from "../../strategy/registry.ts";
 import type { Measures } from "./measure.ts";
 import { learnLoad } from "./outside_load.ts";
 import type { RecordedPool } from "./recording.ts";
-import { agree, measureRecorded, replay } from "./replay.ts";
+import { measureRecorded } from "./course.ts";
+import { agree, replay } from "./replay.ts";
 
 /** What `simulate --replay --json` prints. */
 export interface ReplayReport {

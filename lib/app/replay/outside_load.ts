@@ -2,13 +2,16 @@
 // there whatever the balancer did. With the whole recording at hand, the tasks between two samples are
 // known and not guessed: the inverse of the kernel's filter (core/load_estimate.ts has the formulas).
 
+import { tasksWantingCpu } from "../../core/disk_waits.ts";
 import { LoadEstimator } from "../../core/load_estimate.ts";
 import { SessionCost } from "../../core/session_cost.ts";
-import type { PoolLine } from "../record_format.ts";
+import type { PoolLine, RecordedSample } from "../record_format.ts";
 import type { RecordedPool } from "./recording.ts";
 
 /** The one-minute load average's memory. */
 const LOAD_WINDOW_MS = 60_000;
+/** That of a load that is no average (core/load_estimate.ts takes it for a mean over so long). */
+export const INSTANT_WINDOW_MS = 5000;
 /** Samples nearer than this may lie within one step of the kernel's filter: the later one tells nothing. */
 const LEAST_GAP_MS = 4000;
 
@@ -29,11 +32,13 @@ export interface LearntLoad {
 
 /** A number that follows the count of sessions as a load average does. */
 export class Filtered {
+  readonly #windowMs: number;
   #count: number;
   #value: number;
   #updatedMs: number;
 
-  constructor(count: number, t: number) {
+  constructor(count: number, t: number, windowMs: number = LOAD_WINDOW_MS) {
+    this.#windowMs = windowMs;
     this.#count = count;
     this.#value = count;
     this.#updatedMs = t;
@@ -51,7 +56,7 @@ export class Filtered {
 
   /** Its value at a time that is not before the last change. */
   at(t: number): number {
-    const keep = Math.exp(-Math.max(0, t - this.#updatedMs) / LOAD_WINDOW_MS);
+    const keep = Math.exp(-Math.max(0, t - this.#updatedMs) / this.#windowMs);
     return this.#value * keep + this.#count * (1 - keep);
   }
 }
@@ -59,7 +64,12 @@ export class Filtered {
 interface Track {
   readonly row: number;
   readonly joinedMs: number;
+  cores: number;
   readonly sessions: Filtered;
+  /** The same as loads that are no averages show them. */
+  readonly recent: Filtered;
+  /** The last sample. */
+  instant: boolean;
   load1: number;
   takenMs: number;
   filtered: number;
@@ -79,26 +89,41 @@ export function learnLoad(pool: RecordedPool): LearntLoad {
   let tracks = new Map<string, Track>();
   let nextRow = 0;
   const spans: Span[] = [];
-  const sample = (backend: string, load1: number, taken: number) => {
+  const sample = (backend: string, taken: RecordedSample) => {
     const track = tracks.get(backend);
     if (track === undefined) return;
-    estimator.observeSample(track.row, load1, taken);
-    const span = spanOf(backend, track, load1, taken);
+    estimator.observePressure(track.row, taken.cpu_pressure);
+    estimator.observeSample(track.row, taken.load1, taken.taken, taken.instant);
+    const span = spanOf(backend, track, taken);
     if (span !== undefined) spans.push(span);
   };
   const join = (joined: PoolLine["backends"][number], t: number) => {
     const { backend, active, cores, load1, taken } = joined;
     const row = nextRow++;
     estimator.track(row, cores, active, t);
-    const sessions = new Filtered(active, t);
-    const track = { row, joinedMs: t, sessions, load1: NaN, takenMs: NaN, filtered: 0 };
-    tracks.set(backend, track);
-    if (load1 !== undefined && taken !== undefined) sample(backend, load1, taken);
+    tracks.set(backend, {
+      row,
+      joinedMs: t,
+      cores,
+      sessions: new Filtered(active, t),
+      recent: new Filtered(active, t, INSTANT_WINDOW_MS),
+      instant: false,
+      load1: NaN,
+      takenMs: NaN,
+      filtered: 0,
+    });
+    if (load1 !== undefined && taken !== undefined) sample(backend, { ...joined, load1, taken });
+  };
+  const know = (track: Track, cores: number) => {
+    track.cores = cores;
+    estimator.observeCores(track.row, cores);
   };
   const count = (backend: string, change: number, t: number) => {
     const track = tracks.get(backend);
     if (track === undefined) return;
-    track.sessions.add(Math.max(change, -track.sessions.count), t);
+    const bounded = Math.max(change, -track.sessions.count);
+    track.sessions.add(bounded, t);
+    track.recent.add(bounded, t);
     estimator.observeSessions(track.row, track.sessions.count, t);
   };
   for (const event of pool.events) {
@@ -115,18 +140,27 @@ export function learnLoad(pool: RecordedPool): LearntLoad {
           estimator.forget(track.row);
           tracks.delete(name);
         }
-        for (const backend of event.line.backends) {
-          if (!tracks.has(backend.backend)) join(backend, event.t);
+        for (const state of event.line.backends) {
+          const track = tracks.get(state.backend);
+          if (track === undefined) {
+            join(state, event.t);
+            continue;
+          }
+          know(track, state.cores);
+          const { load1, taken } = state;
+          // Told here, a sample has no line of its own.
+          if (load1 === undefined || taken === undefined || taken <= track.takenMs) continue;
+          sample(state.backend, { ...state, load1, taken });
         }
         break;
       }
       case "backend": {
         const track = tracks.get(event.line.backend);
-        if (track !== undefined) estimator.observeCores(track.row, event.line.cores);
+        if (track !== undefined) know(track, event.line.cores);
         break;
       }
       case "sample":
-        sample(event.line.backend, event.line.load1, event.line.taken);
+        sample(event.line.backend, event.line);
         break;
       case "arrival":
         count(event.session.backend, 1, event.t);
@@ -148,21 +182,31 @@ export function learnLoad(pool: RecordedPool): LearntLoad {
 }
 
 /** What ran between a backend's last sample and this one, from the last one on. */
-function spanOf(backend: string, track: Track, load1: number, taken: number): Span | undefined {
+function spanOf(backend: string, track: Track, sample: RecordedSample): Span | undefined {
+  const { load1, taken, instant = false, cpu_pressure } = sample;
   const gap = taken - track.takenMs;
-  if (gap < LEAST_GAP_MS) return undefined;
+  if (gap <= 0 || (gap < LEAST_GAP_MS && !instant)) return undefined;
   const filtered = track.sessions.at(taken);
-  const before = { load1: track.load1, t: track.takenMs, filtered: track.filtered };
+  const before = { ...track };
   track.load1 = load1;
   track.takenMs = taken;
   track.filtered = filtered;
-  // The first sample stands for what came before it.
-  if (Number.isNaN(before.t)) return { t: track.joinedMs, backend, tasks: load1, held: filtered };
-  const keep = Math.exp(-gap / LOAD_WINDOW_MS);
-  return {
-    t: before.t,
+  track.instant = instant;
+  const span = (tasks: number, held: number): Span => ({
+    // The first sample stands for what came before it.
+    t: Number.isNaN(before.takenMs) ? track.joinedMs : before.takenMs,
     backend,
-    tasks: Math.max(0, (load1 - keep * before.load1) / (1 - keep)),
-    held: (filtered - keep * before.filtered) / (1 - keep),
-  };
+    tasks,
+    held,
+  });
+  if (instant) return span(load1, track.recent.at(taken));
+  const wanting = (tasks: number, passed: number) =>
+    tasksWantingCpu(tasks, track.cores, cpu_pressure, passed);
+  // Averages and others do not mix: the first of its kind is taken as it is.
+  if (Number.isNaN(before.takenMs) || before.instant) return span(wanting(load1, 0), filtered);
+  const keep = Math.exp(-gap / LOAD_WINDOW_MS);
+  return span(
+    wanting(Math.max(0, (load1 - keep * before.load1) / (1 - keep)), gap),
+    (filtered - keep * before.filtered) / (1 - keep),
+  );
 }

@@ -16,6 +16,8 @@ export interface RecordedSession {
   readonly client: string;
   /** Where it landed. */
   readonly backend: string;
+  /** Whether it was sent back to where it had been. */
+  readonly sticky: boolean;
   /** Picks of the connection in order; the last one is that of its backend. */
   readonly picks: readonly PickLine[];
 }
@@ -29,8 +31,20 @@ export type ReplayEvent =
   | { readonly kind: "sample"; readonly t: number; readonly line: SampleLine }
   | { readonly kind: "arrival"; readonly t: number; readonly session: RecordedSession }
   | { readonly kind: "end"; readonly t: number; readonly session: RecordedSession }
+  /** A client got no backend. */
+  | {
+    readonly kind: "refused";
+    readonly t: number;
+    readonly client: string;
+    readonly picks: readonly PickLine[];
+  }
   /** The end of a session that stood before the recording began. */
-  | { readonly kind: "old_end"; readonly t: number; readonly backend: string };
+  | {
+    readonly kind: "old_end";
+    readonly t: number;
+    readonly backend: string;
+    readonly client: string | undefined;
+  };
 
 export interface RecordedPool {
   readonly name: string;
@@ -97,18 +111,22 @@ export class RecordingReader {
       case "sample":
         draft.segment.push({ kind: "sample", t: line.t, line });
         break;
-      case "refused":
+      case "refused": {
+        const { client, picks } = line;
+        const t = Math.max(draft.resetAt, picks.at(-1)?.t ?? line.t);
+        draft.segment.push({ kind: "refused", t, client, picks });
         draft.refused++;
         break;
+      }
       case "opened":
         takeOpened(draft, line);
         break;
       case "closed": {
-        const { tunnel, backend } = line;
+        const { tunnel, backend, client } = line;
         const open = draft.open.get(tunnel);
         draft.open.delete(tunnel);
         const t = Math.max(line.t, open?.t ?? 0);
-        if (open === undefined) draft.segment.push({ kind: "old_end", t, backend });
+        if (open === undefined) draft.segment.push({ kind: "old_end", t, backend, client });
         else draft.segment.push({ kind: "end", t, session: open.session });
       }
     }
@@ -142,8 +160,9 @@ export class RecordingReader {
   }
 }
 
-function takeOpened(draft: Draft, { tunnel, t, client, backend, picks }: OpenedLine): void {
-  const session = { client, backend, picks };
+function takeOpened(draft: Draft, line: OpenedLine): void {
+  const { tunnel, t, client, backend, sticky = false, picks } = line;
+  const session = { client, backend, sticky, picks };
   // The place was taken when the last pick was made.
   const at = Math.max(draft.resetAt, picks.at(-1)?.t ?? t);
   draft.open.set(tunnel, { session, t: at });

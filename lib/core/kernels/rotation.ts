@@ -99,7 +99,7 @@ function mostOwed(table: PickTable, tried: Tried | null, choice: Choice): number
     }
     const at = HEADER_WORDS + chosen * ROW_WORDS;
     const pass = (base + ahead[chosen]!) | 0;
-    const stride = Math.round(STRIDE / weightOf(words, at));
+    const stride = strideOf(words, at);
     if (race === RACES - 1) Atomics.add(words, at + PASS, stride);
     else if (Atomics.compareExchange(words, at + PASS, pass, (pass + stride) | 0) !== pass) {
       continue;
@@ -109,6 +109,11 @@ function mostOwed(table: PickTable, tried: Tried | null, choice: Choice): number
     return chosen;
   }
   return NO_ROW;
+}
+
+/** What a pick moves the PASS of the row on by that begins at word `at`. */
+export function strideOf(words: Int32Array, at: number): number {
+  return Math.round(STRIDE / weightOf(words, at));
 }
 
 /**

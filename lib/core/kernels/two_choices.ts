@@ -3,7 +3,7 @@
 //
 // `!` on typed-array reads: indices are below the table's row count by construction.
 
-import { type Choice, NO_ROW, type Tried } from "../choice.ts";
+import { type Choice, drawWord, NO_ROW, type Tried } from "../choice.ts";
 import {
   ACTIVE,
   FREE_MILLI_CORES,
@@ -12,15 +12,18 @@ import {
   ROW_WORDS,
   UNKNOWN_FREE,
 } from "../pick_table.ts";
+import { mixWords } from "../source_hash.ts";
 import { scoreOf, weightOf } from "./candidate.ts";
 import { drawByWeight, sumOfWeights } from "./random_row.ts";
 
-/** Half of the 52 bits that a random number has: the second draw takes the lower ones. */
-const HALF = 2 ** 26;
+const WORD = 2 ** 32;
+/** Any number that no other hash of words begins with. */
+const SECOND = 0x2c40_1ce5;
 
 /**
  * Two different candidates, drawn in proportion to their weights. Where the load of both is known, the
  * one with the higher score; else the one with the fewer (tunnels + 1) / weight. Equals: the first drawn.
+ * @param random in [0, 1); the second draw goes by its first 30 bits.
  */
 export function twoChoices(
   table: PickTable,
@@ -32,9 +35,10 @@ export function twoChoices(
   const sum = sumOfWeights(table, tried, choice);
   const first = drawByWeight(table, tried, random * sum, NO_ROW, choice);
   if (first === NO_ROW) return NO_ROW;
-  const low = random * HALF;
+  // A hash of those bits of the first draw that are kept of a pick: a replay draws the same two.
+  const again = (mixWords(SECOND, drawWord(random)) >>> 0) / WORD;
   const rest = sum - weightOf(words, HEADER_WORDS + first * ROW_WORDS);
-  const second = drawByWeight(table, tried, (low - Math.floor(low)) * rest, first, choice);
+  const second = drawByWeight(table, tried, again * rest, first, choice);
   const isSecond = second !== NO_ROW && isBetter(words, second, first);
   const chosen = isSecond ? second : first;
   choice.runnerUp = isSecond ? first : second;

@@ -118,7 +118,7 @@ export async function engineRefusal(engine: string, site: Site): Promise<string 
   const folder = await Deno.makeTempDir({ dir: site.folder, prefix: `check-${engine}-` });
   await Deno.writeTextFile(
     `${folder}/lb.conf`,
-    ourConfig(folder, { listen: 1, backend: 1, capacity: 1 }),
+    ourConfig(folder, { listen: 1, backend: 2, capacity: 1 }),
   );
   await using child = new Child(ourCommand("check", engine, folder));
   return await child.ended() === 0 ? undefined : child.stderr.trim().replaceAll(/\s*\n\s*/g, " / ");

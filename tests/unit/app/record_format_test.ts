@@ -57,6 +57,45 @@ const LINES = [
   },
 ] as const;
 
+/** The same with everything that may be missing. */
+const FULL_LINES = [
+  {
+    ...LINES[1],
+    hash_balance: 0,
+    sticky: 43_200_000,
+    pace: { sessions: 8, within: 10_000 },
+    memory_weight: 1,
+    backends: [{
+      ...LINES[1].backends[0],
+      instant: true,
+      cpu_pressure: 0.5,
+      session_cost: 0.2,
+      memory: 0.25,
+    }],
+  },
+  { ...LINES[2], usable: true, weight: 0.5, load_weight: 2, doubted: true },
+  { ...LINES[3], instant: false, cpu_pressure: 0, session_cost: 0, memory: 1 },
+  { ...LINES[4], sticky: true },
+  { ...LINES[6], client: "192.0.2.7:5" },
+];
+
+Deno.test("what later programs of the version say is read, and must be right where it is said", () => {
+  for (const [index, line] of FULL_LINES.entries()) {
+    assertEquals<unknown>(parseRecordLine(JSON.stringify(line)), { ok: true, value: line });
+    const plain = LINES.find(({ kind }) => kind === line.kind);
+    for (const key of Object.keys(line).filter((key) => !(key in (plain ?? {})))) {
+      for (const value of [null, -1, []]) {
+        const parsed = parseRecordLine(JSON.stringify({ ...line, [key]: value }));
+        assert(!parsed.ok && parsed.message.includes(`"${key}"`), `${index} ${key}`);
+      }
+    }
+  }
+  const words = parseRecordLine(JSON.stringify({ ...LINES[2], state: "another_word" }));
+  assert(words.ok);
+  const pace = { ...LINES[1], pace: { sessions: 8 } };
+  assert(!parseRecordLine(JSON.stringify(pace)).ok);
+});
+
 Deno.test("every kind of line is read, keys of later versions included", () => {
   for (const line of LINES) {
     const more = { ...line, later: [1] };

@@ -1,5 +1,5 @@
-import { assertEquals } from "@std/assert";
-import { TableRules } from "../../../lib/app/table_rules.ts";
+import { assert, assertEquals } from "@std/assert";
+import { RulesTicker, TableRules } from "../../../lib/app/table_rules.ts";
 import type { PoolConfig } from "../../../lib/config/config.ts";
 import { readConfig } from "../../../lib/config/read_config.ts";
 import {
@@ -27,9 +27,9 @@ function wordsOf({ words }: PickTable): (number | undefined)[] {
   return [words[HASH_BALANCE], words[STICKY_SECONDS], words[PACE_LIMIT]];
 }
 
-Deno.test("what a pool's configuration says to kernels stands in its table at once", async () => {
+Deno.test("what a pool's configuration says to kernels stands in its table at once", () => {
   const table = PickTable.allocate(4, 16);
-  await using rules = new TableRules(table, new ManualClock());
+  const rules = new TableRules(table, 0);
   rules.set(poolOf("strategy: random"));
   assertEquals(wordsOf(table), [125, 0, 8]);
   rules.set(poolOf("hash_balance: off, sticky: { by: source, ttl: 90m }, pace: { sessions: off }"));
@@ -40,9 +40,10 @@ Deno.test("time passes in the table: seconds, and what counts as lately", async 
   const clock = new ManualClock();
   const table = PickTable.allocate(4, 16);
   table.claim(new Set());
-  await using rules = new TableRules(table, clock);
+  const rules = new TableRules(table, clock.now());
+  await using ticker = new RulesTicker(rules, clock);
   rules.set(poolOf("pace: { within: 4s }"));
-  rules.start();
+  ticker.start();
   await clock.advance(1000);
   table.write(0, STARTED, 5);
   await clock.advance(3900);
@@ -56,9 +57,9 @@ Deno.test("time passes in the table: seconds, and what counts as lately", async 
   assertEquals([table.words[CLOCK], table.read(0, PACE_BASE)], [6, 6]);
 });
 
-Deno.test("clients that stick no more are forgotten, a shorter time forgets nobody", async () => {
+Deno.test("clients that stick no more are forgotten, a shorter time forgets nobody", () => {
   const table = PickTable.allocate(4, 16);
-  await using rules = new TableRules(table, new ManualClock());
+  const rules = new TableRules(table, 0);
   rules.set(poolOf("sticky: { by: source, ttl: 90m }"));
   const row = table.claim(new Set(), 7);
   const client = new Source();
@@ -69,4 +70,20 @@ Deno.test("clients that stick no more are forgotten, a shorter time forgets nobo
   rules.set(poolOf("sticky: { by: off }"));
   rules.set(poolOf("sticky: { by: source, ttl: 90m }"));
   assertEquals(recall(table, client), -1);
+});
+
+Deno.test("after a long silence nothing counts as lately", () => {
+  const table = PickTable.allocate(4);
+  table.claim(new Set());
+  const rules = new TableRules(table, 1000);
+  rules.set(poolOf("pace: { within: 10s }"));
+  assertEquals(rules.advance(1000), 1500);
+  table.write(0, STARTED, 9);
+  const now = 1000 + 86_400_000 * 400;
+  rules.advance(now);
+  assertEquals([table.words[CLOCK], table.read(0, PACE_BASE)], [86_400 * 400, 9]);
+  // A pool that changes its steps is not behind by them.
+  rules.set(poolOf("pace: { within: 1s }"));
+  const due = rules.advance(now + 10);
+  assert(due > now + 10 && due <= now + 60, `${due - now}`);
 });

@@ -1,9 +1,22 @@
 // What two_choices and first are for.
 
 import { assert, assertEquals } from "@std/assert";
-import { Choice, pick, Tried } from "../../../../lib/core/pick_kernels.ts";
-import { ACTIVE, ELIGIBLE } from "../../../../lib/core/pick_table.ts";
+import {
+  drawWord,
+  readSnapshot,
+  SNAPSHOT_WORDS,
+  takeSnapshot,
+} from "../../../../lib/core/decision_snapshot.ts";
+import { Choice, pick, release, Tried } from "../../../../lib/core/pick_kernels.ts";
+import { ACTIVE, ELIGIBLE, type PickTable } from "../../../../lib/core/pick_table.ts";
 import { countRows, makeTable, numbersFrom, pickMany } from "../../../support/tables.ts";
+
+/** The random number that a snapshot tells of a pick by this one. */
+function keptOf(table: PickTable, random: number): number {
+  const words = new Int32Array(SNAPSHOT_WORDS);
+  takeSnapshot(table, null, new Choice(), drawWord(random), words);
+  return readSnapshot(words, 0, []).draw;
+}
 
 Deno.test("two_choices: of the two that were drawn the one with more free, and both are told", () => {
   const table = makeTable("two_choices", [{ free: 1000 }, { free: 9000 }, { free: 5000 }]);
@@ -52,6 +65,26 @@ Deno.test("two_choices: pairs are drawn in proportion to weight", () => {
   }
   // The heavy one is missing only where both light ones came: 2 · 1/10 · 1/9 of all pairs.
   assert(Math.abs((drawn[0] ?? 0) - 2000 * (1 - 2 / 90)) < 40, `${drawn}`);
+});
+
+Deno.test("two_choices: what a snapshot keeps of a draw draws the same two again", () => {
+  const rows = Array.from({ length: 9 }, (_, row) => ({ free: 1000 * row, weight: 1 + row % 3 }));
+  const table = makeTable("two_choices", rows);
+  const choice = new Choice();
+  const random = numbersFrom(6);
+  const pairs = new Set<string>();
+  for (let i = 0; i < 2000; i++) {
+    const draw = random();
+    const pair = (again: number) => {
+      const row = pick(table, null, again, choice);
+      release(table, row);
+      return `${row} ${choice.runnerUp}`;
+    };
+    const kept = keptOf(table, draw);
+    assertEquals(pair(kept), pair(draw));
+    pairs.add(pair(draw));
+  }
+  assertEquals(pairs.size, 9 * 8 / 2);
 });
 
 Deno.test("first: fills by cores in the order of lb.conf, then takes the most free", () => {
