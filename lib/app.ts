@@ -188,7 +188,9 @@ export class App implements AsyncDisposable {
       if (before.has(pool.name)) await this.#keepers.get(pool.name)?.reconfigure(pool);
     }
     for (const name of before) {
-      if (!config.pools.some((pool) => pool.name === name)) await this.#removePool(name);
+      if (config.pools.some((pool) => pool.name === name)) continue;
+      await this.#removePool(name);
+      this.#parts.log.area("pool").info(`${name}: is no longer configured, its sessions go on`);
     }
     await this.#record(config);
     this.#config = config;

@@ -7,6 +7,7 @@ import { loadSourceMaker } from "../app/parts.ts";
 import type { Config, PoolConfig } from "../config/config.ts";
 import { type ConfigError, formatConfigErrors, sortConfigErrors } from "../config/config_error.ts";
 import { formatConfig } from "../config/effective.ts";
+import { odditiesOf } from "../config/oddities.ts";
 import { type ConfigInput, faultAt } from "../config/read_config.ts";
 import { AgentStanding, describeAdvice } from "../core/agent_advice.ts";
 import type { Backend } from "../core/backend.ts";
@@ -76,7 +77,7 @@ async function lookAround(
   if (!located.ok) errors.push(databaseFault(input, located.message));
   return {
     errors: sortConfigErrors(errors),
-    warnings: located.ok ? located.value.warnings : [],
+    warnings: [...odditiesOf(config), ...(located.ok ? located.value.warnings : [])],
   };
 }
 

@@ -8,6 +8,7 @@ import type { Locations } from "../app/locations.ts";
 import { loadSourceMaker, type Logs, makeEngine, makeLogs } from "../app/parts.ts";
 import type { Config } from "../config/config.ts";
 import { formatConfigErrors, summarizeConfigErrors } from "../config/config_error.ts";
+import { odditiesOf } from "../config/oddities.ts";
 import type { Clock } from "../core/clock.ts";
 import { describeDuration } from "../core/duration.ts";
 import { messageOf } from "../core/errors.ts";
@@ -105,7 +106,7 @@ async function serve(
   let admin: AdminServer | undefined;
   try {
     log.info(`compute-lb ${VERSION} starts, pid ${Deno.pid}, engine ${engine.name}: ${reason}`);
-    for (const warning of locations.warnings) log.warning(warning);
+    for (const warning of [...odditiesOf(config), ...locations.warnings]) log.warning(warning);
     await app.start(async () => {
       if (config.user !== undefined) await giveUpRoot(config.user, log);
       admin = await startAdmin(config, app, log);
@@ -186,7 +187,8 @@ async function reloadFrom(
   const done = await app.reload(read.config, read.locations);
   if (!done.ok) return void refuse(done.reason);
   await logs.configure(read.config.log);
-  for (const warning of read.locations.warnings) log.warning(warning);
+  const warnings = [...odditiesOf(read.config), ...read.locations.warnings];
+  for (const warning of warnings) log.warning(warning);
   for (const key of ["engine", "admin", "user"] as const) {
     if (JSON.stringify(read.config[key]) !== JSON.stringify(started[key])) {
       log.warning(`${key} is another one in ${read.path}: that takes effect at the next start`);

@@ -16,7 +16,8 @@ const CONFIG_FLAGS = `\
       --health PROBE         how life is asked: tcp (default), banner, none
       --engine KIND          auto (default), splice, portable
       --user NAME            whom to become once the sockets are bound
-      --admin-socket PATH    what status asks: auto (default), off, or a path
+      --admin-socket PATH    what status and why ask: auto (default), off, or
+                             a path
       --log-level LEVEL      error, warning, info (default), debug
       --log-format FORMAT    text (default), json
       --record PATH          record what placement saw and chose, for simulate;
@@ -89,6 +90,7 @@ Usage: compute-lb check [flags]
 
 Reads the configuration, tells everything that is wrong with it in one run, and
 prints the effective configuration, every default filled in, as an lb.conf.
+Warns of what is sound but has no effect.
 Ends with 0 when it is sound, 2 when it is not, and with --probe 1 when a
 backend does not answer as it should.
 

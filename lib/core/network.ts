@@ -61,6 +61,14 @@ export function formatNetwork({ words, prefix }: Network): string {
   return `${formatIp(words)}/${prefix}`;
 }
 
+/** Tells whether all of a network lies in another one, or is the same. */
+export function isWithin(inner: Network, outer: Network): boolean {
+  return inner.words.length === outer.words.length && inner.prefix >= outer.prefix &&
+    inner.words.every((word, index) =>
+      leading(word, outer.prefix - 32 * index) === outer.words[index]
+    );
+}
+
 /** The first address behind a network, or undefined where the address space ends with it. */
 export function behind({ words, prefix }: Network): number[] | undefined {
   const next = [...words];

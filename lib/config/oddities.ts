@@ -1,0 +1,75 @@
+// What a sound configuration says in vain, or can hardly mean. No error: it may be on its way to something
+// else. `check`, the start and a reload warn of it.
+
+import { formatNetwork, isWithin, type Network } from "../core/network.ts";
+import type { BackendConfig, Config, FrontendConfig, PoolConfig } from "./config.ts";
+
+/** Load sources that cannot tell how much memory is free, or how long tasks wait. */
+const NO_MEMORY: ReadonlySet<string> = new Set(["nrpe", "exec", "none"]);
+const NO_PRESSURE: ReadonlySet<string> = new Set(["nrpe", "exec", "gmond", "none"]);
+
+/** Every oddity as a sentence that begins with where it is. */
+export function odditiesOf({ frontends, pools }: Config): string[] {
+  return [...frontends.flatMap(oddLocations), ...pools.flatMap(oddPool)];
+}
+
+/** Networks of rules that an earlier rule takes away. */
+function oddLocations({ name, location }: FrontendConfig): string[] {
+  return location.flatMap(({ networks, pool }, index) =>
+    networks.flatMap((network) => {
+      const covers = (earlier: Network) => isWithin(network, earlier);
+      const first = location.slice(0, index).findIndex((rule) => rule.networks.some(covers));
+      const earlier = location[first];
+      if (earlier === undefined || earlier.pool === pool) return [];
+      return [
+        `frontends.${name}.location[${index}]: nobody from ${formatNetwork(network)} goes to ` +
+        `${pool}: location[${first}] sends them to ${earlier.pool} before`,
+      ];
+    })
+  );
+}
+
+function oddPool(pool: PoolConfig): string[] {
+  const { name, backends, strategy, memory, pressure } = pool;
+  const at = `pools.${name}`;
+  const odd: string[] = [];
+  if (backends.every(({ weight }) => weight === 0)) {
+    odd.push(`${at}: every backend has weight 0: clients are turned away`);
+  }
+  const url = sameUrl(pool);
+  if (url !== undefined) {
+    odd.push(
+      `${at}.load.http.url: all backends are asked for their load at "${url}": ` +
+        "expected {host}, {port} or {backend} in it",
+    );
+  }
+  const sources = new Set(backends.map((backend) => loadOf(pool, backend).source));
+  const named = [...sources].join(", ");
+  const { minAvailable, weight } = memory;
+  const wantsMemory = ("bytes" in minAvailable ? minAvailable.bytes : minAvailable.share) > 0;
+  if ((wantsMemory || weight > 0) && [...sources].every((source) => NO_MEMORY.has(source))) {
+    odd.push(`${at}.memory: has no effect: load by ${named} does not tell memory`);
+  } else if (weight > 0 && strategy !== "least_load") {
+    odd.push(`${at}.memory.weight: has no effect: ${strategy} does not heed it`);
+  }
+  const wantsPressure = pressure.maxCpu !== undefined || pressure.maxMemory !== undefined;
+  if (wantsPressure && [...sources].every((source) => NO_PRESSURE.has(source))) {
+    odd.push(`${at}.pressure: has no effect: load by ${named} does not tell pressure`);
+  }
+  return odd;
+}
+
+/** The one URL at which several backends are asked, as if they were one. */
+function sameUrl(pool: PoolConfig): string | undefined {
+  const urls = pool.backends.flatMap((backend) => {
+    const { source, http } = loadOf(pool, backend);
+    return source === "http" ? [http.url] : [];
+  });
+  const [url = ""] = urls;
+  const isSame = urls.length > 1 && urls.every((other) => other === url);
+  return isSame && !/\{(host|port|backend)\}/.test(url) ? url : undefined;
+}
+
+function loadOf({ load }: PoolConfig, backend: BackendConfig) {
+  return backend.load ?? load;
+}

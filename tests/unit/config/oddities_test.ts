@@ -1,0 +1,89 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { odditiesOf } from "../../../lib/config/oddities.ts";
+import { readConfig } from "../../../lib/config/read_config.ts";
+import { isWithin, parseNetwork } from "../../../lib/core/network.ts";
+
+function oddities(pool: object, frontend: object = {}): string[] {
+  const text = JSON.stringify({
+    frontends: { f: { listen: ":22", pool: "p", ...frontend } },
+    pools: {
+      p: { backends: ["hoek", "kelvin"], ...pool },
+      ...("location" in frontend ? { q: { backends: ["euler"] } } : {}),
+    },
+  });
+  const result = readConfig({ file: { path: "lb.conf", text } });
+  if (!result.ok) throw new Error(result.errors.map(({ message }) => message).join("\n"));
+  return odditiesOf(result.config);
+}
+
+function network(text: string) {
+  const parsed = parseNetwork(text);
+  if (!parsed.ok) throw new Error(parsed.message);
+  return parsed.value;
+}
+
+Deno.test("odditiesOf() finds nothing odd in an ordinary configuration", async () => {
+  assertEquals(oddities({}), []);
+  const example = new URL("../../../lb.conf.example", import.meta.url);
+  const read = readConfig({ file: { path: "e", text: await Deno.readTextFile(example) } });
+  assertEquals(read.ok && odditiesOf(read.config), []);
+});
+
+Deno.test("odditiesOf() finds networks that an earlier rule takes away", () => {
+  const location = [
+    { networks: ["10.0.0.0/8", "2001:db8::/32"], pool: "q" },
+    { networks: ["10.1.0.0/16", "192.0.2.0/24", "2001:db8:1::/48"], pool: "p" },
+    { networks: ["10.2.0.0/16"], pool: "q" },
+  ];
+  assertEquals(oddities({}, { location }), [
+    "frontends.f.location[1]: nobody from 10.1.0.0/16 goes to p: location[0] sends them to q before",
+    "frontends.f.location[1]: nobody from 2001:db8:1::/48 goes to p: location[0] sends them to q " +
+    "before",
+  ]);
+});
+
+Deno.test("odditiesOf() finds settings that a load source makes vain", () => {
+  const load = { source: "http", http: { url: "http://monitor:9/load" } };
+  assertEquals(oddities({ load }), [
+    'pools.p.load.http.url: all backends are asked for their load at "http://monitor:9/load": ' +
+    "expected {host}, {port} or {backend} in it",
+  ]);
+  assertEquals(oddities({ load: { ...load, http: { url: "http://monitor/{backend}" } } }), []);
+  assertEquals(
+    oddities({ memory: { min_available: "1GiB" }, pressure: { max_cpu: "50%" } }),
+    [
+      "pools.p.memory: has no effect: load by nrpe does not tell memory",
+      "pools.p.pressure: has no effect: load by nrpe does not tell pressure",
+    ],
+  );
+  const backends = ["hoek", { address: "kelvin", load: { source: "ssh" } }];
+  assertEquals(
+    oddities({ backends, memory: { min_available: "10%" }, pressure: { max_cpu: "50%" } }),
+    [],
+  );
+  assertEquals(oddities({ strategy: "first", load: { source: "ssh" }, memory: { weight: 1 } }), [
+    "pools.p.memory.weight: has no effect: first does not heed it",
+  ]);
+  assertEquals(oddities({ backends: [{ address: "hoek", weight: 0 }] }), [
+    "pools.p: every backend has weight 0: clients are turned away",
+  ]);
+});
+
+Deno.test("isWithin() holds exactly where every address of the inner network is in the outer", () => {
+  assertEquals(isWithin(network("10.1.0.0/16"), network("::/0")), false);
+  assertEquals(isWithin(network("2001:db8:0:1::/64"), network("2001:db8::/33")), true);
+  assertEquals(isWithin(network("2001:db8:8000::/64"), network("2001:db8::/33")), false);
+  const prefix = fc.integer({ min: 0, max: 32 });
+  const word = fc.integer({ min: 0, max: 0xffff_ffff });
+  const cut = (value: number, bits: number) =>
+    bits === 0 ? 0 : (value >>> (32 - bits) << (32 - bits)) >>> 0;
+  fc.assert(fc.property(word, word, prefix, prefix, fc.boolean(), (a, b, p, q, near) => {
+    const inner = { words: [cut(a, p)], prefix: p };
+    const outer = { words: [cut(near ? a : b, q)], prefix: q };
+    const first = inner.words[0] ?? 0;
+    const last = first + 2 ** (32 - p) - 1;
+    const from = outer.words[0] ?? 0;
+    assertEquals(isWithin(inner, outer), from <= first && last <= from + 2 ** (32 - q) - 1);
+  }));
+});
