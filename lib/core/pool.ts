@@ -375,7 +375,8 @@ export class Pool {
     if (result.kind === "sample") return result.sample;
     if (result.kind !== "advice") return undefined;
     if (result.sample !== undefined) return result.sample;
-    const share = member.agent?.share;
+    // What it said before holds as a weight, but is no load of now.
+    const { share } = result.advice;
     return share === undefined
       ? undefined
       : loadOfIdleShare(share, this.coresOf(member).cores, nowMs);
