@@ -72,7 +72,11 @@ export class FreeCores {
   /** Tunnels by row as they stood when the estimate was made; picks since then are the kernel's. */
   readonly #activeSeen: number[] = [];
 
-  constructor(estimator: LoadEstimator = new LoadEstimator()) {
+  /** @param dealsBursts whether a burst of logins is to be dealt out over the backends. */
+  constructor(
+    estimator: LoadEstimator = new LoadEstimator(),
+    readonly dealsBursts: boolean = true,
+  ) {
     this.#estimator = estimator;
   }
 
@@ -96,7 +100,7 @@ export class FreeCores {
       swings.push(Math.pow((estimate?.load ?? 0) + SWING_OFFSET, SWING_EXPONENT));
       if (usable && cpus > 0) sum += cpus;
     }
-    const charge = this.#burst.charge(sum);
+    const charge = this.dealsBursts ? this.#burst.charge(sum) : 0;
     Atomics.store(table.words, NEARLY_EQUAL, NEARLY_EQUAL_MILLI_CORES);
     backends.forEach(({ row, cores, memoryFactor = 1, weight = 1 }, index) => {
       const cpus = free[index] ?? NaN;

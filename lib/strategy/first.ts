@@ -2,6 +2,7 @@
 // is, core/kernels/first.ts says; free cores are those that least_load estimates.
 
 import { FreeCores } from "../core/free_cores.ts";
+import { LoadEstimator } from "../core/load_estimate.ts";
 import type { PickTable } from "../core/pick_table.ts";
 import { loadsOf } from "./loads_of.ts";
 import type { PoolView, Strategy } from "./strategy.ts";
@@ -10,7 +11,8 @@ import { writePlaces } from "./write_rows.ts";
 export class First implements Strategy {
   readonly name = "first";
   readonly kernel = "first";
-  readonly #freeCores = new FreeCores();
+  /** To fill one after the other is the opposite of dealing a burst out. */
+  readonly #freeCores = new FreeCores(new LoadEstimator(), false);
 
   weigh(view: PoolView, table: PickTable, nowMs: number): boolean {
     this.#freeCores.write(loadsOf(view), table, nowMs);
