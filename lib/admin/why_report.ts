@@ -67,7 +67,7 @@ export interface WhyQuery {
 }
 
 /** The most decisions that are remembered. */
-export const MOST_DECISIONS = 4096;
+export const MOST_DECISIONS = 1024;
 
 /** Reads a number of decisions; undefined when it is none from 1 to {@linkcode MOST_DECISIONS}. */
 export function parseLast(text: string): number | undefined {

@@ -15,9 +15,21 @@ import {
 /** Events that tell of a decision. */
 export type DecisionEvent = Extract<EngineEvent, { kind: "opened" | "refused" }>;
 
+/** What is kept of a decision: some 300 bytes, where the event with its addresses holds a thousand. */
+interface Kept {
+  readonly atMs: number;
+  readonly tunnel: number | null;
+  readonly frontend: string;
+  readonly pool: string;
+  readonly client: string;
+  readonly backend: string | null;
+  readonly refused: string | null;
+  readonly picks: readonly PickTrace[];
+}
+
 export class DecisionJournal {
-  /** Rings: event number n is at n modulo `most`. */
-  readonly #events: DecisionEvent[] = [];
+  /** Rings: decision number n is at n modulo `most`. */
+  readonly #decisions: Kept[] = [];
   /** The strategy of an event's last pick: which kernel runs for which may change with a reload. */
   readonly #strategies: string[] = [];
   #noted = 0;
@@ -30,25 +42,25 @@ export class DecisionJournal {
 
   note(event: DecisionEvent): void {
     const at = this.#noted++ % this.most;
-    const picks = picksOf(event);
-    const kernel = picks[picks.length - 1]?.kernel;
-    this.#events[at] = event;
+    const decision = keep(event);
+    const kernel = decision.picks[decision.picks.length - 1]?.kernel;
+    this.#decisions[at] = decision;
     this.#strategies[at] = kernel === undefined ? "" : this.#strategyOf(event.pool, kernel);
   }
 
   /** The latest that fit, the oldest first. */
   find({ last, client }: WhyQuery): DecisionReport[] {
     const found: DecisionReport[] = [];
-    for (let age = 1; age <= this.#events.length && found.length < last; age++) {
+    for (let age = 1; age <= this.#decisions.length && found.length < last; age++) {
       const at = (this.#noted - age) % this.most;
-      const event = this.#events[at];
-      if (event === undefined) continue;
-      if (client !== undefined && !isFrom(formatAddress(event.client), client)) continue;
-      const last = picksOf(event).at(-1)?.kernel;
+      const decision = this.#decisions[at];
+      if (decision === undefined) continue;
+      if (client !== undefined && !isFrom(decision.client, client)) continue;
+      const last = decision.picks.at(-1)?.kernel;
       const strategy = this.#strategies[at] ?? "";
       found.push(
         reportDecision(
-          event,
+          decision,
           (pool, kernel) => kernel === last ? strategy : this.#strategyOf(pool, kernel),
         ),
       );
@@ -79,18 +91,26 @@ export function isFrom(address: string, wanted: string): boolean {
   return bare.startsWith(meant) && (/[.:]$/.test(meant) || /[.:]/.test(bare.charAt(meant.length)));
 }
 
-function reportDecision(event: DecisionEvent, strategyOf: StrategyOf): DecisionReport {
+function keep(event: DecisionEvent): Kept {
   const opened = event.kind === "opened";
   return {
-    at: new Date(event.atMs).toISOString(),
+    atMs: event.atMs,
     tunnel: opened ? event.tunnel : null,
     frontend: event.frontend,
     pool: event.pool,
     client: formatAddress(event.client),
     backend: opened ? event.backend : null,
     refused: opened ? null : event.reason,
-    picks: picksOf(event).flatMap((trace) => {
-      const report = reportPick(trace, event.pool, strategyOf);
+    picks: picksOf(event),
+  };
+}
+
+function reportDecision({ atMs, picks, ...rest }: Kept, strategyOf: StrategyOf): DecisionReport {
+  return {
+    at: new Date(atMs).toISOString(),
+    ...rest,
+    picks: picks.flatMap((trace) => {
+      const report = reportPick(trace, rest.pool, strategyOf);
       return report === undefined ? [] : [{ at: new Date(trace.atMs).toISOString(), ...report }];
     }),
   };

@@ -142,7 +142,7 @@ Usage: compute-lb why [flags]
 Asks the running balancer why a connection landed where it did: what every
 backend of the pool looked like at that instant, and why each of them won or
 lost. Without flags, the last connection. Ends with 1 when there is none to
-tell of. The last 4096 are remembered; why, for some 3000 in large pools.
+tell of. The last 1024 are remembered; the access log tells of all.
 
 Flags:
       --last N               the last N connections

@@ -11,8 +11,8 @@ import { type PickKernel } from "../core/pick_table.ts";
 import type { FailureKind } from "../core/errors.ts";
 import type { Endpoint, PickTrace } from "./engine.ts";
 
-/** 2 MiB: some 6000 picks in a pool of 16, 3000 in one of 32 or more. */
-const DEFAULT_WORDS = 1 << 19;
+/** 1 MiB: some 2600 picks in a pool of 16, 1300 in one of 32 or more. */
+const DEFAULT_WORDS = 1 << 18;
 
 /** The last snapshots, as many as fit. */
 export class SnapshotStore {

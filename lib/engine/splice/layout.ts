@@ -75,8 +75,8 @@ export const MAX_FRONTENDS = 1024;
 export const MAX_WORKERS = 256;
 /** Plans in use at a time: one per pool, and older ones that tunnels still hold. */
 export const MAX_PLANS = 4096;
-/** 2 MiB of records per worker: some 3000 tunnels' worth in a pool of 16. A power of two. */
-export const RING_WORDS = 1 << 19;
+/** 1 MiB of records per worker: some 1500 tunnels' worth in a pool of 16. A power of two. */
+export const RING_WORDS = 1 << 18;
 
 /** Words that all workers of an engine share (Int32, changed by Atomics). */
 export const NEXT_TUNNEL_LOW = 0;
