@@ -6,6 +6,7 @@ import { messageOf } from "../core/errors.ts";
 import { VERSION } from "../version.ts";
 import { findDenort } from "./denort.ts";
 import { bundle, packSelfExtracting } from "./self_extracting.ts";
+import { V8_FLAGS } from "./v8_flags.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -73,7 +74,7 @@ async function buildElf(path: string): Promise<void> {
     cwd: ROOT,
     // main.ts is its own worker, so nothing is included besides its imports.
     args: ["compile", "--quiet", "--allow-all", "--no-check", "--exclude-unused-npm"]
-      .concat("--output", path, "main.ts"),
+      .concat(`--v8-flags=${V8_FLAGS}`, "--output", path, "main.ts"),
     stdin: "null",
     stdout: "null",
     stderr: "inherit",

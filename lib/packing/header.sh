@@ -179,7 +179,7 @@ main() {
   DENO_NO_UPDATE_CHECK=1
   export COMPUTE_LB_SELF DENO_DIR DENO_NO_PACKAGE_JSON DENO_NO_UPDATE_CHECK
   exec "$runtime/compute-lb" run -A --no-config --no-lock --no-npm --no-remote --cached-only \
-    --no-prompt --no-check "$runtime/main.js" "$@"
+    --no-prompt --no-check --v8-flags=@V8_FLAGS@ "$runtime/main.js" "$@"
 }
 
 main "$@"

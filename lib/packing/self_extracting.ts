@@ -4,6 +4,7 @@
 import { gzipSync } from "node:zlib";
 import { VERSION } from "../version.ts";
 import { packTar } from "./tar.ts";
+import { V8_FLAGS } from "./v8_flags.ts";
 
 /**
  * Bundles the program into one script that needs no cache, no network and no other file. Dynamic
@@ -51,6 +52,7 @@ export async function packSelfExtracting(
   const header = new TextEncoder().encode(fill(template, {
     VERSION,
     DIGEST: digest,
+    V8_FLAGS,
     ARCHITECTURE: Deno.build.arch,
     UNPACKED_MIB: String(Math.ceil(archive.length / 2 ** 20)),
   }));
@@ -64,7 +66,7 @@ const START_MARK = "@PAYLOAD_START@";
 
 /** Fills the marks in; the place where the payload starts (counted from 1) includes itself. */
 function fill(template: string, values: Readonly<Record<string, string>>): string {
-  const filled = template.replace(/@([A-Z_]+)@/g, (mark, name: string) => values[name] ?? mark);
+  const filled = template.replace(/@([A-Z0-9_]+)@/g, (mark, name: string) => values[name] ?? mark);
   const parts = filled.split(START_MARK);
   if (parts.length !== 2) throw new Error(`Cannot fill header.sh: expected one ${START_MARK}`);
   const without = new TextEncoder().encode(parts.join("")).length;

@@ -1,6 +1,7 @@
 // How every proxy of the table is configured and started. Each relays one port to one backend, keeps
 // half-closed sessions, and has its own best settings; ours runs as its users run it.
 
+import { V8_FLAGS } from "../../../lib/packing/v8_flags.ts";
 import { type Built, HAPROXY, NGINX, NGINX_STREAM } from "./build.ts";
 import type { SubjectName } from "./figures.ts";
 
@@ -73,7 +74,7 @@ export function recipe(
 
 /** Our program from source, as \`deno task start\` runs it. */
 export function ourCommand(command: "run" | "check", engine: string, folder: string): string[] {
-  const program = [Deno.execPath(), "run", "-A", MAIN, command];
+  const program = [Deno.execPath(), "run", "-A", `--v8-flags=${V8_FLAGS}`, MAIN, command];
   return [...program, "--config", `${folder}/lb.conf`, "--engine", engine];
 }
 
