@@ -45,6 +45,8 @@ export interface PoolReport {
   readonly strategyInUse: string;
   readonly loadSource: string;
   readonly healthProbe: string;
+  /** By what clients come back to where they were: off or source. */
+  readonly sticky: string;
   /** Why ejected or failing backends are used all the same; null: they are not. */
   readonly panic: string | null;
   readonly backends: readonly BackendReport[];

@@ -18,6 +18,7 @@ export function reportPool(keeper: PoolKeeper, nowMs: number, wallMs: number): P
     strategyInUse: keeper.strategyInUse,
     loadSource: config.load.source,
     healthProbe: config.health.probe,
+    sticky: config.sticky.by,
     panic: keeper.resilience.panic === undefined ? null : describePanic(keeper.resilience.panic),
     backends: [...pool.members, ...pool.leaving].map((member) =>
       reportMember(keeper, member, nowMs, wallMs)

@@ -97,8 +97,11 @@ export function renderPool(
   const inUse = pool.strategyInUse === pool.strategy
     ? pool.strategy
     : `${pool.strategyInUse} (${pool.strategy} ${why})`;
+  // A report of an older balancer does not tell.
+  const { sticky = "off" }: Partial<PoolReport> = pool;
   const title =
-    `pool ${pool.name}: ${inUse}, load by ${pool.loadSource}, health by ${pool.healthProbe}`;
+    `pool ${pool.name}: ${inUse}, load by ${pool.loadSource}, health by ${pool.healthProbe}` +
+    (sticky === "off" ? "" : `, sticky by ${sticky}`);
   const extras = EXTRAS.filter(({ text }) =>
     pool.backends.some((backend) => text(backend) !== undefined)
   );
@@ -201,15 +204,18 @@ const ORDINARY_WORDS = /^(\d+%)?(, )?(maxconn 0)?(, )?(ready)?(, )?(up)?$/;
 
 /** What an administrator has to know beyond the numbers; empty when all is well. */
 function remarksOf(pool: PoolReport, backend: BackendReport, nowMs: number): string[] {
-  // A report of an older balancer has neither.
-  const { holds = [], share = 1 }: Partial<BackendReport> = backend;
+  // A report of an older balancer has none of these.
+  const { holds = [], share = 1, weight = 1 }: Partial<BackendReport> = backend;
   const explained = holds.some(({ reason }) => reason === backend.reason);
   const concerns = !backend.usable || backend.state !== "up";
   const goesByLoad = pool.strategyInUse === "least_load";
   const { agent } = backend;
+  // An agent's percentage is part of the weight, which the load says already where one goes by it.
+  const weighs = weight !== 1 && !(goesByLoad && agent !== null);
   return [
     ...(concerns && !explained ? [backend.reason] : []),
     ...holds.map((hold) => describeHold(hold, backend.usable, nowMs)),
+    ...(weighs && share === 1 && backend.usable ? [`weight ${rounded(weight)}`] : []),
     ...(share < 1 && backend.usable ? [`slow start: ${describePercent(share)} of its share`] : []),
     ...(agent === null || (goesByLoad && ORDINARY_WORDS.test(agent)) ? [] : [`agent: ${agent}`]),
     ...(backend.loadFailure === null ? [] : [`load: ${backend.loadFailure}`]),
@@ -217,6 +223,10 @@ function remarksOf(pool: PoolReport, backend: BackendReport, nowMs: number): str
       ? ["comes last while its load is not known"]
       : []),
   ];
+}
+
+function rounded(weight: number): number {
+  return Math.round(weight * 1000) / 1000;
 }
 
 function describeHold({ reason, since, until }: HoldReport, usable: boolean, nowMs: number) {

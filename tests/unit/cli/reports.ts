@@ -37,6 +37,7 @@ export const POOL: PoolReport = {
   strategyInUse: "least_load",
   loadSource: "nrpe",
   healthProbe: "tcp",
+  sticky: "off",
   panic: null,
   backends: [BACKEND],
 };

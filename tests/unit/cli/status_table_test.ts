@@ -69,3 +69,18 @@ Deno.test("renderPool() shows memory, pressure and people where somebody tells t
     .map((at, index) => (lines[index + 1] ?? "").slice(at + 5).trim().replace(/ {2,}/g, "|"));
   assertEquals(ends, ["MEMORY|CPU WAIT|PEOPLE", "1.5GiB/16GiB|3.7%|0", "-|-|-"]);
 });
+
+Deno.test("renderPool() tells a weight that counts, and that clients stick", () => {
+  const heavy: BackendReport = { ...BACKEND, weight: 2.5 };
+  const remarks = (backend: BackendReport, strategyInUse: string) =>
+    renderPool({ ...POOL, strategyInUse, backends: [backend] }, NOW, false).slice(3)
+      .map((line) => line.trim());
+  assertEquals(remarks(heavy, "least_load"), ["weight 2.5"]);
+  assertEquals(remarks({ ...heavy, agent: "50%, ready, up" }, "least_load"), []);
+  assertEquals(remarks({ ...heavy, agent: "50%, ready, up" }, "round_robin"), [
+    "weight 2.5",
+    "agent: 50%, ready, up",
+  ]);
+  const [title = ""] = renderPool({ ...POOL, sticky: "source" }, NOW, false);
+  assert(title.endsWith(", sticky by source"), title);
+});

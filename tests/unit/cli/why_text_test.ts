@@ -1,6 +1,11 @@
 import { assertEquals } from "@std/assert";
 import type { DecisionReport, PickReport } from "../../../lib/admin/why_report.ts";
-import { isWhyReport, parseWhyQuery, whyResource } from "../../../lib/admin/why_report.ts";
+import {
+  isWhyReport,
+  MOST_DECISIONS,
+  parseWhyQuery,
+  whyResource,
+} from "../../../lib/admin/why_report.ts";
 import { renderWhy } from "../../../lib/cli/why_text.ts";
 import fc from "fast-check";
 
@@ -94,7 +99,7 @@ Deno.test("why has a headline for every reason", () => {
 
 Deno.test("what why asks for survives the way to the balancer", () => {
   const query = fc.record({
-    last: fc.integer({ min: 1, max: 4096 }),
+    last: fc.integer({ min: 1, max: MOST_DECISIONS }),
     client: fc.string({ unit: "binary", minLength: 1 }),
   }, { requiredKeys: ["last"] });
   fc.assert(fc.property(query, (query) => {
@@ -103,7 +108,7 @@ Deno.test("what why asks for survives the way to the balancer", () => {
     assertEquals(parseWhyQuery(resource.split("?")[1] ?? ""), { ok: true, value: query });
   }));
   assertEquals(parseWhyQuery(""), { ok: true, value: { last: 1 } });
-  for (const wrong of ["last=0", "last=4097", "last=x", "lust=1"]) {
+  for (const wrong of ["last=0", `last=${MOST_DECISIONS + 1}`, "last=x", "lust=1"]) {
     assertEquals([wrong, parseWhyQuery(wrong).ok], [wrong, false]);
   }
   assertEquals(isWhyReport({ version: "1", decisions: [] }), true);
