@@ -56,7 +56,7 @@ export const ASSUMPTIONS: readonly string[] = [
   "it ends when it was recorded to end, however fast its backend is",
   "all other load, health and refused connections stay as recorded",
   "clients that were turned away are left out",
-  "free memory and pressure are not recorded and do not count",
+  "free memory, pressure, weights and what agents say stay as recorded",
 ];
 
 /** Replays every pool of a recording by each of these strategies. */
