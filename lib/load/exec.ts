@@ -17,6 +17,7 @@ import {
 } from "./child_process.ts";
 import type { LoadSource } from "./load_source.ts";
 import { abortReason, lastLine, oneLine } from "./reason.ts";
+import { UnderWay } from "./under_way.ts";
 
 export interface ExecOptions {
   /**
@@ -33,35 +34,24 @@ const MOST_OUTPUT_BYTES = 4096;
 export class ExecSource implements LoadSource {
   readonly kind = "exec";
   readonly #options: ExecOptions;
-  readonly #running = new Map<AbortController, Promise<unknown>>();
+  readonly #underWay = new UnderWay();
 
   constructor(options: ExecOptions) {
     this.#options = options;
   }
 
   async sample(backend: Backend, signal: AbortSignal): Promise<LoadResult> {
-    const stop = new AbortController();
-    const abort = () => stop.abort(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    if (signal.aborted) abort();
     const { command, clock } = this.#options;
-    const running = run(expandCommand(command, backend), stop.signal, clock);
-    this.#running.set(stop, running);
-    try {
-      const outcome = await running;
-      return typeof outcome === "string" ? parseExecOutput(outcome, clock.now()) : outcome;
-    } finally {
-      signal.removeEventListener("abort", abort);
-      this.#running.delete(stop);
-    }
+    const words = expandCommand(command, backend);
+    const outcome = await this.#underWay.run(signal, (signal) => run(words, signal, clock));
+    return typeof outcome === "string" ? parseExecOutput(outcome, clock.now()) : outcome;
   }
 
   /** Nothing is kept. */
   forget(_backendId: string): void {}
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const stop of this.#running.keys()) stop.abort();
-    await Promise.all(this.#running.values());
+    await this.#underWay[Symbol.asyncDispose]();
   }
 }
 

@@ -11,6 +11,7 @@ import { type HttpFields, parseHttpAnswer } from "./http_answer.ts";
 import { clientTrusting, systemAuthorities } from "./authorities.ts";
 import type { LoadSource } from "./load_source.ts";
 import { abortReason, oneLine } from "./reason.ts";
+import { UnderWay } from "./under_way.ts";
 
 export interface HttpOptions {
   /** With {host}, {port} and {backend} in it. */
@@ -31,38 +32,26 @@ export class HttpSource implements LoadSource {
   readonly kind = "http";
   readonly #options: HttpOptions;
   #client: Deno.HttpClient | undefined;
-  readonly #running = new Map<AbortController, Promise<unknown>>();
+  readonly #underWay = new UnderWay();
 
   constructor(options: HttpOptions) {
     this.#options = options;
   }
 
   async sample(backend: Backend, signal: AbortSignal): Promise<LoadResult> {
-    const stop = new AbortController();
-    const abort = () => stop.abort(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    if (signal.aborted) abort();
-    const running = this.#ask(backend, stop.signal);
-    this.#running.set(stop, running);
-    try {
-      const read = await running;
-      if (!read.ok) return { kind: "failed", reason: read.message };
-      const answer = parseHttpAnswer(read.value, this.#options.fields);
-      return answer.ok
-        ? { kind: "sample", sample: { ...answer.value, takenAtMs: this.#options.clock.now() } }
-        : { kind: "failed", reason: answer.message };
-    } finally {
-      signal.removeEventListener("abort", abort);
-      this.#running.delete(stop);
-    }
+    const read = await this.#underWay.run(signal, (signal) => this.#ask(backend, signal));
+    if (!read.ok) return { kind: "failed", reason: read.message };
+    const answer = parseHttpAnswer(read.value, this.#options.fields);
+    return answer.ok
+      ? { kind: "sample", sample: { ...answer.value, takenAtMs: this.#options.clock.now() } }
+      : { kind: "failed", reason: answer.message };
   }
 
   /** Nothing is kept of one backend alone. */
   forget(_backendId: string): void {}
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const stop of this.#running.keys()) stop.abort();
-    await Promise.all(this.#running.values());
+    await this.#underWay[Symbol.asyncDispose]();
     this.#client?.close();
     this.#client = undefined;
   }
