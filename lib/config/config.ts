@@ -2,20 +2,11 @@
 
 import type { Address, TcpAddress } from "../core/address.ts";
 import type { Backend } from "../core/backend.ts";
+import type { HttpFigure } from "../core/load.ts";
 import type { Network } from "../core/network.ts";
 import type { MemoryFloor } from "../core/shortages.ts";
 
-/** Every name that lb.conf knows, in the order in which messages list them. */
-export const STRATEGIES = [
-  "least_load",
-  "round_robin",
-  "least_connections",
-  "two_choices",
-  "first",
-  "source_hash",
-  "random",
-] as const;
-/** Strategies that need no load samples. */
+/** Every name that lb.conf knows, in the order in which messages list them; these need no load samples. */
 export const FALLBACKS = [
   "round_robin",
   "least_connections",
@@ -24,6 +15,7 @@ export const FALLBACKS = [
   "source_hash",
   "random",
 ] as const;
+export const STRATEGIES = ["least_load", ...FALLBACKS] as const;
 /** By what clients stick to a backend. */
 export const STICKY_BY = ["off", "source"] as const;
 export const LOAD_SOURCES = ["nrpe", "ssh", "agent", "exec", "gmond", "http", "none"] as const;
@@ -33,17 +25,6 @@ export const LOG_FORMATS = ["text", "json"] as const;
 export const ENGINE_KINDS = ["auto", "splice", "portable"] as const;
 export const FRONTEND_MODES = ["tcp"] as const;
 export const NRPE_TLS_MODES = ["auto", "off", "certificates", "anonymous"] as const;
-
-/** What the load source http can find in a document. */
-export const HTTP_FIELDS = [
-  "load1",
-  "cores",
-  "memory_available_bytes",
-  "memory_total_bytes",
-  "cpu_pressure",
-  "memory_pressure",
-  "sessions",
-] as const;
 
 export type StrategyName = typeof STRATEGIES[number];
 export type LoadSourceName = typeof LOAD_SOURCES[number];
@@ -265,7 +246,7 @@ export interface HttpConfig {
   /** With {host}, {port} and {backend} in it. */
   readonly url: string;
   /** Where figures stand in the JSON: names with dots between, or "off". */
-  readonly fields: Readonly<Record<typeof HTTP_FIELDS[number], string>>;
+  readonly fields: Readonly<Record<HttpFigure, string>>;
   readonly headers: Readonly<Record<string, string>>;
   readonly tokenFile?: string;
   /** PEM of authorities to trust besides those of the system. */

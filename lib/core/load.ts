@@ -45,3 +45,16 @@ export type LoadResult =
 export function loadOfIdleShare(share: number, cores: number, takenAtMs: number): LoadSample {
   return { load1: cores * (1 - Math.min(1, Math.max(0, share))), instant: true, takenAtMs };
 }
+
+/** What the load source http can find in a document, by the names that lb.conf has for it. */
+export const HTTP_FIGURES = [
+  "load1",
+  "cores",
+  "memory_available_bytes",
+  "memory_total_bytes",
+  "cpu_pressure",
+  "memory_pressure",
+  "sessions",
+] as const;
+
+export type HttpFigure = typeof HTTP_FIGURES[number];

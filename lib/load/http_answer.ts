@@ -3,22 +3,9 @@
 
 import { MAX_CORES } from "../core/backend.ts";
 import { messageOf } from "../core/errors.ts";
-import type { LoadSample } from "../core/load.ts";
+import { HTTP_FIGURES, type HttpFigure, type LoadSample } from "../core/load.ts";
 import { failure, type Result, success } from "../core/result.ts";
 import { oneLine } from "./reason.ts";
-
-/** What an answer can tell, by the names that lb.conf has for it. */
-export const HTTP_FIGURES = [
-  "load1",
-  "cores",
-  "memory_available_bytes",
-  "memory_total_bytes",
-  "cpu_pressure",
-  "memory_pressure",
-  "sessions",
-] as const;
-
-export type HttpFigure = typeof HTTP_FIGURES[number];
 
 /** Where each figure stands: names and list indices with dots between, or "off": it is not looked for. */
 export type HttpFields = Readonly<Record<HttpFigure, string>>;
