@@ -1,6 +1,7 @@
 // What the agent answers: a line for HAProxy's agent-check and for our own load source "agent", JSON for
 // whoever asks by HTTP. Pure.
 
+import { toThousandths } from "../core/thousandths.ts";
 import type { Figures } from "./figures.ts";
 
 /**
@@ -10,7 +11,7 @@ import type { Figures } from "./figures.ts";
  */
 export function formatLine(figures: Figures): string {
   const { load1, cores, idle, nologin } = figures;
-  const named = Object.entries({ load1, cores, idle: rounded(idle), ...optional(figures) })
+  const named = Object.entries({ load1, cores, idle: toThousandths(idle), ...optional(figures) })
     .map(([name, value]) => `${name}=${value}`);
   const words = [
     `${Math.max(1, Math.round(idle * 100))}%`,
@@ -29,7 +30,7 @@ export function formatJson(figures: Figures, version: string): string {
     load5,
     load15,
     cores,
-    idle: rounded(idle),
+    idle: toThousandths(idle),
     ...optional(figures),
     running,
     nologin,
@@ -52,8 +53,4 @@ function optional(figures: Figures): Readonly<Record<string, number>> {
     if (value !== undefined) known.push([name, value]);
   }
   return Object.fromEntries(known);
-}
-
-function rounded(share: number): number {
-  return Math.round(share * 1000) / 1000;
 }

@@ -9,6 +9,7 @@ import { ACTIVE } from "../core/pick_table.ts";
 import type { Member } from "../core/member.ts";
 import type { Pool } from "../core/pool.ts";
 import { standingOf } from "../core/standing.ts";
+import { toThousandths } from "../core/thousandths.ts";
 import type { EngineEvent } from "../engine/engine.ts";
 import { AppendFile } from "../log/append_file.ts";
 import { BatchWriter } from "../log/batch_writer.ts";
@@ -171,7 +172,7 @@ export class DecisionRecorder implements AsyncDisposable {
           backend,
           sent: bytesToBackend,
           received: bytesToClient,
-          duration_ms: rounded(event.durationMs),
+          duration_ms: toThousandths(event.durationMs),
           reason,
         });
       }
@@ -189,7 +190,7 @@ export class DecisionRecorder implements AsyncDisposable {
     // Read anew each time, it would put events that lie less than a millisecond apart in disorder.
     if (Math.abs(offset - this.#wallOffset) > SAME_OFFSET_MS) this.#wallOffset = offset;
     const t = atMs + this.#wallOffset;
-    return rounded(Math.min(nowMs, Math.max(nowMs - OLDEST_EVENT_MS, t)));
+    return toThousandths(Math.min(nowMs, Math.max(nowMs - OLDEST_EVENT_MS, t)));
   }
 
   #pickLines(
@@ -200,7 +201,7 @@ export class DecisionRecorder implements AsyncDisposable {
     const picks = picksOf(event).flatMap((trace): PickLine[] => {
       const report = reportPick(trace, event.pool, strategyOf);
       if (report === undefined) return [];
-      return [{ t: rounded(t - Math.max(0, event.atMs - trace.atMs)), ...report }];
+      return [{ t: toThousandths(t - Math.max(0, event.atMs - trace.atMs)), ...report }];
     });
     return { t, picks };
   }
@@ -241,7 +242,7 @@ export class DecisionRecorder implements AsyncDisposable {
       version: RECORD_VERSION,
       program: VERSION,
       at: new Date(this.#clock.wall()).toISOString(),
-      t: rounded(this.#clock.now()),
+      t: toThousandths(this.#clock.now()),
     });
     for (const known of this.#pools.values()) this.#writePool(known);
   }
@@ -252,7 +253,7 @@ export class DecisionRecorder implements AsyncDisposable {
     backends.clear();
     const line: PoolLine = {
       kind: "pool",
-      t: rounded(this.#clock.now()),
+      t: toThousandths(this.#clock.now()),
       pool: pool.name,
       strategy: config.strategy,
       fallback: config.fallback,
@@ -282,7 +283,7 @@ export class DecisionRecorder implements AsyncDisposable {
 
   #writeChanges(known: KnownPool): void {
     const { pool, config, backends } = known;
-    const t = rounded(this.#clock.now());
+    const t = toThousandths(this.#clock.now());
     for (const member of pool.members) {
       const backend = member.backend.id;
       const written = backends.get(backend);
@@ -334,7 +335,7 @@ function sampleOf(load: LoadSample, { pressure }: RecordedPoolConfig): RecordedS
   const corrects = pressure.correctLoad && cpuPressure !== undefined;
   return {
     load1,
-    taken: rounded(takenAtMs),
+    taken: toThousandths(takenAtMs),
     ...(instant === true ? { instant } : {}),
     ...(corrects ? { cpu_pressure: cpuPressure } : {}),
     ...(sessionCost === undefined ? {} : { session_cost: sessionCost }),
@@ -351,9 +352,4 @@ function signatureOf({ pool, config }: KnownPool): string {
     [hashBalance, sticky, pace],
     rows,
   ]);
-}
-
-/** Clocks give more decimals than mean anything. */
-function rounded(ms: number): number {
-  return Math.round(ms * 1000) / 1000;
 }

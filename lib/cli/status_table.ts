@@ -4,6 +4,7 @@ import type { BackendReport, HoldReport, PoolReport, StatusReport } from "../adm
 import { describeDuration } from "../core/duration.ts";
 import { describePercent } from "../core/shortages.ts";
 import { describeSize } from "../core/size.ts";
+import { toThousandths } from "../core/thousandths.ts";
 import { BOLD, DIM, GREEN, paint, RED, YELLOW } from "./output.ts";
 
 interface Cell {
@@ -215,7 +216,7 @@ function remarksOf(pool: PoolReport, backend: BackendReport, nowMs: number): str
   return [
     ...(concerns && !explained ? [backend.reason] : []),
     ...holds.map((hold) => describeHold(hold, backend.usable, nowMs)),
-    ...(weighs && share === 1 && backend.usable ? [`weight ${rounded(weight)}`] : []),
+    ...(weighs && share === 1 && backend.usable ? [`weight ${toThousandths(weight)}`] : []),
     ...(share < 1 && backend.usable ? [`slow start: ${describePercent(share)} of its share`] : []),
     ...(agent === null || (goesByLoad && ORDINARY_WORDS.test(agent)) ? [] : [`agent: ${agent}`]),
     ...(backend.loadFailure === null ? [] : [`load: ${backend.loadFailure}`]),
@@ -223,10 +224,6 @@ function remarksOf(pool: PoolReport, backend: BackendReport, nowMs: number): str
       ? ["comes last while its load is not known"]
       : []),
   ];
-}
-
-function rounded(weight: number): number {
-  return Math.round(weight * 1000) / 1000;
 }
 
 function describeHold({ reason, since, until }: HoldReport, usable: boolean, nowMs: number) {

@@ -14,6 +14,7 @@
 // fail2ban ban, to the client.
 
 import type { PickOutcome, SeenBackend } from "../core/decision_snapshot.ts";
+import { toThousandths } from "../core/thousandths.ts";
 import type { BatchWriter } from "./batch_writer.ts";
 
 export interface OpenedRecord {
@@ -112,7 +113,7 @@ export class AccessLog {
       if (record.next_free !== undefined) text += ` next_free=${record.next_free}`;
       text += ` next_active=${record.next_active}`;
     }
-    text += ` attempts=${record.attempts} connect_ms=${toMicroseconds(record.connect_ms)}`;
+    text += ` attempts=${record.attempts} connect_ms=${toThousandths(record.connect_ms)}`;
     if (!this.decisions) return text;
     if (record.why !== undefined) text += ` why=${record.why}`;
     return record.seen === undefined ? text : `${text} seen=${textOfSeen(record.seen)}`;
@@ -120,12 +121,12 @@ export class AccessLog {
 
   #jsonOf(record: AccessRecord): string {
     if (record.event === "closed") {
-      return JSON.stringify({ ...record, duration_ms: toMicroseconds(record.duration_ms) });
+      return JSON.stringify({ ...record, duration_ms: toThousandths(record.duration_ms) });
     }
     const { why, seen, ...rest } = record;
     return JSON.stringify({
       ...rest,
-      connect_ms: toMicroseconds(record.connect_ms),
+      connect_ms: toThousandths(record.connect_ms),
       ...(this.decisions && why !== undefined ? { why } : {}),
       ...(this.decisions && seen !== undefined ? { seen: seen.map(seenInJson) } : {}),
     });
@@ -153,11 +154,7 @@ function textOfClosed(record: ClosedRecord): string {
   const { tunnel, frontend, client, backend, outgoing, sent, received, duration_ms } = record;
   return `closed tunnel=${tunnel} frontend=${frontend} client=${client} backend=${backend} ` +
     `outgoing=${outgoing} sent=${sent} received=${received} ` +
-    `duration_ms=${toMicroseconds(duration_ms)} reason=${record.reason}`;
-}
-
-function toMicroseconds(ms: number): number {
-  return Math.round(ms * 1000) / 1000;
+    `duration_ms=${toThousandths(duration_ms)} reason=${record.reason}`;
 }
 
 function textOfSeen(seen: readonly SeenBackend[]): string {
