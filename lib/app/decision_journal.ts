@@ -16,14 +16,8 @@ import {
 export type DecisionEvent = Extract<EngineEvent, { kind: "opened" | "refused" }>;
 
 /** What is kept of a decision: some 300 bytes, where the event with its addresses holds a thousand. */
-interface Kept {
+interface Kept extends Omit<DecisionReport, "at" | "picks"> {
   readonly atMs: number;
-  readonly tunnel: number | null;
-  readonly frontend: string;
-  readonly pool: string;
-  readonly client: string;
-  readonly backend: string | null;
-  readonly refused: string | null;
   readonly picks: readonly PickTrace[];
 }
 

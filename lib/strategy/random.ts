@@ -1,4 +1,4 @@
-// random: any backend, each as likely as the next.
+// random: any backend, as often as its weight says.
 
 import type { PickTable } from "../core/pick_table.ts";
 import type { PoolView, Strategy } from "./strategy.ts";
