@@ -243,7 +243,9 @@ pools:
     assertEquals(await balancer.end(), 0);
     const reasons = new Set(balancer.records("closed").map(({ reason }) => reason));
     assertEquals([...reasons], ["client_closed"]);
-    assertEquals(balancer.records("closed").length, 100);
+    // Who came between the word and the closing of the port was served as well.
+    assert(balancer.records("opened").length >= 100);
+    assertEquals(balancer.records("closed").length, balancer.records("opened").length);
   });
 
   Deno.test(`${engine}: shutdown_timeout cuts what stands, and not before`, async () => {

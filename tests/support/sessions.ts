@@ -40,11 +40,25 @@ export class Sessions implements Disposable {
   }
 }
 
-/** Whether a connection to the port is refused or ended without a byte. */
+/** How long somebody who is turned away may wait for it, in milliseconds. */
+const TURNED_AWAY_MS = 2000;
+
+/**
+ * Whether a connection to the port is refused or ended without a byte. A client that is taken, and so may
+ * wait for ever on a backend that does not speak first, is not.
+ */
 export async function isTurnedAway(port: number): Promise<boolean> {
   try {
     using conn = await Deno.connect({ hostname: "127.0.0.1", port });
-    return await conn.read(new Uint8Array(1)) === null;
+    const timer = setTimeout(() => conn.close(), TURNED_AWAY_MS);
+    try {
+      return await conn.read(new Uint8Array(1)) === null;
+    } catch (error) {
+      return !(error instanceof Deno.errors.BadResource ||
+        error instanceof Deno.errors.Interrupted);
+    } finally {
+      clearTimeout(timer);
+    }
   } catch {
     return true;
   }
