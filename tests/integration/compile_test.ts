@@ -14,12 +14,21 @@ import {
 import { waitFor } from "../support/wait_for.ts";
 
 Deno.test({
-  ...needs("root", "setpriv"),
+  ...needs("root", "setpriv", "unshare"),
   name: "it starts with an empty environment, as a user without a home, in an empty directory",
   fn: async () => {
     await using directory = new TemporaryDirectory();
     await Deno.chmod(directory.path, 0o755);
-    const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    // What root may have unpacked on this machine would be used.
+    const alone = [
+      "unshare",
+      "--mount",
+      "sh",
+      "-euc",
+      'mount -t tmpfs x /var/cache; exec "$@"',
+      "sh",
+    ];
+    const nobody = [...alone, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
     // Nobody's /tmp must not be left with a runtime of ours, so TMPDIR is given.
     const temporary = `${directory.path}/tmp`;
     await Deno.mkdir(temporary);
