@@ -1,22 +1,41 @@
-// Sections of the schema about loads: the sources gmond and http, and limits on what load sources tell
-// besides the load, memory and pressure.
+// The sections of the schema about loads: every load source, what one backend may say otherwise than its
+// pool, and limits on what load sources tell besides the load, memory and pressure.
 
 import type { TcpAddress } from "../core/address.ts";
 import { failure, type Result, success } from "../core/result.ts";
+import { LOAD_SOURCES, NRPE_TLS_MODES } from "./config.ts";
 import { quote } from "./config_error.ts";
 import {
   absolutePath,
   boolean,
+  commandLine,
+  duration,
   headerValue,
   jsonPath,
+  line,
+  lineOrNothing,
   memoryFloor,
+  oneOf,
   orOff,
   partialAddress,
   percent,
   share,
+  sshOption,
   urlTemplate,
+  userName,
 } from "./fields.ts";
-import { field, named, port, section } from "./schema_parts.ts";
+import {
+  DAY,
+  field,
+  interval,
+  named,
+  oneOrMany,
+  port,
+  SECOND,
+  section,
+  timeout,
+  z,
+} from "./schema_parts.ts";
 
 const GMOND_PORT = 8649;
 
@@ -34,13 +53,13 @@ function collector(text: string): Result<TcpAddress> {
 const gmondPort = field(port, "a port");
 const gmondAddress = field(collector, 'an address "host[:port]"').exactOptional();
 
-export const gmond = section(
+const gmond = section(
   { port: gmondPort.prefault(String(GMOND_PORT)), address: gmondAddress },
   (value) => value,
 );
 
 /** What one backend says otherwise than its pool. */
-export const gmondOverride = section(
+const gmondOverride = section(
   { port: gmondPort.exactOptional(), address: gmondAddress },
   (value) => value,
 );
@@ -73,7 +92,7 @@ function renameFile<T extends HttpFiles>(
   return { ...rest, ...(token_file === undefined ? {} : { tokenFile: token_file }) };
 }
 
-export const http = section({
+const http = section({
   ...httpFields,
   url: httpFields.url.prefault("http://{host}:9777/"),
   fields: section({
@@ -88,7 +107,7 @@ export const http = section({
 }, renameFile);
 
 /** What one backend says otherwise than its pool. */
-export const httpOverride = section({
+const httpOverride = section({
   ...httpFields,
   url: httpFields.url.exactOptional(),
   fields: section({
@@ -101,6 +120,123 @@ export const httpOverride = section({
     sessions: path.exactOptional(),
   }, (value) => value),
 }, renameFile);
+
+const nrpeFields = {
+  port: field(port, "a port"),
+  command: field(line("an NRPE command", 1023), "an NRPE command"),
+  tls: field(oneOf(NRPE_TLS_MODES, "a TLS mode"), "a TLS mode"),
+  ca: field(absolutePath, "an absolute path").exactOptional(),
+  certificate: field(absolutePath, "an absolute path").exactOptional(),
+  key: field(absolutePath, "an absolute path").exactOptional(),
+  verify_name: field(boolean, "true or false"),
+};
+
+const nrpe = section({
+  ...nrpeFields,
+  port: nrpeFields.port.prefault("5666"),
+  command: nrpeFields.command.prefault("check_load"),
+  tls: nrpeFields.tls.prefault("auto"),
+  verify_name: nrpeFields.verify_name.prefault("true"),
+}, ({ verify_name, ...rest }) => ({ ...rest, verifyName: verify_name }));
+
+/** What one backend says otherwise than its pool. */
+const nrpeOverride = section({
+  ...nrpeFields,
+  port: nrpeFields.port.exactOptional(),
+  command: nrpeFields.command.exactOptional(),
+  tls: nrpeFields.tls.exactOptional(),
+  verify_name: nrpeFields.verify_name.exactOptional(),
+}, ({ verify_name, ...rest }) => ({
+  ...rest,
+  ...(verify_name === undefined ? {} : { verifyName: verify_name }),
+}));
+
+/** Nothing here has a default but the options, of which none is given. */
+const ssh = section({
+  user: field(userName, "a user name").exactOptional(),
+  port: field(port, "a port").exactOptional(),
+  identity_file: field(absolutePath, "an absolute path").exactOptional(),
+  config_file: field(absolutePath, "an absolute path").exactOptional(),
+  options: oneOrMany(field(sshOption, 'an ssh option "Name=value"')),
+}, ({ identity_file, config_file, ...rest }) => ({
+  ...rest,
+  ...(identity_file === undefined ? {} : { identityFile: identity_file }),
+  ...(config_file === undefined ? {} : { configFile: config_file }),
+}));
+
+const exec = section({
+  command: z.preprocess(
+    splitCommand,
+    oneOrMany(field(line("an argument", 4095), "a program or an argument")),
+  ).prefault([]),
+}, (value) => value);
+
+/** One text is split on spaces; a list is taken as it is. */
+function splitCommand(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  const words = commandLine(value);
+  return words.ok ? words.value : value;
+}
+
+const agentFields = {
+  port: field(port, "a port"),
+  send: field(lineOrNothing("an agent's line", 1023), "text"),
+};
+
+const agent = section({
+  port: agentFields.port.prefault("9777"),
+  send: agentFields.send.prefault(""),
+}, (value) => value);
+
+/** What one backend says otherwise than its pool. */
+const agentOverride = section({
+  port: agentFields.port.exactOptional(),
+  send: agentFields.send.exactOptional(),
+}, (value) => value);
+
+const loadSource = field(oneOf(LOAD_SOURCES, "a load source"), "a load source");
+
+/** How one backend is asked, where that differs from its pool; undefined where nothing does. */
+export const loadOverride = section(
+  {
+    source: loadSource.exactOptional(),
+    nrpe: nrpeOverride,
+    ssh,
+    exec,
+    agent: agentOverride,
+    gmond: gmondOverride,
+    http: httpOverride,
+  },
+  (value) => {
+    const { source, nrpe, ssh, exec, agent, gmond, http } = value;
+    const { fields, headers, ...restOfHttp } = http;
+    const silent = source === undefined &&
+      [nrpe, agent, gmond, fields, headers, restOfHttp].every((one) =>
+        Object.keys(one).length === 0
+      ) &&
+      Object.keys(ssh).length === 1 && ssh.options.length === 0 && exec.command.length === 0;
+    return silent ? undefined : value;
+  },
+);
+
+export const load = section({
+  source: loadSource.prefault("nrpe"),
+  interval: interval.prefault("10s"),
+  timeout: timeout.exactOptional(),
+  max_age: field(duration(100, DAY), "a duration").exactOptional(),
+  nrpe,
+  ssh,
+  exec,
+  agent,
+  gmond,
+  http,
+}, ({ interval, timeout, max_age, ...rest }) => ({
+  ...rest,
+  intervalMs: interval,
+  timeoutMs: timeout ?? Math.min(2 * SECOND, interval),
+  // A stock gmond says again after 70 s what has not changed.
+  maxAgeMs: max_age ?? Math.max((rest.source === "gmond" ? 120 : 60) * SECOND, 3 * interval),
+}));
 
 export const memory = section({
   min_available: field(memoryFloor, "a size or a percentage").prefault("0"),

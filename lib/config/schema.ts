@@ -1,5 +1,6 @@
-// The shape of lb.conf: every key, what it accepts and its default. What one value alone cannot tell
-// (references, limits between keys) is in checks.ts.
+// The shape of lb.conf: every key, what it accepts and its default (load_sections.ts and
+// resilience_sections.ts hold some of its sections). What one value alone cannot tell (references, limits
+// between keys) is in checks.ts.
 
 import { parseWeight } from "../core/backend.ts";
 import { didYouMean, nearest } from "../core/nearest.ts";
@@ -8,10 +9,8 @@ import {
   FALLBACKS,
   FRONTEND_MODES,
   HEALTH_PROBES,
-  LOAD_SOURCES,
   LOG_FORMATS,
   LOG_LEVELS,
-  NRPE_TLS_MODES,
   STICKY_BY,
   STRATEGIES,
 } from "./config.ts";
@@ -22,7 +21,6 @@ import {
   autoOr,
   backendSpec,
   boolean,
-  commandLine,
   cores,
   country,
   duration,
@@ -30,7 +28,6 @@ import {
   entityName,
   integer,
   line,
-  lineOrNothing,
   listenAddress,
   network,
   offOr,
@@ -38,10 +35,9 @@ import {
   partialAddress,
   pathOrOff,
   size,
-  sshOption,
   userName,
 } from "./fields.ts";
-import { gmond, gmondOverride, http, httpOverride, memory, pressure } from "./load_sections.ts";
+import { load, loadOverride, memory, pressure } from "./load_sections.ts";
 import { blackHoles, outliers, panic, slowStart } from "./resilience_sections.ts";
 import {
   DAY,
@@ -54,7 +50,6 @@ import {
   LONGEST,
   named,
   oneOrMany,
-  port,
   SECOND,
   section,
   timeout,
@@ -120,123 +115,6 @@ const frontend = section({
   ...rest,
   maxConnections: max_connections,
   idleTimeoutMs: idle_timeout,
-}));
-
-const nrpeFields = {
-  port: field(port, "a port"),
-  command: field(line("an NRPE command", 1023), "an NRPE command"),
-  tls: field(oneOf(NRPE_TLS_MODES, "a TLS mode"), "a TLS mode"),
-  ca: field(absolutePath, "an absolute path").exactOptional(),
-  certificate: field(absolutePath, "an absolute path").exactOptional(),
-  key: field(absolutePath, "an absolute path").exactOptional(),
-  verify_name: field(boolean, "true or false"),
-};
-
-const nrpe = section({
-  ...nrpeFields,
-  port: nrpeFields.port.prefault("5666"),
-  command: nrpeFields.command.prefault("check_load"),
-  tls: nrpeFields.tls.prefault("auto"),
-  verify_name: nrpeFields.verify_name.prefault("true"),
-}, ({ verify_name, ...rest }) => ({ ...rest, verifyName: verify_name }));
-
-/** What one backend says otherwise than its pool. */
-const nrpeOverride = section({
-  ...nrpeFields,
-  port: nrpeFields.port.exactOptional(),
-  command: nrpeFields.command.exactOptional(),
-  tls: nrpeFields.tls.exactOptional(),
-  verify_name: nrpeFields.verify_name.exactOptional(),
-}, ({ verify_name, ...rest }) => ({
-  ...rest,
-  ...(verify_name === undefined ? {} : { verifyName: verify_name }),
-}));
-
-/** Nothing here has a default but the options, of which none is given. */
-const ssh = section({
-  user: field(userName, "a user name").exactOptional(),
-  port: field(port, "a port").exactOptional(),
-  identity_file: field(absolutePath, "an absolute path").exactOptional(),
-  config_file: field(absolutePath, "an absolute path").exactOptional(),
-  options: oneOrMany(field(sshOption, 'an ssh option "Name=value"')),
-}, ({ identity_file, config_file, ...rest }) => ({
-  ...rest,
-  ...(identity_file === undefined ? {} : { identityFile: identity_file }),
-  ...(config_file === undefined ? {} : { configFile: config_file }),
-}));
-
-const exec = section({
-  command: z.preprocess(
-    splitCommand,
-    oneOrMany(field(line("an argument", 4095), "a program or an argument")),
-  ).prefault([]),
-}, (value) => value);
-
-/** One text is split on spaces; a list is taken as it is. */
-function splitCommand(value: unknown): unknown {
-  if (typeof value !== "string") return value;
-  const words = commandLine(value);
-  return words.ok ? words.value : value;
-}
-
-const agentFields = {
-  port: field(port, "a port"),
-  send: field(lineOrNothing("an agent's line", 1023), "text"),
-};
-
-const agent = section({
-  port: agentFields.port.prefault("9777"),
-  send: agentFields.send.prefault(""),
-}, (value) => value);
-
-/** What one backend says otherwise than its pool. */
-const agentOverride = section({
-  port: agentFields.port.exactOptional(),
-  send: agentFields.send.exactOptional(),
-}, (value) => value);
-
-const loadSource = field(oneOf(LOAD_SOURCES, "a load source"), "a load source");
-
-/** How one backend is asked, where that differs from its pool; undefined where nothing does. */
-const loadOverride = section(
-  {
-    source: loadSource.exactOptional(),
-    nrpe: nrpeOverride,
-    ssh,
-    exec,
-    agent: agentOverride,
-    gmond: gmondOverride,
-    http: httpOverride,
-  },
-  (value) => {
-    const { source, nrpe, ssh, exec, agent, gmond, http } = value;
-    const { fields, headers, ...restOfHttp } = http;
-    const silent = source === undefined &&
-      [nrpe, agent, gmond, fields, headers, restOfHttp].every((one) =>
-        Object.keys(one).length === 0
-      ) &&
-      Object.keys(ssh).length === 1 && ssh.options.length === 0 && exec.command.length === 0;
-    return silent ? undefined : value;
-  },
-);
-
-const load = section({
-  source: loadSource.prefault("nrpe"),
-  interval: interval.prefault("10s"),
-  timeout: timeout.exactOptional(),
-  max_age: field(duration(100, DAY), "a duration").exactOptional(),
-  nrpe,
-  ssh,
-  exec,
-  agent,
-  gmond,
-  http,
-}, ({ interval, timeout, max_age, ...rest }) => ({
-  ...rest,
-  intervalMs: interval,
-  timeoutMs: timeout ?? Math.min(2 * SECOND, interval),
-  // A stock gmond says again after 70 s what has not changed.
-  maxAgeMs: max_age ?? Math.max((rest.source === "gmond" ? 120 : 60) * SECOND, 3 * interval),
 }));
 
 const health = section({

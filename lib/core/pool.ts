@@ -8,6 +8,7 @@ import { type Backend, MAX_WEIGHT } from "./backend.ts";
 import { BACKENDS_FAULT, type FailureKind } from "./errors.ts";
 import type { HealthState, ProbeResult } from "./health.ts";
 import { loadOfIdleShare, type LoadResult, type LoadSample } from "./load.ts";
+import { type Cores, KnownCores } from "./known_cores.ts";
 import { type HoldCause, type Member, newMember, type Obstacle } from "./member.ts";
 import { ACTIVE, ELIGIBLE, MAX_CONNECTIONS, type PickTable } from "./pick_table.ts";
 import { type HealthTransition, RiseFall } from "./rise_fall.ts";
@@ -38,15 +39,11 @@ export interface PoolChange {
   readonly text: string;
 }
 
-/** Cores of a backend of which nothing at all is known. */
-const ASSUMED_CORES = 1;
-
 export class Pool {
   readonly #members = new Map<string, Member>();
   #rules: PoolRules;
   #forgiven: ReadonlySet<Obstacle> = new Set();
-  /** Infinity while no backend's cores are known; undefined: to be looked for anew. */
-  #fewestCores: number | undefined;
+  readonly #cores = new KnownCores(() => this.#members.values());
   /** The longest rowRestMs so far: connections may still be made by the plan of an earlier reload. */
   #rowRestMs: number;
 
@@ -85,7 +82,7 @@ export class Pool {
 
   /** Makes these the backends. Those that stay keep what is known of them; those that go drain. */
   setBackends(backends: readonly Backend[], nowMs: number): PoolChange[] {
-    this.#fewestCores = undefined;
+    this.#cores.changed();
     const changes: PoolChange[] = [];
     const ids = new Set(backends.map((backend) => backend.id));
     for (const member of this.members) {
@@ -168,7 +165,7 @@ export class Pool {
       member.loadFailure = undefined;
       if (sample.cores !== undefined && sample.cores !== member.learntCores) {
         member.learntCores = sample.cores;
-        this.#fewestCores = undefined;
+        this.#cores.changed();
       }
       return changes;
     }
@@ -232,7 +229,7 @@ export class Pool {
     member.load = undefined;
     member.loadFailure = undefined;
     member.learntCores = undefined;
-    this.#fewestCores = undefined;
+    this.#cores.changed();
     member.agent = undefined;
     this.table.write(member.row, MAX_CONNECTIONS, this.maxConnectionsOf(member));
     member.loadDoubt = undefined;
@@ -308,25 +305,9 @@ export class Pool {
       : undefined;
   }
 
-  /**
-   * Cores as configured, else as the load source told, else the fewest known in the pool: an assumption
-   * on the safe side.
-   */
-  coresOf(member: Member): { cores: number; from: "configured" | "learnt" | "assumed" } {
-    if (member.backend.cores !== undefined) {
-      return { cores: member.backend.cores, from: "configured" };
-    }
-    if (member.learntCores !== undefined) return { cores: member.learntCores, from: "learnt" };
-    const fewest = this.#fewestCores ??= this.#findFewestCores();
-    return { cores: fewest === Infinity ? ASSUMED_CORES : fewest, from: "assumed" };
-  }
-
-  #findFewestCores(): number {
-    let fewest = Infinity;
-    for (const { backend, learntCores } of this.#members.values()) {
-      fewest = Math.min(fewest, backend.cores ?? learntCores ?? Infinity);
-    }
-    return fewest;
+  /** Its cores, and where that number is from. */
+  coresOf(member: Member): Cores {
+    return this.#cores.of(member);
   }
 
   /** Says, once for each backend with a load, that its cores are an assumption. */
@@ -387,7 +368,7 @@ export class Pool {
       const rested = nowMs - leftMs >= this.#rowRestMs;
       if (!rested || this.table.read(row, ACTIVE) !== 0) continue;
       this.#members.delete(backend.id);
-      this.#fewestCores = undefined;
+      this.#cores.changed();
     }
   }
 

@@ -1,3 +1,5 @@
+import { orderCases } from "./order_cases.ts";
 import { runningCases } from "./running_cases.ts";
 
 runningCases("splice");
+orderCases("splice");

@@ -5,6 +5,7 @@
 
 import { Chance, mix32 } from "./chance.ts";
 import { EventQueue } from "./event_queue.ts";
+import { type JobSummary, JobTimes } from "./job_times.ts";
 import { LOAD_STEP_SECONDS, LoadAverage } from "./load_average.ts";
 import { Overload } from "./overload.ts";
 import { Pressure } from "./pressure.ts";
@@ -14,16 +15,7 @@ import type { Churn, Scenario } from "./scenario.ts";
 import { SessionTable } from "./session_table.ts";
 import { type Behaviour, SessionChance, Step } from "./workload.ts";
 
-export interface Outcome {
-  /** Mean of (time a job took) ÷ (time it takes alone), over jobs of placed sessions. */
-  readonly meanSlowdown: number;
-  /** The same over jobs of sessions that no balancer placed; NaN when there were none. */
-  readonly directSlowdown: number;
-  /** 99th percentile of the slowdown of placed sessions' jobs. */
-  readonly p99Slowdown: number;
-  readonly jobs: number;
-  /** Mean time that a job took, seconds. */
-  readonly meanTime: number;
+export interface Outcome extends JobSummary {
   /**
    * Share of thread-seconds spent on a server with more threads than cores while another had at least
    * one core free.
@@ -38,10 +30,6 @@ export interface Outcome {
   readonly fairShare: number;
   readonly events: number;
 }
-
-/** Slowdowns are counted in bins of this many to a factor of e, for percentiles. */
-const BINS_PER_E = 100;
-const BINS = 1200;
 
 /** Marks sessions that no balancer placed and that never ask for another step. */
 const NOBODY = -1;
@@ -86,13 +74,8 @@ export class ClusterSimulation {
   #classFree: number[] = [];
   #seed: number;
   #sessionNumber = 0;
-  #jobs = 0;
-  #slowdowns = 0;
-  #times = 0;
-  #directJobs = 0;
-  #directSlowdowns = 0;
   #refused = 0;
-  readonly #bins = new Int32Array(BINS);
+  readonly #jobTimes = new JobTimes();
 
   constructor(scenario: Scenario, makePlacer: PlacerMaker, seed: number) {
     this.#scenario = scenario;
@@ -154,11 +137,7 @@ export class ClusterSimulation {
     this.#overload.advance(end, warmUpSeconds);
     const total = cores.reduce((sum, count) => sum + count, 0);
     return {
-      meanSlowdown: this.#slowdowns / this.#jobs,
-      directSlowdown: this.#directSlowdowns / this.#directJobs,
-      p99Slowdown: this.#percentile(0.99),
-      jobs: this.#jobs,
-      meanTime: this.#times / this.#jobs,
+      ...this.#jobTimes.summary(),
       avoidableOverload: this.#overload.avoidableShare,
       utilisation: this.#overload.threadSeconds / (total * measureSeconds),
       refused: this.#refused,
@@ -334,17 +313,8 @@ export class ClusterSimulation {
     if (this.#now < this.#scenario.warmUpSeconds) return;
     const sessions = this.#sessions;
     const took = this.#now - sessions.startedAt[session]!;
-    // Rounding can make a job a hair too fast.
-    const slowdown = Math.max(1, took / sessions.seconds[session]!);
-    if (sessions.balancer[session]! < 0) {
-      this.#directJobs++;
-      this.#directSlowdowns += slowdown;
-      return;
-    }
-    this.#jobs++;
-    this.#slowdowns += slowdown;
-    this.#times += took;
-    this.#bins[Math.min(BINS - 1, Math.floor(Math.log(slowdown) * BINS_PER_E))]!++;
+    const isPlaced = sessions.balancer[session]! >= 0;
+    this.#jobTimes.add(took, sessions.seconds[session]!, isPlaced);
   }
 
   /** Lets time pass on a server up to now. */
@@ -413,12 +383,5 @@ export class ClusterSimulation {
       largestShare: this.#classShare[most]! / this.#classPlaced,
       fairShare: (this.#classFree[most] ?? NaN) / sum,
     };
-  }
-
-  #percentile(share: number): number {
-    let left = this.#jobs * (1 - share);
-    let bin = BINS - 1;
-    while (bin > 0 && left > this.#bins[bin]!) left -= this.#bins[bin--]!;
-    return Math.exp((bin + 0.5) / BINS_PER_E);
   }
 }
