@@ -1,11 +1,13 @@
 // The load sources of one pool: one for each way in which its backends are asked, most often one for all.
 
 import type { BackendConfig, LoadConfig } from "../config/config.ts";
+import { formatAddress } from "../core/address.ts";
 import type { LoadSource } from "../load/load_source.ts";
 
 interface Shared {
   readonly source: LoadSource;
-  readonly backends: Set<string>;
+  /** Where each backend is asked, by its id. */
+  readonly places: Map<string, string>;
 }
 
 export class LoadSources implements AsyncDisposable {
@@ -26,15 +28,18 @@ export class LoadSources implements AsyncDisposable {
     return this.#byBackend.get(backendId);
   }
 
-  /** Those of these backends whose source would stay the same. */
+  /** Those of these backends whose source would stay the same, and would ask at the same place. */
   staying(backends: readonly BackendConfig[], poolLoad: LoadConfig): string[] {
-    return backends.filter(({ id, load = poolLoad }) => {
-      const source = this.#byBackend.get(id);
-      return source !== undefined && source === this.#bySignature.get(signatureOf(load))?.source;
+    return backends.filter((backend) => {
+      const shared = this.#bySignature.get(signatureOf(backend.load ?? poolLoad));
+      return shared?.places.get(backend.id) === placeOf(backend);
     }).map(({ id }) => id);
   }
 
-  /** Makes these the backends. Sources that are still used are kept with all they have learnt. */
+  /**
+   * Makes these the backends. Sources that are still used are kept with all they have learnt, but for
+   * what they hold of backends that are asked elsewhere now.
+   */
   async assign(backends: readonly BackendConfig[], poolLoad: LoadConfig): Promise<void> {
     const bySignature = new Map<string, Shared>();
     const byBackend = new Map<string, LoadSource>();
@@ -45,19 +50,19 @@ export class LoadSources implements AsyncDisposable {
       if (shared === undefined) {
         const source = this.#bySignature.get(signature)?.source ?? this.#create(config);
         if (source === undefined) continue;
-        shared = { source, backends: new Set() };
+        shared = { source, places: new Map() };
         bySignature.set(signature, shared);
       }
-      shared.backends.add(backend.id);
+      shared.places.set(backend.id, placeOf(backend));
       byBackend.set(backend.id, shared.source);
     }
     const old = this.#bySignature;
     this.#bySignature = bySignature;
     this.#byBackend = byBackend;
-    for (const [signature, { source, backends: before }] of old) {
-      const kept = bySignature.get(signature)?.backends;
+    for (const [signature, { source, places: before }] of old) {
+      const kept = bySignature.get(signature)?.places;
       if (kept === undefined) await source[Symbol.asyncDispose]();
-      else for (const id of before) if (!kept.has(id)) source.forget(id);
+      else for (const [id, place] of before) if (kept.get(id) !== place) source.forget(id);
     }
   }
 
@@ -67,6 +72,11 @@ export class LoadSources implements AsyncDisposable {
     this.#byBackend = new Map();
     await Promise.all(all.map(({ source }) => source[Symbol.asyncDispose]()));
   }
+}
+
+/** Where a backend is asked; its own address never changes, since that is its id. */
+function placeOf({ loadAddress, id }: BackendConfig): string {
+  return loadAddress === undefined ? id : formatAddress(loadAddress);
 }
 
 /** What a source is made of: the part of the configuration that its kind reads. */

@@ -22,6 +22,7 @@
 
 import type { PickReport } from "../admin/why_report.ts";
 import { failure, type Result, success } from "../core/result.ts";
+import { shownJson } from "../core/shown_json.ts";
 
 export const RECORD_VERSION = 1;
 
@@ -284,12 +285,12 @@ export function parseRecordLine(text: string): Result<RecordLine> {
   }
   const kind = KINDS.find((name) => name === value.kind);
   if (kind === undefined) {
-    const found = JSON.stringify(value.kind);
+    const found = shownJson(value.kind);
     return failure(`Cannot read a line of kind ${found}: expected ${KINDS.join(", ")}`);
   }
   if (isLine(value, kind)) return success(value);
   const key = faultIn(value, { t: isNumber, ...SHAPES[kind] }) ?? "";
-  const found = JSON.stringify(Object.entries(value).find(([name]) => name === key)?.[1]);
+  const found = shownJson(Object.entries(value).find(([name]) => name === key)?.[1]);
   const expected = key === "version" ? `: expected ${RECORD_VERSION}` : "";
-  return failure(`Cannot use ${found ?? "nothing"} as "${key}" of "${kind}"${expected}`);
+  return failure(`Cannot use ${found} as "${key}" of "${kind}"${expected}`);
 }

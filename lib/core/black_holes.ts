@@ -63,11 +63,16 @@ export class BlackHoles {
     this.#rules = rules;
   }
 
-  /** What is known is kept. Where nobody is judged any more, those that are held come back. */
+  /**
+   * What is known is kept. Where nobody is judged any more, those that are held come back, and runs end:
+   * sessions that live are not seen until somebody is judged again.
+   */
   setRules(pool: Pool, rules: BlackHoleRules): PoolChange[] {
     this.#rules = rules;
     if (rules.sessions > 0) return [];
     this.#alive.clear();
+    this.#spared.clear();
+    this.#runs.endAllRuns();
     return [...this.#sentences.keys()].flatMap((id) =>
       this.#acquit(pool, id, "black holes are not looked for any more")
     );
@@ -103,6 +108,7 @@ export class BlackHoles {
 
   /** Lets time pass: sessions grow old, holds end, and what could not be held back is tried again. */
   tick(pool: Pool, nowMs: number): PoolChange[] {
+    if (this.#rules.sessions === 0) return [];
     const changes: PoolChange[] = [];
     for (const [tunnel, alive] of this.#alive) {
       const ageMs = nowMs - alive.openedMs;

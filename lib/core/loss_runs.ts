@@ -227,6 +227,11 @@ export class LossRuns {
     for (const track of this.#tracks.get(id) ?? []) track.end();
   }
 
+  /** The same for every backend. */
+  endAllRuns(): void {
+    for (const id of this.#tracks.keys()) this.endRuns(id);
+  }
+
   forget(id: string): void {
     this.#tracks.delete(id);
   }

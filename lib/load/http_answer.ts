@@ -5,6 +5,7 @@ import { MAX_CORES } from "../core/backend.ts";
 import { messageOf } from "../core/errors.ts";
 import { HTTP_FIGURES, type HttpFigure, type LoadSample } from "../core/load.ts";
 import { failure, type Result, success } from "../core/result.ts";
+import { shownJson } from "../core/shown_json.ts";
 import { oneLine } from "./reason.ts";
 
 /** Where each figure stands: names and list indices with dots between, or "off": it is not looked for. */
@@ -50,9 +51,10 @@ export function parseHttpAnswer(
     if (value === undefined || value === null) continue;
     const [lowest, highest] = RANGES[figure];
     if (typeof value !== "number" || !(value >= lowest && value <= highest)) {
-      const shown = oneLine(JSON.stringify(value), 40);
       return failure(
-        `Cannot use ${shown} at "${path}": expected a number from ${lowest} to ${highest}`,
+        `Cannot use ${
+          oneLine(shownJson(value))
+        } at "${path}": expected a number from ${lowest} to ${highest}`,
       );
     }
     found[figure] = value;
@@ -91,10 +93,9 @@ export function valueAt(document: unknown, path: string): unknown {
 
 /** What there is instead, as a clause. */
 function having(document: unknown): string {
-  if (typeof document !== "object" || document === null) {
-    return `the answer is ${oneLine(JSON.stringify(document), 40)}`;
+  if (typeof document !== "object" || document === null || Array.isArray(document)) {
+    return `the answer is ${oneLine(shownJson(document))}`;
   }
-  if (Array.isArray(document)) return `the answer is a list of ${document.length}`;
   const keys = Object.keys(document);
   return keys.length === 0
     ? "the answer is an empty object"
