@@ -3,6 +3,7 @@
 import { type Address, formatAddress } from "./core/address.ts";
 import type { Clock, Random } from "./core/clock.ts";
 import { messageOf } from "./core/errors.ts";
+import { describeChanges } from "./config/changes.ts";
 import type { Config, LoadConfig } from "./config/config.ts";
 import type { Engine, Frontend } from "./engine/engine.ts";
 import type { LoadSource } from "./load/load_source.ts";
@@ -30,6 +31,16 @@ export interface AppParts {
   readonly createLoadSource: (config: LoadConfig) => LoadSource | undefined;
 }
 
+/** What a reload came to; when it was taken, what it changed in the words of lb.conf. */
+export type ReloadOutcome =
+  | { readonly ok: true; readonly changes: string }
+  | { readonly ok: false; readonly reason: string };
+
+interface LastReload {
+  readonly wallMs: number;
+  readonly told: { readonly error: string } | { readonly changes: string };
+}
+
 export class App implements AsyncDisposable {
   readonly #parts: AppParts;
   readonly #events: Promise<void>;
@@ -42,7 +53,7 @@ export class App implements AsyncDisposable {
   #bound: ReadonlyMap<string, readonly Address[]> = new Map();
   #draining = false;
   #reloads = 0;
-  #reloadError: string | undefined;
+  #lastReload: LastReload | undefined;
   /** Reloads run one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -82,17 +93,11 @@ export class App implements AsyncDisposable {
    * Takes a new configuration in. Sessions that stand are not touched. When an address cannot be bound,
    * nothing changes and the reason comes back.
    */
-  reload(
-    config: Config,
-    locations: Locations,
-  ): Promise<{ ok: true } | { ok: false; reason: string }> {
+  reload(config: Config, locations: Locations): Promise<ReloadOutcome> {
     const reloaded = this.#turn.then(() => this.#reload(config, locations)).catch(
-      (error: unknown) => {
+      (error: unknown) =>
         // Nothing that a file says may end the process; what is half done is told.
-        const reason = `the reload failed half-way: ${messageOf(error)}`;
-        this.#reloadError = reason;
-        return { ok: false, reason } as const;
-      },
+        this.#refuse(`the reload failed half-way: ${messageOf(error)}`),
     );
     this.#turn = reloaded;
     return reloaded;
@@ -105,7 +110,7 @@ export class App implements AsyncDisposable {
 
   /** Keeps for `status` that a reload was refused, and why. */
   reloadRefused(reason: string): void {
-    this.#reloadError = reason;
+    this.#refuse(reason);
   }
 
   /** Stops accepting and waits for the last session; aborting the signal cuts what still stands. */
@@ -129,7 +134,9 @@ export class App implements AsyncDisposable {
       now: new Date(wallMs).toISOString(),
       reload: {
         count: this.#reloads,
-        ...(this.#reloadError === undefined ? {} : { error: this.#reloadError }),
+        ...(this.#lastReload === undefined
+          ? {}
+          : { at: new Date(this.#lastReload.wallMs).toISOString(), ...this.#lastReload.told }),
       },
       counters: {
         ...totals,
@@ -161,10 +168,7 @@ export class App implements AsyncDisposable {
     await this.#recorder[Symbol.asyncDispose]();
   }
 
-  async #reload(
-    config: Config,
-    locations: Locations,
-  ): Promise<{ ok: true } | { ok: false; reason: string }> {
+  async #reload(config: Config, locations: Locations): Promise<ReloadOutcome> {
     const { engine } = this.#parts;
     const before = new Set(this.#keepers.keys());
     const full = config.pools.find((pool) =>
@@ -193,12 +197,13 @@ export class App implements AsyncDisposable {
       this.#parts.log.area("pool").info(`${name}: is no longer configured, its sessions go on`);
     }
     await this.#record(config);
+    const changes = describeChanges(this.#config, config);
     this.#config = config;
     this.#locations = locations;
     this.#reloads++;
-    this.#reloadError = undefined;
+    this.#lastReload = { wallMs: this.#parts.clock.wall(), told: { changes } };
     this.#tellListening();
-    return { ok: true };
+    return { ok: true, changes };
   }
 
   /** A recording that cannot be written is no reason to refuse a reload. */
@@ -210,8 +215,8 @@ export class App implements AsyncDisposable {
     }
   }
 
-  #refuse(reason: string): { ok: false; reason: string } {
-    this.#reloadError = reason;
+  #refuse(reason: string): ReloadOutcome {
+    this.#lastReload = { wallMs: this.#parts.clock.wall(), told: { error: reason } };
     return { ok: false, reason };
   }
 

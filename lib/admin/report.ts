@@ -8,8 +8,13 @@ export interface StatusReport {
   readonly startedAt: string;
   readonly now: string;
   readonly reload: {
+    /** Reloads that were taken. */
     readonly count: number;
-    /** Of the last reload that was refused, when that was the last one. */
+    /** When the last one was, taken or refused; absent: there was none. */
+    readonly at?: string;
+    /** What it changed, in the words of lb.conf; absent when it was refused. */
+    readonly changes?: string;
+    /** Why it was refused. */
     readonly error?: string;
   };
   readonly counters: {

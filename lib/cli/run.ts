@@ -194,7 +194,7 @@ async function reloadFrom(
       log.warning(`${key} is another one in ${read.path}: that takes effect at the next start`);
     }
   }
-  log.info(`reloaded ${read.path}`, { event: "reloaded" });
+  log.info(`reloaded ${read.path}: ${done.changes}`, { event: "reloaded" });
   return read.config;
 }
 

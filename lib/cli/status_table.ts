@@ -62,9 +62,7 @@ export function renderStatus(report: StatusReport, colours: boolean, width?: num
     `${active} sessions now, ${report.counters.opened} since start, ${refused} refused, ` +
     `${describeSize(bytesToBackend)} sent, ${describeSize(bytesToClient)} received`,
   ];
-  if (report.reload.error !== undefined) {
-    lines.push(paint(`last reload refused: ${report.reload.error}`, RED, colours));
-  }
+  lines.push(...describeReload(report.reload, nowMs, colours));
   const dropped = report.counters.eventsDropped + report.counters.logLinesDropped;
   if (dropped > 0) {
     lines.push(
@@ -82,6 +80,17 @@ export function renderStatus(report: StatusReport, colours: boolean, width?: num
   }
   for (const pool of report.pools) lines.push("", ...renderPool(pool, nowMs, colours, width));
   return lines.join("\n") + "\n";
+}
+
+function describeReload(
+  { at, changes, error }: StatusReport["reload"],
+  nowMs: number,
+  colours: boolean,
+): string[] {
+  // A report of an older balancer does not tell when.
+  const ago = at === undefined ? "" : ` ${ageOf(at, nowMs)} ago`;
+  if (error !== undefined) return [paint(`last reload${ago} refused: ${error}`, RED, colours)];
+  return changes === undefined ? [] : [`last reload${ago}: ${changes}`];
 }
 
 /**

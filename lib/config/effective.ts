@@ -17,8 +17,13 @@ import { stringifyYaml, type YamlDraft } from "./yaml.ts";
 
 /** Writes a configuration as YAML with every key; read back, it is the same configuration. */
 export function formatConfig(config: Config): string {
+  return stringifyYaml(draftConfig(config));
+}
+
+/** Every key of a configuration as {@linkcode formatConfig} writes it. */
+export function draftConfig(config: Config): Readonly<Record<string, YamlDraft>> {
   const { log, admin, engine } = config;
-  return stringifyYaml(present({
+  return present({
     log: {
       level: log.level,
       format: log.format,
@@ -33,7 +38,7 @@ export function formatConfig(config: Config): string {
     location_database: config.locationDatabase,
     frontends: byName(config.frontends, draftFrontend),
     pools: byName(config.pools, draftPool),
-  }));
+  });
 }
 
 function draftEngine({ kind, workers, bufferBytes, keepalive }: EngineConfig): YamlDraft {
@@ -78,7 +83,7 @@ function draftPool(pool: PoolConfig): YamlDraft {
       within: formatDuration(pool.pace.withinMs),
     },
     connect: { timeout: formatDuration(connect.timeoutMs), retries: connect.retries },
-    backends: pool.backends.map(draftBackend),
+    backends: pool.backends.map(shortestBackend),
     load: draftLoad(pool.load),
     health: {
       probe: health.probe,
@@ -119,7 +124,7 @@ function draftResilience(
   };
 }
 
-function draftBackend(backend: BackendConfig): YamlDraft {
+function shortestBackend(backend: BackendConfig): YamlDraft {
   const address = formatAddress(backend.address);
   const { cores, weight, maxConnections, loadAddress, load } = backend;
   const plain = cores === undefined && weight === undefined && maxConnections === 0;
@@ -127,8 +132,14 @@ function draftBackend(backend: BackendConfig): YamlDraft {
     // In the short form, "=" means cores.
     return address.includes("=") ? { address } : address;
   }
+  return draftBackend(backend);
+}
+
+/** Every key that is set of a backend. */
+export function draftBackend(backend: BackendConfig): Readonly<Record<string, YamlDraft>> {
+  const { cores, weight, maxConnections, loadAddress, load } = backend;
   return present({
-    address,
+    address: formatAddress(backend.address),
     cores,
     weight,
     max_connections: maxConnections,
@@ -204,7 +215,9 @@ function byName<T extends { readonly name: string }>(
 }
 
 /** A mapping without the keys that have no value. */
-function present(mapping: Readonly<Record<string, YamlDraft | undefined>>): YamlDraft {
+function present(
+  mapping: Readonly<Record<string, YamlDraft | undefined>>,
+): Readonly<Record<string, YamlDraft>> {
   const entries: [string, YamlDraft][] = [];
   for (const [key, value] of Object.entries(mapping)) {
     if (value !== undefined) entries.push([key, value]);

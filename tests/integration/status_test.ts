@@ -1,7 +1,7 @@
-// `status` in front of sockets that are not what they should be.
+// `status`: what it tells of reloads, and in front of sockets that are not what they should be.
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
-import { runProgram } from "../support/balancer.ts";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { Balancer, runProgram } from "../support/balancer.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
 
 /** Answers one request on a unix socket with any JSON. */
@@ -60,4 +60,31 @@ Deno.test("status: a file that names no socket that can be asked is told of", as
   const off = await runProgram(["status", "-c", file]);
   assertEquals([off.code, off.stdout], [1, ""]);
   assertStringIncludes(off.stderr, "admin.socket: off");
+});
+
+Deno.test("status and the log: what a reload changed", async () => {
+  const config = (pool: object) =>
+    JSON.stringify({
+      frontends: { f: { listen: "127.0.0.1:0" } },
+      pools: { p: { load: { source: "none" }, health: { probe: "none" }, ...pool } },
+    });
+  const before = config({ backends: ["127.0.0.1:1", "127.0.0.1:2"] });
+  await using balancer = await Balancer.start({ config: before });
+  assertEquals((await balancer.status()).reload, { count: 0 });
+  const changes = "pool p: +127.0.0.1:3, -127.0.0.1:1, strategy least_load -> first";
+  const after = config({ backends: ["127.0.0.1:2", "127.0.0.1:3"], strategy: "first" });
+  const line = await balancer.reload(after);
+  assertEquals(line.message, `reloaded ${balancer.configFile}: ${changes}`);
+  const { reload, now } = await balancer.status();
+  assertEquals([reload.count, reload.changes, reload.error], [1, changes, undefined]);
+  assert(Date.parse(now) - Date.parse(reload.at ?? "") < 60_000, reload.at);
+
+  // One that is refused is the last one then, and what comes next is compared with what is in force.
+  await balancer.reload("nonsense");
+  const refused = (await balancer.status()).reload;
+  assertEquals([refused.count, refused.changes], [1, undefined]);
+  assertStringIncludes(refused.error ?? "", "nonsense");
+  const same = await balancer.reload(after);
+  assertEquals(same.message, `reloaded ${balancer.configFile}: no setting has changed`);
+  assertEquals((await balancer.status()).reload.changes, "no setting has changed");
 });

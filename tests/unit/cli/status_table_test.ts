@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import type { BackendReport } from "../../../lib/admin/report.ts";
-import { renderPool } from "../../../lib/cli/status_table.ts";
-import { BACKEND, POOL } from "./reports.ts";
+import type { BackendReport, StatusReport } from "../../../lib/admin/report.ts";
+import { renderPool, renderStatus } from "../../../lib/cli/status_table.ts";
+import { BACKEND, POOL, REPORT } from "./reports.ts";
 
 const NOW = Date.parse("2026-11-21T08:30:12Z");
 
@@ -83,4 +83,22 @@ Deno.test("renderPool() tells a weight that counts, and that clients stick", () 
   ]);
   const [title = ""] = renderPool({ ...POOL, sticky: "source" }, NOW, false);
   assert(title.endsWith(", sticky by source"), title);
+});
+
+Deno.test("renderStatus() tells of the last reload what it changed, or why it was refused", () => {
+  const at = "2026-11-21T08:25:12Z";
+  const lineOf = (reload: StatusReport["reload"]) =>
+    renderStatus({ ...REPORT, reload }, false).split("\n").find((line) => line.includes("reload"));
+  assertEquals(lineOf({ count: 0 }), undefined);
+  assertEquals(
+    lineOf({ count: 3, at, changes: "pool compute: +euler:22" }),
+    "last reload 5m ago: pool compute: +euler:22",
+  );
+  assertEquals(
+    lineOf({ count: 3, at, error: "lb.conf:2:1: no" }),
+    "last reload 5m ago refused: lb.conf:2:1: no",
+  );
+  // An older balancer does not tell when.
+  assertEquals(lineOf({ count: 3, error: "no" }), "last reload refused: no");
+  assertEquals(lineOf({ count: 3 }), undefined);
 });

@@ -1,0 +1,175 @@
+// What one configuration changes in another, in one line and in the words of lb.conf: what a reload says.
+
+import type { Config, PoolConfig } from "./config.ts";
+import { draftBackend, draftConfig } from "./effective.ts";
+import type { YamlDraft } from "./yaml.ts";
+
+/** What is said when every key is as it was. */
+export const NO_CHANGE = "no setting has changed";
+
+/** Most characters of a description; what does not fit is counted at its end. */
+export const MOST_CHANGE_TEXT = 600;
+
+/** So many names of a kind are said, the others counted. */
+const MOST_NAMES = 6;
+const MOST_NAME = 64;
+const MOST_VALUE = 40;
+
+/** Keys that only the start heeds. */
+const AT_START: readonly string[] = ["engine", "admin", "user"];
+
+/** Whose values may be secrets, or are no words for people: that they changed is said, not to what. */
+const UNTOLD = /(^|\.)(headers\..*|http\.url|exec\.command|agent\.send)$/;
+
+type Drafts = Readonly<Record<string, YamlDraft | undefined>>;
+
+interface Group {
+  /** What the changes are of; "": the whole file. */
+  readonly head: string;
+  readonly changes: readonly string[];
+}
+
+/**
+ * Says what is another in `after` than in `before`: frontends and pools that come and go, their backends
+ * and keys, and all other keys, on one line of at most {@linkcode MOST_CHANGE_TEXT} characters;
+ * {@linkcode NO_CHANGE} when nothing is. Values that may be secrets are not in it.
+ */
+export function describeChanges(before: Config, after: Config): string {
+  const { frontends: oldFrontends, pools: oldPools, ...oldRest } = split(before);
+  const { frontends, pools, ...rest } = split(after);
+  const groups: Group[] = [
+    { head: "frontends", changes: comings(Object.keys(oldFrontends), Object.keys(frontends)) },
+    { head: "pools", changes: comings(Object.keys(oldPools), Object.keys(pools)) },
+  ];
+  for (const [name, keys] of Object.entries(frontends)) {
+    const old = oldFrontends[name];
+    if (old !== undefined) {
+      groups.push({ head: `frontend ${name}`, changes: keysThatChanged(old, keys) });
+    }
+  }
+  for (const pool of after.pools) {
+    const old = before.pools.find(({ name }) => name === pool.name);
+    const [oldKeys, keys] = [oldPools[pool.name], pools[pool.name]];
+    if (old === undefined || oldKeys === undefined || keys === undefined) continue;
+    const changes = [...backendsThatChanged(old, pool), ...keysThatChanged(oldKeys, keys)];
+    groups.push({ head: `pool ${pool.name}`, changes });
+  }
+  groups.push({ head: "", changes: keysThatChanged(oldRest, rest) });
+  return write(groups.filter(({ changes }) => changes.length > 0));
+}
+
+/** The drafts of a configuration, those of frontends and pools by name; backends are left out. */
+function split(config: Config) {
+  const { frontends, pools, ...rest } = draftConfig(config);
+  return { ...rest, frontends: byName(frontends), pools: byName(pools, "backends") };
+}
+
+function byName(drafts: YamlDraft | undefined, without?: string): Readonly<Record<string, Drafts>> {
+  const named: [string, Drafts][] = [];
+  for (const [name, draft] of Object.entries(isTree(drafts) ? drafts : {})) {
+    if (!isTree(draft)) continue;
+    named.push([
+      name,
+      Object.fromEntries(Object.entries(draft).filter(([key]) => key !== without)),
+    ]);
+  }
+  return Object.fromEntries(named);
+}
+
+function backendsThatChanged(before: PoolConfig, after: PoolConfig): string[] {
+  const [oldIds, ids] = [idsOf(before), idsOf(after)];
+  const old = new Map(before.backends.map((backend) => [backend.id, draftBackend(backend)]));
+  const changed = after.backends.flatMap((backend) => {
+    const was = old.get(backend.id);
+    const changes = was === undefined ? [] : keysThatChanged(was, draftBackend(backend));
+    return changes.length === 0 ? [] : [`${shorten(backend.id)} (${changes.join(", ")})`];
+  });
+  const stayed = oldIds.filter((id) => ids.includes(id));
+  const inOrder = ids.filter((id) => old.has(id)).every((id, index) => id === stayed[index]);
+  return [
+    ...comings(oldIds, ids),
+    ...changed.slice(0, MOST_NAMES),
+    ...(changed.length > MOST_NAMES ? [`${changed.length - MOST_NAMES} more backends`] : []),
+    ...(inOrder ? [] : ["backends in another order"]),
+  ];
+}
+
+function idsOf({ backends }: PoolConfig): string[] {
+  return backends.map(({ id }) => id);
+}
+
+/** "+name" for each that is new, "-name" for each that is gone. */
+function comings(before: readonly string[], after: readonly string[]): string[] {
+  const [had, has] = [new Set(before), new Set(after)];
+  return [
+    ...sign("+", after.filter((name) => !had.has(name))),
+    ...sign("-", before.filter((name) => !has.has(name))),
+  ];
+}
+
+function sign(mark: string, names: readonly string[]): string[] {
+  const said = names.slice(0, MOST_NAMES).map((name) => mark + shorten(name));
+  const more = names.length - said.length;
+  return more === 0 ? said : [...said, `${mark}${more} more`];
+}
+
+/** "key old -> new" for each key whose value is another one. */
+function keysThatChanged(before: Drafts, after: Drafts, above = ""): string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names].flatMap((name) => {
+    const [was, is] = [before[name], after[name]];
+    const key = `${above}${name}`;
+    if (isTree(was) && isTree(is)) return keysThatChanged(was, is, `${key}.`);
+    if (JSON.stringify(was) === JSON.stringify(is)) return [];
+    return [describeKey(key, was, is)];
+  });
+}
+
+function describeKey(key: string, was: YamlDraft | undefined, is: YamlDraft | undefined): string {
+  const [from, to] = [textOf(was), textOf(is)];
+  const told = from !== undefined && to !== undefined && !UNTOLD.test(key);
+  const later = AT_START.some((start) => key === start || key.startsWith(`${start}.`));
+  const change = told ? `${shorten(key)} ${from} -> ${to}` : `${shorten(key)} changed`;
+  return later ? `${change} (at the next start)` : change;
+}
+
+/** A value on few characters, undefined where it takes more. */
+function textOf(value: YamlDraft | undefined): string | undefined {
+  if (value === undefined) return "unset";
+  if (isTree(value)) return undefined;
+  const items = typeof value === "object" && value !== null ? value : [value];
+  if (items.some((item) => typeof item === "object" && item !== null)) return undefined;
+  const text = items.length === 0 ? "none" : items.map(String).join(",") || '""';
+  return text.length > MOST_VALUE ? undefined : text;
+}
+
+function isTree(value: YamlDraft | undefined): value is Readonly<Record<string, YamlDraft>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function shorten(name: string): string {
+  return name.length > MOST_NAME ? `${name.slice(0, MOST_NAME - 3)}...` : name;
+}
+
+/** Groups on one line, as many changes as there is room for. */
+function write(groups: readonly Group[]): string {
+  // So much for "; and 12345 more".
+  const room = MOST_CHANGE_TEXT - 20;
+  let text = "";
+  let left = 0;
+  for (const { head, changes } of groups) {
+    let started = false;
+    for (const change of changes) {
+      const before = started ? ", " : `${text === "" ? "" : "; "}${head === "" ? "" : `${head}: `}`;
+      if (left > 0 || text.length + before.length + change.length > room) {
+        left++;
+        continue;
+      }
+      text += before + change;
+      started = true;
+    }
+  }
+  if (text === "" && left === 0) return NO_CHANGE;
+  if (left === 0) return text;
+  return text === "" ? `${left} changes` : `${text}; and ${left} more`;
+}
