@@ -63,6 +63,8 @@ export interface Member {
   standBy: number;
   /** Why what its source says of its load is not believed. */
   loadDoubt: string | undefined;
+  /** Whether that goes for memory and pressure of its samples, too. */
+  figuresDoubted: boolean;
   /** Left the pool; its last tunnels are still on. */
   leaving: boolean;
   leftMs: number;
@@ -96,6 +98,7 @@ export function newMember(
     share: 1,
     standBy: 0,
     loadDoubt: undefined,
+    figuresDoubted: false,
     leaving: false,
     leftMs: 0,
   };

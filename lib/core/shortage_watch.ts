@@ -73,7 +73,7 @@ export class ShortageWatch {
     const short = new Map<string, Shortages>();
     for (const member of pool.members) {
       const { id } = member.backend;
-      const sample = pool.freshLoad(member, nowMs);
+      const sample = pool.freshFigures(member, nowMs);
       const found: { readonly gauge: Gauge; readonly plenty: Plenty }[] = [];
       for (const cause of this.#causes) {
         const gauge = this.#gauges.find((one) => one.cause === cause);
