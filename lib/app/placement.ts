@@ -69,7 +69,7 @@ export class Placement {
     const weighed = this.#strategy.weigh(view, table, nowMs);
     if (!weighed) this.#fallback.weigh(view, table, nowMs);
     const changes: PlacementChange[] = [];
-    const nobody = !view.some(({ usable }) => usable);
+    const nobody = !view.some(({ usable, standBy = 0 }) => usable || standBy > 0);
     if (nobody !== this.#nobody) {
       this.#nobody = nobody;
       changes.push(

@@ -9,7 +9,7 @@ import type { Member } from "../core/member.ts";
 import { Pool, type PoolChange } from "../core/pool.ts";
 import type { Result } from "../core/result.ts";
 import { Rounds } from "../core/rounds.ts";
-import { standingOf, STANDINGS } from "../core/standing.ts";
+import { standByOf, standingOf, STANDINGS } from "../core/standing.ts";
 import { memoryFactors, Shortages } from "../core/shortages.ts";
 import { STICKY_CLIENTS } from "../core/sticky.ts";
 import type { BackendConfig, LoadConfig, PoolConfig } from "../config/config.ts";
@@ -288,10 +288,12 @@ export class PoolKeeper implements AsyncDisposable {
     const factors = memoryFactors(loads, this.#config.memory.weight);
     const view = members.map((member, index): MemberView => {
       const load = loads[index];
+      const standBy = standByOf(this.pool, member);
       return {
         row: member.row,
         backend: member.backend,
         usable: this.pool.isUsable(member),
+        ...(standBy === 0 ? {} : { standBy }),
         ...(load === undefined ? {} : { load }),
         cores: this.pool.coresOf(member).cores,
         weight: this.pool.weightOf(member),

@@ -21,6 +21,7 @@
 // by its `closed`. What clients were where before is known by `sticky` in `opened`.
 
 import type { PickReport } from "../admin/why_report.ts";
+import { STANDS_BY, STANDS_BY_LAST } from "../core/pick_table.ts";
 import { failure, type Result, success } from "../core/result.ts";
 import { shownJson } from "../core/shown_json.ts";
 
@@ -47,6 +48,8 @@ export interface BackendState {
   readonly state: string;
   /** Whether sessions may be sent there, where `state` does not say it (in a panic); absent: if ready. */
   readonly usable?: boolean;
+  /** 2 or 3: gets the sessions that no other can take, those with 3 after those with 2; absent: none. */
+  readonly stand_by?: number;
   readonly cores: number;
   /** Its share beside others; absent: 1. */
   readonly weight?: number;
@@ -185,6 +188,7 @@ const BACKEND: Shape = {
   state: isState,
   cores: isPositive,
   usable: orAbsent(isFlag),
+  stand_by: orAbsent((value) => value === STANDS_BY || value === STANDS_BY_LAST),
   weight: orAbsent(isCount),
   load_weight: orAbsent(isCount),
   max: isCount,

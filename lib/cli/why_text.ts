@@ -89,6 +89,8 @@ function headline({ pool }: DecisionReport, pick: PickReport): string {
       return `drawn by chance ${where}`;
     case "sticky":
       return `${free}where this client was before ${where}`;
+    case "stand_by":
+      return `${free}held back, but no other ${where} could take it`;
     case "better_of_two":
       return `${free}the better one of two drawn ${where}${beside}`;
     case "first_with_room":

@@ -3,6 +3,7 @@
 
 import type { Clock } from "./clock.ts";
 import { classify, type FailureKind, messageOf } from "./errors.ts";
+import { isNews } from "./trouble.ts";
 
 /** How long the loop rests when accepting fails, for lack of descriptors most often. */
 const PAUSE_MS = 100;
@@ -11,26 +12,24 @@ const NEVER = new AbortController().signal;
 
 /**
  * Hands on every connection until the listener is closed.
- * @param troubled told once when accepting begins to fail, not again until it has worked in between.
+ * @param troubled told once when accepting begins to fail, not again until it has not failed for a while.
+ * @param trouble what listeners remember together that run out of the same (trouble.ts).
  */
 export async function acceptEach<T>(
   listener: { accept(): Promise<T> },
   clock: Clock,
   accepted: (conn: T) => void,
   troubled: (failure: FailureKind, message: string) => void = () => {},
+  trouble: Int32Array = new Int32Array(1),
 ): Promise<void> {
-  let inTrouble = false;
   for (;;) {
     try {
-      const conn = await listener.accept();
-      inTrouble = false;
-      accepted(conn);
+      accepted(await listener.accept());
     } catch (error) {
       const failure = classify(error);
       if (failure === "closed") return;
       if (failure === "reset") continue;
-      if (!inTrouble) troubled(failure, messageOf(error));
-      inTrouble = true;
+      if (isNews(trouble, 0, clock.now())) troubled(failure, messageOf(error));
       await clock.sleep(PAUSE_MS, NEVER);
     }
   }

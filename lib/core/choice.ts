@@ -1,7 +1,7 @@
 // What one search for a backend carries along: the rows that were tried in vain, and why the last pick
 // fell as it did.
 
-import { DEFAULT_CAPACITY, UNKNOWN_FREE } from "./pick_table.ts";
+import { ALWAYS, DEFAULT_CAPACITY, UNKNOWN_FREE } from "./pick_table.ts";
 
 /** The most backends that one connection tries. */
 export const MAX_TRIES = 32;
@@ -57,6 +57,8 @@ export class Choice {
   sticky = false;
   /** Whether the kernel passed over a backend because it was given many connections lately. */
   paced = false;
+  /** The highest ELIGIBLE of rows that took part: above ALWAYS when those that stand by were asked. */
+  reach = ALWAYS;
   /** Scratch of `pick`: how many connections lately make a backend stand back (kernels/pace.ts). */
   ceiling = 0;
   /** Scratch of the kernels, by row. */

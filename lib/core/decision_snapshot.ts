@@ -13,6 +13,7 @@ import { weightOf } from "./kernels/candidate.ts";
 import { NO_CEILING, startedLately } from "./kernels/pace.ts";
 import {
   ACTIVE,
+  ALWAYS,
   ELIGIBLE,
   freeNow,
   HEADER_WORDS,
@@ -51,6 +52,7 @@ const ELIGIBLE_MARK = 2;
 const FULL = 4;
 const TRIED = 8;
 const PACED = 16;
+const STANDS_BY_MARK = 32;
 const STANDING_SHIFT = 8;
 const STANDING_MASK = 15;
 const ORDER_SHIFT = 12;
@@ -97,7 +99,8 @@ export function takeSnapshot(
     for (let row = 0; row < rows && at < SNAPSHOT_WORDS; row++) {
       if (row === winner || row === runnerUp) continue;
       if (passes === 2) {
-        const isEligible = words[HEADER_WORDS + row * ROW_WORDS + ELIGIBLE] !== 0;
+        const eligible = words[HEADER_WORDS + row * ROW_WORDS + ELIGIBLE]!;
+        const isEligible = eligible !== 0 && eligible <= choice.reach;
         if (isEligible !== (pass === 0)) continue;
       }
       at = copyRow(words, row, tried, choice, into, at);
@@ -129,7 +132,9 @@ function copyRow(
   const limit = words[from + MAX_CONNECTIONS]!;
   const active = words[from + ACTIVE]!;
   let marks = words[from + ORDER]! << ORDER_SHIFT | words[from + STANDING]! << STANDING_SHIFT;
-  if (words[from + ELIGIBLE] !== 0) marks |= ELIGIBLE_MARK;
+  const eligible = words[from + ELIGIBLE]!;
+  if (eligible !== 0 && eligible <= choice.reach) marks |= ELIGIBLE_MARK;
+  if (eligible > ALWAYS) marks |= STANDS_BY_MARK;
   if (limit !== 0 && active >= limit) marks |= FULL;
   if (tried !== null && tried.has(row)) marks |= TRIED;
   // A client that was sent back asked for no ceiling.
@@ -161,6 +166,8 @@ export type Why =
   | "nobody"
   /** This client had been there before. */
   | "sticky"
+  /** Held back, but no other could take it. */
+  | "stand_by"
   /** The better one of two that were drawn. */
   | "better_of_two"
   /** The first of the list that had room. */
@@ -272,9 +279,10 @@ export function readSnapshot(
   }
   let all = 0;
   for (const name of names) if (name !== undefined) all++;
+  const stoodBy = winner >= 0 && (words[winner + 1]! & STANDS_BY_MARK) !== 0;
   return {
     kernel,
-    why,
+    why: stoodBy && why !== "sticky" ? "stand_by" : why,
     backends,
     omitted: Math.max(0, all - known),
     nearlyEqual,

@@ -1,5 +1,6 @@
 // Notices load averages that have stopped moving: the daemon that reports them hangs, or hands out what
-// it once read. Such a load is worth nothing, and a low one would draw every session.
+// it once read. Such a load is worth nothing, and a low one would draw every session. Memory and pressure
+// of the same samples count on, unless they stand still as well.
 
 import type { LoadSample } from "./load.ts";
 import type { Pool, PoolChange } from "./pool.ts";
@@ -27,6 +28,10 @@ interface Watched {
   sinceMs: number;
   samples: number;
   total: number;
+  /** The last sample, and how many in a row told the same memory and pressure, the first of them when. */
+  figures: LoadSample;
+  figuresSinceMs: number;
+  sameFigures: number;
 }
 
 export class FrozenLoads {
@@ -50,17 +55,21 @@ export class FrozenLoads {
       return this.forget(pool, id);
     }
     const { load1, takenAtMs } = sample;
+    const figuresAnew = { figures: sample, figuresSinceMs: takenAtMs, sameFigures: 1 };
     let watched = this.#watched.get(id);
     if (watched === undefined || watched.load1 !== load1 || total < watched.total) {
-      watched = { load1, takenAtMs, sinceMs: takenAtMs, samples: 1, total };
+      watched = { load1, takenAtMs, sinceMs: takenAtMs, samples: 1, total, ...figuresAnew };
       this.#watched.set(id, watched);
     } else if (takenAtMs > watched.takenAtMs) {
       watched.takenAtMs = takenAtMs;
       watched.samples++;
+      if (tellsTheSame(watched.figures, sample)) watched.sameFigures++;
+      else Object.assign(watched, figuresAnew);
     }
     const doubt = doubtOf(watched, total);
     const before = member.loadDoubt;
     member.loadDoubt = doubt;
+    member.figuresDoubted = doubt !== undefined && standStill(watched);
     if (doubt !== undefined && before === undefined) {
       const text = `${doubt}; it is placed as if its load were unknown`;
       return [{ level: "warning", backend: id, text }];
@@ -80,6 +89,7 @@ export class FrozenLoads {
     const member = pool.member(id);
     if (member?.loadDoubt === undefined) return [];
     member.loadDoubt = undefined;
+    member.figuresDoubted = false;
     return [{ level: "info", backend: id, text: "is asked for its load otherwise" }];
   }
 }
@@ -94,4 +104,18 @@ function doubtOf(watched: Watched, total: number): string | undefined {
   }
   const sessions = total - watched.total;
   return sessions >= SESSIONS ? `${frozen}, though it was given ${sessions} sessions` : undefined;
+}
+
+/**
+ * Whether memory and pressure stand still beside a load that does. Free memory is told to the KiB, and
+ * moves on any machine that is alive enough to be asked; where it does, the samples are read anew each
+ * time, and a pressure that keeps its value is true.
+ */
+function standStill({ sameFigures, takenAtMs, figuresSinceMs }: Watched): boolean {
+  return sameFigures >= SAMPLES && takenAtMs - figuresSinceMs >= LEAST_MS;
+}
+
+function tellsTheSame(one: LoadSample, other: LoadSample): boolean {
+  return one.memoryAvailableBytes === other.memoryAvailableBytes &&
+    one.cpuPressure === other.cpuPressure && one.memoryPressure === other.memoryPressure;
 }

@@ -46,6 +46,20 @@ export function loadOfIdleShare(share: number, cores: number, takenAtMs: number)
   return { load1: cores * (1 - Math.min(1, Math.max(0, share))), instant: true, takenAtMs };
 }
 
+/** The load that a result carries: a percentage stands for idle CPU where nothing better is said. */
+export function sampleIn(
+  result: LoadResult,
+  cores: number,
+  nowMs: number,
+): LoadSample | undefined {
+  if (result.kind === "sample") return result.sample;
+  if (result.kind !== "advice") return undefined;
+  if (result.sample !== undefined) return result.sample;
+  // What it said before holds as a weight, but is no load of now.
+  const { share } = result.advice;
+  return share === undefined ? undefined : loadOfIdleShare(share, cores, nowMs);
+}
+
 /** What the load source http can find in a document, by the names that lb.conf has for it. */
 export const HTTP_FIGURES = [
   "load1",

@@ -19,6 +19,9 @@ export const HOLD_CAUSES = [
 
 export type HoldCause = typeof HOLD_CAUSES[number];
 
+/** Holds of those that can be used, but had better not be. */
+export const SHORTAGES = ["memory", "pressure"] as const satisfies readonly HoldCause[];
+
 /** What can keep sessions away from an enabled backend. */
 export type Obstacle = HoldCause | "down";
 
@@ -56,8 +59,12 @@ export interface Member {
   assumedCoresTold: boolean;
   /** What of its weight counts while it comes back slowly; 1 otherwise. */
   share: number;
+  /** While it is short of something: its ELIGIBLE where nothing else is in the way; 0: gets nothing. */
+  standBy: number;
   /** Why what its source says of its load is not believed. */
   loadDoubt: string | undefined;
+  /** Whether that goes for memory and pressure of its samples, too. */
+  figuresDoubted: boolean;
   /** Left the pool; its last tunnels are still on. */
   leaving: boolean;
   leftMs: number;
@@ -89,7 +96,9 @@ export function newMember(
     learntCores: undefined,
     assumedCoresTold: false,
     share: 1,
+    standBy: 0,
     loadDoubt: undefined,
+    figuresDoubted: false,
     leaving: false,
     leftMs: 0,
   };

@@ -17,6 +17,7 @@ import { sourceHash } from "./kernels/source_hash.ts";
 import { twoChoices } from "./kernels/two_choices.ts";
 import {
   ACTIVE,
+  ALWAYS,
   freeNow,
   HEADER_WORDS,
   KERNEL,
@@ -24,6 +25,7 @@ import {
   PACE_LIMIT,
   type PickTable,
   ROW_WORDS,
+  STANDS_BY_LAST,
   STARTED,
   STICKY_SECONDS,
   TOTAL,
@@ -44,8 +46,8 @@ const MOST_RACES = 64;
 const NOBODY = new Source();
 
 /**
- * Chooses a row by the table's kernel, or the one where the client was before if the table says that
- * clients stick, and reserves a place in it.
+ * Chooses a row and reserves a place in it: of those that take part always, and only when none of them can
+ * take the connection, of those that stand by for that (ELIGIBLE).
  * @param random in [0, 1), used by the kernels that draw, and by `most_free` among near-equals.
  * @param source where the client comes from.
  * @returns the row, or -1 when no backend can take the connection.
@@ -57,6 +59,25 @@ export function pick(
   choice: Choice,
   source: Source = NOBODY,
 ): number {
+  let row = NO_ROW;
+  for (let reach = ALWAYS; row === NO_ROW && reach <= STANDS_BY_LAST; reach++) {
+    choice.reach = reach;
+    row = pickWithin(table, tried, random, choice, source);
+  }
+  return row;
+}
+
+/**
+ * Chooses a row by the table's kernel, or the one where the client was before if the table says that
+ * clients stick, among the rows within the choice's reach, and reserves a place in it.
+ */
+function pickWithin(
+  table: PickTable,
+  tried: Tried | null,
+  random: number,
+  choice: Choice,
+  source: Source,
+): number {
   const words = table.words;
   const kernel = Atomics.load(words, KERNEL);
   choice.kernel = kernel;
@@ -66,7 +87,7 @@ export function pick(
     const row = pickAgain(table, tried, choice, source);
     if (row !== NO_ROW) return row;
   }
-  choice.ceiling = kernel === SOURCE_HASH ? NO_CEILING : ceilingOf(table, tried);
+  choice.ceiling = kernel === SOURCE_HASH ? NO_CEILING : ceilingOf(table, tried, choice.reach);
   for (let race = 0; race < MOST_RACES; race++) {
     choice.runnerUp = NO_ROW;
     choice.paced = false;
@@ -108,7 +129,7 @@ function pickAgain(
   const row = recall(table, source);
   if (row === NO_ROW) return NO_ROW;
   const at = HEADER_WORDS + row * ROW_WORDS;
-  if (!isCandidate(words, at, row, tried)) return NO_ROW;
+  if (!isCandidate(words, at, row, tried, choice.reach)) return NO_ROW;
   choice.free = freeNow(words, at);
   if (!reserve(words, at, ANY_COUNT, choice)) return NO_ROW;
   choice.sticky = true;

@@ -69,6 +69,10 @@ export const CLOCK = 10;
 export const PACE_LIMIT = 11;
 
 /** Row words. */
+/**
+ * Whether connections may go there: 0: none; ALWAYS: any; a higher number: those that no row with a lower
+ * one can take, because they are full or were tried in vain.
+ */
 export const ELIGIBLE = 0;
 export const FREE_MILLI_CORES = 1;
 export const ACTIVE = 2;
@@ -97,6 +101,12 @@ export const STARTED = 14;
 export const PACE_BASE = 15;
 /** Why a row is not eligible: a number of STANDINGS (standing.ts). For explanations; kernels do not read it. */
 export const STANDING = 16;
+
+/** ELIGIBLE of a row that takes part in every pick. */
+export const ALWAYS = 1;
+/** ELIGIBLE of rows that stand by: the better ones, and those that are asked last. */
+export const STANDS_BY = 2;
+export const STANDS_BY_LAST = 3;
 
 export const SCALE_UNIT = 1_000_000;
 /** WEIGHT of a backend that weighs 1. */

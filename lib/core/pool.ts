@@ -7,7 +7,7 @@ import { type AgentAdvice, AgentStanding, describeAdvice } from "./agent_advice.
 import { type Backend, MAX_WEIGHT } from "./backend.ts";
 import { BACKENDS_FAULT, type FailureKind } from "./errors.ts";
 import type { HealthState, ProbeResult } from "./health.ts";
-import { loadOfIdleShare, type LoadResult, type LoadSample } from "./load.ts";
+import { type LoadResult, type LoadSample, sampleIn } from "./load.ts";
 import { type Cores, KnownCores } from "./known_cores.ts";
 import { type HoldCause, type Member, newMember, type Obstacle } from "./member.ts";
 import { ACTIVE, ELIGIBLE, MAX_CONNECTIONS, type PickTable } from "./pick_table.ts";
@@ -156,7 +156,7 @@ export class Pool {
       changes.push(...this.letGo(id, "offline", "its load source takes it back"));
     }
     if (result.kind === "advice") changes.push(...this.#heed(member, result.advice, nowMs));
-    const sample = this.#sampleIn(result, member, nowMs);
+    const sample = sampleIn(result, this.coresOf(member).cores, nowMs);
     if (sample !== undefined) {
       if (member.loadFailure !== undefined || member.load === undefined) {
         tell("info", `reports its load: ${sample.load1.toFixed(2)}`);
@@ -233,6 +233,7 @@ export class Pool {
     member.agent = undefined;
     this.table.write(member.row, MAX_CONNECTIONS, this.maxConnectionsOf(member));
     member.loadDoubt = undefined;
+    member.figuresDoubted = false;
     return (["offline", "agent"] as const).flatMap((cause) =>
       this.letGo(id, cause, "it is asked for its load otherwise")
     );
@@ -296,13 +297,19 @@ export class Pool {
       member.addresses.length > 0 && this.weightOf(member) > 0;
   }
 
-  /** The last sample unless it is too old, or not to be believed. */
+  /** The last sample unless it is too old, or its load is not to be believed. */
   freshLoad(member: Member, nowMs: number): LoadSample | undefined {
-    const { load } = member;
-    return member.loadDoubt === undefined && load !== undefined &&
-        nowMs - load.takenAtMs <= this.#rules.loadMaxAgeMs
-      ? load
-      : undefined;
+    return member.loadDoubt === undefined ? this.#freshSample(member, nowMs) : undefined;
+  }
+
+  /** The same for what samples tell besides the load, which may be true where the load is not. */
+  freshFigures(member: Member, nowMs: number): LoadSample | undefined {
+    return member.figuresDoubted ? undefined : this.#freshSample(member, nowMs);
+  }
+
+  #freshSample({ load }: Member, nowMs: number): LoadSample | undefined {
+    const isFresh = load !== undefined && nowMs - load.takenAtMs <= this.#rules.loadMaxAgeMs;
+    return isFresh ? load : undefined;
   }
 
   /** Its cores, and where that number is from. */
@@ -349,18 +356,6 @@ export class Pool {
       changes.push({ level: "info", backend: id, text: `is still held back: ${reason}` });
     }
     return changes;
-  }
-
-  /** The load that a result carries: a percentage stands for idle CPU where nothing better is said. */
-  #sampleIn(result: LoadResult, member: Member, nowMs: number): LoadSample | undefined {
-    if (result.kind === "sample") return result.sample;
-    if (result.kind !== "advice") return undefined;
-    if (result.sample !== undefined) return result.sample;
-    // What it said before holds as a weight, but is no load of now.
-    const { share } = result.advice;
-    return share === undefined
-      ? undefined
-      : loadOfIdleShare(share, this.coresOf(member).cores, nowMs);
   }
 
   #sweep(nowMs: number): void {

@@ -1,8 +1,10 @@
 // Keeps backends out that are short of something (memory, waiting CPUs) as their last samples say, and
-// takes them back when they have clearly enough again. Never leaves clients without any backend.
+// takes them back when they have clearly enough again. Never leaves clients without any backend: those
+// that are kept out stand by for what no other can take.
 
 import type { LoadSample } from "./load.ts";
 import type { HoldCause, Member } from "./member.ts";
+import { ACTIVE, STANDS_BY, STANDS_BY_LAST } from "./pick_table.ts";
 import type { Pool, PoolChange } from "./pool.ts";
 
 /** What a sample says of one thing that a backend can be short of. */
@@ -31,8 +33,11 @@ export interface Gauge {
   readonly read: (sample: LoadSample) => Plenty | undefined;
 }
 
-/** Where all are short, those whose ratio is so near to the best are as good. */
+/** Among those that are short, those whose ratio is so near to the best are as good. */
 const NEAR_BEST = 0.9;
+
+/** Stands for a number of tunnels that no backend exceeds. */
+const TOLD = Infinity;
 
 /** What one backend is short of, the worst first. */
 type Shortages = readonly { readonly gauge: Gauge; readonly plenty: Plenty }[];
@@ -45,6 +50,8 @@ export class ShortageWatch {
   /** Whose source was said not to tell what. */
   readonly #silenceTold = new Set<string>();
   #allShort = false;
+  /** Fewest tunnels of each that stands by since it does; TOLD once it was said that it got more. */
+  #fewest: ReadonlyMap<string, number> = new Map();
 
   /** @param causes those that gauges will have: all holds of these are the watch's own. */
   constructor(causes: readonly HoldCause[]) {
@@ -66,7 +73,7 @@ export class ShortageWatch {
     const short = new Map<string, Shortages>();
     for (const member of pool.members) {
       const { id } = member.backend;
-      const sample = pool.freshLoad(member, nowMs);
+      const sample = pool.freshFigures(member, nowMs);
       const found: { readonly gauge: Gauge; readonly plenty: Plenty }[] = [];
       for (const cause of this.#causes) {
         const gauge = this.#gauges.find((one) => one.cause === cause);
@@ -98,8 +105,13 @@ export class ShortageWatch {
 
   #keepOut(pool: Pool, short: ReadonlyMap<string, Shortages>, nowMs: number): PoolChange[] {
     const changes: PoolChange[] = [];
-    const spared = this.#sparedOf(pool, short);
-    const allShort = spared.size > 0;
+    // Whom only a panic lets take part is nobody to rely on, nor to hold others back for.
+    const left = pool.members.filter((member) =>
+      pool.isUsable(member, this.#causes) && !isForgiven(pool, member)
+    ).map(({ backend }) => backend.id);
+    const allShort = left.length > 0 && left.every((id) => short.has(id));
+    const shortLeft = left.filter((id) => short.has(id));
+    const spared = allShort ? bestOf(shortLeft, short) : [];
     const [best = ""] = spared;
     const [worst] = short.get(best) ?? [];
     if (worst !== undefined && !this.#allShort) {
@@ -110,7 +122,7 @@ export class ShortageWatch {
     for (const [id, found] of short) {
       for (const { gauge: { cause }, plenty: { reason } } of found) {
         // Among those with most, a little decides: no news, sample by sample.
-        if (spared.has(id)) pool.letGo(id, cause, "");
+        if (spared.includes(id)) pool.letGo(id, cause, "");
         else {
           const told = pool.hold(id, cause, reason, nowMs);
           if (!allShort) changes.push(...told);
@@ -123,22 +135,40 @@ export class ShortageWatch {
       changes.push({ level: "info", backend: well.backend.id, text });
     }
     this.#allShort = allShort;
-    return changes;
+    const kept = shortLeft.filter((id) => !spared.includes(id));
+    return [...changes, ...this.#standBy(pool, kept, short)];
   }
 
-  /** Those with most, best first, when nobody else is left. */
-  #sparedOf(pool: Pool, short: ReadonlyMap<string, Shortages>): Set<string> {
-    // Whom only a panic lets take part is nobody to rely on, nor to hold others back for.
-    const left = pool.members.filter((member) =>
-      pool.isUsable(member, this.#causes) && !isForgiven(pool, member)
-    );
-    if (!left.every(({ backend }) => short.has(backend.id))) return new Set();
-    const ranked = left.map(({ backend: { id } }) => ({
-      id,
-      ratio: short.get(id)?.[0]?.plenty.ratio ?? 0,
-    })).sort((a, b) => b.ratio - a.ratio);
-    const line = (ranked[0]?.ratio ?? 0) * NEAR_BEST;
-    return new Set(ranked.filter(({ ratio }) => ratio >= line).map(({ id }) => id));
+  /**
+   * Lets those that are kept out take what no other can, those with most first: being turned away is worse
+   * than a backend that is short. Each pick decides that by itself (pick_kernels.ts), so nobody is taken
+   * back and held again as others fill up, and no session goes there that another could have had.
+   */
+  #standBy(
+    pool: Pool,
+    kept: readonly string[],
+    short: ReadonlyMap<string, Shortages>,
+  ): PoolChange[] {
+    const best = bestOf(kept, short);
+    const before = this.#fewest;
+    const now = new Map<string, number>();
+    this.#fewest = now;
+    return pool.members.flatMap((member) => {
+      const { id } = member.backend;
+      member.standBy = 0;
+      if (!kept.includes(id)) return [];
+      member.standBy = best.includes(id) ? STANDS_BY : STANDS_BY_LAST;
+      const active = pool.table.read(member.row, ACTIVE);
+      const fewest = before.get(id) ?? active;
+      const [worst] = short.get(id) ?? [];
+      if (active <= fewest || worst === undefined) {
+        now.set(id, fewest === TOLD ? TOLD : Math.min(active, fewest));
+        return [];
+      }
+      now.set(id, TOLD);
+      const text = `is given sessions although ${worst.plenty.reason}: no other could take them`;
+      return [{ level: "warning", backend: id, text }];
+    });
   }
 
   #tellSilence(id: string, { cause, words: { quantity } }: Gauge): PoolChange[] {
@@ -148,6 +178,14 @@ export class ShortageWatch {
     const text = `does not tell its ${quantity}: its load source knows nothing of it`;
     return [{ level: "warning", backend: id, text }];
   }
+}
+
+/** Those with most, best first. */
+function bestOf(ids: readonly string[], short: ReadonlyMap<string, Shortages>): string[] {
+  const ranked = ids.map((id) => ({ id, ratio: short.get(id)?.[0]?.plenty.ratio ?? 0 }))
+    .sort((a, b) => b.ratio - a.ratio);
+  const line = (ranked[0]?.ratio ?? 0) * NEAR_BEST;
+  return ranked.filter(({ ratio }) => ratio >= line).map(({ id }) => id);
 }
 
 /** Whether something stands against it that a panic forgives for the moment. */

@@ -2,6 +2,7 @@
 // sets; and how much free memory counts in the choice among those that have enough.
 
 import type { LoadSample } from "./load.ts";
+import { SHORTAGES } from "./member.ts";
 import type { Pool, PoolChange } from "./pool.ts";
 import { type Gauge, type Plenty, ShortageWatch } from "./shortage_watch.ts";
 import { describeSize } from "./size.ts";
@@ -22,7 +23,7 @@ const PRESSURE_ENOUGH = 4 / 3;
 
 /** A pool's watch for all of it. */
 export class Shortages {
-  readonly #watch = new ShortageWatch(["memory", "pressure"]);
+  readonly #watch = new ShortageWatch(SHORTAGES);
 
   constructor(rules: ShortageRules) {
     this.setRules(rules);

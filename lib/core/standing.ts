@@ -1,7 +1,7 @@
 // Whether a backend may be sent sessions at all, in one word: what the control plane writes into a row
 // beside its eligibility, so that a pick can say why a backend did not take part.
 
-import { HOLD_CAUSES, type Member } from "./member.ts";
+import { HOLD_CAUSES, type Member, type Obstacle, SHORTAGES } from "./member.ts";
 import type { Pool } from "./pool.ts";
 
 /** Standings by the number that stands in a row. */
@@ -28,4 +28,12 @@ export function standingOf(pool: Pool, member: Member): Standing {
   for (const cause of member.holds.keys()) if (!forgiven.has(cause)) return cause;
   if (member.addresses.length === 0) return "unresolved";
   return pool.weightOf(member) > 0 ? "ready" : "no_weight";
+}
+
+const BUT_FOR_SHORTAGES: ReadonlySet<Obstacle> = new Set(SHORTAGES);
+
+/** Where a backend stands by that is held back for a shortage and nothing else (ELIGIBLE); 0: nowhere. */
+export function standByOf(pool: Pool, member: Member): number {
+  const isShort = !pool.isUsable(member) && pool.isUsable(member, BUT_FOR_SHORTAGES);
+  return isShort ? member.standBy : 0;
 }

@@ -10,6 +10,8 @@ export interface MemberView {
   readonly backend: Backend;
   /** Healthy enough, enabled, resolved and not held back by its load source. */
   readonly usable: boolean;
+  /** Its ELIGIBLE where it is not usable but stands by; absent or 0: it does not. */
+  readonly standBy?: number;
   /** Absent when there is none, or the last is too old. */
   readonly load?: LoadSample;
   /** Configured, learnt or assumed. */

@@ -1,6 +1,7 @@
 // What every strategy writes of a backend, whatever it compares.
 
 import {
+  ALWAYS,
   COST_MILLI_CORES,
   ELIGIBLE,
   FREE_MILLI_CORES,
@@ -36,13 +37,14 @@ export function writePlaces(view: PoolView, table: PickTable, kernel: PickKernel
   let most = 0;
   for (const [order, member] of view.entries()) {
     const weight = Math.max(1, Math.round(member.weight * WEIGHT_UNIT));
-    if (member.usable) {
+    const eligible = member.usable ? ALWAYS : member.standBy ?? 0;
+    if (eligible !== 0) {
       least = Math.min(least, weight);
       most = Math.max(most, weight);
     }
     table.write(member.row, ORDER, order);
     table.write(member.row, WEIGHT, weight);
-    table.write(member.row, ELIGIBLE, member.usable ? 1 : 0);
+    table.write(member.row, ELIGIBLE, eligible);
   }
   Atomics.store(table.words, WEIGHTED, least < most ? 1 : 0);
   table.kernel = kernel;

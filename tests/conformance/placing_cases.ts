@@ -1,7 +1,7 @@
 // Engine cases about where a connection goes: picks, retries, limits, refusals.
 
 import { assert, assertEquals } from "@std/assert";
-import { ACTIVE, CONNECT_FAILURES, ELIGIBLE, TOTAL } from "../../lib/core/pick_table.ts";
+import { ACTIVE, CONNECT_FAILURES, ELIGIBLE, STANDS_BY, TOTAL } from "../../lib/core/pick_table.ts";
 import { echo, greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { readAll, receive, send } from "../support/bytes.ts";
 import { waitFor, within } from "../support/wait_for.ts";
@@ -194,6 +194,38 @@ export const PLACING_CASES: readonly EngineCase[] = [
       using four = await connectTo(port);
       assertEquals(await receive(four, 1), "a");
       assertEquals(plan.table.read(0, TOTAL), 2);
+    },
+  },
+  {
+    name: "a backend that stands by takes what no other can",
+    run: async (fixture) => {
+      await using well = new TcpPeer(greetThenEcho("w"));
+      await using short = new TcpPeer(greetThenEcho("s"));
+      const plan = planOf([
+        { address: short.address, free: 9000 },
+        { address: well.address, free: 1000, maxConnections: 1 },
+        { address: deadAddress(), free: 5000 },
+      ], { kernel: "most_free" });
+      plan.table.write(0, ELIGIBLE, STANDS_BY);
+      const port = await fixture.listen(plan);
+      const visit = async () => {
+        const client = await connectTo(port);
+        return { client, greeting: await receive(client, 1) };
+      };
+      const one = await visit();
+      using two = (await visit()).client;
+      one.client.close();
+      await waitFor("a place", () => plan.table.read(1, ACTIVE) === 0);
+      const three = await visit();
+      three.client.close();
+      two.close();
+      const opened = [1, 2, 3].map((n) => fixture.nth("opened", n));
+      assertEquals((await Promise.all(opened)).map(({ backend }) => backend), [
+        well.address,
+        short.address,
+        well.address,
+      ]);
+      assertEquals([one.greeting, three.greeting], ["w", "w"]);
     },
   },
   {

@@ -168,6 +168,41 @@ export function runningCases(engine: "splice" | "portable"): void {
     await sessions.exchange("after the drought");
   });
 
+  Deno.test(`${engine}: a lack of descriptors that comes and goes is said once`, async () => {
+    await using a = new TcpPeer(echo);
+    await using balancer = await start({
+      config: configOf([a.address], { health: "{ probe: none }" }),
+      prefix: ["prlimit", "--nofile=96:96"],
+    });
+    const port = await balancer.port("echo");
+    const clients = new Set<Deno.TcpConn>();
+    try {
+      for (let i = 0; i < 80; i++) {
+        clients.add(await Deno.connect({ hostname: "127.0.0.1", port }));
+      }
+      await balancer.logged("cannot accept");
+      // Whoever leaves lets somebody in, and the descriptors are used up again.
+      for (let i = 0; i < 12; i++) {
+        const leaver = await waitFor("a client that is served", () => {
+          const served = new Set(balancer.records("opened").map(({ client }) => client));
+          return [...clients].find(({ localAddr: { port } }) => served.has(`127.0.0.1:${port}`));
+        });
+        const before = balancer.records("opened").length;
+        clients.delete(leaver);
+        leaver.close();
+        for (let more = 0; more < 3; more++) {
+          clients.add(await Deno.connect({ hostname: "127.0.0.1", port }));
+        }
+        await waitFor("a newer one", () => balancer.records("opened").length > before);
+      }
+    } finally {
+      for (const client of clients) client.close();
+    }
+    await balancer.until("the sessions to end", ({ counters }) => counters.active === 0);
+    const said = balancer.log.filter(({ message }) => String(message).includes("cannot accept"));
+    assertEquals(said.length, 1);
+  });
+
   Deno.test(`${engine}: a client beyond max_connections is closed with a line that says so`, async () => {
     await using a = new TcpPeer(echo);
     await using balancer = await start({

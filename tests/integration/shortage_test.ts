@@ -87,6 +87,33 @@ Deno.test("a backend short of memory or under pressure is out, and back when it 
   await standing([true, true]);
 });
 
+for (const engine of ["splice", "portable"] as const) {
+  Deno.test(`${engine}: where the one with enough memory is full, one that is short serves`, async () => {
+    await using one = new Figures(figures(1));
+    await using two = new Figures(figures(8));
+    const config = configOf([one.port, two.port])
+      .replace(
+        `"127.0.0.1:${two.port}"`,
+        `{"address":"127.0.0.1:${two.port}","max_connections":1}`,
+      );
+    await using balancer = await Balancer.start({ config, flags: ["--engine", engine] });
+    await balancer.logged(`main: 127.0.0.1:${one.port} is held back`);
+    const port = await balancer.port("main");
+    const served = async (count: number) =>
+      (await waitFor(`${count} sessions`, () => {
+        const opened = balancer.records("opened");
+        return opened.length === count && opened;
+      })).map(({ backend, why }) => [backend, why]);
+    using _first = await Deno.connect({ hostname: "127.0.0.1", port });
+    assertEquals(await served(1), [[`127.0.0.1:${two.port}`, "only_one"]]);
+    using _second = await Deno.connect({ hostname: "127.0.0.1", port });
+    assertEquals((await served(2))[1], [`127.0.0.1:${one.port}`, "stand_by"]);
+    await balancer.logged(`main: 127.0.0.1:${one.port} is given sessions although 1.0GiB`);
+    const [held, full] = (await balancer.status()).pools[0]?.backends ?? [];
+    assertEquals([held?.usable, full?.usable], [false, true]);
+  });
+}
+
 Deno.test("check --probe tells memory, pressure and people", async () => {
   await using one = new Figures(figures(1, 0.125));
   const config = await Deno.makeTempFile();

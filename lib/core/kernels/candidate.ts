@@ -30,14 +30,19 @@ const LOWEST_SCORE = UNKNOWN_SCORE + 1;
 const HIGHEST_SCORE = 0x7fff_ffff;
 const PER_UNIT = 1 / SCALE_UNIT;
 
-/** Tells whether the connection may go to the row that begins at word `at`. */
+/**
+ * Tells whether the connection may go to the row that begins at word `at`.
+ * @param reach the highest ELIGIBLE that takes part.
+ */
 export function isCandidate(
   words: Int32Array,
   at: number,
   row: number,
   tried: Tried | null,
+  reach: number,
 ): boolean {
-  if (words[at + ELIGIBLE] === 0) return false;
+  const eligible = words[at + ELIGIBLE]!;
+  if (eligible === 0 || eligible > reach) return false;
   const limit = words[at + MAX_CONNECTIONS]!;
   if (limit !== 0 && words[at + ACTIVE]! >= limit) return false;
   return tried === null || !tried.has(row);

@@ -29,7 +29,7 @@ const END = 4;
  * every candidate has passed that, as many as the one that was given the fewest. So all that pacing
  * does is to choose others first; nobody is refused or kept waiting.
  */
-export function ceilingOf(table: PickTable, tried: Tried | null): number {
+export function ceilingOf(table: PickTable, tried: Tried | null, reach: number): number {
   const words = table.words;
   const limit = words[PACE_LIMIT]!;
   if (limit === 0) return NO_CEILING;
@@ -38,7 +38,7 @@ export function ceilingOf(table: PickTable, tried: Tried | null): number {
   let fewest = end;
   for (let row = 0; row < rows; row++) {
     const at = HEADER_WORDS + row * ROW_WORDS;
-    if (!isCandidate(words, at, row, tried)) continue;
+    if (!isCandidate(words, at, row, tried, reach)) continue;
     const started = startedLately(words, at);
     if (started > end) return NO_CEILING;
     if (started < fewest) fewest = started;
@@ -55,7 +55,7 @@ export function isOpen(
   tried: Tried | null,
   choice: Choice,
 ): boolean {
-  if (!isCandidate(words, at, row, tried)) return false;
+  if (!isCandidate(words, at, row, tried, choice.reach)) return false;
   if (choice.ceiling === NO_CEILING || startedLately(words, at) < choice.ceiling) return true;
   choice.paced = true;
   return false;

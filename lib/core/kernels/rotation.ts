@@ -71,7 +71,7 @@ function mostOwed(table: PickTable, tried: Tried | null, choice: Choice): number
       if (!isOpen(words, at, row, tried, choice)) {
         ahead[row] = OUT;
         // Who cannot be chosen goes with the time: when it comes back, it is owed nothing.
-        if (!isCandidate(words, at, row, null)) keepUp(words, at, base);
+        if (!isCandidate(words, at, row, null, choice.reach)) keepUp(words, at, base);
         continue;
       }
       const weight = weightOf(words, at);

@@ -40,7 +40,7 @@ export function sourceHash(
   if (balance > 0) {
     for (let row = 0; row < rows; row++) {
       const at = HEADER_WORDS + row * ROW_WORDS;
-      if (!isCandidate(words, at, row, tried)) continue;
+      if (!isCandidate(words, at, row, tried, choice.reach)) continue;
       weights += weightOf(words, at);
       tunnels += words[at + ACTIVE]!;
     }
@@ -56,7 +56,7 @@ export function sourceHash(
   let crowdedRank = Infinity;
   for (let row = 0; row < rows; row++) {
     const at = HEADER_WORDS + row * ROW_WORDS;
-    if (!isCandidate(words, at, row, tried)) continue;
+    if (!isCandidate(words, at, row, tried, choice.reach)) continue;
     const weight = weightOf(words, at);
     const u = ((mixWords(source, words[at + IDENTITY]!) >>> 0) + 0.5) / WORD;
     // 1 − u is the least that −ln(u) can be: nearly every row is out of the race by that alone.

@@ -27,6 +27,8 @@ export class Listeners {
 
   readonly #handlers: AcceptHandlers;
   readonly #clock: Clock;
+  /** Descriptors run out for all listeners at once. */
+  readonly #trouble = new Int32Array(1);
 
   constructor(handlers: AcceptHandlers, clock: Clock) {
     this.#handlers = handlers;
@@ -77,6 +79,7 @@ export class Listeners {
           this.#handlers.accepted(entry.frontend, conn);
         },
         (failure, message) => this.#handlers.failed(entry.frontend, failure, message),
+        this.#trouble,
       );
     }
     const gone = [...this.#listening].filter(([key]) => !next.has(key)).map(([, entry]) => entry);

@@ -4,6 +4,7 @@
 // `!` on typed-array reads: slots come from the tunnel table.
 
 import { LocationTable } from "../../core/location_table.ts";
+import { isNews } from "../../core/trouble.ts";
 import type { Plan } from "./dialer.ts";
 import { Inbox } from "./inbox.ts";
 import {
@@ -20,6 +21,7 @@ import {
   REFUSED,
   ROW,
   SERIAL,
+  SHORTAGE,
   STATE,
   TUNNEL_NUMBERS,
   TUNNEL_WORDS,
@@ -51,8 +53,6 @@ const TURNS = 16;
 const ALL_TURNS = 8192;
 /** How long nobody is accepted after the descriptors ran out. */
 const PAUSE_MS = 100;
-/** A shortage is over, and the next one worth a word, when it has not been felt for so long. */
-const QUIET_MS = 10_000;
 /** PLAN and ROW of a client that has none yet. */
 const NONE = -1;
 
@@ -93,8 +93,6 @@ export class Acceptor {
   readonly #bellPointer = addressOf(this.#bell);
   /** When to accept again after running out of descriptors; 0 while accepting. */
   #resumeAt = 0;
-  /** A shortage that lasts is not reported anew before then. */
-  #quietUntil = 0;
 
   constructor(
     libc: Libc,
@@ -319,8 +317,7 @@ export class Acceptor {
 
   /** Descriptors or memory ran out: stops accepting for a while, and says so once per shortage. */
   pause(frontend: number, errno: number, nowMs: number, atMs: number): void {
-    if (nowMs >= this.#quietUntil) this.#recorder.acceptFailed(frontend, atMs, errno);
-    this.#quietUntil = nowMs + QUIET_MS;
+    if (isNews(this.#engine, SHORTAGE, nowMs)) this.#recorder.acceptFailed(frontend, atMs, errno);
     this.standBack(nowMs);
   }
 

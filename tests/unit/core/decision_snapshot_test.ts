@@ -20,6 +20,7 @@ import {
   PACE_LIMIT,
   PickTable,
   STANDING,
+  STANDS_BY,
   STARTED,
   STICKY_SECONDS,
   UNKNOWN_FREE,
@@ -144,6 +145,19 @@ Deno.test("a snapshot says why the winner won", () => {
   pick(table, null, 0, choice);
   takeSnapshot(table, null, choice, 0, words);
   assertEquals(readSnapshot(words, 0, names).why, "nobody");
+});
+
+Deno.test("a snapshot tells who stood by from who was full", () => {
+  for (const kernel of KERNELS) {
+    const table = tableOf(kernel, [9000, 1000, 5000]);
+    table.write(0, ELIGIBLE, STANDS_BY);
+    table.write(0, STANDING, STANDINGS.indexOf("memory"));
+    table.write(1, MAX_CONNECTIONS, 1);
+    table.write(2, ELIGIBLE, 0);
+    table.write(2, STANDING, STANDINGS.indexOf("down"));
+    assertEquals(explain(table, 3), { why: "only_one", outcomes: ["memory", "chosen", "down"] });
+    assertEquals(explain(table, 3), { why: "stand_by", outcomes: ["chosen", "full", "down"] });
+  }
 });
 
 /** What a pick of a small table is said to be, and what became of each row. */

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { FrozenLoads } from "../../../lib/core/frozen_loads.ts";
+import type { LoadSample } from "../../../lib/core/load.ts";
 import type { Pool } from "../../../lib/core/pool.ts";
 import { Chance } from "../../../lib/core/simulation/chance.ts";
 import { runningPool, texts } from "../../support/pools.ts";
@@ -39,6 +40,33 @@ Deno.test("FrozenLoads doubt a load between whole numbers that stands for two mi
   assertEquals(sample(0.37, 130_000), []);
   assertEquals(sample(0.38, 140_000), ["a reports a load that moves: 0.38"]);
   assert(!isDoubted(pool));
+});
+
+Deno.test("FrozenLoads leave memory and pressure alone while one of them moves", () => {
+  const { pool, frozen } = watched();
+  const observe = (takenAtMs: number, figures: Partial<LoadSample>) => {
+    const sample = { load1: 0.37, takenAtMs, ...figures };
+    pool.observeLoad("a", { kind: "sample", sample }, takenAtMs);
+    frozen.observe(pool, "a", sample, true, 0);
+    const member = pool.member("a");
+    assert(member !== undefined);
+    return [pool.freshLoad(member, takenAtMs), pool.freshFigures(member, takenAtMs)]
+      .map((known) => known !== undefined);
+  };
+  const still = { memoryAvailableBytes: 2 ** 30, cpuPressure: 0.25, memoryPressure: 0 };
+  for (const key of ["memoryAvailableBytes", "cpuPressure", "memoryPressure"] as const) {
+    frozen.forget(pool, "a");
+    for (let i = 0; i < 12; i++) assertEquals(observe(i * 10_000, still), [true, true]);
+    // All stand still: nothing is believed, until one of them moves.
+    assertEquals(observe(120_000, still), [false, false]);
+    const moved = { ...still, [key]: 0.5 };
+    for (let i = 13; i < 25; i++) assertEquals(observe(i * 10_000, moved), [false, true], key);
+    assertEquals(observe(250_000, moved), [false, false]);
+    assertEquals(observe(250_000, still), [false, false], "the same sample, shown again");
+    assertEquals(observe(260_000, still), [false, true]);
+  }
+  frozen.forget(pool, "a");
+  assertEquals(observe(270_000, still), [true, true]);
 });
 
 Deno.test("FrozenLoads let whole numbers stand until many sessions have left no trace", () => {

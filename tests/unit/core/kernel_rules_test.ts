@@ -10,6 +10,8 @@ import {
   PACE_LIMIT,
   type PickKernel,
   PickTable,
+  STANDS_BY,
+  STANDS_BY_LAST,
   STARTED,
   TOTAL,
   WEIGHT,
@@ -99,6 +101,27 @@ Deno.test("rows that were tried are left out", () => {
     }
     assertEquals([...seen].sort(), [0, 1, 2], kernel);
     assertEquals(pick(table, tried, 0, new Choice()), -1, kernel);
+  }
+});
+
+Deno.test("rows that stand by take what no other can, the better ones first, and no more", () => {
+  for (const kernel of KERNELS) {
+    const rows = [{ free: 9000 }, { free: 1, max: 2 }, { free: 5000, max: 1 }, { free: 90_000 }];
+    const table = tableOf(kernel, rows);
+    table.write(0, ELIGIBLE, STANDS_BY_LAST);
+    table.write(2, ELIGIBLE, STANDS_BY);
+    table.write(3, ELIGIBLE, 0);
+    assertEquals(picks(table, 5), [1, 1, 2, 0, 0], kernel);
+    release(table, 1);
+    assertEquals(picks(table, 2), [1, 0], kernel);
+    release(table, 1);
+    const tried = new Tried();
+    const choice = new Choice();
+    for (const expected of [1, 0, -1]) {
+      const row = pick(table, tried, 0, choice);
+      assertEquals(row, expected, kernel);
+      tried.add(row);
+    }
   }
 });
 

@@ -1,9 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { LoadSample } from "../../../lib/core/load.ts";
-import { PickTable } from "../../../lib/core/pick_table.ts";
+import { ACTIVE, PickTable, STANDS_BY, STANDS_BY_LAST } from "../../../lib/core/pick_table.ts";
 import { Pool } from "../../../lib/core/pool.ts";
 import { memoryFactors, type ShortageRules, Shortages } from "../../../lib/core/shortages.ts";
+import { standByOf } from "../../../lib/core/standing.ts";
 import { backendAt } from "../../support/backends.ts";
 
 const GIB = 2 ** 30;
@@ -117,6 +118,69 @@ Deno.test("where all that could be used are short, those with most memory are us
   assertEquals(usable(pool), "c");
 });
 
+/** Who stands by, and how far behind. */
+function standingBy(pool: Pool): Record<string, number> {
+  const entries = pool.members.map((member) =>
+    [member.backend.id.slice(0, -3), standByOf(pool, member)] as const
+  );
+  return Object.fromEntries(entries.filter(([, standBy]) => standBy > 0));
+}
+
+Deno.test("those that are held stand by, those with most before the others", () => {
+  const pool = poolOf("a", "b", "c", "d");
+  const shortages = new Shortages(FLOOR);
+  memory(pool, "a", 0.5);
+  memory(pool, "b", 1.5);
+  memory(pool, "c", 1.45);
+  memory(pool, "d", 8);
+  judge(shortages, pool);
+  assertEquals(usable(pool), "d");
+  assertEquals(standingBy(pool), { a: STANDS_BY_LAST, b: STANDS_BY, c: STANDS_BY });
+  // Neither whom something else keeps out, nor whoever is used anyway.
+  pool.hold("b:22", "outlier", "slow", 0);
+  assertEquals(standingBy(pool), { a: STANDS_BY_LAST, c: STANDS_BY });
+  pool.letGo("b:22", "outlier", "");
+  pool.member("d:22")?.health.force("down");
+  judge(shortages, pool);
+  assertEquals([usable(pool), standingBy(pool)], ["bc", { a: STANDS_BY }]);
+  pool.member("c:22")?.health.force("down");
+  memory(pool, "b", 4);
+  judge(shortages, pool);
+  assertEquals([usable(pool), standingBy(pool)], ["b", { a: STANDS_BY }]);
+  memory(pool, "a", 4);
+  judge(shortages, pool);
+  assertEquals([usable(pool), standingBy(pool)], ["ab", {}]);
+});
+
+Deno.test("that one which stands by is given sessions is said once, and changes nobody's standing", () => {
+  const pool = poolOf("a", "b");
+  const shortages = new Shortages(FLOOR);
+  const a = pool.member("a:22")?.row ?? -1;
+  const setActive = (active: number) => pool.table.write(a, ACTIVE, active);
+  setActive(5);
+  memory(pool, "a", 1);
+  memory(pool, "b", 8);
+  judge(shortages, pool);
+  setActive(3);
+  assertEquals(judge(shortages, pool), []);
+  setActive(4);
+  assertEquals(judge(shortages, pool), [
+    "warning a:22 is given sessions although 1.0GiB of memory is available, less than 2.0GiB: " +
+    "no other could take them",
+  ]);
+  setActive(2);
+  assertEquals(judge(shortages, pool), []);
+  setActive(9);
+  assertEquals(judge(shortages, pool), []);
+  assertEquals([usable(pool), standingBy(pool)], ["b", { a: STANDS_BY }]);
+  memory(pool, "a", 4);
+  judge(shortages, pool);
+  memory(pool, "a", 1);
+  judge(shortages, pool);
+  setActive(10);
+  assertEquals(judge(shortages, pool).length, 1);
+});
+
 Deno.test("holds of other causes stand, and none is lifted for lack of memory elsewhere", () => {
   const pool = poolOf("a", "b");
   const shortages = new Shortages(FLOOR);
@@ -189,6 +253,10 @@ Deno.test("whatever samples say, somebody stays who could be used", () => {
       watch.judge(pool, 0);
       const anyUp = pool.members.some(({ health }) => health.state !== "down");
       assertEquals(usable(pool) !== "", anyUp);
+      for (const member of pool.members) {
+        const takesSome = pool.isUsable(member) || standByOf(pool, member) > 0;
+        assertEquals(takesSome, member.health.state !== "down");
+      }
     }
   }));
 });
