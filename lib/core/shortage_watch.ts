@@ -2,7 +2,8 @@
 // takes them back when they have clearly enough again. Never leaves clients without any backend.
 
 import type { LoadSample } from "./load.ts";
-import type { HoldCause, Member } from "./member.ts";
+import type { HoldCause } from "./member.ts";
+import { isForgiven } from "./panic.ts";
 import type { Pool, PoolChange } from "./pool.ts";
 
 /** What a sample says of one thing that a backend can be short of. */
@@ -148,10 +149,4 @@ export class ShortageWatch {
     const text = `does not tell its ${quantity}: its load source knows nothing of it`;
     return [{ level: "warning", backend: id, text }];
   }
-}
-
-/** Whether something stands against it that a panic forgives for the moment. */
-function isForgiven({ forgiven }: Pool, { health, holds }: Member): boolean {
-  return (health.state === "down" && forgiven.has("down")) ||
-    holds.keys().some((cause) => forgiven.has(cause));
 }
