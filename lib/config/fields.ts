@@ -283,6 +283,13 @@ export function partialAddress(text: string): Result<PartialAddress> {
 
 /** A backend as one text: `host[:port][=cores]`. */
 export function backendSpec(text: string): Result<PartialAddress & { readonly cores?: number }> {
+  const words = text.split(",").map((word) => word.trim()).filter((word) => word !== "");
+  if (words.length > 1 && !text.startsWith("unix:")) {
+    const more = words.length > 3 ? ", ..." : "";
+    const list = `[${words.slice(0, 3).join(", ")}${more}]`;
+    const message = `Cannot read ${quote(text)} as one backend: several are a list, write ${list}`;
+    return quoted(failure(message));
+  }
   const one = parseBackendSpec(text, 1);
   if (!one.ok) return quoted(one);
   const two = parseBackendSpec(text, 2);

@@ -59,10 +59,10 @@ export function named<T extends z.ZodType>(
   return schema;
 }
 
-/** A list, or one item of it. */
+/** A list, or one item of it. A key with nothing behind it is a list with nothing in it. */
 export function oneOrMany<T extends z.ZodType>(inner: T): z.ZodType<z.output<T>[], unknown> {
-  const schema = z.preprocess((value) => Array.isArray(value) ? value : [value], z.array(inner))
-    .prefault([]);
+  const listed = (value: unknown) => value === null ? [] : Array.isArray(value) ? value : [value];
+  const schema = z.preprocess(listed, z.array(inner)).prefault([]);
   const keys = treeOf(inner);
   if (keys !== null) keyTrees.add(schema, { keys: { "*": keys } });
   return schema;

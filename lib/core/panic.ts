@@ -1,6 +1,6 @@
 // Panic: so few backends are left that holding others back does more harm than trying them.
 
-import type { Obstacle } from "./member.ts";
+import type { Member, Obstacle } from "./member.ts";
 import type { Pool } from "./pool.ts";
 
 export interface PanicRules {
@@ -50,4 +50,13 @@ export function judgePanic(pool: Pool, rules: PanicRules): Panic | undefined {
   if (forgiven === undefined) return undefined;
   pool.setForgiven(forgiven);
   return { usable, considered, forgiven };
+}
+
+/**
+ * Whether something stands against a backend that a panic forgives for the moment: it is used, but is
+ * nobody to rely on.
+ */
+export function isForgiven({ forgiven }: Pool, { health, holds }: Member): boolean {
+  return (health.state === "down" && forgiven.has("down")) ||
+    holds.keys().some((cause) => forgiven.has(cause));
 }

@@ -3,7 +3,8 @@
 // that are kept out stand by for what no other can take.
 
 import type { LoadSample } from "./load.ts";
-import type { HoldCause, Member } from "./member.ts";
+import type { HoldCause } from "./member.ts";
+import { isForgiven } from "./panic.ts";
 import { ACTIVE, STANDS_BY, STANDS_BY_LAST } from "./pick_table.ts";
 import type { Pool, PoolChange } from "./pool.ts";
 
@@ -186,10 +187,4 @@ function bestOf(ids: readonly string[], short: ReadonlyMap<string, Shortages>): 
     .sort((a, b) => b.ratio - a.ratio);
   const line = (ranked[0]?.ratio ?? 0) * NEAR_BEST;
   return ranked.filter(({ ratio }) => ratio >= line).map(({ id }) => id);
-}
-
-/** Whether something stands against it that a panic forgives for the moment. */
-function isForgiven({ forgiven }: Pool, { health, holds }: Member): boolean {
-  return (health.state === "down" && forgiven.has("down")) ||
-    holds.keys().some((cause) => forgiven.has(cause));
 }

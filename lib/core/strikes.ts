@@ -2,6 +2,7 @@
 // conduct. And how many may be held back at once.
 
 import type { HoldCause } from "./member.ts";
+import { isForgiven } from "./panic.ts";
 import type { Pool } from "./pool.ts";
 
 /** So many base times without a strike forgive one. */
@@ -36,8 +37,9 @@ export class Strikes {
 }
 
 /**
- * Whether one more backend may be held back for what sessions went through: not the last usable one, and
- * not more than this share of the pool (of a small pool, one).
+ * Whether one more backend may be held back for what sessions went through: not the last usable one
+ * (those that only a panic lets take part are none), and not more than this share of the pool (of a small
+ * pool, one).
  * @param maxShare 0 to 1.
  */
 export function mayHold(pool: Pool, id: string, maxShare: number): boolean {
@@ -45,5 +47,5 @@ export function mayHold(pool: Pool, id: string, maxShare: number): boolean {
   const others = members.filter(({ backend }) => backend.id !== id);
   const held = others.filter(({ holds }) => WATCHED_CAUSES.some((cause) => holds.has(cause)));
   return held.length < Math.max(1, Math.floor(maxShare * members.length)) &&
-    others.some((member) => pool.isUsable(member));
+    others.some((member) => pool.isUsable(member) && !isForgiven(pool, member));
 }

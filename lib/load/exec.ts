@@ -30,11 +30,15 @@ export interface ExecOptions {
 
 /** More than any of the answers needs. */
 const MOST_OUTPUT_BYTES = 4096;
+/** How long a process that was killed may take to be gone. */
+const KILL_GRACE_MS = 200;
 
 export class ExecSource implements LoadSource {
   readonly kind = "exec";
   readonly #options: ExecOptions;
   readonly #underWay = new UnderWay();
+  /** Processes that go on although they were killed, by the backend that they were started for. */
+  readonly #unkillable = new Map<string, number>();
 
   constructor(options: ExecOptions) {
     this.#options = options;
@@ -42,8 +46,18 @@ export class ExecSource implements LoadSource {
 
   async sample(backend: Backend, signal: AbortSignal): Promise<LoadResult> {
     const { command, clock } = this.#options;
+    const pid = this.#unkillable.get(backend.id);
+    // Round by round, there would be one more of them.
+    if (pid !== undefined) return failed(describeUnkillable(pid));
     const words = expandCommand(command, backend);
-    const outcome = await this.#underWay.run(signal, (signal) => run(words, signal, clock));
+    const goesOn = (pid: number, ended: Promise<unknown>) => {
+      this.#unkillable.set(backend.id, pid);
+      ended.finally(() => this.#unkillable.delete(backend.id));
+    };
+    const outcome = await this.#underWay.run(
+      signal,
+      (signal) => run(words, signal, clock, goesOn),
+    );
     return typeof outcome === "string" ? parseExecOutput(outcome, clock.now()) : outcome;
   }
 
@@ -103,11 +117,17 @@ export function parseExecOutput(output: string, takenAtMs: number): LoadResult {
   };
 }
 
-/** Runs a command to its end. @returns what it printed, or why that is of no use. */
+/**
+ * Runs a command to its end. One that goes on although it was killed (it has become another user by sudo,
+ * or is stuck in the kernel) is not waited for.
+ * @param goesOn told of such a process, with its end.
+ * @returns what it printed, or why that is of no use.
+ */
 async function run(
   [program = "", ...args]: readonly string[],
   signal: AbortSignal,
   clock: Clock,
+  goesOn: (pid: number, ended: Promise<unknown>) => void,
 ): Promise<string | (LoadResult & { kind: "failed" })> {
   if (signal.aborted) return failed(abortReason(signal));
   let process: Deno.ChildProcess;
@@ -118,9 +138,16 @@ async function run(
   }
   const enough = new AbortController();
   const kill = () => signalGroup(process.pid, "SIGKILL");
+  const over = new AbortController();
+  const givenUp = Promise.withResolvers<undefined>();
+  let grace = Promise.resolve();
   const end = () => {
     kill();
     enough.abort();
+    grace = clock.sleep(KILL_GRACE_MS, over.signal).then(
+      () => givenUp.resolve(undefined),
+      () => {},
+    );
   };
   signal.addEventListener("abort", end, { once: true });
   try {
@@ -128,7 +155,13 @@ async function run(
       readStart(process.stdout, enough.signal, end),
       readTail(process.stderr, enough.signal, MOST_OUTPUT_BYTES),
     ]);
-    const status = await process.status;
+    const status = await Promise.race([process.status, givenUp.promise]);
+    if (status === undefined) {
+      process.unref();
+      goesOn(process.pid, process.status);
+      await readers;
+      return failed(describeUnkillable(process.pid));
+    }
     // What it has left running in its group would hold the pipes open, and nobody would ever end it.
     kill();
     await finishReading(readers, enough, clock);
@@ -141,7 +174,13 @@ async function run(
     return failed(last === "" ? how : `${how}: ${last}`);
   } finally {
     signal.removeEventListener("abort", end);
+    over.abort();
+    await grace;
   }
+}
+
+function describeUnkillable(pid: number): string {
+  return `took too long, goes on and cannot be killed (pid ${pid}; does it run as another user?)`;
 }
 
 function failed(reason: string): { readonly kind: "failed"; readonly reason: string } {
