@@ -85,7 +85,14 @@ export function classify(error: unknown): FailureKind {
   return "other";
 }
 
-/** The message of a caught value, whatever was thrown. */
+/**
+ * What Deno puts around the system's own words: the call and its file before or behind them, and the
+ * number of the error. Whoever tells an administrator says in words what was to be done to which file.
+ */
+const AROUND = /^Failed to spawn '.*': | \(os error \d+\)(: \w+( '.*')?)?$/gs;
+
+/** The message of a caught value, whatever was thrown, as far as it is for people. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(AROUND, "").replace(/^entity not found$/, "No such program") || message;
 }
