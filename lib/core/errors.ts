@@ -2,6 +2,8 @@
 // most as named classes and some (EMFILE, EHOSTUNREACH) as a plain Error with a code; both are read
 // by name here, so that core/ needs no Deno.
 
+import type { Address } from "./address.ts";
+
 /** What went wrong with a socket, in the words that logs, status and health use. */
 export type FailureKind =
   | "refused"
@@ -95,4 +97,22 @@ const AROUND = /^Failed to spawn '.*': | \(os error \d+\)(: \w+( '.*')?)?$/gs;
 export function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return message.replace(AROUND, "").replace(/^entity not found$/, "No such program") || message;
+}
+
+/**
+ * What an administrator can do about an address that cannot be listened on, in parentheses behind the
+ * system's words; "" where those say it all.
+ */
+export function listenHint(error: unknown, address: Address): string {
+  if (address.transport !== "tcp") return "";
+  switch (classify(error)) {
+    case "permission_denied":
+      return address.port < 1024 ? " (ports below 1024 take root or CAP_NET_BIND_SERVICE)" : "";
+    case "address_in_use":
+      return ` (ss -ltnp "sport = ${address.port}" shows by whom)`;
+    case "address_not_available":
+      return " (it is no address of this machine)";
+    default:
+      return "";
+  }
 }

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { messageOf } from "../../../lib/core/errors.ts";
+import { listenHint, messageOf } from "../../../lib/core/errors.ts";
 
 async function told(fail: () => unknown): Promise<string> {
   try {
@@ -26,4 +26,18 @@ Deno.test("messageOf() takes whatever is thrown", async () => {
   assertEquals(messageOf(undefined), "undefined");
   assertEquals(messageOf(new Error(" (os error 7)")), " (os error 7)");
   assertEquals(await told(() => Promise.reject(new Error(""))), "");
+});
+
+Deno.test("listenHint() says what an administrator can do", () => {
+  const at = (port: number) => ({ transport: "tcp", host: "192.0.2.1", port }) as const;
+  const failure = (code: string) => Object.assign(new Error("no"), { code });
+  const denied = " (ports below 1024 take root or CAP_NET_BIND_SERVICE)";
+  assertEquals(listenHint(failure("EACCES"), at(22)), denied);
+  assertEquals(listenHint(failure("EACCES"), at(1024)), "");
+  const used = ' (ss -ltnp "sport = 2222" shows by whom)';
+  assertEquals(listenHint(failure("EADDRINUSE"), at(2222)), used);
+  const elsewhere = " (it is no address of this machine)";
+  assertEquals(listenHint(failure("EADDRNOTAVAIL"), at(22)), elsewhere);
+  assertEquals(listenHint(failure("ENOMEM"), at(22)), "");
+  assertEquals(listenHint(failure("EADDRINUSE"), { transport: "unix", path: "/x" }), "");
 });
