@@ -4,7 +4,7 @@ import type { BackendReport, HoldReport, PoolReport, StatusReport } from "../adm
 import { describeDuration } from "../core/duration.ts";
 import { describePercent } from "../core/shortages.ts";
 import { describeSize } from "../core/size.ts";
-import { toThousandths } from "../core/thousandths.ts";
+import { toDecimals, toThousandths } from "../core/thousandths.ts";
 import { BOLD, DIM, GREEN, paint, RED, YELLOW } from "./output.ts";
 
 interface Cell {
@@ -204,7 +204,7 @@ function cellsOf(backend: BackendReport, nowMs: number): Cell[] {
       right: true,
     },
     { text: `${backend.cores}${backend.coresFrom === "assumed" ? "?" : ""}`, right: true },
-    { text: free === null ? "-" : free.toFixed(2), right: true },
+    { text: free === null ? "-" : toDecimals(free, 2), right: true },
     {
       text: backend.maxConnections === 0
         ? `${backend.active}`
