@@ -54,6 +54,8 @@ export interface PoolReport {
   readonly sticky: string;
   /** Why ejected or failing backends are used all the same; null: they are not. */
   readonly panic: string | null;
+  /** Cores that each new login takes off `free` while a burst of them is dealt out; 0: there is none. */
+  readonly burstCost: number;
   readonly backends: readonly BackendReport[];
 }
 
@@ -91,7 +93,7 @@ export interface BackendReport {
   readonly share: number;
   /** What holds it back; in a panic it may be used all the same. */
   readonly holds: readonly HoldReport[];
-  /** cores − load1, as the kernels see it; null while no fresh load is known. */
+  /** Free cores as the kernels see them, an estimate; null while no fresh load is known. */
   readonly free: number | null;
   /** What the last sample told besides, each null when its source does not tell it. */
   readonly memoryAvailableBytes: number | null;

@@ -38,7 +38,16 @@ export class Placement {
 
   /** The name of what places sessions. */
   get inUse(): string {
-    return (this.#degraded ? this.#fallback : this.#strategy).name;
+    return this.#placing.name;
+  }
+
+  /** Cores that each new login takes off the free ones while a burst is dealt out. */
+  get burstCost(): number {
+    return this.#placing.burstCost ?? 0;
+  }
+
+  get #placing(): Strategy {
+    return this.#degraded ? this.#fallback : this.#strategy;
   }
 
   /** Takes a new configuration in; a strategy that stays keeps what it has learnt. */

@@ -112,6 +112,10 @@ export class PoolKeeper implements AsyncDisposable {
     return this.#placement.inUse;
   }
 
+  get burstCost(): number {
+    return this.#placement.burstCost;
+  }
+
   /** Looks names up and publishes a first plan, so that the first client finds a place. */
   async prepare(): Promise<void> {
     await this.#admit(this.#config.backends);

@@ -20,6 +20,7 @@ export function reportPool(keeper: PoolKeeper, nowMs: number, wallMs: number): P
     healthProbe: config.health.probe,
     sticky: config.sticky.by,
     panic: keeper.resilience.panic === undefined ? null : describePanic(keeper.resilience.panic),
+    burstCost: keeper.burstCost,
     backends: [...pool.members, ...pool.leaving].map((member) =>
       reportMember(keeper, member, nowMs, wallMs)
     ),

@@ -5,7 +5,7 @@ import { FiguresOfMachine } from "../agent/figures.ts";
 import { THIS_MACHINE } from "../agent/machine.ts";
 import { Answerer } from "../agent/server.ts";
 import { formatAddress, parseListenAddress, unmapHost } from "../core/address.ts";
-import { messageOf } from "../core/errors.ts";
+import { listenHint, messageOf } from "../core/errors.ts";
 import { LocationTable } from "../core/location_table.ts";
 import { type Network, parseNetwork } from "../core/network.ts";
 import { type Result, success } from "../core/result.ts";
@@ -44,7 +44,9 @@ export async function agent(
   try {
     await using figures = await FiguresOfMachine.start(THIS_MACHINE, SYSTEM_CLOCK);
     const becoming = user === undefined ? undefined : findUser(user);
-    const listener = await listen(place.value);
+    const listener = await listen(place.value).catch((error: unknown) => {
+      throw new Error(messageOf(error) + listenHint(error, place.value), { cause: error });
+    });
     if (becoming !== undefined) becomeUser(becoming);
     await using _answerer = new Answerer(listener, {
       clock: SYSTEM_CLOCK,

@@ -178,7 +178,7 @@ function parseFlags(name: CommandName, argv: readonly string[]): CommandResult {
   }
   const [stray] = flags.positionals;
   if (syntax.positionals === undefined && stray !== undefined) {
-    const isCommand = COMMANDS.some((command) => command === stray);
+    const isCommand = stray !== name && COMMANDS.some((command) => command === stray);
     const hint = isCommand ? "write the command first" : "";
     return wrong(`Cannot use "${printable(stray)}" here: expected only flags`, hint, name);
   }

@@ -15,13 +15,23 @@ import { messageOf } from "../core/errors.ts";
 import type { LoadResult, LoadSample } from "../core/load.ts";
 import { describePercent } from "../core/shortages.ts";
 import { describeSize } from "../core/size.ts";
+import { toDecimals } from "../core/thousandths.ts";
 import { createHealthProbe } from "../health/registry.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
 import { findUser } from "../host/privileges.ts";
 import { resolve } from "../host/resolve.ts";
 import { type ConfigCommand, databaseFault, readCommandConfig } from "./config_source.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
-import { colourful, complain, GREEN, paint, print, RED, withoutControls } from "./output.ts";
+import {
+  colourful,
+  complain,
+  GREEN,
+  paint,
+  print,
+  printWrapped,
+  RED,
+  withoutControls,
+} from "./output.ts";
 
 const NAME_TIMEOUT_MS = 5000;
 
@@ -52,7 +62,7 @@ export async function check(
     const answers = await probePool(pool);
     for (const { backend, well, text } of answers) {
       allWell &&= well;
-      print(
+      printWrapped(
         `  ${paint(well ? "ok  " : "FAIL", well ? GREEN : RED, colourful())} ${backend}: ${
           withoutControls(text)
         }\n`,
@@ -141,7 +151,7 @@ function describeSample(sample: LoadSample, backend: Backend): string {
   const known = backend.cores ?? cores;
   const load = known === undefined
     ? `load ${load1.toFixed(2)}, cores unknown`
-    : `load ${load1.toFixed(2)} of ${known} cores, ${(known - load1).toFixed(2)} free`;
+    : `load ${load1.toFixed(2)} of ${known} cores, ${toDecimals(known - load1, 2)} free`;
   return [load, ...describeSignals(sample)].join("; ");
 }
 

@@ -42,6 +42,13 @@ export async function readRunnableConfig(command: ConfigCommand): Promise<Runnab
     : { kind: "errors", errors: [databaseFault(read.input, located.message)] };
 }
 
+/** Flags alone take both of the two that say from where to where. */
+function whatIsMissing({ listen, backends }: Overrides): string {
+  if (listen !== undefined) return "Nobody to balance over: give --backends, or --config FILE";
+  if (backends !== undefined) return "Nowhere to listen: give --listen, or --config FILE";
+  return "Nothing to balance: give --listen and --backends, or --config FILE";
+}
+
 /** A fault of the database as one of the configuration. */
 export function databaseFault(input: ConfigInput, message: string): ConfigError {
   return faultAt(input, ["location_database"], message);
@@ -61,8 +68,8 @@ export async function readCommandConfig(command: ConfigCommand): Promise<Command
       if (missing && command.configFile === undefined) {
         return {
           kind: "usage",
-          message: `Nothing to balance: give --listen and --backends, or --config FILE ` +
-            `(there is no ${DEFAULT_FILE})\nTry: compute-lb --help`,
+          message: `${whatIsMissing(overrides)} (there is no ${DEFAULT_FILE})\n` +
+            `Try "compute-lb --help".`,
         };
       }
       const why = missing ? "there is no such file" : messageOf(error);

@@ -2,7 +2,7 @@
 
 import { acceptEach, closeQuietly } from "../core/accept_loop.ts";
 import { type Address, formatAddress, parseListenAddress } from "../core/address.ts";
-import { classify, messageOf } from "../core/errors.ts";
+import { classify, listenHint, messageOf } from "../core/errors.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
 import { EXIT_FAILURE, EXIT_USAGE } from "./exit_code.ts";
 import { complain, print } from "./output.ts";
@@ -21,7 +21,8 @@ export async function echo(addresses: readonly string[]): Promise<number> {
     try {
       listeners.push(await listen(address.value));
     } catch (error) {
-      complain(`Cannot listen on ${formatAddress(address.value)}: ${messageOf(error)}`);
+      const hint = listenHint(error, address.value);
+      complain(`Cannot listen on ${formatAddress(address.value)}: ${messageOf(error)}${hint}`);
       return EXIT_FAILURE;
     }
   }

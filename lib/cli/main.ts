@@ -1,8 +1,8 @@
 // The command line: reads it, runs the command, gives the exit status.
 
-import { parseCommand } from "./arguments.ts";
-import { EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
-import { complain, print } from "./output.ts";
+import { type Command, parseCommand } from "./arguments.ts";
+import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
+import { complain, outputTrouble, print } from "./output.ts";
 import { usage } from "./usage.ts";
 import { VERSION } from "../version.ts";
 
@@ -22,8 +22,16 @@ export async function main(args: readonly string[]): Promise<number> {
     complain(parsed.message);
     return EXIT_USAGE;
   }
-  const { command } = parsed;
   completePath();
+  const status = await obey(parsed.command);
+  const trouble = outputTrouble();
+  if (trouble === undefined) return status;
+  // Half a file must not pass for the whole of it.
+  complain(`Cannot write to stdout: ${trouble}`);
+  return status === EXIT_OK ? EXIT_FAILURE : status;
+}
+
+async function obey(command: Command): Promise<number> {
   switch (command.name) {
     case "help":
       print(usage(command.topic));

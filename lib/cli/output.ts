@@ -1,10 +1,23 @@
 // Writing to the terminal, and what it can do.
 
+import { messageOf } from "../core/errors.ts";
+
 const encoder = new TextEncoder();
 
-/** Writes text to stdout. */
+/** Why stdout did not take what was printed; a reader that has left is no trouble. */
+let trouble: string | undefined;
+
+/** Writes text to stdout. What is lost there is {@linkcode outputTrouble}. */
 export function print(text: string): void {
-  writeAll(Deno.stdout, text);
+  const failed = writeAll(Deno.stdout, text);
+  if (failed !== undefined && !(failed instanceof Deno.errors.BrokenPipe)) {
+    trouble ??= messageOf(failed);
+  }
+}
+
+/** Why something that was printed is lost, such as "No space left on device"; undefined: nothing is. */
+export function outputTrouble(): string | undefined {
+  return trouble;
 }
 
 /** Writes text to stderr, without control characters. */
@@ -13,12 +26,14 @@ export function complain(text: string): void {
   writeAll(Deno.stderr, plain.endsWith("\n") ? plain : `${plain}\n`);
 }
 
-function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+/** Writes all of it, and returns what was thrown where that cannot be done. */
+function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): unknown {
   const bytes = encoder.encode(text);
   try {
     for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
-  } catch {
-    // The reader has left (EPIPE): nobody is there to be told.
+    return undefined;
+  } catch (error) {
+    return error;
   }
 }
 

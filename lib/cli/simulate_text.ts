@@ -3,6 +3,7 @@
 
 import type { PoolReplay, ReplayReport } from "../app/replay/compare.ts";
 import { describeDuration } from "../core/duration.ts";
+import { toDecimals } from "../core/thousandths.ts";
 import { BOLD, DIM, paint, withoutControls } from "./output.ts";
 
 const LEGEND: readonly string[] = [
@@ -135,5 +136,5 @@ function percent(share: number | null): string {
 }
 
 function decimal(value: number | null, digits: number): string {
-  return value === null ? "-" : value.toFixed(digits);
+  return value === null ? "-" : toDecimals(value, digits);
 }

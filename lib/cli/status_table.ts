@@ -4,7 +4,7 @@ import type { BackendReport, HoldReport, PoolReport, StatusReport } from "../adm
 import { describeDuration } from "../core/duration.ts";
 import { describePercent } from "../core/shortages.ts";
 import { describeSize } from "../core/size.ts";
-import { toThousandths } from "../core/thousandths.ts";
+import { toDecimals, toThousandths } from "../core/thousandths.ts";
 import { BOLD, DIM, GREEN, paint, RED, YELLOW } from "./output.ts";
 
 interface Cell {
@@ -24,6 +24,9 @@ const HEADINGS: readonly Cell[] = [
   { text: "ACTIVE", right: true },
   { text: "TOTAL", right: true },
 ];
+
+/** A burst of logins that costs less, in cores a login, would be told as 0.0. */
+const LEAST_BURST_COST = 0.05;
 
 /** What only some load sources tell: a column stands where some backend of the pool has it. */
 const EXTRAS: readonly {
@@ -108,7 +111,7 @@ export function renderPool(
     ? pool.strategy
     : `${pool.strategyInUse} (${pool.strategy} ${why})`;
   // A report of an older balancer does not tell.
-  const { sticky = "off" }: Partial<PoolReport> = pool;
+  const { sticky = "off", burstCost = 0 }: Partial<PoolReport> = pool;
   const title =
     `pool ${pool.name}: ${inUse}, load by ${pool.loadSource}, health by ${pool.healthProbe}` +
     (sticky === "off" ? "" : `, sticky by ${sticky}`);
@@ -131,7 +134,10 @@ export function renderPool(
     ...(panic === null ? [] : [panic]),
     ...(nobody ? ["no backend can be used: new clients are turned away"] : []),
   ].map((text) => paint(text, RED, colours));
-  return [paint(title, BOLD, colours), ...alarms, first, ...withRemarks];
+  const burst = burstCost < LEAST_BURST_COST ? [] : [
+    `many log in: each new session takes ${burstCost.toFixed(1)} cores off FREE for about a minute`,
+  ].map((text) => paint(text, DIM, colours));
+  return [paint(title, BOLD, colours), ...alarms, ...burst, first, ...withRemarks];
 }
 
 /** Headings and rows, padded to columns, and how wide they are. */
@@ -198,7 +204,7 @@ function cellsOf(backend: BackendReport, nowMs: number): Cell[] {
       right: true,
     },
     { text: `${backend.cores}${backend.coresFrom === "assumed" ? "?" : ""}`, right: true },
-    { text: free === null ? "-" : free.toFixed(2), right: true },
+    { text: free === null ? "-" : toDecimals(free, 2), right: true },
     {
       text: backend.maxConnections === 0
         ? `${backend.active}`

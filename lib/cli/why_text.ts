@@ -2,6 +2,7 @@
 
 import type { DecisionReport, PickReport, SeenReport, WhyReport } from "../admin/why_report.ts";
 import type { PickOutcome } from "../core/decision_snapshot.ts";
+import { toDecimals } from "../core/thousandths.ts";
 import { BOLD, DIM, GREEN, paint, RED, YELLOW } from "./output.ts";
 
 /** Why a client got no backend. */
@@ -74,7 +75,7 @@ function headline({ pool }: DecisionReport, pick: PickReport): string {
   const beside = next === undefined ? "" : ` (next: ${next.backend} ${figureOf(pick, next)})`;
   const free = winner === undefined || winner.free === null
     ? ""
-    : `${winner.free.toFixed(1)} cores free, `;
+    : `${toDecimals(winner.free, 1)} cores free, `;
   const where = `in pool ${pool}`;
   switch (pick.why) {
     case "most_free":
@@ -105,7 +106,7 @@ function headline({ pool }: DecisionReport, pick: PickReport): string {
 }
 
 function figureOf({ why }: PickReport, { free, active }: SeenReport): string {
-  return why === "fewest" || free === null ? countSessions(active) : free.toFixed(1);
+  return why === "fewest" || free === null ? countSessions(active) : toDecimals(free, 1);
 }
 
 function countSessions(count: number): string {
@@ -128,7 +129,7 @@ function renderPick(pick: PickReport, colours: boolean): string[] {
   const rows = pick.backends.map(({ backend, free, active, outcome, weight }) => {
     const share = weight === 1 || outcome === "no_weight" ? "" : `, weight ${weight}`;
     const became = `${OUTCOMES[outcome] ?? outcome}${share}`;
-    return [backend, free === null ? "-" : free.toFixed(1), `${active}`, became];
+    return [backend, free === null ? "-" : toDecimals(free, 1), `${active}`, became];
   });
   const widths = HEADINGS.map((heading, column) =>
     Math.max(heading.length, ...rows.map((row) => row[column]?.length ?? 0))

@@ -2,6 +2,8 @@
 // most as named classes and some (EMFILE, EHOSTUNREACH) as a plain Error with a code; both are read
 // by name here, so that core/ needs no Deno.
 
+import type { Address } from "./address.ts";
+
 /** What went wrong with a socket, in the words that logs, status and health use. */
 export type FailureKind =
   | "refused"
@@ -85,7 +87,32 @@ export function classify(error: unknown): FailureKind {
   return "other";
 }
 
-/** The message of a caught value, whatever was thrown. */
+/**
+ * What Deno puts around the system's own words: the call and its file before or behind them, and the
+ * number of the error. Whoever tells an administrator says in words what was to be done to which file.
+ */
+const AROUND = /^Failed to spawn '.*': | \(os error \d+\)(: \w+( '.*')?)?$/gs;
+
+/** The message of a caught value, whatever was thrown, as far as it is for people. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(AROUND, "").replace(/^entity not found$/, "No such program") || message;
+}
+
+/**
+ * What an administrator can do about an address that cannot be listened on, in parentheses behind the
+ * system's words; "" where those say it all.
+ */
+export function listenHint(error: unknown, address: Address): string {
+  if (address.transport !== "tcp") return "";
+  switch (classify(error)) {
+    case "permission_denied":
+      return address.port < 1024 ? " (ports below 1024 take root or CAP_NET_BIND_SERVICE)" : "";
+    case "address_in_use":
+      return ` (ss -ltnp "sport = ${address.port}" shows by whom)`;
+    case "address_not_available":
+      return " (it is no address of this machine)";
+    default:
+      return "";
+  }
 }

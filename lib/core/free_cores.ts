@@ -71,6 +71,7 @@ export class FreeCores {
   readonly #known: (Known | undefined)[] = [];
   /** Tunnels by row as they stood when the estimate was made; picks since then are the kernel's. */
   readonly #activeSeen: number[] = [];
+  #burstCost = 0;
 
   /** @param dealsBursts whether a burst of logins is to be dealt out over the backends. */
   constructor(
@@ -82,6 +83,11 @@ export class FreeCores {
 
   get estimator(): LoadEstimator {
     return this.#estimator;
+  }
+
+  /** Cores that each new login takes off the free ones as part of a burst, as last written; 0: none does. */
+  get burstCost(): number {
+    return this.#burstCost;
   }
 
   /**
@@ -101,6 +107,7 @@ export class FreeCores {
       if (usable && cpus > 0) sum += cpus;
     }
     const charge = this.dealsBursts ? this.#burst.charge(sum) : 0;
+    this.#burstCost = charge;
     Atomics.store(table.words, NEARLY_EQUAL, NEARLY_EQUAL_MILLI_CORES);
     backends.forEach(({ row, cores, memoryFactor = 1, weight = 1 }, index) => {
       const cpus = free[index] ?? NaN;

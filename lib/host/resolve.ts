@@ -31,9 +31,17 @@ export async function resolve(
     const hosts = [...new Set(found.map((entry) => entry.address))];
     return success(hosts.map((host) => ({ transport: "tcp", host, port: address.port })));
   } catch (error) {
-    const reason = signal.aborted ? "no answer in time" : messageOf(error);
+    const reason = signal.aborted ? "no answer in time" : reasonOf(error);
     return failure(`name "${address.host}" does not resolve: ${reason}`);
   } finally {
     signal.removeEventListener("abort", abort);
   }
+}
+
+/** What getaddrinfo says, where it has a code for it. */
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "ENOTFOUND") return "there is no such name";
+  if (code === "EAI_AGAIN") return "no name server answers";
+  return messageOf(error);
 }

@@ -13,6 +13,10 @@ export class LeastLoad implements Strategy {
   readonly kernel = "most_free";
   readonly #freeCores = new FreeCores();
 
+  get burstCost(): number {
+    return this.#freeCores.burstCost;
+  }
+
   /**
    * Only backends with a load compete while one of them has room: the others stand below every number,
    * for when all those have refused or are full. Learns from every call; wants one every second.

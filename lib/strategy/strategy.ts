@@ -34,6 +34,11 @@ export interface Strategy {
   /** What runs per connection, in shared memory. */
   readonly kernel: PickKernel;
   /**
+   * Cores that each new login takes off the free ones beyond what a session costs, while a burst of
+   * logins is dealt out; 0 or absent: none.
+   */
+  readonly burstCost?: number;
+  /**
    * Writes who is eligible, and with what numbers, into the table. Runs on the control plane when the
    * pool, health or load changes.
    * @returns false when it has nothing to go on; then nothing was written and the pool's fallback

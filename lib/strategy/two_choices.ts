@@ -12,6 +12,10 @@ export class TwoChoices implements Strategy {
   readonly kernel = "two_choices";
   readonly #freeCores = new FreeCores();
 
+  get burstCost(): number {
+    return this.#freeCores.burstCost;
+  }
+
   weigh(view: PoolView, table: PickTable, nowMs: number): boolean {
     this.#freeCores.write(loadsOf(view), table, nowMs);
     writePlaces(view, table, this.kernel);

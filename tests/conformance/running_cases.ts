@@ -1,6 +1,6 @@
 // Engine cases about starting, changing and stopping, and about what a long run leaves behind.
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ACTIVE } from "../../lib/core/pick_table.ts";
 import { echo, greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { readAll, receive, send } from "../support/bytes.ts";
@@ -21,11 +21,12 @@ export const RUNNING_CASES: readonly EngineCase[] = [
         { transport: "tcp", host: "127.0.0.1", port: 0 },
         { transport: "tcp", host: "127.0.0.1", port: taken.addr.port },
       ] as const;
-      await assertRejects(
+      const refusal = await assertRejects(
         () => fixture.engine.start([frontendOf({ name: "g", listen })]),
         Error,
         `127.0.0.1:${taken.addr.port}`,
       );
+      assertStringIncludes(refusal.message, `in use (ss -ltnp "sport = ${taken.addr.port}"`);
       using client = await connectTo(port);
       assertEquals(await receive(client, 1), "a");
     },

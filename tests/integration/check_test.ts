@@ -1,6 +1,7 @@
 // `check`: what it finds beyond the text of the configuration.
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { DEFAULT_FILE } from "../../lib/cli/config_source.ts";
 import { runProgram } from "../support/balancer.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
 
@@ -57,4 +58,24 @@ Deno.test("check --probe: a backend is asked for its load in its own way", async
     mixed.stdout,
     "pool a: health by none, load by none (127.0.0.1:1 by exec)\n",
   );
+});
+
+Deno.test("check: which of the two flags is missing, where there is no file", async (t) => {
+  const installed = await Deno.stat(DEFAULT_FILE).then(() => true, () => false);
+  const cases = [
+    [["--listen", ":2222"], "Nobody to balance over: give --backends, or --config FILE"],
+    [["--backends", "a"], "Nowhere to listen: give --listen, or --config FILE"],
+    [[], "Nothing to balance: give --listen and --backends, or --config FILE"],
+  ] as const;
+  for (const [flags, message] of cases) {
+    await t.step({
+      name: message,
+      ignore: installed,
+      async fn() {
+        const { code, stderr } = await runProgram(["check", ...flags]);
+        assertEquals(code, 64);
+        assertStringIncludes(stderr, `${message} (there is no ${DEFAULT_FILE})\n`);
+      },
+    });
+  }
 });

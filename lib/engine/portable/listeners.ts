@@ -3,7 +3,7 @@
 import { acceptEach, closeQuietly } from "../../core/accept_loop.ts";
 import { type Address, formatAddress } from "../../core/address.ts";
 import type { Clock } from "../../core/clock.ts";
-import { classify, type FailureKind, messageOf } from "../../core/errors.ts";
+import { classify, type FailureKind, listenHint, messageOf } from "../../core/errors.ts";
 import type { Frontend } from "../engine.ts";
 
 /** Clients that the kernel keeps waiting for us; clamped to net.core.somaxconn. */
@@ -138,7 +138,8 @@ async function listen(
     }
   } catch (error) {
     throw new Error(
-      `Cannot listen on ${formatAddress(address)} for frontend "${frontend}": ${messageOf(error)}`,
+      `Cannot listen on ${formatAddress(address)} for frontend "${frontend}": ${messageOf(error)}` +
+        listenHint(error, address),
       { cause: error },
     );
   }

@@ -2,6 +2,7 @@
 // worker. Also where addresses become sockaddrs.
 
 import { type Address, formatAddress } from "../../core/address.ts";
+import { listenHint } from "../../core/errors.ts";
 import {
   addressOf,
   AF_INET,
@@ -233,7 +234,9 @@ export function activatedDescriptors(
 }
 
 function cannotListen(address: Address, errno: number): LibcError {
-  return new LibcError(`Cannot listen on "${formatAddress(address)}"`, errno);
+  const error = new LibcError(`Cannot listen on "${formatAddress(address)}"`, errno);
+  error.message += listenHint(error, address);
+  return error;
 }
 
 function isSocket(path: string): boolean {

@@ -110,6 +110,7 @@ const REJECTED: Record<string, string> = {
   "--load ssh --load ssh": "Cannot use --load 2 times: expected it once",
   "run foo": 'Cannot use "foo" here: expected only flags',
   "-- foo": 'Cannot use "foo" here: expected only flags',
+  "check check": 'Cannot use "check" here: expected only flags',
   "--config f check": 'Cannot use "check" here: expected only flags; write the command first',
   "version x": 'Cannot use "x" here: expected only flags',
   "demo --json=false": "Cannot give --json a value: it is a switch",

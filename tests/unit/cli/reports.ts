@@ -39,6 +39,7 @@ export const POOL: PoolReport = {
   healthProbe: "tcp",
   sticky: "off",
   panic: null,
+  burstCost: 0,
   backends: [BACKEND],
 };
 

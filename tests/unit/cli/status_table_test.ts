@@ -102,3 +102,12 @@ Deno.test("renderStatus() tells of the last reload what it changed, or why it wa
   assertEquals(lineOf({ count: 3, error: "no" }), "last reload refused: no");
   assertEquals(lineOf({ count: 3 }), undefined);
 });
+
+Deno.test("renderPool() says why FREE is not cores less load while many log in", () => {
+  const said = (burstCost: number) =>
+    renderPool({ ...POOL, burstCost }, NOW, false).filter((line) => line.includes("many log in"));
+  assertEquals(said(0.04), []);
+  assertEquals(said(6.1), [
+    "many log in: each new session takes 6.1 cores off FREE for about a minute",
+  ]);
+});

@@ -53,6 +53,7 @@ Deno.test("a class that logs in between two samples is dealt out by what is free
   const freeCores = new FreeCores();
   freeCores.write(backends, table, 1000);
   const got = cores.map(() => 0);
+  assertEquals(freeCores.burstCost, 0);
   for (let i = 0; i < 60; i++) {
     // One a second, and the control plane writes once in between.
     freeCores.write(backends, table, 1000 + 1000 * i);
@@ -64,6 +65,12 @@ Deno.test("a class that logs in between two samples is dealt out by what is free
   const fair = ((cores[largest] ?? 0) - (load[largest] ?? 0)) / sum;
   const herd = (got[largest] ?? 0) / 60 / fair;
   assert(herd <= 1.3, `herd index ${herd}: ${got}`);
+  // What the free cores lack of the load is what the burst takes: it can be told of.
+  freeCores.write(backends, table, 61_000);
+  assert(freeCores.burstCost > 0.5, String(freeCores.burstCost));
+  freeCores.write(backends, table, 3_600_000);
+  freeCores.write(backends, table, 3_601_000);
+  assertEquals(freeCores.burstCost, 0);
 });
 
 Deno.test("free memory, where it counts, decides among backends with as many free cores", () => {
