@@ -1,6 +1,7 @@
 // Looks the names of one pool's backends up, at first and then again and again.
 
 import type { Address } from "../core/address.ts";
+import type { Backend } from "../core/backend.ts";
 import type { Clock, Random } from "../core/clock.ts";
 import type { Pool, PoolChange } from "../core/pool.ts";
 import type { Result } from "../core/result.ts";
@@ -15,16 +16,18 @@ export interface BackendNamesParts {
 
 const NAME_INTERVAL_MS = 30_000;
 const NAME_TIMEOUT_MS = 5000;
-/** How long a start waits for names, before it goes on with those that have resolved. */
+/** How long a start or a reload waits for names, before it goes on with those that have resolved. */
 const FIRST_NAMES_MS = 2000;
+
+/** What look-ups gave, by the id of the backend. */
+export type FoundNames = ReadonlyMap<string, Result<readonly Address[]>>;
 
 export class BackendNames implements AsyncDisposable {
   readonly #pool: Pool;
   readonly #parts: BackendNamesParts;
-  readonly #observed: (changes: readonly PoolChange[]) => void;
   readonly #rounds: Rounds<Result<readonly Address[]>>;
 
-  /** @param observed told after each look-up, or after all the first ones, when the pool has been. */
+  /** @param observed told after each look-up of the rounds, when the pool has been. */
   constructor(
     pool: Pool,
     parts: BackendNamesParts,
@@ -32,7 +35,6 @@ export class BackendNames implements AsyncDisposable {
   ) {
     this.#pool = pool;
     this.#parts = parts;
-    this.#observed = observed;
     this.#rounds = new Rounds({
       clock: parts.clock,
       random: parts.random,
@@ -43,26 +45,38 @@ export class BackendNames implements AsyncDisposable {
     });
   }
 
-  /** Finds the addresses of backends that have none yet, as far as that is quickly done. */
-  async first(): Promise<void> {
-    const fresh: string[] = [];
-    for (const { backend, addresses } of this.#pool.members) {
-      if (this.#parts.alreadyResolved(backend.address)) {
-        this.#pool.observeName(backend.id, [backend.address]);
-      } else if (addresses.length === 0) fresh.push(backend.id);
-    }
-    if (fresh.length === 0) return;
+  /**
+   * Looks up those of these backends that the pool knows no address of, as far as that is quickly done.
+   * The pool is told nothing: what it has goes on meanwhile.
+   */
+  async find(backends: readonly Backend[]): Promise<FoundNames> {
+    const fresh = backends.filter(({ id, address }) =>
+      !this.#parts.alreadyResolved(address) && !this.#pool.member(id)?.addresses.length
+    );
+    if (fresh.length === 0) return new Map();
     const deadline = new AbortController();
     const finished = new AbortController();
     const timer = this.#parts.clock.sleep(FIRST_NAMES_MS, finished.signal)
       .then(() => deadline.abort(), () => {});
-    const changes = await Promise.all(
-      fresh.map(async (id) => this.#take(id, await this.#lookUp(id, deadline.signal))),
+    const found = await Promise.all(
+      fresh.map(async ({ id, address }) =>
+        [id, await this.#parts.resolve(address, deadline.signal)] as const
+      ),
     );
     finished.abort();
     await timer;
-    // All at once: what follows costs as much as the pool is large.
-    this.#observed(changes.flat());
+    return new Map(found);
+  }
+
+  /** Tells the pool, which has these backends now, what was found, and what needs no look-up. */
+  take(found: FoundNames): PoolChange[] {
+    const changes: PoolChange[] = [];
+    for (const { backend: { id, address } } of this.#pool.members) {
+      const result = found.get(id);
+      if (this.#parts.alreadyResolved(address)) this.#pool.observeName(id, [address]);
+      else if (result !== undefined) changes.push(...this.#take(id, result));
+    }
+    return changes;
   }
 
   /** Goes the rounds for the backends that the pool has now. */

@@ -17,7 +17,7 @@ import type { EngineEvent, PoolPlan } from "../engine/engine.ts";
 import { createHealthProbe } from "../health/registry.ts";
 import type { LoadSource } from "../load/load_source.ts";
 import type { LogArea } from "../log/setup.ts";
-import { BackendNames } from "./backend_names.ts";
+import { BackendNames, type FoundNames } from "./backend_names.ts";
 import { LoadSources } from "./load_sources.ts";
 import { type LoadProspect, Placement } from "./placement.ts";
 import { Resilience } from "./resilience.ts";
@@ -118,7 +118,8 @@ export class PoolKeeper implements AsyncDisposable {
 
   /** Looks names up and publishes a first plan, so that the first client finds a place. */
   async prepare(): Promise<void> {
-    await this.#admit(this.#config.backends);
+    const { backends } = this.#config;
+    this.#admit(backends, await this.#names.find(backends));
   }
 
   /** Starts the rounds. */
@@ -130,13 +131,15 @@ export class PoolKeeper implements AsyncDisposable {
 
   /** Takes a new configuration in; what is known of backends that stay is kept. */
   async reconfigure(config: PoolConfig): Promise<void> {
+    // Until it is known where those that join are, those that leave serve.
+    const found = await this.#names.find(config.backends);
     this.#config = config;
     this.#placement.setConfig(config);
     this.pool.setRules(rulesOf(config));
     this.#shortages.setRules(config);
     this.#tell(this.#resilience.setConfig(config));
     this.#rules.set(config);
-    await this.#admit(config.backends);
+    this.#admit(config.backends, found);
     await this.#drive();
   }
 
@@ -164,11 +167,11 @@ export class PoolKeeper implements AsyncDisposable {
     await this.#sources[Symbol.asyncDispose]();
   }
 
-  async #admit(backends: readonly Backend[]): Promise<void> {
+  #admit(backends: readonly Backend[], found: FoundNames): void {
     const nowMs = this.#parts.clock.now();
     this.#tell(this.pool.setBackends(backends, nowMs));
     this.#resilience.observeBackends(nowMs);
-    await this.#names.first();
+    this.#tell(this.#names.take(found));
     this.#weighNow();
   }
 

@@ -14,6 +14,18 @@ export function deadAddress(): string {
   return `127.0.0.1:${listener.addr.port}`;
 }
 
+/** Connects to a unix socket until nobody more fits in; those who wait there are gone already. */
+async function fillBacklog(path: string): Promise<void> {
+  for (;;) {
+    try {
+      (await Deno.connect({ transport: "unix", path })).close();
+    } catch (error) {
+      if (error instanceof Deno.errors.WouldBlock) return;
+      throw error;
+    }
+  }
+}
+
 export const PLACING_CASES: readonly EngineCase[] = [
   {
     name: "round robin starts at the first and takes turns",
@@ -129,6 +141,50 @@ export const PLACING_CASES: readonly EngineCase[] = [
       assertEquals((await fixture.nth("connect_failed")).failure, "timeout");
       stop.abort();
       for (const filler of fillers) (await filler)?.close();
+    },
+  },
+  {
+    name: "a unix backend whose backlog is full is waited for until the deadline",
+    run: async (fixture) => {
+      const folder = await Deno.makeTempDir();
+      try {
+        const path = `${folder}/b.sock`;
+        using listener = Deno.listen({ transport: "unix", path });
+        await fillBacklog(path);
+        const plan = planOf([`unix:${path}`], { connectTimeoutMs: 10_000 });
+        const port = await fixture.listen(plan);
+        using one = await connectTo(port);
+        using two = await connectTo(port);
+        await waitFor("both to be on their way", () => plan.table.read(0, ACTIVE) === 2);
+        const serving = (async () => {
+          const sessions: Promise<void>[] = [];
+          while (fixture.of("closed").length < 2) {
+            const conn = await listener.accept();
+            sessions.push(echo(conn).catch(() => {}).finally(() => conn.close()));
+          }
+          await Promise.all(sessions);
+        })();
+        await send(one, "1");
+        await send(two, "2");
+        assertEquals(await receive(one, 1), "1");
+        assertEquals(await receive(two, 1), "2");
+        one.close();
+        two.close();
+        await fixture.nth("closed", 2);
+        // Lets the last accept go.
+        (await Deno.connect({ transport: "unix", path })).close();
+        await serving;
+        assertEquals(fixture.of("connect_failed"), []);
+
+        await fillBacklog(path);
+        fixture.engine.publish("p", { ...plan, connectTimeoutMs: 50 });
+        using late = await connectTo(port);
+        assertEquals((await readAll(late)).length, 0);
+        assertEquals((await fixture.nth("refused")).reason, "connect_failed");
+        assertEquals(plan.table.read(0, ACTIVE), 0);
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
     },
   },
   {

@@ -2,6 +2,9 @@
 
 import type { Address } from "../../core/address.ts";
 
+/** How soon a unix socket whose backlog is full is tried again. */
+const FULL_MS = 20;
+
 /**
  * Connects to the first address that answers. Several addresses share the time.
  * @param timeoutMs for all addresses together; spent in equal parts.
@@ -41,7 +44,7 @@ async function connectOne(
   try {
     signal.throwIfAborted();
     if (address.transport === "unix") {
-      return await Deno.connect({ transport: "unix", path: address.path });
+      return await connectUnix(address.path, deadline.signal);
     }
     const conn = await Deno.connect({
       hostname: address.host,
@@ -59,4 +62,27 @@ async function connectOne(
     clearTimeout(timer);
     signal.removeEventListener("abort", giveUp);
   }
+}
+
+/** A full backlog passes, unlike a TCP one it is told at once: waits for room, until the signal. */
+async function connectUnix(path: string, signal: AbortSignal): Promise<Deno.Conn> {
+  for (;;) {
+    try {
+      return await Deno.connect({ transport: "unix", path });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.WouldBlock) || signal.aborted) throw error;
+    }
+    await rest(FULL_MS, signal);
+  }
+}
+
+/** Waits, at most until the signal. */
+async function rest(ms: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  const wake = () => resolve();
+  signal.addEventListener("abort", wake, { once: true });
+  await promise;
+  clearTimeout(timer);
+  signal.removeEventListener("abort", wake);
 }

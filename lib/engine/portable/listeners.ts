@@ -35,9 +35,14 @@ export class Listeners {
     this.#clock = clock;
   }
 
-  /** See {@linkcode Engine.start}. */
+  /**
+   * See {@linkcode Engine.start}.
+   * @param taken is called at the instant from which clients come in as those of these frontends; not
+   * when an address cannot be bound.
+   */
   async replace(
     frontends: readonly Frontend[],
+    taken: () => void,
   ): Promise<ReadonlyMap<string, readonly Address[]>> {
     const next = new Map<string, Listening>();
     const fresh: Listening[] = [];
@@ -70,6 +75,7 @@ export class Listeners {
       throw error;
     }
     for (const [entry, name] of owners) entry.frontend = name;
+    taken();
     for (const entry of fresh) {
       entry.loop = acceptEach<Deno.TcpConn | Deno.UnixConn>(
         entry.listener,

@@ -107,29 +107,19 @@ export class PortableEngine implements Engine {
   async start(
     frontends: readonly Frontend[],
   ): Promise<ReadonlyMap<string, readonly Address[]>> {
-    const before = new Map(this.#frontends);
-    // A client can be accepted before replace() returns, so the settings come first.
-    for (const settings of frontends) {
-      const state = this.#frontends.get(settings.name);
-      if (state === undefined) this.#frontends.set(settings.name, { settings, active: 0 });
-    }
-    try {
-      const bound = await this.#listeners.replace(frontends);
+    const bound = await this.#listeners.replace(frontends, () => {
       for (const settings of frontends) {
         const state = this.#frontends.get(settings.name);
-        if (state !== undefined) state.settings = settings;
+        if (state === undefined) this.#frontends.set(settings.name, { settings, active: 0 });
+        else state.settings = settings;
       }
-      for (const [name, state] of this.#frontends) {
-        const named = frontends.some((frontend) => frontend.name === name);
-        if (!named && state.active === 0) this.#frontends.delete(name);
-      }
-      return bound;
-    } catch (error) {
-      for (const name of this.#frontends.keys()) {
-        if (!before.has(name)) this.#frontends.delete(name);
-      }
-      throw error;
+    });
+    // Only now are the last clients of those that are gone accepted.
+    for (const [name, state] of this.#frontends) {
+      const named = frontends.some((frontend) => frontend.name === name);
+      if (!named && state.active === 0) this.#frontends.delete(name);
     }
+    return bound;
   }
 
   publish(pool: string, plan: PoolPlan): void {

@@ -184,7 +184,7 @@ export class Acceptor {
       Atomics.sub(this.#engine, WORKER_LOAD + target, 1);
       Atomics.add(this.#engine, WORKER_LOAD + this.#number, 1);
     }
-    return this.#take(listener, fd, this.#address, nowMs);
+    return this.#take(listener, fd, this.#address, spec.frontend, nowMs);
   }
 
   /** The worker's inbox, which the loop looks into. */
@@ -202,11 +202,20 @@ export class Acceptor {
     const listener = this.#listeners[this.#inbox.listener];
     // This worker is the successor of a dead one, for which the client was meant before a reload.
     if (listener === undefined) return this.#dismiss(fd, frontend);
-    return this.#take(listener, fd, address, nowMs);
+    return this.#take(listener, fd, address, frontend, nowMs);
   }
 
-  /** Gives the client its record and has its socket watched. */
-  #take(listener: Listener, fd: number, address: Int32Array, nowMs: number): number {
+  /**
+   * Gives the client its record and has its socket watched.
+   * @param frontend whose client it was counted as: the listener may be another's since.
+   */
+  #take(
+    listener: Listener,
+    fd: number,
+    address: Int32Array,
+    frontend: number,
+    nowMs: number,
+  ): number {
     const { spec } = listener;
     const slot = this.#table.take();
     const base = slot * TUNNEL_WORDS;
@@ -218,7 +227,7 @@ export class Acceptor {
     words[base + SERIAL + 1] = 0;
     words[base + ROW] = NONE;
     words[base + PLAN] = NONE;
-    words[base + FRONTEND] = spec.frontend;
+    words[base + FRONTEND] = frontend;
     words[base + LISTENER] = spec.id;
     words[base + POOL] = this.#poolOf(listener, address);
     this.#table.numbers[slot * TUNNEL_NUMBERS + ACCEPTED_AT] = nowMs;
@@ -226,7 +235,7 @@ export class Acceptor {
     if (this.#poller.add(slot, 0)) return slot;
     // The user's epoll watches are used up (fs.epoll.max_user_watches).
     this.#table.give(slot);
-    return this.#dismiss(fd, spec.frontend);
+    return this.#dismiss(fd, frontend);
   }
 
   /** The number of the pool that a client goes to, by its sockaddr. */

@@ -11,7 +11,7 @@ export const HEARTBEAT = 2; // counts the turns of its loop; worker
 export const LISTENING = 3; // 1: the control plane sleeps until events come; both, by exchange
 export const RING_HEAD = 4; // next word to write; worker
 export const RING_TAIL = 5; // next word to read; control plane
-const CONTROL_WORDS = 16;
+export const CONTROL_WORDS = 16;
 
 /** Counters of one worker (Float64, written by the worker). */
 export const ACCEPTED = 0;

@@ -158,8 +158,13 @@ export class Supervisor {
     this.#started = true;
   }
 
+  /**
+   * Posts a message to all workers. Counted for all before it is posted to any: one that has acted on it
+   * may hand a client over to another, which must not take the client before it has acted on it too.
+   */
   post(message: ToWorker): void {
-    for (const crew of this.#crews) this.#post(crew, message);
+    for (const crew of this.#crews) this.#announce(crew, 1);
+    for (const crew of this.#crews) this.#send(crew, message);
   }
 
   /** Posts a `listen` message and waits until every worker has acted on it. */
@@ -213,7 +218,7 @@ export class Supervisor {
     this.#started = false;
     const crews = this.#crews.splice(0);
     for (const crew of crews) crew.ready.reject(new Error("Cannot start a worker: it was stopped"));
-    for (const crew of crews) this.#post(crew, { kind: "stop" });
+    for (const crew of crews) this.#post(crew, [{ kind: "stop" }]);
     await Promise.all(crews.map(async (crew) => {
       try {
         if (crew.outbox === undefined) {
@@ -258,18 +263,26 @@ export class Supervisor {
       keepalive,
       originMs: this.#originMs,
     };
-    this.#post(crew, { kind: "setup", setup });
-    for (const message of this.#briefing.messages()) this.#post(crew, message);
+    this.#post(crew, [{ kind: "setup", setup }, ...this.#briefing.messages()]);
     return crew;
   }
 
-  #post(crew: Crew, message: ToWorker): void {
+  /** Posts messages to one worker, which does nothing else before it has acted on all of them. */
+  #post(crew: Crew, messages: readonly ToWorker[]): void {
+    this.#announce(crew, messages.length);
+    for (const message of messages) this.#send(crew, message);
+  }
+
+  /** Counts what will be posted: a worker that had acted on more than was counted would wait for the next. */
+  #announce(crew: Crew, messages: number): void {
+    if (crew.outbox === undefined) Atomics.add(crew.memory.control, MAIL_SENT, messages);
+  }
+
+  #send(crew: Crew, message: ToWorker): void {
     if (crew.outbox !== undefined) {
       crew.outbox.push(message);
       return;
     }
-    // Counted first: a worker that had acted on more than was counted would wait for the next.
-    Atomics.add(crew.memory.control, MAIL_SENT, 1);
     crew.thread.postMessage(message);
     this.#libc.calls.write(this.#wakeFds[crew.number] ?? -1, addressOf(this.#one), 8);
   }
@@ -279,7 +292,7 @@ export class Supervisor {
       case "hello": {
         const outbox = crew.outbox ?? [];
         crew.outbox = undefined;
-        for (const message of outbox) this.#post(crew, message);
+        this.#post(crew, outbox);
         break;
       }
       case "ready":

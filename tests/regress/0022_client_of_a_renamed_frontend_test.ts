@@ -1,0 +1,70 @@
+// A client that one worker had handed over to another was counted as its frontend's; where a reload had given
+// the address to a frontend of another name meanwhile, its end was counted as that one's. The old name kept
+// a session for ever, the new one had less than none, and its max_connections let as many more in.
+
+import { assertEquals } from "@std/assert";
+import { Acceptor } from "../../lib/engine/splice/acceptor.ts";
+import { Inbox } from "../../lib/engine/splice/inbox.ts";
+import {
+  allocateEngineMemory,
+  allocateWorkerMemory,
+  FRONTEND,
+  TUNNEL_WORDS,
+} from "../../lib/engine/splice/layout.ts";
+import {
+  AF_INET,
+  EPOLL_CLOEXEC,
+  openLibc,
+  SOCK_CLOEXEC,
+  SOCK_STREAM,
+} from "../../lib/engine/splice/libc.ts";
+import { Poller } from "../../lib/engine/splice/poller.ts";
+import { Recorder } from "../../lib/engine/splice/records.ts";
+import { SOCKADDR_BYTES } from "../../lib/engine/splice/sockaddr.ts";
+import { TunnelTable } from "../../lib/engine/splice/tunnel.ts";
+import { KEEPALIVE } from "../support/splice_engine.ts";
+
+Deno.test("a client on its way to another worker stays its frontend's", () => {
+  const libc = openLibc();
+  const { epoll_create1, socket, close } = libc.calls;
+  const epollFd = epoll_create1(EPOLL_CLOEXEC);
+  const listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const memory = allocateWorkerMemory(4);
+  const engine = allocateEngineMemory();
+  const inboxes = [Inbox.allocate()];
+  const setup = {
+    memory,
+    engine,
+    epollFd,
+    number: 0,
+    inboxes,
+    wakeFds: [],
+    keepalive: KEEPALIVE,
+    originMs: 0,
+  };
+  const acceptor = new Acceptor(
+    libc,
+    setup,
+    new TunnelTable(memory),
+    new Poller(libc, memory, epollFd),
+    new Recorder(memory, engine),
+  );
+  const listener = (frontend: number) => ({
+    id: 0,
+    fd: listening,
+    frontend,
+    pools: [0],
+    maxConnections: 0,
+    idleTimeoutMs: 0,
+    unix: false,
+  });
+  acceptor.listen([listener(3)], () => {});
+  new Inbox(inboxes[0] ?? Inbox.allocate())
+    .put(client, 0, 3, new Int32Array(SOCKADDR_BYTES / 4));
+  acceptor.listen([listener(4)], () => {});
+  const slot = acceptor.receive(0);
+  assertEquals(memory.words[slot * TUNNEL_WORDS + FRONTEND], 3);
+  for (const fd of [client, listening, epollFd]) close(fd);
+  libc.close();
+});

@@ -1,0 +1,56 @@
+// A reload that replaced all backends of a pool took the old ones out before it looked up the names of the
+// new ones: for as long as that took, up to two seconds, every client was refused.
+
+import { assert, assertEquals } from "@std/assert";
+import { PoolKeeper } from "../../lib/app/pool_keeper.ts";
+import type { PoolConfig } from "../../lib/config/config.ts";
+import { readConfig } from "../../lib/config/read_config.ts";
+import { ELIGIBLE } from "../../lib/core/pick_table.ts";
+import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
+
+const QUIET = { error() {}, warning() {}, info() {}, debug() {} };
+
+function poolOf(backend: string): PoolConfig {
+  const text = JSON.stringify({
+    frontends: { f: { listen: "127.0.0.1:0" } },
+    pools: {
+      p: { backends: [backend], load: { source: "none" }, health: { probe: "none" } },
+    },
+  });
+  const read = readConfig({ file: { path: "lb.conf", text } });
+  assert(read.ok);
+  const [pool] = read.config.pools;
+  assert(pool !== undefined);
+  return pool;
+}
+
+Deno.test("backends serve until the names of those that replace them are found", async () => {
+  const found = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  const published: (string | undefined)[][] = [];
+  await using keeper = new PoolKeeper(poolOf("old:22"), {
+    clock: SYSTEM_CLOCK,
+    random: Math.random,
+    log: QUIET,
+    createLoadSource: () => undefined,
+    resolve: async (address) => {
+      if (address.transport === "tcp" && address.host === "new") {
+        asked.resolve();
+        await found.promise;
+      }
+      return { ok: true, value: [address] };
+    },
+    alreadyResolved: () => false,
+    publish: ({ endpoints }) => published.push(endpoints.map((endpoint) => endpoint?.backend)),
+    weighed: () => {},
+  });
+  const { table } = keeper.pool;
+  const eligible = () => [0, 1].filter((row) => table.read(row, ELIGIBLE) !== 0);
+  await keeper.prepare();
+  const reconfigured = keeper.reconfigure(poolOf("new:22"));
+  await asked.promise;
+  assertEquals([eligible(), published], [[0], [["old:22"]]]);
+  found.resolve();
+  await reconfigured;
+  assertEquals([eligible(), published], [[1], [["old:22"], [undefined, "new:22"]]]);
+});
