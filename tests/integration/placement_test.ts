@@ -7,7 +7,7 @@ import { assert, assertAlmostEquals } from "@std/assert";
 import { BASELINES } from "../../lib/core/simulation/baselines.ts";
 import { Chance } from "../../lib/core/simulation/chance.ts";
 import { ClusterSimulation } from "../../lib/core/simulation/cluster.ts";
-import { leastLoad } from "../../lib/core/simulation/least_load_placer.ts";
+import { leastLoad } from "../../lib/core/simulation/own_placers.ts";
 import type { PlacerMaker } from "../../lib/core/simulation/placer.ts";
 import { estimateMean } from "../../lib/core/simulation/statistics.ts";
 import type { Behaviour } from "../../lib/core/simulation/workload.ts";

@@ -4,6 +4,7 @@
 // `!` on typed-array and per-server reads: indices are below the arrays' length by construction.
 
 import { Chance, mix32 } from "./chance.ts";
+import { clientOf, POPULATION } from "./clients.ts";
 import { EventQueue } from "./event_queue.ts";
 import { type JobSummary, JobTimes } from "./job_times.ts";
 import { LOAD_STEP_SECONDS, LoadAverage } from "./load_average.ts";
@@ -202,7 +203,8 @@ export class ClusterSimulation {
     const uniform = chance.next();
     this.#scheduleArrival(index);
     if (direct === undefined) {
-      this.#login(Math.floor(uniform * this.#placers.length), index);
+      const balancer = Math.floor(uniform * this.#placers.length);
+      this.#login(balancer, index, clientOf(this.#nextKey()));
       return;
     }
     let left = uniform * this.#directSums[index]!;
@@ -216,7 +218,9 @@ export class ClusterSimulation {
       this.#classFree = this.#servers.map(({ cores, running }) => Math.max(0, cores - running));
     }
     const balancer = this.#classChance.below(this.#placers.length);
-    const server = this.#login(balancer, this.#scenario.streams.length);
+    // Everybody in a class sits at a machine of their own.
+    const client = POPULATION + this.#classPlaced;
+    const server = this.#login(balancer, this.#scenario.streams.length, client);
     if (server >= 0) this.#classShare[server]!++;
     this.#classPlaced++;
     if (this.#classPlaced < this.#classTimes.length) {
@@ -224,10 +228,10 @@ export class ClusterSimulation {
     }
   }
 
-  #login(balancer: number, stream: number): number {
+  #login(balancer: number, stream: number, client: number): number {
     const placer = this.#placers[balancer]!;
     if (placer.foresee !== undefined) placer.foresee(this.#jobsOf(stream, this.#nextKey()));
-    const server = placer.place(this.#now);
+    const server = placer.place(this.#now, client);
     if (server < 0) this.#refused++;
     else this.#open(server, balancer, stream);
     return server;

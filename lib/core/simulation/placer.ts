@@ -22,8 +22,11 @@ export interface PlannedJob {
 
 /** One balancer. Times are seconds from the simulation's start. */
 export interface Placer {
-  /** Chooses a server among those that are in, and counts the session there; -1: there is none. */
-  place(now: number): number;
+  /**
+   * Chooses a server among those that are in, and counts the session there; -1: there is none.
+   * @param client who asks: an integer, 0 or more, the same for all that a client ever asks for.
+   */
+  place(now: number, client: number): number;
   /** A session that it placed has ended. */
   ended(server: number, now: number): void;
   /** A sample has arrived; it tells the load and the pressure that /proc showed a moment before. */

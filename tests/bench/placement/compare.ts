@@ -2,7 +2,7 @@
 
 import { BASELINES } from "../../../lib/core/simulation/baselines.ts";
 import { ClusterSimulation, type Outcome } from "../../../lib/core/simulation/cluster.ts";
-import { leastLoad } from "../../../lib/core/simulation/least_load_placer.ts";
+import { first, leastLoad, sourceHash } from "../../../lib/core/simulation/own_placers.ts";
 import { Prophet } from "../../../lib/core/simulation/prophet.ts";
 import type { PlacerMaker } from "../../../lib/core/simulation/placer.ts";
 import {
@@ -41,6 +41,14 @@ export const ROWS: readonly Row[] = [
   row("round_robin", "round robin", false),
   row("random", "random", false),
   row("weighted_random", "random, weights = cores", false),
+  { name: "first", label: "first (ours)", make: () => first(), polls: true },
+  { name: "source_hash", label: "source_hash (ours)", make: () => sourceHash(), polls: false },
+  {
+    name: "source_hash_weighted",
+    label: "source_hash (ours), weights = cores",
+    make: () => sourceHash({ weighted: true }),
+    polls: false,
+  },
   { ...row("oracle", "oracle: cores - running tasks", false), isBound: true },
   { ...row("speed_oracle", "oracle by speed of the next task", false), isBound: true },
   { ...row("polls_without_lag", "polls that do not lag", true), isBound: true },

@@ -4,7 +4,7 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { BASELINES } from "../../../../lib/core/simulation/baselines.ts";
 import { ClusterSimulation, type Outcome } from "../../../../lib/core/simulation/cluster.ts";
-import { leastLoad } from "../../../../lib/core/simulation/least_load_placer.ts";
+import { leastLoad } from "../../../../lib/core/simulation/own_placers.ts";
 import type { PlacerMaker } from "../../../../lib/core/simulation/placer.ts";
 import { estimateMean } from "../../../../lib/core/simulation/statistics.ts";
 import { type Cell, EQUAL_CORES, scenarioOf } from "../../../bench/placement/scenarios.ts";
@@ -127,8 +127,8 @@ Deno.test("a server that is out gets no session", () => {
     new ClusterSimulation(scenario, (context) => {
       const placer = make(context);
       return {
-        place: (now) => {
-          const server = placer.place(now);
+        place: (now, client) => {
+          const server = placer.place(now, client);
           placed[server] = (placed[server] ?? 0) + 1;
           return server;
         },
