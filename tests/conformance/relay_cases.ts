@@ -208,6 +208,34 @@ export const RELAY_CASES: readonly EngineCase[] = [
     },
   },
   {
+    name: "a client that sends on to a dead backend without reading is not held up for ever",
+    run: async (fixture) => {
+      let sent = 0;
+      await using backend = new TcpPeer(async (conn) => {
+        await conn.read(new Uint8Array(10));
+        const chunk = new Uint8Array(65_536);
+        while (true) sent += await conn.write(chunk);
+      });
+      const port = await fixture.listen(planOf([backend.address]));
+      using client = await connectTo(port);
+      await send(client, "go");
+      let before = -1;
+      await waitFor("the answer to stall", async () => {
+        if (sent > 0 && sent === before) return true;
+        before = sent;
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        return false;
+      });
+      // What it has not read makes this a reset.
+      await send(client, "more");
+      for (const conn of backend.open) conn.close();
+      const upload = writeAll(client, new Uint8Array(40_000_000)).catch(() => {});
+      await within("the upload's end", upload);
+      client.close();
+      await fixture.nth("closed");
+    },
+  },
+  {
     name: "an idle tunnel is ended only when asked for",
     run: async (fixture) => {
       await using backend = new TcpPeer(silent);

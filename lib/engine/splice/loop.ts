@@ -233,10 +233,6 @@ export class Loop {
   /** Ends every tunnel, and those that would become one. */
   cut(): void {
     this.#updateTime();
-    while (!this.#acceptor.inbox.empty && !this.#table.full) {
-      const slot = this.#acceptor.receive(this.#time[0]!);
-      if (slot >= 0) this.#sessions.turnAway(slot, NO_BACKEND);
-    }
     for (let slot = 0; slot < this.#table.touched; slot++) {
       const base = slot * TUNNEL_WORDS;
       const state = this.#words[base + STATE]!;
@@ -249,6 +245,11 @@ export class Loop {
         this.#dialer.abandon(slot);
         this.#dialled(slot, plan, GAVE_UP);
       }
+    }
+    // Now there is a record for each of them.
+    while (!this.#acceptor.inbox.empty) {
+      const slot = this.#acceptor.receive(this.#time[0]!);
+      if (slot >= 0) this.#sessions.turnAway(slot, NO_BACKEND);
     }
     this.#report();
   }

@@ -42,6 +42,8 @@ import { BACKEND_CLOSED, BACKEND_RESET, CLIENT_CLOSED, CLIENT_RESET } from "./re
 const COPY_BYTES = 16 * 1024;
 /** Bytes that a direction moves before the others have their turn. */
 const BUDGET_BYTES = 256 * 1024;
+/** How long a side that sends to one that is gone may take none of what that has left for it. */
+const LINGER_MS = 5000;
 
 // Bits of FLAGS; for two-sided ones shift by the side (or by the direction's reading side).
 /** There may be something to read. */
@@ -148,7 +150,9 @@ export class Relay {
     let budget = BUDGET_BYTES;
     for (;;) {
       const flags = words[base + FLAGS]!;
-      if ((flags & (PASSED << d)) !== 0) return GOING;
+      if ((flags & (PASSED << d)) !== 0) {
+        return (flags & (BROKEN << (1 - d))) === 0 ? GOING : this.#discard(slot, d, nowMs);
+      }
       if (words[base + HELD + d]! > 0) {
         if ((flags & (WRITABLE << (1 - d))) === 0) return GOING;
         const moved = this.#flush(base, d, to);
@@ -225,10 +229,32 @@ export class Relay {
     words[base + FLAGS]! |= BROKEN << side | READABLE << side | ENDED << (1 - side) |
       PASSED << (1 - side);
     this.drop(base, 1 - side);
+    // First: what is unread when we close would turn that into a reset, which can overtake the answer.
+    const result = this.#discard(slot, 1 - side, nowMs);
     if ((words[base + FLAGS]! & (ENDED << side)) !== 0 && words[base + HELD + side] === 0) {
       return OVER;
     }
-    return this.pump(slot, side, nowMs);
+    return result === GOING ? this.pump(slot, side, nowMs) : result;
+  }
+
+  /**
+   * Reads from side `d` what can be passed on to nobody: whoever sends before it reads would never come
+   * to read what the other side has left for it. One that takes none of it for long is given up.
+   */
+  #discard(slot: number, d: number, nowMs: number): number {
+    const base = slot * TUNNEL_WORDS;
+    const words = this.#words;
+    const patience = this.#numbers[slot * TUNNEL_NUMBERS + LAST_MOVE]! + LINGER_MS;
+    for (let budget = BUDGET_BYTES; (words[base + FLAGS]! & (READABLE << d)) !== 0;) {
+      if (budget <= 0) return TIRED;
+      const count = this.#libc.calls.recv(words[base + FD + d]!, this.#copyAddress, COPY_BYTES, 0);
+      if (count < 0 && this.#errno[0]! === EINTR) continue;
+      if (count < 0 && this.#errno[0]! !== EAGAIN) return OVER;
+      if (count > 0 && nowMs > patience) return OVER;
+      if (count <= 0) words[base + FLAGS]! &= ~(READABLE << d);
+      budget -= count;
+    }
+    return GOING;
   }
 
   /** Gives back what holds the direction's bytes, and any bytes that are left in it are lost. */
