@@ -16,11 +16,16 @@ export class BannerProbe implements HealthProbe {
   readonly kind = "banner";
   readonly #clock: Clock;
   readonly #expect: string;
+  readonly #timeoutMs: number;
 
-  /** @param expect what one of the backend's first lines must begin with. */
-  constructor(clock: Clock, expect: string) {
+  /**
+   * @param expect what one of the backend's first lines must begin with.
+   * @param timeoutMs how long a probe may take in all.
+   */
+  constructor(clock: Clock, expect: string, timeoutMs: number) {
     this.#clock = clock;
     this.#expect = expect;
+    this.#timeoutMs = timeoutMs;
   }
 
   async run(
@@ -29,7 +34,7 @@ export class BannerProbe implements HealthProbe {
     signal: AbortSignal,
   ): Promise<ProbeResult> {
     const startedMs = this.#clock.now();
-    const connected = await connectAny(addresses, signal);
+    const connected = await connectAny(addresses, this.#timeoutMs, this.#clock, signal);
     if ("failure" in connected) return { ok: false, ...connected };
     const { conn } = connected;
     const interrupt = () => conn.close();
