@@ -270,8 +270,8 @@ export class App implements AsyncDisposable {
     this.#keepers.get(pool)?.strategyOf(kernel) ?? kernel;
 
   async #readEvents(): Promise<void> {
-    const { log: services, access } = this.#parts;
-    const log = new EventLog(services.area("engine"), access, this.#strategyOf);
+    const { log: services, access, clock } = this.#parts;
+    await using log = new EventLog(services.area("engine"), access, this.#strategyOf, clock);
     for await (const event of this.#parts.engine.events()) {
       log.write(event);
       if (event.kind === "opened" || event.kind === "refused") this.#journal.note(event);

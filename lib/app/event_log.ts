@@ -1,6 +1,7 @@
 // Turns what the engine saw into log lines.
 
 import { formatAddress } from "../core/address.ts";
+import type { Clock } from "../core/clock.ts";
 import type { Decision, EngineEvent } from "../engine/engine.ts";
 import type { AccessLog, OpenedRecord } from "../log/access_log.ts";
 import type { LogArea } from "../log/setup.ts";
@@ -14,17 +15,27 @@ const REFUSAL_TEXT = {
   frontend_full: "the frontend's max_connections is reached",
 } as const;
 
-export class EventLog {
+export class EventLog implements AsyncDisposable {
   #second = 0;
   #inSecond = 0;
   #suppressed = 0;
+  readonly #stop = new AbortController();
+  /** Waits for the end of a second in which lines were suppressed. */
+  #telling: Promise<void> | undefined;
 
   constructor(
     readonly log: LogArea,
     readonly access: AccessLog,
     /** The name of the strategy that a pool's kernel ran for. */
     readonly strategyOf: (pool: string, kernel: string) => string,
+    readonly clock: Clock,
   ) {}
+
+  /** Says how many lines were suppressed last. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#telling;
+  }
 
   write(event: EngineEvent): void {
     switch (event.kind) {
@@ -105,15 +116,26 @@ export class EventLog {
   #limited(atMs: number, write: () => void): void {
     const second = Math.floor(atMs / 1000);
     if (second !== this.#second) {
-      if (this.#suppressed > 0) {
-        this.log.error(`${this.#suppressed} more clients or connects failed in that second`);
-      }
+      this.#tellSuppressed();
       this.#second = second;
       this.#inSecond = 0;
-      this.#suppressed = 0;
     }
-    if (this.#inSecond++ < REFUSALS_PER_SECOND) write();
-    else this.#suppressed++;
+    if (this.#inSecond++ < REFUSALS_PER_SECOND) return write();
+    this.#suppressed++;
+    this.#telling ??= this.#tellInTime();
+  }
+
+  /** The next failure, at which it could be told as well, may be days away. */
+  async #tellInTime(): Promise<void> {
+    await this.clock.sleep(1000, this.#stop.signal).catch(() => {});
+    this.#telling = undefined;
+    this.#tellSuppressed();
+  }
+
+  #tellSuppressed(): void {
+    if (this.#suppressed === 0) return;
+    this.log.error(`${this.#suppressed} more clients or connects failed within a second`);
+    this.#suppressed = 0;
   }
 }
 

@@ -219,7 +219,7 @@ export class PoolKeeper implements AsyncDisposable {
         const staying = sources.staying(backends, load);
         await rounds.setKeys(staying);
         for (const { id } of backends) {
-          if (!staying.includes(id)) this.#tell(this.pool.forgetLoad(id));
+          if (!staying.includes(id)) this.#tell(this.#resilience.forgetLoad(id));
         }
         await sources.assign(backends, load);
         await rounds.setKeys(sources.ids);

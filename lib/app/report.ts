@@ -79,9 +79,17 @@ function reportMember(
 function reasonOf(pool: Pool, member: Member): string {
   if (member.leaving) return "no longer configured";
   if (member.addresses.length === 0 && member.nameFailure !== undefined) return member.nameFailure;
-  if (member.health.state === "down") return member.healthReason;
-  const [hold] = member.holds.values();
+  // An agent's 0% is a hold, too.
+  const weighsNothing = pool.loadWeightOf(member) === 0;
+  if (member.health.state === "down") {
+    return weighsNothing ? `${member.healthReason}; and its weight is 0` : member.healthReason;
+  }
+  // In a panic some of them keep nobody away.
+  const { forgiven } = pool;
+  const [first] = member.holds.keys();
+  const cause = member.holds.keys().find((one) => !forgiven.has(one)) ?? first;
+  const hold = cause === undefined ? undefined : member.holds.get(cause);
   if (hold !== undefined) return hold.reason;
-  if (pool.weightOf(member) === 0) return "its weight is 0";
+  if (weighsNothing) return "its weight is 0";
   return member.healthReason;
 }

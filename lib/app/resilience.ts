@@ -135,6 +135,12 @@ export class Resilience {
     return this.#frozenLoads.observe(this.#pool, id, member.load, AVERAGES.has(source), total);
   }
 
+  /** Forgets what the load source of a backend has said, as {@linkcode Pool.forgetLoad}. */
+  forgetLoad(id: string): PoolChange[] {
+    const changes = this.#pool.forgetLoad(id);
+    return [...changes, ...this.#frozenLoads.forget(this.#pool, id)];
+  }
+
   /** Lets time pass: holds end, sessions grow old. Wants a call every second or so. */
   tick(nowMs: number): PoolChange[] {
     return [

@@ -4,6 +4,7 @@
 //
 // `!` on typed-array reads: indices are rows that `track` has made room for.
 
+import { MAX_CORES } from "./backend.ts";
 import { tasksWantingCpu } from "./disk_waits.ts";
 import { SessionCost } from "./session_cost.ts";
 
@@ -26,6 +27,11 @@ const LONG_MS = 7_200_000;
 const LAST_FADES_MS = 300_000;
 /** What sessions do not explain is forgotten for the pool's mean by 1/e in this time without a sample. */
 const UNEXPLAINED_FADES_MS = 1_200_000;
+/**
+ * More tasks between two samples count as so many: twice the cores of the largest machine. One sample that
+ * is off by orders of magnitude would stay in the long means, and so in the pool's, for a day.
+ */
+const MOST_TASKS = 2 * MAX_CORES;
 /** Backends whose last sample is older do not take part in learning. */
 const STALE_MS = 180_000;
 
@@ -77,7 +83,7 @@ class Track {
 
   /** What is left of a number of tasks without those that wait for a disk. */
   wantingCpu(tasks: number, intervalMs: number): number {
-    return tasksWantingCpu(tasks, this.cores, this.pressure, intervalMs);
+    return tasksWantingCpu(Math.min(tasks, MOST_TASKS), this.cores, this.pressure, intervalMs);
   }
 
   /** Lets the filters run up to now over the sessions that stood. */
@@ -185,14 +191,14 @@ export class LoadEstimator {
     const held = instant ? track.recent : track.filtered;
     if (Number.isNaN(track.load1)) {
       track.firstMs = takenAtMs;
-      track.tasks = instant ? load1 : track.wantingCpu(load1, 0);
+      track.tasks = instant ? Math.min(load1, MOST_TASKS) : track.wantingCpu(load1, 0);
       track.mediumTasks = track.longTasks = track.tasks;
       track.held = track.mediumHeld = track.longHeld = held;
     } else {
       const gap = takenAtMs - track.sampledMs;
       if (gap <= 0 || (gap < LEAST_GAP_MS && !instant)) return;
       if (instant || track.instant) {
-        track.tasks = load1;
+        track.tasks = Math.min(load1, MOST_TASKS);
         track.held = held;
       } else {
         const keep = Math.exp(-gap / LOAD_WINDOW_MS);

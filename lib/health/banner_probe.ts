@@ -10,16 +10,22 @@ import { connectAny } from "./tcp_probe.ts";
 
 /** RFC 4253 section 4.2: an identification line has at most 255 characters, other lines may precede it. */
 const MAX_BYTES = 4096;
+const LONGEST_SHOWN = 100;
 
 export class BannerProbe implements HealthProbe {
   readonly kind = "banner";
   readonly #clock: Clock;
   readonly #expect: string;
+  readonly #timeoutMs: number;
 
-  /** @param expect what one of the backend's first lines must begin with. */
-  constructor(clock: Clock, expect: string) {
+  /**
+   * @param expect what one of the backend's first lines must begin with.
+   * @param timeoutMs how long a probe may take in all.
+   */
+  constructor(clock: Clock, expect: string, timeoutMs: number) {
     this.#clock = clock;
     this.#expect = expect;
+    this.#timeoutMs = timeoutMs;
   }
 
   async run(
@@ -28,7 +34,7 @@ export class BannerProbe implements HealthProbe {
     signal: AbortSignal,
   ): Promise<ProbeResult> {
     const startedMs = this.#clock.now();
-    const connected = await connectAny(addresses, signal);
+    const connected = await connectAny(addresses, this.#timeoutMs, this.#clock, signal);
     if ("failure" in connected) return { ok: false, ...connected };
     const { conn } = connected;
     const interrupt = () => conn.close();
@@ -41,7 +47,7 @@ export class BannerProbe implements HealthProbe {
       return {
         ok: true,
         latencyMs: this.#clock.now() - startedMs,
-        detail: `says ${JSON.stringify(heard.line)}`,
+        detail: `says ${quoteHeard(heard.line)}`,
       };
     } finally {
       signal.removeEventListener("abort", interrupt);
@@ -76,7 +82,7 @@ export class BannerProbe implements HealthProbe {
     } catch {
       // Reset, or our own close at the deadline; what was heard until then decides.
     }
-    const heard = JSON.stringify((text.split("\n")[0] ?? "").slice(0, 60).trimEnd());
+    const heard = quoteHeard(text.split("\n")[0] ?? "");
     if (signal.aborted) {
       const reason = length === 0
         ? "accepts connections but says nothing"
@@ -86,4 +92,12 @@ export class BannerProbe implements HealthProbe {
     if (length === 0) return { failure: "closed", reason: "closes connections without a word" };
     return { failure: "protocol", reason: `says ${heard}, expected ${expected}` };
   }
+}
+
+/** What a backend said, for logs and terminals: bounded, and control characters of all kinds spelled out. */
+function quoteHeard(line: string): string {
+  return JSON.stringify(line.slice(0, LONGEST_SHOWN).trimEnd()).replace(
+    /[\u007f-\u009f]/g,
+    (character) => `\\u00${character.charCodeAt(0).toString(16)}`,
+  );
 }

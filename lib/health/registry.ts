@@ -9,6 +9,8 @@ export interface HealthProbeOptions {
   readonly probe: "tcp" | "banner" | "none";
   /** What the probe `banner` waits for. */
   readonly expect: string;
+  /** How long a probe may take. */
+  readonly timeoutMs: number;
 }
 
 /** Makes the probe of that name; undefined for `none`. */
@@ -18,9 +20,9 @@ export function createHealthProbe(
 ): HealthProbe | undefined {
   switch (options.probe) {
     case "tcp":
-      return new TcpProbe(clock);
+      return new TcpProbe(clock, options.timeoutMs);
     case "banner":
-      return new BannerProbe(clock, options.expect);
+      return new BannerProbe(clock, options.expect, options.timeoutMs);
     case "none":
       return undefined;
   }

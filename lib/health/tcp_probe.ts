@@ -10,9 +10,12 @@ import type { HealthProbe } from "./health_probe.ts";
 export class TcpProbe implements HealthProbe {
   readonly kind = "tcp";
   readonly #clock: Clock;
+  readonly #timeoutMs: number;
 
-  constructor(clock: Clock) {
+  /** @param timeoutMs how long a probe may take in all: its addresses share it in equal parts. */
+  constructor(clock: Clock, timeoutMs: number) {
     this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
   }
 
   async run(
@@ -21,7 +24,7 @@ export class TcpProbe implements HealthProbe {
     signal: AbortSignal,
   ): Promise<ProbeResult> {
     const startedMs = this.#clock.now();
-    const connected = await connectAny(addresses, signal);
+    const connected = await connectAny(addresses, this.#timeoutMs, this.#clock, signal);
     if ("failure" in connected) return { ok: false, ...connected };
     connected.conn.close();
     return { ok: true, latencyMs: this.#clock.now() - startedMs, detail: "accepts connections" };
@@ -34,26 +37,58 @@ export class TcpProbe implements HealthProbe {
 
 type Failed = Omit<Extract<ProbeResult, { ok: false }>, "ok">;
 
-/** Connects to the first address that answers, or says why the last did not. */
+/**
+ * Connects to the first address that answers, or says why the last did not. As when engines connect, each
+ * has its part of the time: one that drops what it gets must not hide those behind it.
+ * @param timeoutMs for all addresses together.
+ */
 export async function connectAny(
   addresses: readonly Address[],
+  timeoutMs: number,
+  clock: Clock,
   signal: AbortSignal,
 ): Promise<{ conn: Deno.Conn } | Failed> {
   let failed: Failed = { failure: "name_not_found", reason: "its name does not resolve" };
   for (const address of addresses) {
-    try {
-      const conn = address.transport === "unix"
-        ? await Deno.connect({ transport: "unix", path: address.path })
-        : await Deno.connect({ hostname: address.host, port: address.port, signal });
-      return { conn };
-    } catch (error) {
-      failed = signal.aborted
-        ? { failure: "timeout", reason: `no connection to ${formatAddress(address)} in time` }
-        : {
-          failure: classify(error),
-          reason: `cannot connect to ${formatAddress(address)}: ${messageOf(error)}`,
-        };
-    }
+    const connected = await connectOne(address, timeoutMs / addresses.length, clock, signal);
+    if ("conn" in connected) return connected;
+    failed = connected;
+    if (signal.aborted) break;
   }
   return failed;
+}
+
+async function connectOne(
+  address: Address,
+  timeoutMs: number,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<{ conn: Deno.Conn } | Failed> {
+  const deadline = new AbortController();
+  const finished = new AbortController();
+  const abort = () => deadline.abort();
+  signal.addEventListener("abort", abort, { once: true });
+  if (signal.aborted) abort();
+  const timer = clock.sleep(timeoutMs, finished.signal).then(abort, () => {});
+  try {
+    const conn = address.transport === "unix"
+      ? await Deno.connect({ transport: "unix", path: address.path })
+      : await Deno.connect({
+        hostname: address.host,
+        port: address.port,
+        signal: deadline.signal,
+      });
+    return { conn };
+  } catch (error) {
+    return deadline.signal.aborted
+      ? { failure: "timeout", reason: `no connection to ${formatAddress(address)} in time` }
+      : {
+        failure: classify(error),
+        reason: `cannot connect to ${formatAddress(address)}: ${messageOf(error)}`,
+      };
+  } finally {
+    signal.removeEventListener("abort", abort);
+    finished.abort();
+    await timer;
+  }
 }

@@ -19,7 +19,7 @@ import type { MemberView, PoolView } from "./strategy.ts";
 export function freeMilliCores(member: MemberView): number {
   return member.load === undefined
     ? UNKNOWN_FREE
-    : Math.round((member.cores - member.load.load1) * 1000);
+    : Math.max(UNKNOWN_FREE + 1, Math.round((member.cores - member.load.load1) * 1000));
 }
 
 /** Writes eligibility and free cores of all, then the kernel. Free cores stand there for the log too. */

@@ -2,6 +2,7 @@
 // line that nobody writes.
 
 import { assertEquals } from "@std/assert";
+import { ManualClock } from "../support/manual_clock.ts";
 import { EventLog } from "../../lib/app/event_log.ts";
 import type { EngineEvent } from "../../lib/engine/engine.ts";
 import { AccessLog } from "../../lib/log/access_log.ts";
@@ -22,7 +23,7 @@ for (const enabled of [true, false]) {
     const access = new AccessLog(new BatchWriter(sink));
     access.enabled = enabled;
     const quiet = { error() {}, warning() {}, info() {}, debug() {} };
-    const log = new EventLog(quiet, access, (_pool, kernel) => kernel);
+    const log = new EventLog(quiet, access, (_pool, kernel) => kernel, new ManualClock());
     const trace = {
       atMs: 0,
       kernel: "rotation",

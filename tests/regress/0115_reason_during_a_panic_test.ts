@@ -1,0 +1,51 @@
+// In a panic, status gave what the panic forgives as the reason why a backend gets nothing, instead of what
+// keeps it out; and of one that is down with weight 0 it never said the latter, not even when what is down
+// was tried as a last resort.
+
+import { assertEquals } from "@std/assert";
+import { PoolKeeper } from "../../lib/app/pool_keeper.ts";
+import { reportPool } from "../../lib/app/report.ts";
+import { readConfig } from "../../lib/config/read_config.ts";
+import { probe } from "../support/pools.ts";
+import { ManualClock } from "../support/manual_clock.ts";
+
+const CONFIG = `
+frontends: { f: { listen: ":22" } }
+pools:
+  p:
+    backends: [192.0.2.1, { address: 192.0.2.2, weight: 0 }]
+    panic: { last_resort: true }
+`;
+
+Deno.test("status tells what keeps a backend out, not what a panic forgives", async () => {
+  const read = readConfig({ file: { path: "lb.conf", text: CONFIG } });
+  const [config] = read.ok ? read.config.pools : [];
+  if (config === undefined) throw new Error("the configuration is bad");
+  const clock = new ManualClock();
+  await using keeper = new PoolKeeper(config, {
+    clock,
+    random: () => 0.5,
+    log: { error: () => {}, warning: () => {}, info: () => {}, debug: () => {} },
+    createLoadSource: () => undefined,
+    resolve: (address) => Promise.resolve({ ok: true, value: [address] }),
+    alreadyResolved: () => true,
+    publish: () => {},
+    weighed: () => {},
+  });
+  await keeper.prepare();
+  const { pool, resilience } = keeper;
+  const reasons = () => {
+    resilience.settle(clock.now());
+    return reportPool(keeper, clock.now(), clock.wall()).backends.map(({ reason }) => reason);
+  };
+  for (const { backend: { id } } of pool.members) probe(pool, id, true);
+  pool.hold("192.0.2.1:22", "outlier", "its connects fail", 0);
+  assertEquals(reasons(), ["its connects fail", "its weight is 0"]);
+  assertEquals([...pool.forgiven], ["outlier"]);
+  pool.hold("192.0.2.1:22", "agent", "its agent says drain", 0);
+  pool.setForgiven(new Set(["outlier"]));
+  const { backends: [first] } = reportPool(keeper, clock.now(), clock.wall());
+  assertEquals(first?.reason, "its agent says drain");
+  probe(pool, "192.0.2.2:22", false);
+  assertEquals(reasons(), ["its connects fail", "nobody there; and its weight is 0"]);
+});
