@@ -58,7 +58,7 @@ function renderPool(pool: PoolReplay, colours: boolean, width: number): string[]
       return [`  ${withoutControls(backend)}`, `${then}`, ...changes];
     }),
   ];
-  const title = `pool ${withoutControls(pool.pool)}: ${pool.sessions} sessions in ` +
+  const title = `pool ${withoutControls(pool.pool)}: ${countOf(pool.sessions)} in ` +
     `${describeDuration(pool.seconds * 1000)}, recorded with ` +
     `${recorded.strategies.map(withoutControls).join(", ")}; ${pool.refused} turned away`;
   return [
@@ -69,6 +69,10 @@ function renderPool(pool: PoolReplay, colours: boolean, width: number): string[]
     "",
     ...drawTable(sessions, 2, colours, width),
   ];
+}
+
+function countOf(sessions: number): string {
+  return sessions === 1 ? "1 session" : `${sessions} sessions`;
 }
 
 /**

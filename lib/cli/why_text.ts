@@ -44,6 +44,9 @@ const OUTCOMES: Readonly<Record<PickOutcome, string>> = {
   not_chosen: "not chosen",
 };
 
+/** What is not chosen under source_hash. */
+const LATER_BY_HASH = "later in this client's order, or above its share";
+
 /** The whole report, lines ended by newlines; empty when there is nothing to tell. */
 export function renderWhy({ decisions }: WhyReport, colours: boolean): string {
   return decisions.map((decision) => renderDecision(decision, colours).join("\n") + "\n")
@@ -126,7 +129,8 @@ const HEADINGS = ["BACKEND", "FREE", "SESSIONS", ""] as const;
 function renderPick(pick: PickReport, colours: boolean): string[] {
   const rows = pick.backends.map(({ backend, free, active, outcome, weight }) => {
     const share = weight === 1 || outcome === "no_weight" ? "" : `, weight ${weight}`;
-    const became = `${OUTCOMES[outcome] ?? outcome}${share}`;
+    const isLater = pick.why === "hash" && outcome === "not_chosen";
+    const became = `${isLater ? LATER_BY_HASH : OUTCOMES[outcome] ?? outcome}${share}`;
     return [backend, free === null ? "-" : toDecimals(free, 1), `${active}`, became];
   });
   const widths = HEADINGS.map((heading, column) =>
