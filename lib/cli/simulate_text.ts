@@ -2,6 +2,7 @@
 // what it changes; then the sessions of each backend, and how many more or fewer they would be.
 
 import type { PoolReplay, ReplayReport } from "../app/replay/compare.ts";
+import { counted } from "../core/counted.ts";
 import { describeDuration } from "../core/duration.ts";
 import { toDecimals } from "../core/thousandths.ts";
 import { BOLD, DIM, paint, withoutControls } from "./output.ts";
@@ -58,7 +59,7 @@ function renderPool(pool: PoolReplay, colours: boolean, width: number): string[]
       return [`  ${withoutControls(backend)}`, `${then}`, ...changes];
     }),
   ];
-  const title = `pool ${withoutControls(pool.pool)}: ${countOf(pool.sessions)} in ` +
+  const title = `pool ${withoutControls(pool.pool)}: ${counted(pool.sessions, "session")} in ` +
     `${describeDuration(pool.seconds * 1000)}, recorded with ` +
     `${recorded.strategies.map(withoutControls).join(", ")}; ${pool.refused} turned away`;
   return [
@@ -69,10 +70,6 @@ function renderPool(pool: PoolReplay, colours: boolean, width: number): string[]
     "",
     ...drawTable(sessions, 2, colours, width),
   ];
-}
-
-function countOf(sessions: number): string {
-  return sessions === 1 ? "1 session" : `${sessions} sessions`;
 }
 
 /**

@@ -1,6 +1,7 @@
 // Words a WhyReport for people: a headline per connection, and what every backend looked like then.
 
 import type { DecisionReport, PickReport, SeenReport, WhyReport } from "../admin/why_report.ts";
+import { counted } from "../core/counted.ts";
 import type { PickOutcome } from "../core/decision_snapshot.ts";
 import { toDecimals } from "../core/thousandths.ts";
 import { BOLD, DIM, GREEN, paint, RED, YELLOW } from "./output.ts";
@@ -86,7 +87,7 @@ function headline({ pool }: DecisionReport, pick: PickReport): string {
     case "near_equal":
       return `${free}drawn by chance among near-equals ${where}${beside}`;
     case "fewest":
-      return `${countSessions(winner?.active ?? 0)}, fewest ${where}${beside}`;
+      return `${counted(winner?.active ?? 0, "session")}, fewest ${where}${beside}`;
     case "turn":
       return `its turn ${where}`;
     case "chance":
@@ -107,11 +108,7 @@ function headline({ pool }: DecisionReport, pick: PickReport): string {
 }
 
 function figureOf({ why }: PickReport, { free, active }: SeenReport): string {
-  return why === "fewest" || free === null ? countSessions(active) : toDecimals(free, 1);
-}
-
-function countSessions(count: number): string {
-  return count === 1 ? "1 session" : `${count} sessions`;
+  return why === "fewest" || free === null ? counted(active, "session") : toDecimals(free, 1);
 }
 
 function describeAttempt({ backend, failure }: PickReport, number: number, of: number): string {
