@@ -144,7 +144,7 @@ async function untilEnded(
   orders.left.then(() => cut.abort());
   if (!orders.leaving) {
     const until = shutdownTimeoutMs === 0
-      ? "for as long as they last"
+      ? "without a time limit"
       : `for at most ${describeDuration(shutdownTimeoutMs)}`;
     const standing = active === 0
       ? "none stands"

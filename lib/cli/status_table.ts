@@ -59,14 +59,14 @@ function percentOf(share: number | null | undefined): string | undefined {
 export function renderStatus(report: StatusReport, colours: boolean, width?: number): string {
   const nowMs = Date.parse(report.now);
   const uptime = describeDuration(nowMs - Date.parse(report.startedAt));
-  const { active, refused, bytesToBackend, bytesToClient } = report.counters;
+  const { active, opened, refused, bytesToBackend, bytesToClient } = report.counters;
   const lines = [
     `compute-lb ${report.version} ${report.state}, pid ${report.pid}, up ${uptime}, ` +
     `engine ${report.engine.name}`,
-    `${
-      counted(active, "session")
-    } now, ${report.counters.opened} since start, ${refused} refused, ` +
-    `${describeSize(bytesToBackend)} sent, ${describeSize(bytesToClient)} received`,
+    // Bytes are counted when a session ends.
+    `${counted(active, "session")} now, ${Math.max(0, opened - active)} ended ` +
+    `(${describeSize(bytesToBackend)} sent, ${describeSize(bytesToClient)} received), ` +
+    `${refused} refused`,
   ];
   lines.push(...describeReload(report.reload, nowMs, colours));
   const dropped = report.counters.eventsDropped + report.counters.logLinesDropped;
