@@ -55,7 +55,9 @@ die() {
 
 usage_error() {
   printf 'install.sh: %s\n\n' "$*" >&2
-  usage >&2
+  # All of it would scroll the message away.
+  usage | sed '/^$/q' >&2
+  printf 'Try "./install.sh --help".\n' >&2
   exit 64
 }
 

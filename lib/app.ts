@@ -2,6 +2,7 @@
 
 import { type Address, formatAddress } from "./core/address.ts";
 import type { Clock, Random } from "./core/clock.ts";
+import { counted } from "./core/counted.ts";
 import { messageOf } from "./core/errors.ts";
 import { describeChanges } from "./config/changes.ts";
 import type { Config, LoadConfig } from "./config/config.ts";
@@ -297,7 +298,7 @@ export class App implements AsyncDisposable {
         ? ""
         : `; by location also ${locationPools.join(", ")}`;
       log.info(
-        `frontend ${name} listens on ${listen}: pool ${pool}, ${backends} backends, ` +
+        `frontend ${name} listens on ${listen}: pool ${pool}, ${counted(backends, "backend")}, ` +
           `${keeper?.config.strategy}${located}`,
         { frontend: name, listen },
       );

@@ -23,6 +23,7 @@ export interface StatusReport {
     readonly active: number;
     readonly refused: number;
     readonly connectFailures: number;
+    /** Of the sessions that have ended. */
     readonly bytesToBackend: number;
     readonly bytesToClient: number;
     readonly eventsDropped: number;

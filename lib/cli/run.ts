@@ -10,6 +10,7 @@ import type { Config } from "../config/config.ts";
 import { formatConfigErrors, summarizeConfigErrors } from "../config/config_error.ts";
 import { odditiesOf } from "../config/oddities.ts";
 import type { Clock } from "../core/clock.ts";
+import { counted } from "../core/counted.ts";
 import { describeDuration } from "../core/duration.ts";
 import { messageOf } from "../core/errors.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
@@ -143,15 +144,20 @@ async function untilEnded(
   orders.left.then(() => cut.abort());
   if (!orders.leaving) {
     const until = shutdownTimeoutMs === 0
-      ? "for as long as they last"
+      ? "without a time limit"
       : `for at most ${describeDuration(shutdownTimeoutMs)}`;
-    log.info(`draining: no new sessions, ${active} go on ${until}`, { event: "draining", active });
+    const standing = active === 0
+      ? "none stands"
+      : `${counted(active, "session")} may go on ${until}`;
+    log.info(`draining: no new sessions, ${standing}`, { event: "draining", active });
   }
   const drained = new AbortController();
   const deadline = shutdownTimeoutMs === 0
     ? Promise.resolve()
     : clock.sleep(shutdownTimeoutMs, drained.signal).then(() => {
-      log.warning(`the shutdown timeout is over: cutting ${app.status().counters.active} sessions`);
+      log.warning(
+        `the shutdown timeout is over: cutting ${counted(app.status().counters.active, "session")}`,
+      );
       cut.abort();
     }, () => {});
   await app.drain(cut.signal);

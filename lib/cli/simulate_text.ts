@@ -2,6 +2,7 @@
 // what it changes; then the sessions of each backend, and how many more or fewer they would be.
 
 import type { PoolReplay, ReplayReport } from "../app/replay/compare.ts";
+import { counted } from "../core/counted.ts";
 import { describeDuration } from "../core/duration.ts";
 import { toDecimals } from "../core/thousandths.ts";
 import { BOLD, DIM, paint, withoutControls } from "./output.ts";
@@ -58,7 +59,7 @@ function renderPool(pool: PoolReplay, colours: boolean, width: number): string[]
       return [`  ${withoutControls(backend)}`, `${then}`, ...changes];
     }),
   ];
-  const title = `pool ${withoutControls(pool.pool)}: ${pool.sessions} sessions in ` +
+  const title = `pool ${withoutControls(pool.pool)}: ${counted(pool.sessions, "session")} in ` +
     `${describeDuration(pool.seconds * 1000)}, recorded with ` +
     `${recorded.strategies.map(withoutControls).join(", ")}; ${pool.refused} turned away`;
   return [

@@ -1,6 +1,7 @@
 // Draws a StatusReport for people: one line per backend, and one below it for what is wrong with it.
 
 import type { BackendReport, HoldReport, PoolReport, StatusReport } from "../admin/report.ts";
+import { counted } from "../core/counted.ts";
 import { describeDuration } from "../core/duration.ts";
 import { describePercent } from "../core/shortages.ts";
 import { describeSize } from "../core/size.ts";
@@ -58,12 +59,14 @@ function percentOf(share: number | null | undefined): string | undefined {
 export function renderStatus(report: StatusReport, colours: boolean, width?: number): string {
   const nowMs = Date.parse(report.now);
   const uptime = describeDuration(nowMs - Date.parse(report.startedAt));
-  const { active, refused, bytesToBackend, bytesToClient } = report.counters;
+  const { active, opened, refused, bytesToBackend, bytesToClient } = report.counters;
   const lines = [
     `compute-lb ${report.version} ${report.state}, pid ${report.pid}, up ${uptime}, ` +
     `engine ${report.engine.name}`,
-    `${active} sessions now, ${report.counters.opened} since start, ${refused} refused, ` +
-    `${describeSize(bytesToBackend)} sent, ${describeSize(bytesToClient)} received`,
+    // Bytes are counted when a session ends.
+    `${counted(active, "session")} now, ${Math.max(0, opened - active)} ended ` +
+    `(${describeSize(bytesToBackend)} sent, ${describeSize(bytesToClient)} received), ` +
+    `${refused} refused`,
   ];
   lines.push(...describeReload(report.reload, nowMs, colours));
   const dropped = report.counters.eventsDropped + report.counters.logLinesDropped;
@@ -78,7 +81,9 @@ export function renderStatus(report: StatusReport, colours: boolean, width?: num
     const located = others.length === 0 ? "" : `, by location ${others.join(", ")}`;
     lines.push(
       `frontend ${frontend.name} on ${frontend.listen.join(", ")} to pool ${frontend.pool}` +
-        `${located}: ${frontend.active}${limit} sessions`,
+        `${located}: ${
+          limit === "" ? counted(frontend.active, "session") : `${frontend.active}${limit} sessions`
+        }`,
     );
   }
   for (const pool of report.pools) lines.push("", ...renderPool(pool, nowMs, colours, width));

@@ -1,6 +1,7 @@
 // Words a WhyReport for people: a headline per connection, and what every backend looked like then.
 
 import type { DecisionReport, PickReport, SeenReport, WhyReport } from "../admin/why_report.ts";
+import { counted } from "../core/counted.ts";
 import type { PickOutcome } from "../core/decision_snapshot.ts";
 import { toDecimals } from "../core/thousandths.ts";
 import { BOLD, DIM, GREEN, paint, RED, YELLOW } from "./output.ts";
@@ -44,6 +45,9 @@ const OUTCOMES: Readonly<Record<PickOutcome, string>> = {
   not_chosen: "not chosen",
 };
 
+/** What is not chosen under source_hash. */
+const LATER_BY_HASH = "later in this client's order, or above its share";
+
 /** The whole report, lines ended by newlines; empty when there is nothing to tell. */
 export function renderWhy({ decisions }: WhyReport, colours: boolean): string {
   return decisions.map((decision) => renderDecision(decision, colours).join("\n") + "\n")
@@ -83,7 +87,7 @@ function headline({ pool }: DecisionReport, pick: PickReport): string {
     case "near_equal":
       return `${free}drawn by chance among near-equals ${where}${beside}`;
     case "fewest":
-      return `${countSessions(winner?.active ?? 0)}, fewest ${where}${beside}`;
+      return `${counted(winner?.active ?? 0, "session")}, fewest ${where}${beside}`;
     case "turn":
       return `its turn ${where}`;
     case "chance":
@@ -106,11 +110,7 @@ function headline({ pool }: DecisionReport, pick: PickReport): string {
 }
 
 function figureOf({ why }: PickReport, { free, active }: SeenReport): string {
-  return why === "fewest" || free === null ? countSessions(active) : toDecimals(free, 1);
-}
-
-function countSessions(count: number): string {
-  return count === 1 ? "1 session" : `${count} sessions`;
+  return why === "fewest" || free === null ? counted(active, "session") : toDecimals(free, 1);
 }
 
 function describeAttempt({ backend, failure }: PickReport, number: number, of: number): string {
@@ -128,7 +128,8 @@ const HEADINGS = ["BACKEND", "FREE", "SESSIONS", ""] as const;
 function renderPick(pick: PickReport, colours: boolean): string[] {
   const rows = pick.backends.map(({ backend, free, active, outcome, weight }) => {
     const share = weight === 1 || outcome === "no_weight" ? "" : `, weight ${weight}`;
-    const became = `${OUTCOMES[outcome] ?? outcome}${share}`;
+    const isLater = pick.why === "hash" && outcome === "not_chosen";
+    const became = `${isLater ? LATER_BY_HASH : OUTCOMES[outcome] ?? outcome}${share}`;
     return [backend, free === null ? "-" : toDecimals(free, 1), `${active}`, became];
   });
   const widths = HEADINGS.map((heading, column) =>

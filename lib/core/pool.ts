@@ -5,6 +5,7 @@
 import { type Address, formatAddress } from "./address.ts";
 import { type AgentAdvice, AgentStanding, describeAdvice } from "./agent_advice.ts";
 import { type Backend, MAX_WEIGHT } from "./backend.ts";
+import { counted } from "./counted.ts";
 import { BACKENDS_FAULT, type FailureKind } from "./errors.ts";
 import type { HealthState, ProbeResult } from "./health.ts";
 import { type LoadResult, type LoadSample, sampleIn } from "./load.ts";
@@ -91,7 +92,9 @@ export class Pool {
       member.leftMs = nowMs;
       this.table.write(member.row, ELIGIBLE, 0);
       const active = this.table.read(member.row, ACTIVE);
-      const text = active === 0 ? "left the pool" : `left the pool, its ${active} sessions go on`;
+      const text = active === 0
+        ? "left the pool"
+        : `left the pool, its ${counted(active, "session")} go${active === 1 ? "es" : ""} on`;
       changes.push({ level: "info", backend: member.backend.id, text });
     }
     const first = this.#members.size === 0;

@@ -215,6 +215,7 @@ Deno.test("install.sh refuses what it does not understand, and changes nothing",
     const { code, stdout, stderr } = await staging.run(...args);
     assertEquals({ args, code, stdout }, { args, code: 64, stdout: "" });
     assertStringIncludes(stderr, "usage: ./install.sh");
+    assert(stderr.trimEnd().split("\n").length < 10, "the message must not scroll away");
   }
   const prefix = await staging.runWith({ PREFIX: "usr|local" });
   assertEquals(prefix.code, 64);

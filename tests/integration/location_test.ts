@@ -64,7 +64,7 @@ for (const engine of ["splice", "portable"] as const) {
       await using balancer = await Balancer.start({ config, flags: ["--engine", engine] });
       assertStringIncludes(
         String((await balancer.logged("frontend ssh listens")).message),
-        "pool own, 1 backends, least_load; by location also lab, alps",
+        "pool own, 1 backend, least_load; by location also lab, alps",
       );
       const port = await balancer.port("ssh");
       const heard = async () => {

@@ -202,19 +202,20 @@ function readConnectFailed(record: RecordCursor, names: Names, join: PickJoin): 
   const atMs = record.number();
   const errno = record.word();
   const address = endpoint?.addresses[tried];
-  const place = address === undefined ? endpoint?.backend ?? "" : formatAddress(address);
-  const error = new LibcError(`Cannot connect to "${place}"`, errno);
-  const failure = classify(error);
+  const backend = endpoint?.backend ?? "";
+  const place = address === undefined ? backend : formatAddress(address);
+  const failure = classify(new LibcError("connect", errno));
   join.failed(slot, serial, failure);
   return {
     kind: "connect_failed",
     frontend,
     pool: named?.pool ?? "",
     row,
-    backend: endpoint?.backend ?? "",
+    backend,
     atMs,
     failure,
-    message: error.message,
+    // Of a name's addresses, the one that was asked last.
+    message: place === backend ? textOf(errno) : `${place}: ${textOf(errno)}`,
     client: readAddress(record),
   };
 }

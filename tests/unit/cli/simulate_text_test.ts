@@ -71,4 +71,6 @@ Deno.test("simulate says = where nothing changes, and - where nothing is known",
   const lines = text.split("\n").map((line) => line.trim().split(/ +/));
   assertEquals(lines[5], ["round_robin", "-", "-", "-", "0.0", "=", "0", "-", "-", "0"]);
   assertEquals(lines[8], ["a", "0", "="]);
+  const single = renderReplay({ ...REPORT, pools: [{ ...pool, sessions: 1 }] }, false);
+  assert(single.includes(": 1 session in "), single);
 });

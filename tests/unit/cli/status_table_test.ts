@@ -111,3 +111,58 @@ Deno.test("renderPool() says why FREE is not cores less load while many log in",
     "many log in: each new session takes 6.1 cores off FREE for about a minute",
   ]);
 });
+
+Deno.test("renderStatus() draws what the README shows", async () => {
+  const now = "2026-11-21T08:30:12Z";
+  const minutesAgo = (minutes: number) =>
+    new Date(Date.parse(now) - 60_000 * minutes).toISOString();
+  const up = {
+    ...BACKEND,
+    since: minutesAgo(205),
+    coresFrom: "learnt",
+    maxConnections: 0,
+  } as const;
+  const report: StatusReport = {
+    ...REPORT,
+    pid: 4711,
+    engine: { name: "splice", reason: "" },
+    startedAt: minutesAgo(205),
+    now,
+    counters: {
+      ...REPORT.counters,
+      active: 3,
+      opened: 17,
+      bytesToBackend: 2.9 * 2 ** 20,
+      bytesToClient: 41 * 2 ** 20,
+    },
+    frontends: [
+      { name: "main", listen: [":2222"], pool: "main", active: 3, maxConnections: 4096 },
+    ],
+    pools: [{
+      ...POOL,
+      name: "main",
+      backends: [
+        {
+          ...up,
+          ...{ id: "hoek:22", load1: 3.91, loadAgeSeconds: 4.2, cores: 16, free: 11.54 },
+          ...{ active: 2, total: 9 },
+        },
+        {
+          ...up,
+          ...{ id: "kelvin:22", load1: 0.12, loadAgeSeconds: 7.8, cores: 8, free: 7.38 },
+          ...{ active: 1, total: 5, coresFrom: "assumed" },
+        },
+        {
+          ...up,
+          ...{ id: "euler:22", load1: 1.05, loadAgeSeconds: 720, cores: 24, free: null },
+          ...{ active: 0, total: 3, state: "down", usable: false, since: minutesAgo(12) },
+          reason: "cannot connect to 10.1.0.9:22: Connection refused",
+          loadFailure: "connection refused (euler:5666)",
+        },
+      ],
+    }],
+  };
+  const readme = await Deno.readTextFile(new URL("../../../README.md", import.meta.url));
+  const [, shown] = /^```\n(compute-lb 0[^`]*)```/m.exec(readme) ?? [];
+  assertEquals(renderStatus(report, false), shown);
+});

@@ -95,6 +95,13 @@ Deno.test("why has a headline for every reason", () => {
     "9.0 cores free, drawn by chance among near-equals in pool compute (next: hoek:22 4.0)",
   );
   assertEquals(textOf({ ...DECISION, picks: [] }).includes("no record of why"), true);
+  const backends = PICK.backends.map((one) =>
+    one.outcome === "less_free" ? { ...one, outcome: "not_chosen" as const } : one
+  );
+  const hashed = textOf({ ...DECISION, picks: [{ ...PICK, why: "hash", backends }] });
+  assertEquals(hashed.includes("1  later in this client's order, or above its share\n"), true);
+  const stuck = textOf({ ...DECISION, picks: [{ ...PICK, why: "sticky", backends }] });
+  assertEquals(stuck.includes("1  not chosen\n"), true);
 });
 
 Deno.test("what why asks for survives the way to the balancer", () => {
