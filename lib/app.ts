@@ -307,9 +307,16 @@ export class App implements AsyncDisposable {
 }
 
 function frontendsOf({ frontends }: Config, { byFrontend }: Locations): Frontend[] {
-  return frontends.map(({ name, listen, pool, maxConnections, idleTimeoutMs }) => {
+  return frontends.map(({ name, listen, pool, maxConnections, idleTimeoutMs, socketMode }) => {
     const location = byFrontend.get(name);
-    const located = location === undefined ? {} : { location };
-    return { name, listen, pool, ...located, maxConnections, idleTimeoutMs };
+    return {
+      name,
+      listen,
+      pool,
+      ...(location === undefined ? {} : { location }),
+      maxConnections,
+      idleTimeoutMs,
+      ...(socketMode === undefined ? {} : { socketMode }),
+    };
   });
 }

@@ -92,6 +92,8 @@ export interface FrontendConfig {
   readonly maxConnections: number;
   /** 0: off. */
   readonly idleTimeoutMs: number;
+  /** Mode of unix sockets, 0 to 0o777; absent: as the umask has it. */
+  readonly socketMode?: number;
 }
 
 /** Clients of these networks and countries, and the pool that they go to. */

@@ -68,6 +68,7 @@ function draftFrontend(frontend: FrontendConfig): YamlDraft {
     })),
     max_connections: frontend.maxConnections,
     idle_timeout: durationOrOff(frontend.idleTimeoutMs),
+    socket_mode: frontend.socketMode?.toString(8).padStart(4, "0") ?? "umask",
   };
 }
 

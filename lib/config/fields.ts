@@ -64,6 +64,14 @@ export function offOr(read: Reader<number>): Reader<number> {
   };
 }
 
+/** The mode of a file, three octal digits or four beginning with 0; or `umask`, which is undefined. */
+export function modeOrUmask(text: string): Result<number | undefined> {
+  if (text === "umask") return success(undefined);
+  return /^0?[0-7]{3}$/.test(text)
+    ? success(Number.parseInt(text, 8))
+    : failure(`Cannot read ${quote(text)} as a mode: expected umask or octal digits such as 0660`);
+}
+
 /** `true` or `false`. */
 export function boolean(text: string): Result<boolean> {
   return text === "true" || text === "false"

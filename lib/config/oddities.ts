@@ -10,7 +10,16 @@ const NO_PRESSURE: ReadonlySet<string> = new Set(["nrpe", "exec", "gmond", "none
 
 /** Every oddity as a sentence that begins with where it is. */
 export function odditiesOf({ frontends, pools }: Config): string[] {
-  return [...frontends.flatMap(oddLocations), ...pools.flatMap(oddPool)];
+  return [
+    ...frontends.flatMap(oddLocations),
+    ...frontends.flatMap(oddMode),
+    ...pools.flatMap(oddPool),
+  ];
+}
+
+function oddMode({ name, listen, socketMode }: FrontendConfig): string[] {
+  if (socketMode === undefined || listen.some(({ transport }) => transport === "unix")) return [];
+  return [`frontends.${name}.socket_mode: has no effect: it listens on no unix socket`];
 }
 
 /** Networks of rules that an earlier rule takes away. */

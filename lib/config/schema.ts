@@ -29,6 +29,7 @@ import {
   integer,
   line,
   listenAddress,
+  modeOrUmask,
   network,
   offOr,
   oneOf,
@@ -111,10 +112,12 @@ const frontend = section({
   location: oneOrMany(location),
   max_connections: field(integer(0, 1_000_000), "an integer").prefault("4096"),
   idle_timeout: field(durationOrOff(SECOND, LONGEST), "a duration or off").prefault("off"),
-}, ({ max_connections, idle_timeout, ...rest }) => ({
+  socket_mode: field(modeOrUmask, "a mode or umask").prefault("umask"),
+}, ({ max_connections, idle_timeout, socket_mode, ...rest }) => ({
   ...rest,
   maxConnections: max_connections,
   idleTimeoutMs: idle_timeout,
+  ...(socket_mode === undefined ? {} : { socketMode: socket_mode }),
 }));
 
 const health = section({

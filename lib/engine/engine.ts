@@ -12,6 +12,11 @@ export interface Frontend {
   readonly name: string;
   /** At least one; port 0 is resolved by {@linkcode Engine.start}. */
   readonly listen: readonly Address[];
+  /**
+   * Mode of the files of its unix sockets, 0 to 0o777; absent: as the umask has it. Does not touch sockets
+   * that the program was started with.
+   */
+  readonly socketMode?: number;
   readonly pool: string;
   /** Where clients go by their address; absent: all go to `pool`, as those of a unix socket always do. */
   readonly location?: Location;

@@ -1,9 +1,11 @@
 // The probe `banner`: the backend is up when the first line it sends begins as expected ("SSH-2.0-"). It
 // tells a wedged sshd, whose kernel still accepts, from one that lives.
 
+import { closeQuietly } from "../core/accept_loop.ts";
 import type { Address } from "../core/address.ts";
 import type { Backend } from "../core/backend.ts";
 import type { Clock } from "../core/clock.ts";
+import { closeOnAbort } from "../core/close_on_abort.ts";
 import type { ProbeResult } from "../core/health.ts";
 import type { HealthProbe } from "./health_probe.ts";
 import { connectAny } from "./tcp_probe.ts";
@@ -37,8 +39,7 @@ export class BannerProbe implements HealthProbe {
     const connected = await connectAny(addresses, this.#timeoutMs, this.#clock, signal);
     if ("failure" in connected) return { ok: false, ...connected };
     const { conn } = connected;
-    const interrupt = () => conn.close();
-    signal.addEventListener("abort", interrupt, { once: true });
+    using _interrupt = closeOnAbort(signal, conn);
     try {
       const heard = await this.#listen(conn, signal);
       if (heard.line === undefined) {
@@ -50,8 +51,7 @@ export class BannerProbe implements HealthProbe {
         detail: `says ${quoteHeard(heard.line)}`,
       };
     } finally {
-      signal.removeEventListener("abort", interrupt);
-      if (!signal.aborted) conn.close();
+      closeQuietly(conn);
     }
   }
 

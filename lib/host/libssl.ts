@@ -8,6 +8,7 @@
 import type { TcpAddress } from "../core/address.ts";
 import { type AnonymousTls, type ByteChannel, HandshakeError } from "../core/byte_channel.ts";
 import { messageOf } from "../core/errors.ts";
+import { shakenHands } from "./handshake.ts";
 import { connectByOpenssl } from "./openssl_client.ts";
 
 /** Every anonymous suite with encryption, the strongest first. Level 0 is what allows them. */
@@ -145,18 +146,7 @@ class Libssl {
       socket.close();
       throw error;
     }
-    const interrupt = () => channel.close();
-    signal.addEventListener("abort", interrupt, { once: true });
-    try {
-      signal.throwIfAborted();
-      await channel.shakeHands();
-      return channel;
-    } catch (error) {
-      channel.close();
-      throw signal.aborted ? signal.reason : error;
-    } finally {
-      signal.removeEventListener("abort", interrupt);
-    }
+    return await shakenHands(channel, () => channel.shakeHands(), signal);
   }
 
   close(): void {

@@ -3,6 +3,7 @@
 
 import { formatAddress, type TcpAddress } from "../core/address.ts";
 import { type ByteChannel, HandshakeError } from "../core/byte_channel.ts";
+import { shakenHands } from "./handshake.ts";
 
 /** More than openssl says in any handshake. */
 const MOST_COMPLAINTS = 16_384;
@@ -30,18 +31,7 @@ export async function connectByOpenssl(
     stderr: "piped",
   }).spawn();
   const channel = new OpensslChannel(process);
-  const interrupt = () => channel.close();
-  signal.addEventListener("abort", interrupt, { once: true });
-  try {
-    await channel.established;
-    signal.throwIfAborted();
-    return channel;
-  } catch (error) {
-    channel.close();
-    throw signal.aborted ? signal.reason : error;
-  } finally {
-    signal.removeEventListener("abort", interrupt);
-  }
+  return await shakenHands(channel, () => channel.established, signal);
 }
 
 class OpensslChannel implements ByteChannel {

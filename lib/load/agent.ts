@@ -5,6 +5,7 @@ import { closeQuietly } from "../core/accept_loop.ts";
 import { formatAddress, type TcpAddress } from "../core/address.ts";
 import type { Backend } from "../core/backend.ts";
 import type { Clock } from "../core/clock.ts";
+import { closeOnAbort } from "../core/close_on_abort.ts";
 import { messageOf } from "../core/errors.ts";
 import type { LoadResult } from "../core/load.ts";
 import { failure, type Result, success } from "../core/result.ts";
@@ -63,8 +64,7 @@ export class AgentSource implements LoadSource {
     } catch (error) {
       return failure(signal.aborted ? abortReason(signal) : connectReason(error, place));
     }
-    const interrupt = () => closeQuietly(conn);
-    signal.addEventListener("abort", interrupt, { once: true });
+    using _interrupt = closeOnAbort(signal, conn);
     try {
       if (signal.aborted) return failure(abortReason(signal));
       await sendLine(conn, this.#options.send);
@@ -72,7 +72,6 @@ export class AgentSource implements LoadSource {
     } catch (error) {
       return failure(signal.aborted ? abortReason(signal) : oneLine(messageOf(error)));
     } finally {
-      signal.removeEventListener("abort", interrupt);
       closeQuietly(conn);
     }
   }

@@ -5,6 +5,7 @@ import { closeQuietly } from "../core/accept_loop.ts";
 import { formatAddress, type TcpAddress } from "../core/address.ts";
 import type { Backend } from "../core/backend.ts";
 import type { Clock } from "../core/clock.ts";
+import { closeOnAbort } from "../core/close_on_abort.ts";
 import type { LoadResult } from "../core/load.ts";
 import { failure, type Result } from "../core/result.ts";
 import { findHost, type GmondHost, GmondReader, sampleOf } from "./gmond_hosts.ts";
@@ -141,8 +142,7 @@ async function ask(
   } catch (error) {
     return failure(signal.aborted ? abortReason(signal) : connectReason(error, text));
   }
-  const interrupt = () => closeQuietly(connection);
-  signal.addEventListener("abort", interrupt, { once: true });
+  using _interrupt = closeOnAbort(signal, connection);
   try {
     if (signal.aborted) return failure(abortReason(signal));
     const hosts = await readHosts(connection);
@@ -150,7 +150,6 @@ async function ask(
   } catch (error) {
     return failure(signal.aborted ? abortReason(signal) : connectReason(error, text));
   } finally {
-    signal.removeEventListener("abort", interrupt);
     closeQuietly(connection);
   }
 }

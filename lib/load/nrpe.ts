@@ -6,6 +6,7 @@ import { formatAddress, type TcpAddress } from "../core/address.ts";
 import type { Backend } from "../core/backend.ts";
 import type { AnonymousTls, ByteChannel } from "../core/byte_channel.ts";
 import type { Clock } from "../core/clock.ts";
+import { closeOnAbort } from "../core/close_on_abort.ts";
 import { classify } from "../core/errors.ts";
 import type { LoadResult } from "../core/load.ts";
 import { failure, type Result, success } from "../core/result.ts";
@@ -192,10 +193,8 @@ export class NrpeSource implements LoadSource {
     const query = encodeQuery(way.version, this.#options.command);
     if (!query.ok) return { kind: "failed", reason: query.message };
     const channel = await this.#connect(place, way.transport, signal);
-    const interrupt = () => channel.close();
-    signal.addEventListener("abort", interrupt, { once: true });
+    using _interrupt = closeOnAbort(signal, channel);
     try {
-      if (signal.aborted) interrupt();
       await channel.write(query.value);
       return await readAnswer(channel);
     } catch (error) {
@@ -210,7 +209,6 @@ export class NrpeSource implements LoadSource {
           : `TLS handshake failed: ${tlsReason(error)}`,
       };
     } finally {
-      signal.removeEventListener("abort", interrupt);
       channel.close();
     }
   }

@@ -4,6 +4,7 @@
 import type { TcpAddress } from "../core/address.ts";
 import { formatAddress } from "../core/address.ts";
 import { type AnonymousTls, type ByteChannel, HandshakeError } from "../core/byte_channel.ts";
+import { closeOnAbort } from "../core/close_on_abort.ts";
 import { classify, messageOf } from "../core/errors.ts";
 import { connectReason, oneLine } from "./reason.ts";
 
@@ -115,17 +116,13 @@ export async function connectWithCertificates(
     throw new TransportError(kind, connectReason(error, place));
   }
   const channel = channelOf(connection);
-  const interrupt = () => channel.close();
-  signal.addEventListener("abort", interrupt, { once: true });
+  using _interrupt = closeOnAbort(signal, channel);
   try {
-    if (signal.aborted) interrupt();
     await connection.handshake();
     return channel;
   } catch (error) {
     channel.close();
     throw new TransportError("tls", `TLS handshake failed: ${tlsReason(error)}`);
-  } finally {
-    signal.removeEventListener("abort", interrupt);
   }
 }
 

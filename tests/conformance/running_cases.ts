@@ -9,6 +9,12 @@ import { waitFor, within } from "../support/wait_for.ts";
 import type { EngineCase } from "./engine_cases.ts";
 import { connectTo, frontendOf, openDescriptors, planOf, portOf } from "./engine_fixture.ts";
 
+/** Leaves the file of a unix socket on which nobody listens. */
+async function leaveSocketFile(path: string): Promise<void> {
+  using _listener = Deno.listen({ transport: "unix", path: `${path}.made` });
+  await Deno.rename(`${path}.made`, path);
+}
+
 export const RUNNING_CASES: readonly EngineCase[] = [
   {
     name: "start binds all or none, and says which address was taken",
@@ -29,6 +35,58 @@ export const RUNNING_CASES: readonly EngineCase[] = [
       assertStringIncludes(refusal.message, `in use (ss -ltnp "sport = ${taken.addr.port}"`);
       using client = await connectTo(port);
       assertEquals(await receive(client, 1), "a");
+    },
+  },
+  {
+    name: "a unix socket has the mode that its frontend says, or the umask leaves it",
+    run: async (fixture) => {
+      await using a = new TcpPeer(greetThenEcho("a"));
+      const folder = await Deno.makeTempDir();
+      const path = `${folder}/f.sock`;
+      const umask = Deno.umask(0o027);
+      const start = (socketMode?: number) =>
+        fixture.engine.start([
+          frontendOf({
+            listen: [{ transport: "unix", path }],
+            ...(socketMode === undefined ? {} : { socketMode }),
+          }),
+        ]);
+      const mode = async () => ((await Deno.stat(path)).mode ?? 0) & 0o7777;
+      const visit = async () => {
+        using client = await Deno.connect({ transport: "unix", path });
+        assertEquals(await receive(client, 1), "a");
+      };
+      try {
+        fixture.engine.publish("p", planOf([a.address]));
+        await start();
+        assertEquals(await mode(), 0o750);
+        await visit();
+        // A reload changes a socket that stays, and what it does not mention stays as it is.
+        await start(0o666);
+        assertEquals(await mode(), 0o666);
+        await start();
+        assertEquals(await mode(), 0o666);
+        await visit();
+        await fixture.engine.start([]);
+        // More and less than the umask leaves, and in the place of a file that a dead one left.
+        for (const wanted of [0o660, 0o777, 0o600, 0o702]) {
+          await leaveSocketFile(path);
+          await start(wanted);
+          assertEquals(await mode(), wanted);
+          await visit();
+          await fixture.engine.start([]);
+        }
+        assertEquals(Deno.umask(), 0o027);
+        await start(0o600);
+        await Deno.remove(path);
+        await Deno.writeTextFile(path, "", { mode: 0o640 });
+        await assertRejects(() => start(0o666), Error, `Cannot give "unix:${path}" the mode 0666`);
+        assertEquals(await mode(), 0o640);
+      } finally {
+        Deno.umask(umask);
+        await fixture.engine.start([]);
+        await Deno.remove(folder, { recursive: true });
+      }
     },
   },
   {

@@ -5,10 +5,8 @@
 //   await nrped.setLoad(3.25, 8);
 
 import { makeCertificates } from "../support/certificates.ts";
-import { peerProgram } from "../support/require_peer.ts";
-import { endTree, freePort } from "../support/processes.ts";
 import { mustRun } from "../support/run_program.ts";
-import { waitFor } from "../support/wait_for.ts";
+import { DaemonProcess } from "./daemon_process.ts";
 
 export interface NrpedOptions {
   /** A loopback address. @default "127.0.0.1" */
@@ -38,15 +36,25 @@ export class Nrped implements AsyncDisposable {
   readonly address: string;
   /** Temporary, removed with the daemon. */
   readonly directory: string;
-  readonly #mode: "plain" | "anonymous" | "certificates";
-  #port: number;
-  #process: Deno.ChildProcess | undefined;
+  readonly #daemon: DaemonProcess;
 
   private constructor(directory: string, options: NrpedOptions) {
     this.directory = directory;
     this.address = options.address ?? "127.0.0.1";
-    this.#port = options.port ?? 0;
-    this.#mode = options.mode ?? "plain";
+    const config = `${directory}/nrpe.cfg`;
+    const plain = (options.mode ?? "plain") === "plain";
+    this.#daemon = new DaemonProcess({
+      program: "nrpe",
+      address: this.address,
+      port: options.port,
+      logFile: `${directory}/nrpe.log`,
+      listening: "Listening for connections on port",
+      arguments: async (port) => {
+        const fixed = await Deno.readTextFile(`${directory}/nrpe.cfg.in`);
+        await Deno.writeTextFile(config, `server_port=${port}\n${fixed}`);
+        return ["-c", config, "-f", ...(plain ? ["-n"] : [])];
+      },
+    });
   }
 
   /** Starts a daemon and waits until it listens. It reports load 0.00 of 4 cores. */
@@ -58,7 +66,7 @@ export class Nrped implements AsyncDisposable {
       const nrped = new Nrped(directory, options);
       await nrped.setLoad(0, 4);
       await prepare(nrped, options);
-      await nrped.#startListening(options.port !== undefined);
+      await nrped.#daemon.start();
       return nrped;
     } catch (error) {
       await Deno.remove(directory, { recursive: true });
@@ -67,12 +75,12 @@ export class Nrped implements AsyncDisposable {
   }
 
   get port(): number {
-    return this.#port;
+    return this.#daemon.port;
   }
 
   /** The daemon's process id, undefined while it is stopped. */
   get pid(): number | undefined {
-    return this.#process?.pid;
+    return this.#daemon.pid;
   }
 
   get certificates(): NrpedCertificates {
@@ -105,66 +113,22 @@ export class Nrped implements AsyncDisposable {
 
   /** What the daemon has logged so far. */
   async log(): Promise<string> {
-    return await Deno.readTextFile(`${this.directory}/nrpe.log`).catch(() => "");
+    return await this.#daemon.log();
   }
 
   /** Stops listening; the port stays known for `restart`. */
   async stop(): Promise<void> {
-    if (this.#process === undefined) return;
-    await endTree(this.#process);
-    this.#process = undefined;
+    await this.#daemon.stop();
   }
 
   /** Listens again on the same address and port. */
   async restart(): Promise<void> {
-    await this.stop();
-    await this.#startListening(true);
+    await this.#daemon.restart();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
     await Deno.remove(this.directory, { recursive: true });
-  }
-
-  async #startListening(portIsFixed: boolean): Promise<void> {
-    const attempts = portIsFixed ? 1 : 5;
-    for (let attempt = 1;; attempt++) {
-      if (!portIsFixed) this.#port = freePort(this.address);
-      const complaint = await this.#tryToListen();
-      if (complaint === undefined) return;
-      if (attempt >= attempts) throw new Error(`nrpe does not start: ${complaint}`);
-    }
-  }
-
-  /** Why nrpe does not listen, undefined when it does. */
-  async #tryToListen(): Promise<string | undefined> {
-    const config = `${this.directory}/nrpe.cfg`;
-    const fixed = await Deno.readTextFile(`${this.directory}/nrpe.cfg.in`);
-    await Deno.writeTextFile(config, `server_port=${this.#port}\n${fixed}`);
-    const before = (await this.log()).length;
-    const process = new Deno.Command(peerProgram("nrpe"), {
-      args: ["-c", config, "-f", ...(this.#mode === "plain" ? ["-n"] : [])],
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
-    let ended = false;
-    process.status.then(() => ended = true);
-    try {
-      const ready = await waitFor("nrpe to listen", async () => {
-        const text = (await this.log()).slice(before);
-        if (text.includes("Listening for connections on port")) return "listening";
-        return ended ? text.trim() || "it ended without a word" : undefined;
-      });
-      if (ready === "listening") {
-        this.#process = process;
-        return undefined;
-      }
-      return ready;
-    } catch (error) {
-      await endTree(process);
-      throw error;
-    }
   }
 }
 

@@ -5,9 +5,10 @@
 //   ssh ...sshd.clientArguments() -p ${sshd.port} ${sshd.address} uptime
 
 import { peerProgram } from "../support/require_peer.ts";
-import { descendantsOf, endTree, freePort, isAlive, signal } from "../support/processes.ts";
+import { descendantsOf, isAlive, signal } from "../support/processes.ts";
 import { mustRun } from "../support/run_program.ts";
 import { DEADLINE_MS, waitFor } from "../support/wait_for.ts";
+import { DaemonProcess } from "./daemon_process.ts";
 
 export interface SshdOptions {
   /** A loopback address. @default "127.0.0.1" */
@@ -42,14 +43,25 @@ export class Sshd implements AsyncDisposable {
   readonly client: SshClient;
   /** Temporary, removed with the daemon; tests may put files there. */
   readonly directory: string;
-  #port: number;
-  #process: Deno.ChildProcess | undefined;
+  readonly #daemon: DaemonProcess;
 
-  private constructor(directory: string, address: string, port: number, client: SshClient) {
+  private constructor(directory: string, client: SshClient, options: SshdOptions) {
     this.directory = directory;
-    this.address = address;
-    this.#port = port;
+    this.address = options.address ?? "127.0.0.1";
     this.client = client;
+    const logFile = `${directory}/sshd.log`;
+    this.#daemon = new DaemonProcess({
+      program: "sshd",
+      address: this.address,
+      port: options.port,
+      logFile,
+      listening: "Server listening on ",
+      arguments: (port) =>
+        Promise.resolve([
+          ...["-D", "-f", `${directory}/sshd_config`, "-E", logFile],
+          ...["-o", `ListenAddress=${this.address}`, "-p", String(port)],
+        ]),
+    });
   }
 
   /** Starts a daemon and waits until it listens. */
@@ -57,9 +69,8 @@ export class Sshd implements AsyncDisposable {
     const directory = await Deno.makeTempDir({ prefix: "compute-lb-sshd-" });
     try {
       const client = await prepare(directory, options);
-      const address = options.address ?? "127.0.0.1";
-      const sshd = new Sshd(directory, address, options.port ?? 0, client);
-      await sshd.#startListening(options.port !== undefined);
+      const sshd = new Sshd(directory, client, options);
+      await sshd.#daemon.start();
       return sshd;
     } catch (error) {
       await Deno.remove(directory, { recursive: true });
@@ -68,12 +79,12 @@ export class Sshd implements AsyncDisposable {
   }
 
   get port(): number {
-    return this.#port;
+    return this.#daemon.port;
   }
 
   /** The daemon's process id, undefined while it is stopped. */
   get pid(): number | undefined {
-    return this.#process?.pid;
+    return this.#daemon.pid;
   }
 
   /** Arguments for the ssh program, before port and host. */
@@ -83,12 +94,12 @@ export class Sshd implements AsyncDisposable {
 
   /** What sshd has logged so far. */
   async log(): Promise<string> {
-    return await Deno.readTextFile(`${this.directory}/sshd.log`).catch(() => "");
+    return await this.#daemon.log();
   }
 
   /** The processes of its sessions: sshd's own, shells and what they run. */
   async sessions(): Promise<number[]> {
-    return this.#process === undefined ? [] : await descendantsOf(this.#process.pid);
+    return this.pid === undefined ? [] : await descendantsOf(this.pid);
   }
 
   /** Ends every session at once, as the kernel does when it runs out of memory. */
@@ -103,62 +114,17 @@ export class Sshd implements AsyncDisposable {
 
   /** Stops listening and ends every session; the port stays known for `restart`. */
   async stop(): Promise<void> {
-    if (this.#process === undefined) return;
-    await endTree(this.#process);
-    this.#process = undefined;
+    await this.#daemon.stop();
   }
 
   /** Listens again on the same address and port, with the same keys. */
   async restart(): Promise<void> {
-    await this.stop();
-    await this.#startListening(true);
+    await this.#daemon.restart();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
     await Deno.remove(this.directory, { recursive: true });
-  }
-
-  async #startListening(portIsFixed: boolean): Promise<void> {
-    const attempts = portIsFixed ? 1 : 5;
-    for (let attempt = 1;; attempt++) {
-      if (!portIsFixed) this.#port = freePort(this.address);
-      const complaint = await this.#tryToListen();
-      if (complaint === undefined) return;
-      if (attempt >= attempts) throw new Error(`sshd does not start: ${complaint}`);
-    }
-  }
-
-  /** Why sshd does not listen, undefined when it does. */
-  async #tryToListen(): Promise<string | undefined> {
-    const logFile = `${this.directory}/sshd.log`;
-    const before = (await this.log()).length;
-    const process = new Deno.Command(peerProgram("sshd"), {
-      args: [
-        ...["-D", "-f", `${this.directory}/sshd_config`, "-E", logFile],
-        ...["-o", `ListenAddress=${this.address}`, "-p", String(this.#port)],
-      ],
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
-    let ended = false;
-    process.status.then(() => ended = true);
-    try {
-      const ready = await waitFor("sshd to listen", async () => {
-        const text = (await this.log()).slice(before);
-        if (text.includes("Server listening on ")) return "listening";
-        return ended ? text.trim() || "it ended without a word" : undefined;
-      });
-      if (ready === "listening") {
-        this.#process = process;
-        return undefined;
-      }
-      return ready;
-    } catch (error) {
-      await endTree(process);
-      throw error;
-    }
   }
 }
 

@@ -5,6 +5,7 @@ import { type Address, formatAddress } from "../../core/address.ts";
 import type { Clock } from "../../core/clock.ts";
 import { classify, type FailureKind, listenHint, messageOf } from "../../core/errors.ts";
 import type { Frontend } from "../engine.ts";
+import { bindWithMode, changeMode } from "../socket_mode.ts";
 
 /** Clients that the kernel keeps waiting for us; clamped to net.core.somaxconn. */
 const BACKLOG = 4096;
@@ -19,6 +20,8 @@ interface Listening {
   readonly bound: Address;
   /** Set anew when a reload gives the same address to another frontend. */
   frontend: string;
+  /** What the frontend said of a unix socket's mode. */
+  mode: number | undefined;
   loop: Promise<void>;
 }
 
@@ -47,7 +50,7 @@ export class Listeners {
     const next = new Map<string, Listening>();
     const fresh: Listening[] = [];
     const bound = new Map<string, readonly Address[]>();
-    const owners: [Listening, string][] = [];
+    const owners: [Listening, Frontend][] = [];
     try {
       for (const frontend of frontends) {
         const addresses: Address[] = [];
@@ -55,16 +58,17 @@ export class Listeners {
           const key = keyOf(frontend, index, address);
           let entry = this.#listening.get(key);
           if (entry === undefined) {
-            const listener = await listen(address, frontend.name);
+            const listener = await listen(address, frontend);
             entry = {
               listener,
               bound: boundAddress(listener, address),
               frontend: frontend.name,
+              mode: frontend.socketMode,
               loop: Promise.resolve(),
             };
             fresh.push(entry);
-          }
-          owners.push([entry, frontend.name]);
+          } else adjustMode(entry, frontend.socketMode);
+          owners.push([entry, frontend]);
           next.set(key, entry);
           addresses.push(entry.bound);
         }
@@ -74,7 +78,10 @@ export class Listeners {
       for (const entry of fresh) closeQuietly(entry.listener);
       throw error;
     }
-    for (const [entry, name] of owners) entry.frontend = name;
+    for (const [entry, { name, socketMode }] of owners) {
+      entry.frontend = name;
+      entry.mode = socketMode;
+    }
     taken();
     for (const entry of fresh) {
       entry.loop = acceptEach<Deno.TcpConn | Deno.UnixConn>(
@@ -126,12 +133,19 @@ async function closeAll(entries: readonly Listening[]): Promise<void> {
   await Promise.all(entries.map((entry) => entry.loop));
 }
 
+/** Gives a socket that stays the mode that it is to have now, if that is another one. */
+function adjustMode({ bound, mode: before }: Listening, mode: number | undefined): void {
+  if (bound.transport === "unix" && mode !== undefined && mode !== before) {
+    changeMode(bound.path, mode);
+  }
+}
+
 async function listen(
   address: Address,
-  frontend: string,
+  { name, socketMode }: Frontend,
 ): Promise<Deno.TcpListener | Deno.UnixListener> {
   try {
-    if (address.transport === "unix") return await listenUnix(address.path);
+    if (address.transport === "unix") return await listenUnix(address.path, socketMode);
     if (address.host !== "") return listenTcp(address.host, address.port);
     try {
       return listenTcp("::", address.port);
@@ -144,7 +158,7 @@ async function listen(
     }
   } catch (error) {
     throw new Error(
-      `Cannot listen on ${formatAddress(address)} for frontend "${frontend}": ${messageOf(error)}` +
+      `Cannot listen on ${formatAddress(address)} for frontend "${name}": ${messageOf(error)}` +
         listenHint(error, address),
       { cause: error },
     );
@@ -155,9 +169,10 @@ function listenTcp(hostname: string, port: number): Deno.TcpListener {
   return Deno.listen({ hostname, port, tcpBacklog: BACKLOG });
 }
 
-async function listenUnix(path: string): Promise<Deno.UnixListener> {
+async function listenUnix(path: string, mode: number | undefined): Promise<Deno.UnixListener> {
+  const make = () => bindWithMode(mode, () => Deno.listen({ transport: "unix", path }));
   try {
-    return Deno.listen({ transport: "unix", path });
+    return make();
   } catch (error) {
     if (classify(error) !== "address_in_use") throw error;
   }
@@ -171,7 +186,7 @@ async function listenUnix(path: string): Promise<Deno.UnixListener> {
       throw new Deno.errors.AddrInUse("There is a file that is no socket");
     }
     await Deno.remove(path);
-    return Deno.listen({ transport: "unix", path });
+    return make();
   }
   throw new Deno.errors.AddrInUse("Another process listens there");
 }

@@ -3,6 +3,7 @@
 
 import { type Address, formatAddress } from "../../core/address.ts";
 import { listenHint } from "../../core/errors.ts";
+import { bindWithMode } from "../socket_mode.ts";
 import {
   addressOf,
   AF_INET,
@@ -64,10 +65,11 @@ export class SocketMaker {
   /**
    * Listens on an address. Host "" means every address of both families. A unix socket's file that
    * nobody listens on any more is replaced.
+   * @param mode of a unix socket's file; undefined: as the umask has it.
    * @throws {LibcError} naming the address.
    */
-  listen(address: Address): ListeningSocket {
-    if (address.transport === "unix") return this.#listenUnix(address.path);
+  listen(address: Address, mode?: number): ListeningSocket {
+    if (address.transport === "unix") return this.#listenUnix(address.path, mode);
     if (address.host !== "") {
       return this.#listenTcp(address, this.sockaddr(address) ?? this.#resolve(address));
     }
@@ -130,20 +132,22 @@ export class SocketMaker {
     return this.#described(fd, { ...address, port: bound.port }, words);
   }
 
-  #listenUnix(path: string): ListeningSocket {
+  #listenUnix(path: string, mode: number | undefined): ListeningSocket {
     const address: Address = { transport: "unix", path };
     const sockaddr = this.sockaddr(address);
     if (sockaddr === undefined) throw cannotListen(address, UNRESOLVED);
     const fd = this.#socket(address, AF_UNIX);
     const { bind, listen, close } = this.#libc.calls;
-    let result = bind(fd, addressOf(sockaddr), sockaddr.length);
-    if (result < 0 && this.#libc.errno[0] === EADDRINUSE && this.#isStale(path, sockaddr)) {
+    const failing = (result: number) => result < 0 ? this.#libc.errno[0] ?? 0 : 0;
+    const make = () =>
+      bindWithMode(mode, () => failing(bind(fd, addressOf(sockaddr), sockaddr.length)));
+    let errno = make();
+    if (errno === EADDRINUSE && this.#isStale(path, sockaddr)) {
       removeFile(path);
-      result = bind(fd, addressOf(sockaddr), sockaddr.length);
+      errno = make();
     }
-    if (result === 0) result = listen(fd, BACKLOG);
-    if (result === 0) return { fd, bound: address };
-    const errno = this.#libc.errno[0] ?? 0;
+    if (errno === 0) errno = failing(listen(fd, BACKLOG));
+    if (errno === 0) return { fd, bound: address };
     close(fd);
     throw cannotListen(address, errno);
   }

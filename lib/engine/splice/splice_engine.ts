@@ -3,6 +3,7 @@
 
 import { type Address, formatAddress, sameAddress } from "../../core/address.ts";
 import type { Engine, EngineCounters, EngineEvent, Frontend, PoolPlan } from "../engine.ts";
+import { changeMode } from "../socket_mode.ts";
 import { EventReader } from "./event_reader.ts";
 import type { Names } from "./events.ts";
 import {
@@ -169,11 +170,11 @@ export class SpliceEngine implements Engine {
             const key = keyOf(frontend, index, address);
             let listening = next.has(key) ? undefined : this.#listening.get(key);
             if (listening === undefined) {
-              const socket = this.#listen(address);
+              const socket = this.#listen(address, frontend.socketMode);
               fresh.push(socket);
               listening = new Listening(this.#listeners.length, socket, frontend);
               this.#listeners.push(listening);
-            }
+            } else adjustMode(listening, frontend);
             owners.push([listening, frontend]);
             next.set(key, listening);
             return listening.socket.bound;
@@ -203,13 +204,13 @@ export class SpliceEngine implements Engine {
   }
 
   /** Takes a socket that was inherited for the address, or makes one. */
-  #listen(address: Address): ListeningSocket {
+  #listen(address: Address, mode: number | undefined): ListeningSocket {
     const at = this.#inherited.findIndex(({ bound }) => sameAddress(bound, everywhere(address)));
     if (at >= 0) {
       const [socket] = this.#inherited.splice(at, 1);
       if (socket !== undefined) return socket;
     }
-    return this.#sockets.listen(address);
+    return this.#sockets.listen(address, mode);
   }
 
   #frontendIndex(name: string): number {
@@ -265,6 +266,15 @@ export class SpliceEngine implements Engine {
     } catch (error) {
       if (!signal.aborted) throw error;
     }
+  }
+}
+
+/** Gives a socket that stays the mode that it is to have now, if that is another one. */
+function adjustMode({ socket, frontend: before }: Listening, { socketMode }: Frontend): void {
+  const { bound, inherited } = socket;
+  if (bound.transport !== "unix" || inherited === true) return;
+  if (socketMode !== undefined && socketMode !== before.socketMode) {
+    changeMode(bound.path, socketMode);
   }
 }
 

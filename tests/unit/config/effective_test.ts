@@ -224,7 +224,10 @@ const frontend: fc.Arbitrary<Omit<FrontendConfig, "name" | "pool" | "location">>
   listen: fc.uniqueArray(listen, { minLength: 1, maxLength: 3, selector: listenKey }),
   maxConnections: orOff(span(1, 1_000_000)),
   idleTimeoutMs: orOff(span(1000, LONGEST)),
-});
+}).chain((one) =>
+  fc.option(fc.nat({ max: 0o777 }), { nil: undefined })
+    .map((socketMode) => socketMode === undefined ? one : { ...one, socketMode })
+);
 
 /** Configurations in which every pool is used, the shape that a sound lb.conf gives. */
 const config: fc.Arbitrary<Config> = fc.uniqueArray(name, { minLength: 1, maxLength: 3 })

@@ -43,6 +43,15 @@ Deno.test("odditiesOf() finds networks that an earlier rule takes away", () => {
   ]);
 });
 
+Deno.test("odditiesOf() finds the mode of a socket that is none", () => {
+  assertEquals(oddities({}, { socket_mode: "0600" }), [
+    "frontends.f.socket_mode: has no effect: it listens on no unix socket",
+  ]);
+  const listen = [":22", "unix:/run/f.sock"];
+  assertEquals(oddities({ backends: ["hoek:22"] }, { listen, socket_mode: "0600" }), []);
+  assertEquals(oddities({}, { socket_mode: "umask" }), []);
+});
+
 Deno.test("odditiesOf() finds settings that a load source makes vain", () => {
   const load = { source: "http", http: { url: "http://monitor:9/load" } };
   assertEquals(oddities({ load }), [
