@@ -33,6 +33,8 @@ export interface PortableEngineOptions {
 
 /** How often the shared tick advances and idle tunnels are looked for. */
 const TICK_MS = 250;
+/** A tick that comes later than this says that the process was stopped, or too busy to read. */
+const MOST_TICK_MS = 2 * TICK_MS;
 
 /** A client on its way to a backend. */
 interface Visitor {
@@ -177,7 +179,10 @@ export class PortableEngine implements Engine {
 
   #tick(): void {
     const now = this.#now();
+    const stoodStill = now - this.#ticks.now > MOST_TICK_MS;
     this.#ticks.now = now;
+    // What has come meanwhile is read first.
+    if (stoodStill) return;
     for (const [relay, { settings }] of this.#relays) {
       const { idleTimeoutMs } = settings;
       if (idleTimeoutMs > 0 && now - relay.lastActivity >= idleTimeoutMs) relay.cut("idle_timeout");
