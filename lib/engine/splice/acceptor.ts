@@ -17,6 +17,7 @@ import {
   LISTENER,
   PLAN,
   POOL,
+  QUIET_UNTIL,
   REFUSED,
   ROW,
   SERIAL,
@@ -52,7 +53,7 @@ const ALL_TURNS = 8192;
 /** How long nobody is accepted after the descriptors ran out. */
 const PAUSE_MS = 100;
 /** A shortage is over, and the next one worth a word, when it has not been felt for so long. */
-const QUIET_MS = 10_000;
+const QUIET_SECONDS = 10;
 /** PLAN and ROW of a client that has none yet. */
 const NONE = -1;
 
@@ -93,8 +94,6 @@ export class Acceptor {
   readonly #bellPointer = addressOf(this.#bell);
   /** When to accept again after running out of descriptors; 0 while accepting. */
   #resumeAt = 0;
-  /** A shortage that lasts is not reported anew before then. */
-  #quietUntil = 0;
 
   constructor(
     libc: Libc,
@@ -326,10 +325,14 @@ export class Acceptor {
     for (const listener of this.#open) this.#watch(listener);
   }
 
-  /** Descriptors or memory ran out: stops accepting for a while, and says so once per shortage. */
+  /**
+   * Descriptors or memory ran out: stops accepting for a while, and says so once per shortage, which all
+   * workers feel.
+   */
   pause(frontend: number, errno: number, nowMs: number, atMs: number): void {
-    if (nowMs >= this.#quietUntil) this.#recorder.acceptFailed(frontend, atMs, errno);
-    this.#quietUntil = nowMs + QUIET_MS;
+    const second = Math.floor(nowMs / 1000);
+    const quietUntil = Atomics.exchange(this.#engine, QUIET_UNTIL, second + QUIET_SECONDS);
+    if (second >= quietUntil) this.#recorder.acceptFailed(frontend, atMs, errno);
     this.standBack(nowMs);
   }
 

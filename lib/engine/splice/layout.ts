@@ -85,6 +85,8 @@ export const NEXT_TUNNEL_HIGH = 1;
 export const NEXT_RECORD = 2;
 /** Clients that wait because there was no descriptor or no memory for their backend's socket. */
 export const STARVING = 3;
+/** Second of the workers' clock from which on a shortage is a new one, and worth a word. */
+export const QUIET_UNTIL = 4;
 /** Clients that each worker has: tunnels, those that still connect, those in its inbox. */
 export const WORKER_LOAD = 16;
 export const FRONTEND_ACTIVE = WORKER_LOAD + MAX_WORKERS;
