@@ -267,9 +267,11 @@ export class PortableEngine implements Engine {
   /** Picks and connects until a backend takes the connection; its place in the table stays reserved. */
   async #findPlace(visitor: Visitor): Promise<Place | undefined> {
     let tried: Tried | null = null;
+    let plan: PoolPlan | undefined;
     while (!this.#cutting.signal.aborted && !tried?.full) {
-      // Anew each time: while a connect was awaited, a reload may have changed who stands in which row.
-      const plan = this.#plans.get(visitor.pool);
+      // Anew each time: while a connect was awaited, a reload may have changed who stands in which row. In a
+      // pool that was withdrawn nothing changes any more.
+      plan = this.#plans.get(visitor.pool) ?? plan;
       if (plan === undefined || visitor.attempts > plan.connectRetries) return undefined;
       const { table, endpoints } = plan;
       this.#source.setAddress(visitor.client);
