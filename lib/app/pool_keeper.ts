@@ -4,6 +4,7 @@
 import type { Address } from "../core/address.ts";
 import type { Backend } from "../core/backend.ts";
 import type { Clock, Random } from "../core/clock.ts";
+import { messageOf } from "../core/errors.ts";
 import { DEFAULT_CAPACITY as ROWS, PickTable, STANDING } from "../core/pick_table.ts";
 import type { Member } from "../core/member.ts";
 import { Pool, type PoolChange } from "../core/pool.ts";
@@ -67,6 +68,8 @@ export class PoolKeeper implements AsyncDisposable {
   #load: Drivers | undefined;
   #health: Drivers | undefined;
   #published = "";
+  /** What the engine could not take, so that it is said once. */
+  #refused = "";
   #weighing = false;
   #stopped = false;
 
@@ -344,13 +347,21 @@ export class PoolKeeper implements AsyncDisposable {
     }
     const signature = JSON.stringify([connect, endpoints]);
     if (signature === this.#published) return;
+    try {
+      this.#parts.publish({
+        table: this.pool.table,
+        endpoints: Array.from(endpoints),
+        connectTimeoutMs: connect.timeoutMs,
+        connectRetries: connect.retries,
+      });
+    } catch (error) {
+      // The plan of before goes on. No session may end for this, and the next weighing tries again.
+      if (this.#refused === signature) return;
+      this.#refused = signature;
+      this.#parts.log.error(`${this.pool.name}: goes by its old addresses: ${messageOf(error)}`);
+      return;
+    }
     this.#published = signature;
-    this.#parts.publish({
-      table: this.pool.table,
-      endpoints: Array.from(endpoints),
-      connectTimeoutMs: connect.timeoutMs,
-      connectRetries: connect.retries,
-    });
   }
 
   #tell(changes: readonly PoolChange[]): void {

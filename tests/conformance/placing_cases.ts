@@ -2,6 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { ACTIVE, CONNECT_FAILURES, ELIGIBLE, STANDS_BY, TOTAL } from "../../lib/core/pick_table.ts";
+import { BlackHole } from "../peers/black_hole.ts";
 import { echo, greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { readAll, receive, send } from "../support/bytes.ts";
 import { waitFor, within } from "../support/wait_for.ts";
@@ -226,6 +227,20 @@ export const PLACING_CASES: readonly EngineCase[] = [
       assertEquals((await readAll(after)).length, 0);
       await send(before, "y");
       assertEquals(await receive(before, 1), "y");
+    },
+  },
+  {
+    name: "a client on its way when its pool is withdrawn goes on looking in it",
+    run: async (fixture) => {
+      await using hole = await BlackHole.open();
+      await using good = new TcpPeer(greetThenEcho("g"));
+      const plan = planOf([hole.address, good.address], { connectTimeoutMs: 300 });
+      const port = await fixture.listen(plan);
+      using client = await connectTo(port);
+      await waitFor("the client to be on its way", () => plan.table.read(0, ACTIVE) === 1);
+      fixture.engine.withdraw("p");
+      assertEquals(await receive(client, 1), "g");
+      assertEquals((await fixture.nth("connect_failed")).failure, "timeout");
     },
   },
   {

@@ -33,6 +33,8 @@ export interface PortableEngineOptions {
 
 /** How often the shared tick advances and idle tunnels are looked for. */
 const TICK_MS = 250;
+/** A tick that comes later than this says that the process was stopped, or too busy to read. */
+const MOST_TICK_MS = 2 * TICK_MS;
 
 /** A client on its way to a backend. */
 interface Visitor {
@@ -177,7 +179,10 @@ export class PortableEngine implements Engine {
 
   #tick(): void {
     const now = this.#now();
+    const stoodStill = now - this.#ticks.now > MOST_TICK_MS;
     this.#ticks.now = now;
+    // What has come meanwhile is read first.
+    if (stoodStill) return;
     for (const [relay, { settings }] of this.#relays) {
       const { idleTimeoutMs } = settings;
       if (idleTimeoutMs > 0 && now - relay.lastActivity >= idleTimeoutMs) relay.cut("idle_timeout");
@@ -262,9 +267,11 @@ export class PortableEngine implements Engine {
   /** Picks and connects until a backend takes the connection; its place in the table stays reserved. */
   async #findPlace(visitor: Visitor): Promise<Place | undefined> {
     let tried: Tried | null = null;
+    let plan: PoolPlan | undefined;
     while (!this.#cutting.signal.aborted && !tried?.full) {
-      // Anew each time: while a connect was awaited, a reload may have changed who stands in which row.
-      const plan = this.#plans.get(visitor.pool);
+      // Anew each time: while a connect was awaited, a reload may have changed who stands in which row. In a
+      // pool that was withdrawn nothing changes any more.
+      plan = this.#plans.get(visitor.pool) ?? plan;
       if (plan === undefined || visitor.attempts > plan.connectRetries) return undefined;
       const { table, endpoints } = plan;
       this.#source.setAddress(visitor.client);

@@ -18,6 +18,7 @@ import {
   LISTENER,
   PLAN,
   POOL,
+  QUIET_UNTIL,
   REFUSED,
   ROW,
   SERIAL,
@@ -324,7 +325,10 @@ export class Acceptor {
     for (const listener of this.#open) this.#watch(listener);
   }
 
-  /** Descriptors or memory ran out: stops accepting for a while, and says so once per shortage. */
+  /**
+   * Descriptors or memory ran out: stops accepting for a while, and says so once per shortage, which all
+   * workers feel.
+   */
   pause(frontend: number, errno: number, nowMs: number, atMs: number): void {
     if (isNews(this.#engine, SHORTAGE, nowMs)) this.#recorder.acceptFailed(frontend, atMs, errno);
     this.standBack(nowMs);

@@ -30,8 +30,10 @@ import {
   addressOf,
   AF_UNIX,
   EAGAIN,
+  EALREADY,
   EINPROGRESS,
   EINTR,
+  EISCONN,
   EMFILE,
   ENFILE,
   ENOBUFS,
@@ -200,10 +202,28 @@ export class Dialer {
     ) {
       return this.#attempt(slot, plan, nowMs, atMs);
     }
-    // What it waited for is the better reason, where it waited.
-    const errno = this.#words[base + STATE] === WAITING ? this.#words[base + ERRNO]! : timedOut;
-    this.#leaveWait(base);
-    return this.#failed(slot, errno, nowMs, atMs);
+    if (this.#words[base + STATE] === WAITING) {
+      // What it waited for is the better reason.
+      const errno = this.#words[base + ERRNO]!;
+      this.#leaveWait(base);
+      return this.#failed(slot, errno, nowMs, atMs);
+    }
+    const errno = this.#connectErrno(slot, plan);
+    if (errno === 0 || errno === EISCONN) return this.#connected(slot);
+    return this.#failed(slot, errno === EALREADY ? timedOut : errno, nowMs, atMs);
+  }
+
+  /**
+   * What has become of a connect by now: EALREADY while it goes on. This thread may have stood still, and
+   * not have heard of it.
+   */
+  #connectErrno(slot: number, plan: Plan): number {
+    const base = slot * TUNNEL_WORDS;
+    const target = plan.rows[this.#words[base + ROW]!]?.[this.#words[base + ADDRESS]!];
+    if (target === undefined) return EALREADY;
+    const { connect } = this.#libc.calls;
+    const result = connect(this.#words[base + FD + 1]!, target.pointer, target.bytes.length);
+    return result === 0 ? 0 : this.#libc.errno[0]!;
   }
 
   /** Gives up the place of a tunnel that still connects. */

@@ -144,8 +144,10 @@ export const EADDRNOTAVAIL = 99;
 export const EAFNOSUPPORT = 97;
 export const ECONNRESET = 104;
 export const ENOBUFS = 105;
+export const EISCONN = 106;
 export const ETIMEDOUT = 110;
 export const ECONNREFUSED = 111;
+export const EALREADY = 114;
 export const EINPROGRESS = 115;
 
 /** errno values by name, with what they mean (asm-generic/errno.h). */

@@ -63,6 +63,8 @@ const MAX_SLEEP_MS = 1000;
 const LOOK_MS = 100;
 /** There is something to read, be it the end. */
 const READ = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+/** Times a flag: of both sides. */
+const SIDES = 1 | 1 << 1;
 /** After the bytes comes the end, an error or urgent data: a short read is not the last. */
 const READ_ON = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
 
@@ -369,12 +371,21 @@ export class Loop {
     }
     const idleTimeoutMs = this.#acceptor.idleTimeoutMs(slot);
     if (idleTimeoutMs === 0) return;
-    const end = this.#numbers[slot * TUNNEL_NUMBERS + LAST_MOVE]! + idleTimeoutMs;
+    if (this.#idleEnd(slot, idleTimeoutMs) <= now) {
+      // This thread may have stood still: what has come meanwhile counts.
+      this.#words[base + FLAGS]! |= (READABLE | WRITABLE) * SIDES;
+      if (this.#pump(slot, 0) || this.#pump(slot, 1)) return;
+    }
+    const end = this.#idleEnd(slot, idleTimeoutMs);
     if (now < end) this.#wheel.set(slot, end);
     else {
       this.#words[base + REASON] = IDLE_TIMEOUT;
       this.#sessions.close(slot);
     }
+  }
+
+  #idleEnd(slot: number, idleTimeoutMs: number): number {
+    return this.#numbers[slot * TUNNEL_NUMBERS + LAST_MOVE]! + idleTimeoutMs;
   }
 
   /** Wakes the control plane when it waits for events and there are some. */

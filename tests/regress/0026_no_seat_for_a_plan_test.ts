@@ -1,0 +1,50 @@
+// Where sessions held every seat for plans (each change of an address makes a plan), the next change threw out
+// of a microtask: the process ended, and with it all sessions.
+
+import { assert, assertEquals } from "@std/assert";
+import { PoolKeeper } from "../../lib/app/pool_keeper.ts";
+import type { PoolConfig } from "../../lib/config/config.ts";
+import { readConfig } from "../../lib/config/read_config.ts";
+import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
+
+function poolOf(backend: string): PoolConfig {
+  const text = JSON.stringify({
+    frontends: { f: { listen: "127.0.0.1:0" } },
+    pools: {
+      p: { backends: [backend], load: { source: "none" }, health: { probe: "none" } },
+    },
+  });
+  const read = readConfig({ file: { path: "lb.conf", text } });
+  assert(read.ok);
+  const [pool] = read.config.pools;
+  assert(pool !== undefined);
+  return pool;
+}
+
+Deno.test("a plan that the engine cannot take is told once, and tried again", async () => {
+  let full = false;
+  const published: (string | undefined)[] = [];
+  const errors: string[] = [];
+  await using keeper = new PoolKeeper(poolOf("127.0.0.1:1"), {
+    clock: SYSTEM_CLOCK,
+    random: Math.random,
+    log: { error: (text) => errors.push(text), warning() {}, info() {}, debug() {} },
+    createLoadSource: () => undefined,
+    resolve: (address) => Promise.resolve({ ok: true, value: [address] }),
+    alreadyResolved: () => true,
+    publish: ({ endpoints }) => {
+      if (full) throw new RangeError("Cannot publish a plan: 4096 are in use");
+      published.push(endpoints.at(-1)?.backend);
+    },
+    weighed: () => {},
+  });
+  await keeper.prepare();
+  full = true;
+  await keeper.reconfigure(poolOf("127.0.0.1:2"));
+  await keeper.reconfigure(poolOf("127.0.0.1:2"));
+  assertEquals(errors.length, 1);
+  assert(errors[0]?.includes("4096 are in use"), errors[0]);
+  full = false;
+  await keeper.reconfigure(poolOf("127.0.0.1:2"));
+  assertEquals(published, ["127.0.0.1:1", "127.0.0.1:2"]);
+});
