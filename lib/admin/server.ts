@@ -32,6 +32,8 @@ export class AdminServer implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #handlers: AdminHandlers;
   readonly #answering = new Set<Promise<void>>();
+  /** Of those who have not asked yet. */
+  readonly #listening = new Set<Deno.Conn>();
 
   private constructor(
     readonly path: string,
@@ -67,6 +69,8 @@ export class AdminServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
     await this.#loop;
+    // Who holds a connection open and asks nothing must not hold up the end.
+    for (const conn of this.#listening) closeQuietly(conn);
     await Promise.all(this.#answering);
   }
 
@@ -74,13 +78,16 @@ export class AdminServer implements AsyncDisposable {
     const finished = new AbortController();
     const deadline = this.#clock.sleep(TIMEOUT_MS, finished.signal)
       .then(() => closeQuietly(conn), () => {});
+    this.#listening.add(conn);
     try {
       const head = await readHead(conn);
+      this.#listening.delete(conn);
       const bytes = new TextEncoder().encode(this.#respond(head));
       for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
     } catch {
       // Whoever asked has left, or was too slow.
     } finally {
+      this.#listening.delete(conn);
       finished.abort();
       closeQuietly(conn);
       await deadline;

@@ -61,6 +61,8 @@ export class DecisionRecorder implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #log: LogArea;
   readonly #pools = new Map<string, KnownPool>();
+  /** Pools that the recording knows of since it began, those that have left since included. */
+  readonly #told = new Set<string>();
   #file: AppendFile | undefined;
   #writer: BatchWriter | undefined;
   /** Lines lost, those of files that were closed included. */
@@ -135,6 +137,8 @@ export class DecisionRecorder implements AsyncDisposable {
 
   note(event: EngineEvent, strategyOf: StrategyOf): void {
     if (!this.#writable()) return;
+    // A session may outlive its pool, and the recording that knew it: a reader could make nothing of it.
+    if ("pool" in event && !this.#told.has(event.pool)) return;
     switch (event.kind) {
       case "opened": {
         const { tunnel, frontend, pool, backend } = event;
@@ -237,6 +241,7 @@ export class DecisionRecorder implements AsyncDisposable {
   }
 
   #begin(): void {
+    this.#told.clear();
     this.#write({
       kind: "recording",
       version: RECORD_VERSION,
@@ -250,6 +255,7 @@ export class DecisionRecorder implements AsyncDisposable {
   #writePool(known: KnownPool): void {
     const { pool, config, backends } = known;
     known.written = signatureOf(known);
+    this.#told.add(pool.name);
     backends.clear();
     const line: PoolLine = {
       kind: "pool",

@@ -26,6 +26,8 @@ export class Placement {
   #config: PlacementConfig;
   #strategy: Strategy;
   #fallback: Strategy;
+  /** The one of them that weighed last while there was anybody to choose. */
+  #placing: Strategy;
   /** The fallback places, and that was said. */
   #degraded = false;
   #nobody = false;
@@ -34,6 +36,7 @@ export class Placement {
     this.#config = config;
     this.#strategy = createStrategy(config.strategy);
     this.#fallback = createStrategy(config.fallback);
+    this.#placing = this.#strategy;
   }
 
   /** The name of what places sessions. */
@@ -46,10 +49,6 @@ export class Placement {
     return this.#placing.burstCost ?? 0;
   }
 
-  get #placing(): Strategy {
-    return this.#degraded ? this.#fallback : this.#strategy;
-  }
-
   /** Takes a new configuration in; a strategy that stays keeps what it has learnt. */
   setConfig(config: PlacementConfig): void {
     const { strategy, fallback } = this.#config;
@@ -57,6 +56,7 @@ export class Placement {
     if (config.fallback !== fallback) this.#fallback = createStrategy(config.fallback);
     if (config.strategy === strategy) return;
     this.#strategy = createStrategy(config.strategy);
+    this.#placing = this.#strategy;
     this.#degraded = false;
   }
 
@@ -88,7 +88,9 @@ export class Placement {
       );
     }
     // Where nobody can be used, loads are not what is missing.
-    return nobody ? changes : [...changes, ...this.#tellDegraded(!weighed, prospect)];
+    if (nobody) return changes;
+    this.#placing = weighed ? this.#strategy : this.#fallback;
+    return [...changes, ...this.#tellDegraded(!weighed, prospect)];
   }
 
   #tellDegraded(degraded: boolean, { asked, awaited }: LoadProspect): PlacementChange[] {

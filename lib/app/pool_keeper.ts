@@ -61,6 +61,8 @@ export class PoolKeeper implements AsyncDisposable {
   #config: PoolConfig;
   readonly #placement: Placement;
   readonly #sources: LoadSources;
+  /** Backends that are asked otherwise than before and have not been heard of since. */
+  readonly #askedAnew = new Set<string>();
   readonly #shortages: Shortages;
   readonly #resilience: Resilience;
   readonly #rules: TableRules;
@@ -210,6 +212,7 @@ export class PoolKeeper implements AsyncDisposable {
       },
       report: (id, result) => {
         if (result === undefined) return;
+        if (this.#askedAnew.delete(id)) this.#tell(this.#resilience.forgetLoad(id));
         this.#tell(this.pool.observeLoad(id, result, clock.now()));
         this.#tell(this.#resilience.observeLoad(id));
         this.#weigh();
@@ -221,10 +224,14 @@ export class PoolKeeper implements AsyncDisposable {
         const sources = this.#sources;
         const staying = sources.staying(backends, load);
         await rounds.setKeys(staying);
-        for (const { id } of backends) {
-          if (!staying.includes(id)) this.#tell(this.#resilience.forgetLoad(id));
-        }
         await sources.assign(backends, load);
+        // What was said before holds until there is an answer: who was drained gets nobody in between.
+        for (const id of this.#askedAnew) if (!sources.ids.includes(id)) this.#askedAnew.delete(id);
+        for (const { id } of backends) {
+          if (staying.includes(id)) continue;
+          if (sources.of(id) === undefined) this.#tell(this.#resilience.forgetLoad(id));
+          else this.#askedAnew.add(id);
+        }
         await rounds.setKeys(sources.ids);
       },
       stop: () => rounds[Symbol.asyncDispose](),

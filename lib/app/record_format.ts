@@ -21,7 +21,7 @@
 // by its `closed`. What clients were where before is known by `sticky` in `opened`.
 
 import type { PickReport } from "../admin/why_report.ts";
-import { STANDS_BY, STANDS_BY_LAST } from "../core/pick_table.ts";
+import { DEFAULT_CAPACITY as ROWS, STANDS_BY, STANDS_BY_LAST } from "../core/pick_table.ts";
 import { failure, type Result, success } from "../core/result.ts";
 import { shownJson } from "../core/shown_json.ts";
 
@@ -171,6 +171,8 @@ const isText: Check = (value) => typeof value === "string";
 const isNumber: Check = (value) => typeof value === "number" && Number.isFinite(value);
 const isCount: Check = (value) => isNumber(value) && Number(value) >= 0;
 const isPositive: Check = (value) => isNumber(value) && Number(value) > 0;
+/** A row of a pool's table. */
+const isRow: Check = (value) => Number.isInteger(value) && isCount(value) && Number(value) < ROWS;
 const isFlag: Check = (value) => typeof value === "boolean";
 /** Another version may have other words for what keeps sessions away. */
 const isState: Check = (value) => typeof value === "string" && /^[a-z_]+$/.test(value);
@@ -200,6 +202,16 @@ const MORE_OF_SAMPLE: Shape = {
   session_cost: orAbsent(isCount),
   memory: orAbsent(isCount),
 };
+const areMembers = listOf({
+  ...BACKEND,
+  ...MORE_OF_SAMPLE,
+  row: isRow,
+  active: isCount,
+  load1: orAbsent(isCount),
+  taken: orAbsent(isNumber),
+});
+const haveOwnRows: Check = (value) =>
+  Array.isArray(value) && new Set(value.map(({ row }) => row)).size === value.length;
 const SEEN: Shape = {
   backend: isText,
   outcome: isText,
@@ -242,14 +254,7 @@ const SHAPES: Readonly<Record<RecordLine["kind"], Shape>> = {
     sticky: orAbsent(isCount),
     pace: orAbsent(shaped({ sessions: isCount, within: isPositive })),
     memory_weight: orAbsent(isCount),
-    backends: listOf({
-      ...BACKEND,
-      ...MORE_OF_SAMPLE,
-      row: isCount,
-      active: isCount,
-      load1: orAbsent(isCount),
-      taken: orAbsent(isNumber),
-    }),
+    backends: (value) => areMembers(value) && haveOwnRows(value),
   },
   backend: { pool: isText, ...BACKEND },
   sample: { pool: isText, backend: isText, load1: isCount, taken: isNumber, ...MORE_OF_SAMPLE },

@@ -1,12 +1,16 @@
 // What a sound configuration says in vain, or can hardly mean. No error: it may be on its way to something
 // else. `check`, the start and a reload warn of it.
 
+import { formatDuration } from "../core/duration.ts";
 import { formatNetwork, isWithin, type Network } from "../core/network.ts";
 import type { BackendConfig, Config, FrontendConfig, PoolConfig } from "./config.ts";
 
 /** Load sources that cannot tell how much memory is free, or how long tasks wait. */
 const NO_MEMORY: ReadonlySet<string> = new Set(["nrpe", "exec", "none"]);
 const NO_PRESSURE: ReadonlySet<string> = new Set(["nrpe", "exec", "gmond", "none"]);
+
+/** Rounds go at intervals that are up to a tenth longer. */
+const ROUND_AT_MOST = 1.1;
 
 /** Every oddity as a sentence that begins with where it is. */
 export function odditiesOf({ frontends, pools }: Config): string[] {
@@ -53,6 +57,17 @@ function oddPool(pool: PoolConfig): string[] {
     );
   }
   const sources = new Set(backends.map((backend) => loadOf(pool, backend).source));
+  const { intervalMs, timeoutMs, maxAgeMs } = pool.load;
+  const longestMs = ROUND_AT_MOST * intervalMs + timeoutMs;
+  if (maxAgeMs < longestMs && [...sources].some((source) => source !== "none")) {
+    odd.push(
+      `${at}.load.max_age: samples are too old after ${
+        formatDuration(maxAgeMs)
+      }, before the next ` +
+        `ones may come: expected ${formatDuration(Math.ceil(longestMs))} or more, which is an ` +
+        "interval, a tenth of it and the timeout",
+    );
+  }
   const named = [...sources].join(", ");
   const { minAvailable, weight } = memory;
   const wantsMemory = ("bytes" in minAvailable ? minAvailable.bytes : minAvailable.share) > 0;

@@ -102,13 +102,20 @@ export class HttpSource implements LoadSource {
     const { headers, tokenFile } = this.#options;
     const all = new Headers({ accept: "application/json", ...headers });
     if (tokenFile === undefined) return success(all);
+    let text: string;
     try {
-      const [token = ""] = (await Deno.readTextFile(tokenFile)).split(/\r?\n/);
-      all.set("authorization", `Bearer ${token.trim()}`);
-      return success(all);
+      text = await Deno.readTextFile(tokenFile);
     } catch (error) {
       return failure(`Cannot read a token in "${tokenFile}": ${oneLine(messageOf(error))}`);
     }
+    const token = (text.split(/\r?\n/)[0] ?? "").trim();
+    // Headers would say what is wrong with it by showing it.
+    if (!/^[!-~]+$/.test(token)) {
+      const found = token === "" ? "is empty" : "holds more than printable ASCII";
+      return failure(`Cannot use the token in "${tokenFile}": its first line ${found}`);
+    }
+    all.set("authorization", `Bearer ${token}`);
+    return success(all);
   }
 }
 

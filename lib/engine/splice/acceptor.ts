@@ -18,7 +18,6 @@ import {
   LISTENER,
   PLAN,
   POOL,
-  QUIET_UNTIL,
   REFUSED,
   ROW,
   SERIAL,

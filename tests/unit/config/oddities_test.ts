@@ -79,6 +79,16 @@ Deno.test("odditiesOf() finds settings that a load source makes vain", () => {
   ]);
 });
 
+Deno.test("odditiesOf() finds samples that are too old before the next ones come", () => {
+  const load = { interval: "10s", timeout: "2s" };
+  const odd =
+    "pools.p.load.max_age: samples are too old after 10s, before the next ones may come: " +
+    "expected 13s or more, which is an interval, a tenth of it and the timeout";
+  assertEquals(oddities({ load: { ...load, max_age: "10s" } }), [odd]);
+  assertEquals(oddities({ load: { ...load, max_age: "13s" } }), []);
+  assertEquals(oddities({ load: { ...load, max_age: "10s", source: "none" } }), []);
+});
+
 Deno.test("isWithin() holds exactly where every address of the inner network is in the outer", () => {
   assertEquals(isWithin(network("10.1.0.0/16"), network("::/0")), false);
   assertEquals(isWithin(network("2001:db8:0:1::/64"), network("2001:db8::/33")), true);

@@ -1,0 +1,75 @@
+// A reload that changed how backends are asked for their load forgot at once what had been said: until the
+// first answer came, those that their agents had drained got sessions, and the pool was without any load.
+
+import { assertEquals } from "@std/assert";
+import { PoolKeeper } from "../../lib/app/pool_keeper.ts";
+import type { PoolConfig } from "../../lib/config/config.ts";
+import { readConfig } from "../../lib/config/read_config.ts";
+import type { LoadResult } from "../../lib/core/load.ts";
+import { ManualClock, settled } from "../support/manual_clock.ts";
+import { usableIn } from "../support/pools.ts";
+
+const [A, B] = ["192.0.2.1:22", "192.0.2.2:22"] as const;
+
+function configOf(load: object): PoolConfig {
+  const backends = [A, B];
+  const pool = { backends, load, health: { probe: "none" } };
+  const text = JSON.stringify({ frontends: { f: { listen: ":22" } }, pools: { p: pool } });
+  const read = readConfig({ file: { path: "lb.conf", text } });
+  const [config] = read.ok ? read.config.pools : [];
+  if (config === undefined) throw new Error("the configuration is bad");
+  return config;
+}
+
+Deno.test("what load sources have said holds until those of a reload have answered", async () => {
+  const clock = new ManualClock();
+  let answers: Record<string, (result: LoadResult) => void> = {};
+  await using keeper = new PoolKeeper(configOf({ source: "agent", agent: { port: 1 } }), {
+    clock,
+    random: () => 0.5,
+    log: { error: () => {}, warning: () => {}, info: () => {}, debug: () => {} },
+    createLoadSource: ({ source }) =>
+      source === "none" ? undefined : {
+        kind: source,
+        sample: ({ id }, signal) =>
+          new Promise((resolve) => {
+            answers[id] = resolve;
+            const stopped = () => resolve({ kind: "failed", reason: "stopped" });
+            signal.addEventListener("abort", stopped, { once: true });
+          }),
+        forget: () => {},
+        [Symbol.asyncDispose]: () => Promise.resolve(),
+      },
+    resolve: (address) => Promise.resolve({ ok: true, value: [address] }),
+    alreadyResolved: () => true,
+    publish: () => {},
+    weighed: () => {},
+  });
+  const { pool } = keeper;
+  const loads = () => pool.members.map(({ load }) => load?.load1);
+  const heard = async (a: LoadResult, b: LoadResult) => {
+    // Which order the first rounds go in, and when, is not what this is about.
+    await clock.advance(1000);
+    answers[A]?.(a);
+    answers[B]?.(b);
+    await settled();
+  };
+  const load = (load1: number): LoadResult => ({
+    kind: "sample",
+    sample: { load1, takenAtMs: clock.now() },
+  });
+  await keeper.prepare();
+  await keeper.start();
+  await heard(load(1), { kind: "advice", advice: { admin: "drain" } });
+  assertEquals([usableIn(pool), loads()], [[A], [1, undefined]]);
+
+  answers = {};
+  await keeper.reconfigure(configOf({ source: "agent", agent: { port: 2 } }));
+  await clock.advance(1000);
+  assertEquals([usableIn(pool), loads()], [[A], [1, undefined]]);
+  await heard({ kind: "failed", reason: "no answer" }, load(2));
+  assertEquals([usableIn(pool), loads()], [[A, B], [undefined, 2]]);
+
+  await keeper.reconfigure(configOf({ source: "none" }));
+  assertEquals([usableIn(pool), loads()], [[A, B], [undefined, undefined]]);
+});
