@@ -117,9 +117,10 @@ export function printWrapped(text: string): void {
   print(text.split("\n").map((line) => wrap(line, width)).join("\n"));
 }
 
-/** Whether colours are welcome: a terminal, and no NO_COLOR (no-color.org). */
+/** Whether colours are welcome: a terminal that knows some, and no NO_COLOR (no-color.org). */
 export function colourful(): boolean {
-  return Deno.stdout.isTerminal() && (Deno.env.get("NO_COLOR") ?? "") === "";
+  return Deno.stdout.isTerminal() && (Deno.env.get("NO_COLOR") ?? "") === "" &&
+    Deno.env.get("TERM") !== "dumb";
 }
 
 /** Puts an SGR code around text where colours are welcome. */

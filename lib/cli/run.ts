@@ -232,16 +232,21 @@ async function startAdmin(
   if (socket === "off") return undefined;
   const handlers = { status: () => app.status(), why: (query: WhyQuery) => app.why(query) };
   if (socket !== "auto") return await AdminServer.start(socket.path, SYSTEM_CLOCK, handlers);
+  const noSocket = (reason: string) =>
+    log.warning(
+      `no admin socket, so status cannot ask this process: ${reason} ` +
+        "(--admin-socket PATH gives it one of its own)",
+    );
   for (const path of socketCandidates(Deno.uid(), Deno.env.get("XDG_RUNTIME_DIR"))) {
     if (!await prepareFolder(path, Deno.uid())) continue;
     try {
       return await AdminServer.start(path, SYSTEM_CLOCK, handlers);
     } catch (error) {
-      log.warning(`no admin socket, so status cannot ask this process: ${messageOf(error)}`);
+      noSocket(messageOf(error));
       return undefined;
     }
   }
-  log.warning("no admin socket, so status cannot ask this process: no folder for it can be made");
+  noSocket("no folder for it can be made");
   return undefined;
 }
 

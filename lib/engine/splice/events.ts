@@ -245,6 +245,6 @@ function readAcceptFailed(record: RecordCursor, names: Names): EngineEvent {
     frontend,
     atMs,
     failure: classify(new LibcError("accept", errno)),
-    message: `Cannot accept on frontend "${frontend}": ${textOf(errno)} (${codeOf(errno)})`,
+    message: `${textOf(errno)} (${codeOf(errno)})`,
   };
 }

@@ -83,6 +83,8 @@ class Crew {
   outbox: ToWorker[] | undefined = [];
   listening = 0;
   heartbeat = 0;
+  /** Whether it had said hello at the last look at its heartbeat. */
+  greeted = false;
   misses = 0;
 
   constructor(
@@ -355,13 +357,20 @@ export class Supervisor {
   }
 
   #checkHeartbeats(): void {
+    const { intervalMs, misses } = this.#watch;
+    // Before it says hello, it loads its modules, which takes long where disk or CPUs are busy.
+    const whileLoading = Math.max(misses, Math.ceil(START_PATIENCE_MS / intervalMs));
     for (const crew of this.#crews) {
       const heartbeat = Atomics.load(crew.memory.control, HEARTBEAT);
-      crew.misses = heartbeat === crew.heartbeat ? crew.misses + 1 : 0;
+      const greeted = crew.outbox === undefined;
+      const stands = heartbeat === crew.heartbeat && greeted === crew.greeted;
+      crew.misses = stands ? crew.misses + 1 : 0;
       crew.heartbeat = heartbeat;
+      crew.greeted = greeted;
+      const patience = greeted ? misses : whileLoading;
       // Exactly once: whoever is told exits, and a second report would only add noise.
-      if (crew.misses !== this.#watch.misses) continue;
-      const seconds = this.#watch.intervalMs * this.#watch.misses / 1000;
+      if (crew.misses !== patience) continue;
+      const seconds = intervalMs * patience / 1000;
       this.#options.onFatal(`Worker ${crew.number} has not answered for ${seconds} s`);
     }
   }

@@ -25,6 +25,14 @@ function main(): void {
   const args = parseArgs(Deno.args, {
     boolean: ["quick"],
     string: ["only", "replications", "hours", "seed", "pool"],
+    unknown: (argument) => {
+      // Minutes of figures are no answer to --help.
+      console.error(
+        `Unknown argument "${argument}": expected --quick, --replications N, --hours N, --seed N, ` +
+          "--pool a|b, --only SECTION,...",
+      );
+      Deno.exit(64);
+    },
   });
   const isQuick = args["quick"] === true;
   const effort: Effort = {
