@@ -247,6 +247,21 @@ export const PLACING_CASES: readonly EngineCase[] = [
     },
   },
   {
+    name: "a client that was turned away has given its place back when it hears of it",
+    run: async (fixture) => {
+      const plan = planOf([{ address: deadAddress(), eligible: false }]);
+      const port = await fixture.listen(plan, { maxConnections: 1 });
+      const clients = 500;
+      for (let i = 0; i < clients; i++) {
+        using client = await connectTo(port);
+        assertEquals((await readAll(client)).length, 0);
+      }
+      await fixture.nth("refused", clients);
+      const reasons = new Set(fixture.of("refused").map(({ reason }) => reason));
+      assertEquals([...reasons], ["no_backend"]);
+    },
+  },
+  {
     name: "the log names the address that the backend sees",
     run: async (fixture) => {
       const seen = Promise.withResolvers<Deno.Addr>();
