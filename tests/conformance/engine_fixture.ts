@@ -14,6 +14,7 @@ import {
 } from "../../lib/core/pick_table.ts";
 import { identityOf } from "../../lib/core/source_hash.ts";
 import type { Engine, EngineEvent, Frontend, PoolPlan } from "../../lib/engine/engine.ts";
+import { receive } from "../support/bytes.ts";
 import { waitFor, within } from "../support/wait_for.ts";
 
 export interface BackendSetup {
@@ -131,4 +132,10 @@ export function openDescriptors(): number {
 
 export function connectTo(port: number): Promise<Deno.TcpConn> {
   return Deno.connect({ hostname: "127.0.0.1", port });
+}
+
+/** Connects and tells who greeted, by one letter. */
+export async function greeted(port: number): Promise<string> {
+  using client = await connectTo(port);
+  return await receive(client, 1);
 }

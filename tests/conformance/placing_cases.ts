@@ -7,7 +7,7 @@ import { echo, greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { readAll, receive, send } from "../support/bytes.ts";
 import { waitFor, within } from "../support/wait_for.ts";
 import type { EngineCase } from "./engine_cases.ts";
-import { connectTo, frontendOf, planOf, portOf } from "./engine_fixture.ts";
+import { connectTo, frontendOf, greeted, planOf, portOf } from "./engine_fixture.ts";
 
 /** A loopback port where nobody listens. */
 export function deadAddress(): string {
@@ -36,10 +36,7 @@ export const PLACING_CASES: readonly EngineCase[] = [
       await using c = new TcpPeer(greetThenEcho("c"));
       const port = await fixture.listen(planOf([a.address, b.address, c.address]));
       let order = "";
-      for (let i = 0; i < 7; i++) {
-        using client = await connectTo(port);
-        order += await receive(client, 1);
-      }
+      for (let i = 0; i < 7; i++) order += await greeted(port);
       assertEquals(order, "abcabca");
     },
   },
@@ -321,6 +318,21 @@ export const PLACING_CASES: readonly EngineCase[] = [
     },
   },
   {
+    name: "a client that was turned away has given its place back when it hears of it",
+    run: async (fixture) => {
+      const plan = planOf([{ address: deadAddress(), eligible: false }]);
+      const port = await fixture.listen(plan, { maxConnections: 1 });
+      const clients = 500;
+      for (let i = 0; i < clients; i++) {
+        using client = await connectTo(port);
+        assertEquals((await readAll(client)).length, 0);
+      }
+      await fixture.nth("refused", clients);
+      const reasons = new Set(fixture.of("refused").map(({ reason }) => reason));
+      assertEquals([...reasons], ["no_backend"]);
+    },
+  },
+  {
     name: "the log names the address that the backend sees",
     run: async (fixture) => {
       const seen = Promise.withResolvers<Deno.Addr>();
@@ -383,15 +395,9 @@ export const PLACING_CASES: readonly EngineCase[] = [
       const plan = planOf([a.address, b.address]);
       const port = await fixture.listen(plan);
       plan.table.write(0, ELIGIBLE, 0);
-      for (let i = 0; i < 3; i++) {
-        using client = await connectTo(port);
-        assertEquals(await receive(client, 1), "b");
-      }
+      for (let i = 0; i < 3; i++) assertEquals(await greeted(port), "b");
       fixture.engine.publish("p", planOf([c.address]));
-      for (let i = 0; i < 3; i++) {
-        using client = await connectTo(port);
-        assertEquals(await receive(client, 1), "c");
-      }
+      for (let i = 0; i < 3; i++) assertEquals(await greeted(port), "c");
     },
   },
 ];

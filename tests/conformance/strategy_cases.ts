@@ -14,13 +14,14 @@ import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { receive } from "../support/bytes.ts";
 import { waitFor } from "../support/wait_for.ts";
 import type { EngineCase } from "./engine_cases.ts";
-import { connectTo, type EngineFixture, frontendOf, planOf, portOf } from "./engine_fixture.ts";
-
-/** Connects from an address of this machine and tells who greeted. */
-async function greeted(port: number): Promise<string> {
-  using client = await connectTo(port);
-  return await receive(client, 1);
-}
+import {
+  connectTo,
+  type EngineFixture,
+  frontendOf,
+  greeted,
+  planOf,
+  portOf,
+} from "./engine_fixture.ts";
 
 /** Waits until what has ended is counted out. */
 async function counted(fixture: EngineFixture): Promise<void> {
@@ -214,6 +215,8 @@ export const STRATEGY_CASES: readonly EngineCase[] = [
       assertEquals(await greeted(port), "d");
       await dying[Symbol.asyncDispose]();
       assertEquals(await greeted(port), "g");
+      // While a session's end is written, a thread may see no entry, which costs its client the place.
+      await counted(fixture);
       assertEquals(await greeted(port), "g");
       const third = await fixture.nth("opened", 3);
       assertEquals([third.decision.sticky, third.attempts], [true, 1]);

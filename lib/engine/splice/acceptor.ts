@@ -173,8 +173,8 @@ export class Acceptor {
       this.#counters[REFUSED]! += 1;
       const pool = this.#poolOf(listener, this.#address);
       this.#recorder.refused(-1, spec.frontend, pool, atMs, FRONTEND_FULL, 0, this.#address, 0);
-      this.#libc.calls.close(fd);
       Atomics.sub(this.#engine, FRONTEND_ACTIVE + spec.frontend, 1);
+      this.#libc.calls.close(fd);
       return Acceptor.TURNED_AWAY;
     }
     const target = this.#leastBusy();
@@ -247,9 +247,9 @@ export class Acceptor {
 
   /** Closes a client that was counted already. */
   #dismiss(fd: number, frontend: number): number {
-    this.#libc.calls.close(fd);
     Atomics.sub(this.#engine, WORKER_LOAD + this.#number, 1);
     Atomics.sub(this.#engine, FRONTEND_ACTIVE + frontend, 1);
+    this.#libc.calls.close(fd);
     return Acceptor.TURNED_AWAY;
   }
 

@@ -171,10 +171,11 @@ export class Sessions {
     const base = slot * TUNNEL_WORDS;
     const words = this.#words;
     this.#wheel.clear(slot);
+    // First: a client that hears of its end may come again at once, to another worker.
+    Atomics.sub(this.#engine, FRONTEND_ACTIVE + words[base + FRONTEND]!, 1);
     if (words[base + FD]! >= 0) this.#libc.calls.close(words[base + FD]!);
     words[base + FD] = -1;
     words[base + SERIAL] = 0;
-    Atomics.sub(this.#engine, FRONTEND_ACTIVE + words[base + FRONTEND]!, 1);
     Atomics.sub(this.#engine, WORKER_LOAD + this.#number, 1);
     this.#table.give(slot);
   }
