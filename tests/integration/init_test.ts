@@ -134,8 +134,12 @@ async function acceptance(t: Deno.TestContext, init: InitSystem): Promise<void> 
       });
       const pid = await balancer();
       const user = (await machine.must("id -u compute-lb")).trim();
-      const status = await machine.must(`cat /proc/${pid}/status`);
-      assertMatch(status, new RegExp(`^Uid:\\s${user}\\s${user}\\s${user}\\s${user}$`, "m"));
+      // Clients are taken from the instant the port is bound, which as root comes just before.
+      const owned = new RegExp(`^Uid:\\s${user}\\s${user}\\s${user}\\s${user}$`, "m");
+      const status = await waitFor("root to be given up", async () => {
+        const text = await machine.must(`cat /proc/${pid}/status`);
+        return owned.test(text) && text;
+      });
       assertMatch(status, /^Name:\scompute-lb$/m);
       // As many as are allowed here, where even root may be held to fewer.
       const promised = await machine.must("ulimit -n 524288 2>/dev/null; ulimit -n");
