@@ -28,6 +28,9 @@ export interface LoadSample {
   readonly takenAtMs: number;
 }
 
+/** The highest load average that is taken for one: no Linux has more tasks than 4 million. */
+export const MOST_LOAD = 1e7;
+
 /** What came of asking: a backend that does not answer is a value, not a throw. */
 export type LoadResult =
   /** A load. */

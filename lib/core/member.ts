@@ -50,6 +50,8 @@ export interface Member {
   load: LoadSample | undefined;
   /** Why there is no newer sample. */
   loadFailure: string | undefined;
+  /** Whether it was said that its load source does not answer. */
+  silenceTold: boolean;
   readonly holds: Map<HoldCause, Hold>;
   /** What its agent has said; undefined when it has none. */
   agent: AgentStanding | undefined;
@@ -90,6 +92,7 @@ export function newMember(
     nameFailure: undefined,
     load: undefined,
     loadFailure: undefined,
+    silenceTold: false,
     holds: new Map(),
     agent: undefined,
     offlineSaidMs: -Infinity,

@@ -161,9 +161,10 @@ export class Pool {
     if (result.kind === "advice") changes.push(...this.#heed(member, result.advice, nowMs));
     const sample = sampleIn(result, this.coresOf(member).cores, nowMs);
     if (sample !== undefined) {
-      if (member.loadFailure !== undefined || member.load === undefined) {
+      if (member.silenceTold || member.load === undefined) {
         tell("info", `reports its load: ${sample.load1.toFixed(2)}`);
       }
+      member.silenceTold = false;
       member.load = sample;
       member.loadFailure = undefined;
       if (sample.cores !== undefined && sample.cores !== member.learntCores) {
@@ -177,9 +178,12 @@ export class Pool {
       : result.kind === "advice"
       ? "its agent gives neither a load nor a percentage"
       : `the source says ${result.kind}`;
-    if (member.loadFailure === undefined && result.kind === "failed") {
-      tell("warning", `does not report its load: ${reason}`);
+    const isSilent = result.kind === "failed";
+    if (isSilent && !member.silenceTold) tell("warning", `does not report its load: ${reason}`);
+    if (!isSilent && member.silenceTold) {
+      tell("info", `has a load source that answers again: ${reason}`);
     }
+    member.silenceTold = isSilent;
     member.loadFailure = reason;
     return changes;
   }
@@ -231,6 +235,7 @@ export class Pool {
     if (member === undefined) return [];
     member.load = undefined;
     member.loadFailure = undefined;
+    member.silenceTold = false;
     member.learntCores = undefined;
     this.#cores.changed();
     member.agent = undefined;

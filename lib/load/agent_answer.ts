@@ -8,7 +8,7 @@
 
 import { type AgentAdvice, MAX_SHARE } from "../core/agent_advice.ts";
 import { MAX_CORES } from "../core/backend.ts";
-import type { LoadSample } from "../core/load.ts";
+import { type LoadSample, MOST_LOAD } from "../core/load.ts";
 import { failure, type Result, success } from "../core/result.ts";
 import { oneLine } from "./reason.ts";
 
@@ -87,7 +87,7 @@ function readBehindSharp(
 
 function loadIn(figures: ReadonlyMap<string, number>): Omit<LoadSample, "takenAtMs"> | undefined {
   const load1 = figures.get("load1");
-  if (load1 === undefined) return undefined;
+  if (load1 === undefined || load1 > MOST_LOAD) return undefined;
   const cores = figures.get("cores");
   const memoryAvailableBytes = figures.get("memory_available_bytes");
   const memoryTotalBytes = figures.get("memory_total_bytes");

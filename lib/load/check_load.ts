@@ -6,6 +6,7 @@
 //     scaled_load1=0.170;0.150;0.300;0; ...
 
 import { MAX_CORES } from "../core/backend.ts";
+import { MOST_LOAD } from "../core/load.ts";
 import { failure, type Result, success } from "../core/result.ts";
 import { oneLine } from "./reason.ts";
 
@@ -37,6 +38,13 @@ const SENTENCE = new RegExp(
  * says nothing of the total.
  */
 export function parseCheckLoad(text: string): Result<CheckLoadReading> {
+  const reading = readCheckLoad(text);
+  return reading.ok && reading.value.load1 > MOST_LOAD
+    ? failure(`Cannot use ${reading.value.load1} as a load: expected up to ${MOST_LOAD}`)
+    : reading;
+}
+
+function readCheckLoad(text: string): Result<CheckLoadReading> {
   if (/load average per CPU/i.test(text)) {
     return failure("check_load gives the load per CPU: take -r out of its command line");
   }

@@ -3,7 +3,7 @@
 
 import { MAX_CORES } from "../core/backend.ts";
 import { describeDuration } from "../core/duration.ts";
-import type { LoadSample } from "../core/load.ts";
+import { type LoadSample, MOST_LOAD } from "../core/load.ts";
 import { failure, type Result, success } from "../core/result.ts";
 import { XmlScanner } from "./gmond_xml.ts";
 import { oneLine } from "./reason.ts";
@@ -164,6 +164,12 @@ export function sampleOf(host: GmondHost, answeredMs: number): Result<LoadSample
   }
   if (isGone(load)) {
     return failure(`load_one of ${oneLine(host.name, 80)} is ${span(load.tn)} old`);
+  }
+  if (load.value > MOST_LOAD) {
+    return failure(
+      `Cannot use ${load.value} as the load_one of ${oneLine(host.name, 80)}: expected up to ` +
+        `${MOST_LOAD}`,
+    );
   }
   const cores = fresh(host, "cpu_num");
   const total = fresh(host, "mem_total");

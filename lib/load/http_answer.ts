@@ -3,16 +3,13 @@
 
 import { MAX_CORES } from "../core/backend.ts";
 import { messageOf } from "../core/errors.ts";
-import { HTTP_FIGURES, type HttpFigure, type LoadSample } from "../core/load.ts";
+import { HTTP_FIGURES, type HttpFigure, type LoadSample, MOST_LOAD } from "../core/load.ts";
 import { failure, type Result, success } from "../core/result.ts";
 import { shownJson } from "../core/shown_json.ts";
 import { oneLine } from "./reason.ts";
 
 /** Where each figure stands: names and list indices with dots between, or "off": it is not looked for. */
 export type HttpFields = Readonly<Record<HttpFigure, string>>;
-
-/** The highest load average that is taken for one. */
-const MOST_LOAD = 1e7;
 
 const RANGES: Readonly<Record<HttpFigure, readonly [lowest: number, highest: number]>> = {
   load1: [0, MOST_LOAD],

@@ -4,6 +4,7 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { Balancer } from "../support/balancer.ts";
+import { needs } from "../support/needs.ts";
 import { childrenOf } from "../support/processes.ts";
 
 const BECOME_NOBODY = ["setpriv", "--reuid=65534", "--clear-groups"];
@@ -35,29 +36,33 @@ async function sleepersOf(pid: number): Promise<number[]> {
   return found;
 }
 
-Deno.test("a program that cannot be killed stops neither reports nor reloads nor the end", async () => {
-  await using balancer = await Balancer.start({
-    config: configOf("200ms"),
-    // Without CAP_KILL, root may not kill what is another user's.
-    prefix: ["setpriv", "--bounding-set=-kill", "--inh-caps=-kill"],
-  });
-  let stuck: number[] = [];
-  try {
-    const told = await balancer.logged("does not report its load");
-    stuck = await sleepersOf(balancer.pid);
-    assertEquals(stuck.length, 1);
-    assertMatch(String(told.message), new RegExp(`cannot be killed \\(pid ${stuck[0]};`));
-    await balancer.until(
-      "the reason in status",
-      ({ pools }) => pools[0]?.backends[0]?.loadFailure?.includes("cannot be killed") === true,
-    );
-    assertEquals((await balancer.reload(configOf("150ms"))).event, "reloaded");
-    assertEquals(await sleepersOf(balancer.pid), stuck);
-    balancer.signal("SIGTERM");
-    assertEquals(await balancer.end(), 0);
-  } finally {
-    for (const pid of new Set([...stuck, ...await sleepersOf(balancer.pid)])) {
-      Deno.kill(pid, "SIGKILL");
+Deno.test({
+  name: "a program that cannot be killed stops neither reports nor reloads nor the end",
+  ...needs("root", "setpriv"),
+  fn: async () => {
+    await using balancer = await Balancer.start({
+      config: configOf("200ms"),
+      // Without CAP_KILL, root may not kill what is another user's.
+      prefix: ["setpriv", "--bounding-set=-kill", "--inh-caps=-kill"],
+    });
+    let stuck: number[] = [];
+    try {
+      const told = await balancer.logged("does not report its load");
+      stuck = await sleepersOf(balancer.pid);
+      assertEquals(stuck.length, 1);
+      assertMatch(String(told.message), new RegExp(`cannot be killed \\(pid ${stuck[0]};`));
+      await balancer.until(
+        "the reason in status",
+        ({ pools }) => pools[0]?.backends[0]?.loadFailure?.includes("cannot be killed") === true,
+      );
+      assertEquals((await balancer.reload(configOf("150ms"))).event, "reloaded");
+      assertEquals(await sleepersOf(balancer.pid), stuck);
+      balancer.signal("SIGTERM");
+      assertEquals(await balancer.end(), 0);
+    } finally {
+      for (const pid of new Set([...stuck, ...await sleepersOf(balancer.pid)])) {
+        Deno.kill(pid, "SIGKILL");
+      }
     }
-  }
+  },
 });
