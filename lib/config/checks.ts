@@ -354,7 +354,7 @@ function checkSource(path: ConfigPath, load: LoadConfig): CheckIssue[] {
     issues.push({
       path: [...path, "source"],
       at: "value",
-      message: "Cannot run a command for the load: expected exec.command",
+      message: "Cannot run a command for the load: expected load.exec.command in lb.conf",
       dependsOn: [
         [...path, "source"],
         [...path, "exec"],
