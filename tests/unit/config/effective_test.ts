@@ -26,6 +26,7 @@ import {
   STRATEGIES,
 } from "../../../lib/config/config.ts";
 import { formatConfig } from "../../../lib/config/effective.ts";
+import { leadsBack } from "../../../lib/config/loops.ts";
 import { readConfig } from "../../../lib/config/read_config.ts";
 import { address, cores, network, socketPath, tcpAddress } from "../../support/arbitraries.ts";
 
@@ -275,12 +276,17 @@ const config: fc.Arbitrary<Config> = fc.uniqueArray(name, { minLength: 1, maxLen
       requiredKeys: ["log", "admin", "engine", "shutdownTimeoutMs", "frontends", "pools"],
     })
   )
-  .filter(({ frontends, locationDatabase }) => {
+  .filter(({ frontends, pools, locationDatabase }) => {
     const rules = frontends.flatMap((one) => one.location);
     if (rules.some((one) => one.countries.length > 0) && locationDatabase === undefined) {
       return false;
     }
-    const all = frontends.flatMap((one) => one.listen).map(listenKey);
+    const listens = frontends.flatMap((one) => one.listen);
+    const backends = pools.flatMap((one) => one.backends);
+    if (listens.some((one) => backends.some(({ address }) => leadsBack(one, address)))) {
+      return false;
+    }
+    const all = listens.map(listenKey);
     return new Set(all).size === all.length;
   });
 
