@@ -1,7 +1,8 @@
 // Who was where, and who is: clients that are to come back to their backend, as a hash table in shared
-// memory behind the rows of a PickTable. Open addressing within a short window; every entry has a sequence
-// number that is odd while it is written, so a reader sees a whole entry or none. A race that is lost
-// costs no more than that one client is placed by the strategy, or is known for too short or too long.
+// memory behind the rows of a PickTable. Open addressing within a short window. Writers of an entry lock
+// it; readers wait for none of them but one that puts another client or backend into it, and then see a
+// whole entry or none. A race that is lost costs no more than that one client is placed by the strategy,
+// or is known for too short or too long.
 //
 //   entry  [ sequence | family | key, 64 bits | row | identity of the backend | expires | standing ]
 //
@@ -38,6 +39,7 @@ const RACES = 256;
 /** Puts clients whose sessions stand behind all others in the order of being forgotten. */
 const BEHIND = 2 ** 32;
 
+/** Grows with every write; bit 0: locked, bit 1: who is where is being changed. */
 const SEQUENCE = 0;
 const FAMILY = 1;
 const HIGH = 2;
@@ -49,6 +51,10 @@ const EXPIRES = 6;
 /** The client's sessions on that backend that have not ended. */
 const STANDING = 7;
 
+const LOCKED = 1;
+const CHANGING = 2;
+const NEXT = 4;
+
 /** The row of the backend where the client was, -1 when it is not known, or another stands there now. */
 export function recall(table: PickTable, source: Source): number {
   const words = table.words;
@@ -57,14 +63,19 @@ export function recall(table: PickTable, source: Source): number {
   const clock = Atomics.load(words, CLOCK);
   for (let i = 0; i < Math.min(WINDOW, entries); i++) {
     const at = placeOf(table, source, i);
-    const sequence = Atomics.load(words, at + SEQUENCE);
-    if ((sequence & 1) !== 0 || !isOf(words, at, source)) continue;
-    const row = Atomics.load(words, at + ROW);
-    const backend = Atomics.load(words, at + BACKEND);
-    const until = lastsUntil(words, at);
-    if (Atomics.load(words, at + SEQUENCE) !== sequence) return NO_ROW;
-    if (until <= clock || row >= table.rows) return NO_ROW;
-    return words[HEADER_WORDS + row * ROW_WORDS + IDENTITY] === backend ? row : NO_ROW;
+    for (let race = 0; race < RACES; race++) {
+      const sequence = Atomics.load(words, at + SEQUENCE);
+      if ((sequence & CHANGING) !== 0) continue;
+      const isOwn = isOf(words, at, source);
+      const row = Atomics.load(words, at + ROW);
+      const backend = Atomics.load(words, at + BACKEND);
+      const until = lastsUntil(words, at);
+      // The end of a session locks the entry, too, just when its client may come again: that is no race.
+      if ((Atomics.load(words, at + SEQUENCE) | LOCKED) !== (sequence | LOCKED)) continue;
+      if (!isOwn) break;
+      if (until <= clock || row >= table.rows) return NO_ROW;
+      return words[HEADER_WORDS + row * ROW_WORDS + IDENTITY] === backend ? row : NO_ROW;
+    }
   }
   return NO_ROW;
 }
@@ -87,7 +98,7 @@ export function remember(table: PickTable, source: Source, row: number): void {
     for (let i = 0; i < Math.min(WINDOW, entries); i++) {
       const at = placeOf(table, source, i);
       const sequence = Atomics.load(words, at + SEQUENCE);
-      if ((sequence & 1) !== 0) {
+      if ((sequence & LOCKED) !== 0) {
         // One that a thread died over stays as it is.
         isBusy ||= isOf(words, at, source);
         continue;
@@ -114,6 +125,7 @@ export function remember(table: PickTable, source: Source, row: number): void {
     // Its sessions elsewhere count no more: it is here now.
     const isThere = isOwn && isAt(words, chosen, row, backend) && lastsUntil(words, chosen) > clock;
     const standing = isThere ? Atomics.load(words, chosen + STANDING) + 1 : 1;
+    if (!isThere) Atomics.or(words, chosen + SEQUENCE, CHANGING);
     Atomics.store(words, chosen + FAMILY, source.family);
     Atomics.store(words, chosen + HIGH, source.high);
     Atomics.store(words, chosen + LOW, source.low);
@@ -143,7 +155,7 @@ export function renew(table: PickTable, source: Source, row: number): void {
       const at = placeOf(table, source, i);
       sequence = Atomics.load(words, at + SEQUENCE);
       if (!isOf(words, at, source)) continue;
-      if ((sequence & 1) === 0) own = at;
+      if ((sequence & LOCKED) === 0) own = at;
       else isBusy = true;
     }
     if (own === -1) {
@@ -155,9 +167,10 @@ export function renew(table: PickTable, source: Source, row: number): void {
     if (isAt(words, own, row, backend)) {
       // Of a client that was forgotten meanwhile, earlier sessions were never counted here.
       const standing = Math.max(0, Atomics.load(words, own + STANDING) - 1);
-      Atomics.store(words, own + STANDING, standing);
       const expires = Atomics.load(words, CLOCK) + words[STICKY_SECONDS]!;
+      // In the other order than lastsUntil reads: without a session, the time is the new one.
       Atomics.store(words, own + EXPIRES, expires);
+      Atomics.store(words, own + STANDING, standing);
     }
     unlock(words, own, sequence);
     return;
@@ -171,8 +184,9 @@ export function forgetAll(table: PickTable): void {
   for (let entry = 0; entry < end; entry++) {
     const at = entryAt(table, entry);
     const sequence = Atomics.load(words, at + SEQUENCE);
-    if (Atomics.load(words, at + FAMILY) === 0 || (sequence & 1) !== 0) continue;
+    if (Atomics.load(words, at + FAMILY) === 0 || (sequence & LOCKED) !== 0) continue;
     if (!lock(words, at, sequence)) continue;
+    Atomics.or(words, at + SEQUENCE, CHANGING);
     for (let word = FAMILY; word < STICKY_WORDS; word++) Atomics.store(words, at + word, 0);
     unlock(words, at, sequence);
   }
@@ -180,17 +194,18 @@ export function forgetAll(table: PickTable): void {
 
 /** Makes the entry this thread's to write, unless it has changed since its sequence number was read. */
 function lock(words: Int32Array, at: number, sequence: number): boolean {
-  return Atomics.compareExchange(words, at + SEQUENCE, sequence, sequence | 1) === sequence;
+  return Atomics.compareExchange(words, at + SEQUENCE, sequence, sequence | LOCKED) === sequence;
 }
 
 function unlock(words: Int32Array, at: number, sequence: number): void {
-  Atomics.store(words, at + SEQUENCE, (sequence + 2) | 0);
+  Atomics.store(words, at + SEQUENCE, (sequence + NEXT) | 0);
 }
 
 /** The second of CLOCK from which on the entry counts no more. */
 function lastsUntil(words: Int32Array, at: number): number {
+  const isStanding = Atomics.load(words, at + STANDING) !== 0;
   const expires = Atomics.load(words, at + EXPIRES);
-  if (Atomics.load(words, at + STANDING) === 0) return expires;
+  if (!isStanding) return expires;
   return expires + Math.max(0, STANDING_SECONDS - words[STICKY_SECONDS]!);
 }
 

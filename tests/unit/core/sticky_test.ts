@@ -57,6 +57,17 @@ Deno.test("a client comes back to its backend under every strategy, and the log 
   }
 });
 
+Deno.test("a client comes back while the end of its session is being written", () => {
+  const table = stickyTable("rotation", 5);
+  const before = table.words.slice();
+  remember(table, v4(1), 3);
+  const entry = table.words.findIndex((word, at) => word !== before[at]);
+  Atomics.or(table.words, entry, 1); // what another thread does for the time of renew()
+  assertEquals(recall(table, v4(1)), 3);
+  Atomics.or(table.words, entry, 2); // and of remember() elsewhere
+  assertEquals(recall(table, v4(1)), -1);
+});
+
 Deno.test("a backend that is not eligible, full, tried or another by now gets no client back", () => {
   const table = stickyTable("rotation", 3);
   const [one, two, three, four] = [v4(1), v4(2), v4(3), v4(4)];
