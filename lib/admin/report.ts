@@ -81,6 +81,8 @@ export interface BackendReport {
   readonly since: string;
   /** Whether new sessions can be sent there now. */
   readonly usable: boolean;
+  /** Whether those are sent there, though it is held back, whom no other backend can take. */
+  readonly standsBy: boolean;
   readonly load1: number | null;
   /** Age of the last sample in seconds. */
   readonly loadAgeSeconds: number | null;

@@ -5,6 +5,7 @@ import { describeAdvice } from "../core/agent_advice.ts";
 import { ACTIVE, CONNECT_FAILURES, TOTAL, UNKNOWN_FREE } from "../core/pick_table.ts";
 import type { Member } from "../core/member.ts";
 import type { Pool } from "../core/pool.ts";
+import { standByOf } from "../core/standing.ts";
 import type { BackendReport, PoolReport } from "../admin/report.ts";
 import type { PoolKeeper } from "./pool_keeper.ts";
 import { describePanic } from "./resilience.ts";
@@ -46,6 +47,7 @@ function reportMember(
     reason: reasonOf(pool, member),
     since: timeOf(member.healthSinceMs),
     usable: pool.isUsable(member),
+    standsBy: standByOf(pool, member) > 0,
     weight: pool.weightOf(member),
     share: member.share,
     holds: [...member.holds].map(([cause, { reason, sinceMs }]) => {

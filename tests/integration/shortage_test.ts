@@ -111,6 +111,7 @@ for (const engine of ["splice", "portable"] as const) {
     await balancer.logged(`main: 127.0.0.1:${one.port} is given sessions although 1.0GiB`);
     const [held, full] = (await balancer.status()).pools[0]?.backends ?? [];
     assertEquals([held?.usable, full?.usable], [false, true]);
+    assertEquals([held?.standsBy, full?.standsBy], [true, false]);
   });
 }
 
