@@ -1,6 +1,7 @@
 // Engine cases about starting, changing and stopping, and about what a long run leaves behind.
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import type { Address } from "../../lib/core/address.ts";
 import { ACTIVE } from "../../lib/core/pick_table.ts";
 import { echo, greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { readAll, receive, send } from "../support/bytes.ts";
@@ -67,6 +68,13 @@ export const RUNNING_CASES: readonly EngineCase[] = [
         await start();
         assertEquals(await mode(), 0o666);
         await visit();
+        // One that is refused changes nothing.
+        const taken: Address = { transport: "tcp", host: "127.0.0.1", port: a.port };
+        const both: Address[] = [{ transport: "unix", path }, taken];
+        await assertRejects(() =>
+          fixture.engine.start([frontendOf({ listen: both, socketMode: 0o600 })])
+        );
+        assertEquals(await mode(), 0o666);
         await fixture.engine.start([]);
         // More and less than the umask leaves, and in the place of a file that a dead one left.
         for (const wanted of [0o660, 0o777, 0o600, 0o702]) {

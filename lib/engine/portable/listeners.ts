@@ -67,13 +67,15 @@ export class Listeners {
               loop: Promise.resolve(),
             };
             fresh.push(entry);
-          } else adjustMode(entry, frontend.socketMode);
+          }
           owners.push([entry, frontend]);
           next.set(key, entry);
           addresses.push(entry.bound);
         }
         bound.set(frontend.name, addresses);
       }
+      // Only once all are bound: a reload that is refused changes nothing.
+      for (const [entry, { socketMode }] of owners) adjustMode(entry, socketMode);
     } catch (error) {
       for (const entry of fresh) closeQuietly(entry.listener);
       throw error;

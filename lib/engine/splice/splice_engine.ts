@@ -174,13 +174,15 @@ export class SpliceEngine implements Engine {
               fresh.push(socket);
               listening = new Listening(this.#listeners.length, socket, frontend);
               this.#listeners.push(listening);
-            } else adjustMode(listening, frontend);
+            }
             owners.push([listening, frontend]);
             next.set(key, listening);
             return listening.socket.bound;
           }),
         );
       }
+      // Only once all are bound: a reload that is refused changes nothing.
+      for (const [listening, frontend] of owners) adjustMode(listening, frontend);
       if (!this.#supervisor.running && frontends.length > 0) await this.#startWorkers();
     } catch (error) {
       for (const socket of fresh) this.#sockets.close(socket);
