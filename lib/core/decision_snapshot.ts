@@ -9,7 +9,7 @@
 // `!` on typed-array reads: indices are below the table's row count, or within a snapshot, by construction.
 
 import { type Choice, DRAW_UNITS, type Tried } from "./choice.ts";
-import { weightOf } from "./kernels/candidate.ts";
+import { takesPart, weightOf } from "./kernels/candidate.ts";
 import { NO_CEILING, startedLately } from "./kernels/pace.ts";
 import {
   ACTIVE,
@@ -99,8 +99,7 @@ export function takeSnapshot(
     for (let row = 0; row < rows && at < SNAPSHOT_WORDS; row++) {
       if (row === winner || row === runnerUp) continue;
       if (passes === 2) {
-        const eligible = words[HEADER_WORDS + row * ROW_WORDS + ELIGIBLE]!;
-        const isEligible = eligible !== 0 && eligible <= choice.reach;
+        const isEligible = takesPart(words, HEADER_WORDS + row * ROW_WORDS, choice.reach);
         if (isEligible !== (pass === 0)) continue;
       }
       at = copyRow(words, row, tried, choice, into, at);
@@ -132,9 +131,8 @@ function copyRow(
   const limit = words[from + MAX_CONNECTIONS]!;
   const active = words[from + ACTIVE]!;
   let marks = words[from + ORDER]! << ORDER_SHIFT | words[from + STANDING]! << STANDING_SHIFT;
-  const eligible = words[from + ELIGIBLE]!;
-  if (eligible !== 0 && eligible <= choice.reach) marks |= ELIGIBLE_MARK;
-  if (eligible > ALWAYS) marks |= STANDS_BY_MARK;
+  if (takesPart(words, from, choice.reach)) marks |= ELIGIBLE_MARK;
+  if (words[from + ELIGIBLE]! > ALWAYS) marks |= STANDS_BY_MARK;
   if (limit !== 0 && active >= limit) marks |= FULL;
   if (tried !== null && tried.has(row)) marks |= TRIED;
   // A client that was sent back asked for no ceiling.

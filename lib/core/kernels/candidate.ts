@@ -30,10 +30,13 @@ const LOWEST_SCORE = UNKNOWN_SCORE + 1;
 const HIGHEST_SCORE = 0x7fff_ffff;
 const PER_UNIT = 1 / SCALE_UNIT;
 
-/**
- * Tells whether the connection may go to the row that begins at word `at`.
- * @param reach the highest ELIGIBLE that takes part.
- */
+/** Tells whether the row that begins at word `at` takes part: `reach` is the highest ELIGIBLE that does. */
+export function takesPart(words: Int32Array, at: number, reach: number): boolean {
+  const eligible = words[at + ELIGIBLE]!;
+  return eligible !== 0 && eligible <= reach;
+}
+
+/** Tells whether the connection may go to that row. */
 export function isCandidate(
   words: Int32Array,
   at: number,
@@ -41,8 +44,7 @@ export function isCandidate(
   tried: Tried | null,
   reach: number,
 ): boolean {
-  const eligible = words[at + ELIGIBLE]!;
-  if (eligible === 0 || eligible > reach) return false;
+  if (!takesPart(words, at, reach)) return false;
   const limit = words[at + MAX_CONNECTIONS]!;
   if (limit !== 0 && words[at + ACTIVE]! >= limit) return false;
   return tried === null || !tried.has(row);
