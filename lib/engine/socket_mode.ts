@@ -1,5 +1,8 @@
 // Who may connect to a unix socket: the mode of its file.
 
+import type { Address } from "../core/address.ts";
+import { messageOf } from "../core/errors.ts";
+
 /**
  * Runs what binds a unix socket, so that its file has this mode. Undefined: as the umask has it.
  *
@@ -19,10 +22,21 @@ export function bindWithMode<T>(mode: number | undefined, bind: () => T): T {
 }
 
 /**
- * Gives the file of a unix socket that listens already another mode, as a reload may want it.
- * @throws {Error} when it is not ours to change, or no socket any more.
+ * Gives a socket that listens already the mode that a reload wants for it, if that is another one than
+ * before; undefined, and an address without a file: changes nothing.
+ * @throws {Error} when the file is not ours to change, or no socket any more.
  */
-export function changeMode(path: string, mode: number): void {
+export function adjustMode(
+  bound: Address,
+  before: number | undefined,
+  wanted: number | undefined,
+): void {
+  if (bound.transport === "unix" && wanted !== undefined && wanted !== before) {
+    changeMode(bound.path, wanted);
+  }
+}
+
+function changeMode(path: string, mode: number): void {
   const text = mode.toString(8).padStart(4, "0");
   const cannot = `Cannot give "unix:${path}" the mode ${text}`;
   try {
@@ -32,8 +46,7 @@ export function changeMode(path: string, mode: number): void {
       return;
     }
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`${cannot}: ${reason}`, { cause: error });
+    throw new Error(`${cannot}: ${messageOf(error)}`, { cause: error });
   }
   throw new Error(`${cannot}: there is a file that is no socket`);
 }

@@ -5,7 +5,7 @@ import { type Address, formatAddress } from "../../core/address.ts";
 import type { Clock } from "../../core/clock.ts";
 import { classify, type FailureKind, listenHint, messageOf } from "../../core/errors.ts";
 import type { Frontend } from "../engine.ts";
-import { bindWithMode, changeMode } from "../socket_mode.ts";
+import { adjustMode, bindWithMode } from "../socket_mode.ts";
 
 /** Clients that the kernel keeps waiting for us; clamped to net.core.somaxconn. */
 const BACKLOG = 4096;
@@ -75,7 +75,9 @@ export class Listeners {
         bound.set(frontend.name, addresses);
       }
       // Only once all are bound: a reload that is refused changes nothing.
-      for (const [entry, { socketMode }] of owners) adjustMode(entry, socketMode);
+      for (const [entry, { socketMode }] of owners) {
+        adjustMode(entry.bound, entry.mode, socketMode);
+      }
     } catch (error) {
       for (const entry of fresh) closeQuietly(entry.listener);
       throw error;
@@ -133,13 +135,6 @@ async function closeAll(entries: readonly Listening[]): Promise<void> {
   for (const entry of entries) closeQuietly(entry.listener);
   // The port is free only after the pending accept has ended (denoland/deno#22885).
   await Promise.all(entries.map((entry) => entry.loop));
-}
-
-/** Gives a socket that stays the mode that it is to have now, if that is another one. */
-function adjustMode({ bound, mode: before }: Listening, mode: number | undefined): void {
-  if (bound.transport === "unix" && mode !== undefined && mode !== before) {
-    changeMode(bound.path, mode);
-  }
 }
 
 async function listen(

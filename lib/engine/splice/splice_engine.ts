@@ -3,7 +3,7 @@
 
 import { type Address, formatAddress, sameAddress } from "../../core/address.ts";
 import type { Engine, EngineCounters, EngineEvent, Frontend, PoolPlan } from "../engine.ts";
-import { changeMode } from "../socket_mode.ts";
+import { adjustMode } from "../socket_mode.ts";
 import { EventReader } from "./event_reader.ts";
 import type { Names } from "./events.ts";
 import {
@@ -182,7 +182,10 @@ export class SpliceEngine implements Engine {
         );
       }
       // Only once all are bound: a reload that is refused changes nothing.
-      for (const [listening, frontend] of owners) adjustMode(listening, frontend);
+      for (const [{ socket, frontend: before }, { socketMode }] of owners) {
+        // What was made outside has its mode from there.
+        if (socket.inherited !== true) adjustMode(socket.bound, before.socketMode, socketMode);
+      }
       if (!this.#supervisor.running && frontends.length > 0) await this.#startWorkers();
     } catch (error) {
       for (const socket of fresh) this.#sockets.close(socket);
@@ -268,15 +271,6 @@ export class SpliceEngine implements Engine {
     } catch (error) {
       if (!signal.aborted) throw error;
     }
-  }
-}
-
-/** Gives a socket that stays the mode that it is to have now, if that is another one. */
-function adjustMode({ socket, frontend: before }: Listening, { socketMode }: Frontend): void {
-  const { bound, inherited } = socket;
-  if (bound.transport !== "unix" || inherited === true) return;
-  if (socketMode !== undefined && socketMode !== before.socketMode) {
-    changeMode(bound.path, socketMode);
   }
 }
 
