@@ -10,6 +10,7 @@ import { activatedDescriptors, SocketMaker } from "../../lib/engine/splice/socke
 import type { WorkerLoss } from "../../lib/engine/splice/supervisor.ts";
 import { echo, TcpPeer } from "../peers/tcp_peer.ts";
 import { digest, pseudoRandomBytes, readAll, receive, send, writeAll } from "../support/bytes.ts";
+import { starvedEngine } from "../support/processes.ts";
 import {
   FAULTY_WORKER_URL,
   KEEPALIVE,
@@ -129,14 +130,7 @@ Deno.test("activatedDescriptors() takes what systemd passed to this process alon
 Deno.test("when descriptors run out, clients wait, transfers copy, and no session is lost", async () => {
   await using backend = new TcpPeer(echo);
   // A process of its own, with room for some 60 tunnels.
-  const program = new URL("../support/splice_program.ts", import.meta.url);
-  const command =
-    `ulimit -n 160; exec "${Deno.execPath()}" run -A "${program}" "${backend.address}"`;
-  const child = new Deno.Command("/bin/sh", {
-    args: ["-c", command],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
+  const child = starvedEngine(backend.address, 160);
   const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   const clients: Deno.TcpConn[] = [];
   try {

@@ -3,9 +3,9 @@
 
 import { assert } from "@std/assert";
 import { PoolKeeper } from "../../lib/app/pool_keeper.ts";
-import { readConfig } from "../../lib/config/read_config.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { waitFor } from "../support/wait_for.ts";
+import { poolConfig } from "../support/pool_config.ts";
 
 const QUIET = { error() {}, warning() {}, info() {}, debug() {} };
 
@@ -18,20 +18,11 @@ Deno.test("a probe that tells nothing new lets no pool be weighed", async () => 
       conn.close();
     }
   })();
-  const text = JSON.stringify({
-    frontends: { f: { listen: "127.0.0.1:0" } },
-    pools: {
-      p: {
-        backends: [`127.0.0.1:${listener.addr.port}`],
-        load: { source: "none" },
-        health: { probe: "tcp" },
-      },
-    },
+  const config = poolConfig({
+    backends: [`127.0.0.1:${listener.addr.port}`],
+    load: { source: "none" },
+    health: { probe: "tcp" },
   });
-  const read = readConfig({ file: { path: "lb.conf", text } });
-  assert(read.ok);
-  const [config] = read.config.pools;
-  assert(config !== undefined);
   let weighed = 0;
   await using keeper = new PoolKeeper(
     { ...config, health: { ...config.health, intervalMs: 10 } },

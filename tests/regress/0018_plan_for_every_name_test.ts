@@ -1,29 +1,20 @@
 // When many named backends joined, each name that was found made a plan of the whole pool, for every worker
 // to take in: with 512 of them, 512 plans of 512 rows.
 
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { PoolKeeper } from "../../lib/app/pool_keeper.ts";
-import { readConfig } from "../../lib/config/read_config.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
+import { poolConfig } from "../support/pool_config.ts";
 
 const QUIET = { error() {}, warning() {}, info() {}, debug() {} };
 const BACKENDS = 50;
 
 Deno.test("the names of backends that join make one plan", async () => {
-  const text = JSON.stringify({
-    frontends: { f: { listen: "127.0.0.1:0" } },
-    pools: {
-      p: {
-        backends: Array.from({ length: BACKENDS }, (_, index) => `b${index}:22`),
-        load: { source: "none" },
-        health: { probe: "none" },
-      },
-    },
+  const config = poolConfig({
+    backends: Array.from({ length: BACKENDS }, (_, index) => `b${index}:22`),
+    load: { source: "none" },
+    health: { probe: "none" },
   });
-  const read = readConfig({ file: { path: "lb.conf", text } });
-  assert(read.ok);
-  const [config] = read.config.pools;
-  assert(config !== undefined);
   let plans = 0;
   let delayMs = 0;
   await using keeper = new PoolKeeper(config, {

@@ -1,28 +1,16 @@
 // A reload that replaced all backends of a pool took the old ones out before it looked up the names of the
 // new ones: for as long as that took, up to two seconds, every client was refused.
 
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { PoolKeeper } from "../../lib/app/pool_keeper.ts";
-import type { PoolConfig } from "../../lib/config/config.ts";
-import { readConfig } from "../../lib/config/read_config.ts";
 import { ELIGIBLE } from "../../lib/core/pick_table.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
+import { poolConfig } from "../support/pool_config.ts";
 
 const QUIET = { error() {}, warning() {}, info() {}, debug() {} };
 
-function poolOf(backend: string): PoolConfig {
-  const text = JSON.stringify({
-    frontends: { f: { listen: "127.0.0.1:0" } },
-    pools: {
-      p: { backends: [backend], load: { source: "none" }, health: { probe: "none" } },
-    },
-  });
-  const read = readConfig({ file: { path: "lb.conf", text } });
-  assert(read.ok);
-  const [pool] = read.config.pools;
-  assert(pool !== undefined);
-  return pool;
-}
+const poolOf = (backend: string) =>
+  poolConfig({ backends: [backend], load: { source: "none" }, health: { probe: "none" } });
 
 Deno.test("backends serve until the names of those that replace them are found", async () => {
   const found = Promise.withResolvers<void>();

@@ -3,23 +3,11 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { PoolKeeper } from "../../lib/app/pool_keeper.ts";
-import type { PoolConfig } from "../../lib/config/config.ts";
-import { readConfig } from "../../lib/config/read_config.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
+import { poolConfig } from "../support/pool_config.ts";
 
-function poolOf(backend: string): PoolConfig {
-  const text = JSON.stringify({
-    frontends: { f: { listen: "127.0.0.1:0" } },
-    pools: {
-      p: { backends: [backend], load: { source: "none" }, health: { probe: "none" } },
-    },
-  });
-  const read = readConfig({ file: { path: "lb.conf", text } });
-  assert(read.ok);
-  const [pool] = read.config.pools;
-  assert(pool !== undefined);
-  return pool;
-}
+const poolOf = (backend: string) =>
+  poolConfig({ backends: [backend], load: { source: "none" }, health: { probe: "none" } });
 
 Deno.test("a plan that the engine cannot take is told once, and tried again", async () => {
   let full = false;

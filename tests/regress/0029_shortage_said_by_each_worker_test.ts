@@ -4,6 +4,7 @@
 import { assertEquals } from "@std/assert";
 import { echo, TcpPeer } from "../peers/tcp_peer.ts";
 import { receive, send } from "../support/bytes.ts";
+import { starvedEngine } from "../support/processes.ts";
 import { connectTo } from "../conformance/engine_fixture.ts";
 
 /** Room for some 60 tunnels. */
@@ -12,14 +13,7 @@ const CLIENTS = 120;
 
 Deno.test("a shortage that all workers feel is told once", async () => {
   await using backend = new TcpPeer(echo);
-  const program = new URL("../support/splice_program.ts", import.meta.url);
-  const command =
-    `ulimit -n ${DESCRIPTORS}; exec "${Deno.execPath()}" run -A "${program}" "${backend.address}"`;
-  const child = new Deno.Command("/bin/sh", {
-    args: ["-c", command],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
+  const child = starvedEngine(backend.address, DESCRIPTORS);
   const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   let said = (await lines.read()).value ?? "";
   const reading = (async () => {

@@ -4,9 +4,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { parseRecordLine } from "../../lib/app/record_format.ts";
-import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
-import { HttpSource } from "../../lib/load/http_json.ts";
 import { backendAt } from "../support/backends.ts";
+import { httpLoad } from "../support/http_load.ts";
 import { within } from "../support/wait_for.ts";
 
 const DEPTH = 170_000;
@@ -18,20 +17,7 @@ Deno.test("HttpSource reports an answer that is nested too deep to be shown", as
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     () => new Response(`{"load1":${DEEP}}`),
   );
-  await using source = new HttpSource({
-    url: "http://{host}:{port}/",
-    fields: {
-      load1: "load1",
-      cores: "off",
-      memory_available_bytes: "off",
-      memory_total_bytes: "off",
-      cpu_pressure: "off",
-      memory_pressure: "off",
-      sessions: "off",
-    },
-    headers: {},
-    clock: SYSTEM_CLOCK,
-  });
+  await using source = httpLoad();
   const backend = backendAt("127.0.0.1", server.addr.port);
   const asked = source.sample(backend, new AbortController().signal);
   assertEquals(await within("the answer", asked), {

@@ -5,22 +5,15 @@
 import { assertEquals } from "@std/assert";
 import { PoolKeeper } from "../../lib/app/pool_keeper.ts";
 import { reportPool } from "../../lib/app/report.ts";
-import { readConfig } from "../../lib/config/read_config.ts";
+import { poolConfig } from "../support/pool_config.ts";
 import { probe } from "../support/pools.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 
-const CONFIG = `
-frontends: { f: { listen: ":22" } }
-pools:
-  p:
-    backends: [192.0.2.1, { address: 192.0.2.2, weight: 0 }]
-    panic: { last_resort: true }
-`;
-
 Deno.test("status tells what keeps a backend out, not what a panic forgives", async () => {
-  const read = readConfig({ file: { path: "lb.conf", text: CONFIG } });
-  const [config] = read.ok ? read.config.pools : [];
-  if (config === undefined) throw new Error("the configuration is bad");
+  const config = poolConfig({
+    backends: ["192.0.2.1", { address: "192.0.2.2", weight: 0 }],
+    panic: { last_resort: true },
+  });
   const clock = new ManualClock();
   await using keeper = new PoolKeeper(config, {
     clock,

@@ -3,15 +3,12 @@
 
 import { assertEquals } from "@std/assert";
 import { Resilience } from "../../lib/app/resilience.ts";
-import { readConfig } from "../../lib/config/read_config.ts";
 import { TOTAL } from "../../lib/core/pick_table.ts";
+import { poolConfig } from "../support/pool_config.ts";
 import { runningPool } from "../support/pools.ts";
 
 Deno.test("what is doubted of one load source is not doubted of the next", () => {
-  const text = '{ frontends: { f: { listen: ":22" } }, pools: { p: { backends: [a] } } }';
-  const read = readConfig({ file: { path: "lb.conf", text } });
-  const [config] = read.ok ? read.config.pools : [];
-  if (config === undefined) throw new Error("the configuration is bad");
+  const config = poolConfig({ backends: ["a"] });
   const pool = runningPool(["a"]);
   const resilience = new Resilience(pool, config);
   const sample = (takenAtMs: number) => {

@@ -3,23 +3,15 @@
 
 import { assertEquals } from "@std/assert";
 import { PoolKeeper } from "../../lib/app/pool_keeper.ts";
-import type { PoolConfig } from "../../lib/config/config.ts";
-import { readConfig } from "../../lib/config/read_config.ts";
 import type { LoadResult } from "../../lib/core/load.ts";
 import { ManualClock, settled } from "../support/manual_clock.ts";
+import { poolConfig } from "../support/pool_config.ts";
 import { usableIn } from "../support/pools.ts";
 
 const [A, B] = ["192.0.2.1:22", "192.0.2.2:22"] as const;
 
-function configOf(load: object): PoolConfig {
-  const backends = [A, B];
-  const pool = { backends, load, health: { probe: "none" } };
-  const text = JSON.stringify({ frontends: { f: { listen: ":22" } }, pools: { p: pool } });
-  const read = readConfig({ file: { path: "lb.conf", text } });
-  const [config] = read.ok ? read.config.pools : [];
-  if (config === undefined) throw new Error("the configuration is bad");
-  return config;
-}
+const configOf = (load: object) =>
+  poolConfig({ backends: [A, B], load, health: { probe: "none" } });
 
 Deno.test("what load sources have said holds until those of a reload have answered", async () => {
   const clock = new ManualClock();

@@ -2,30 +2,15 @@
 // and in status: "Invalid header value: Bearer ...". One that was empty was sent as it was, in vain.
 
 import { assertEquals } from "@std/assert";
-import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
-import { HttpSource } from "../../lib/load/http_json.ts";
 import { backendAt } from "../support/backends.ts";
+import { httpLoad } from "../support/http_load.ts";
 import { freePort } from "../support/processes.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
 
 Deno.test("HttpSource does not tell a token that cannot be sent", async () => {
   await using folder = new TemporaryDirectory();
   const tokenFile = `${folder.path}/token`;
-  await using source = new HttpSource({
-    url: "http://{host}:{port}/",
-    fields: {
-      load1: "load1",
-      cores: "off",
-      memory_available_bytes: "off",
-      memory_total_bytes: "off",
-      cpu_pressure: "off",
-      memory_pressure: "off",
-      sessions: "off",
-    },
-    headers: {},
-    tokenFile,
-    clock: SYSTEM_CLOCK,
-  });
+  await using source = httpLoad({ tokenFile });
   const port = freePort();
   const reasonFor = async (token: string) => {
     await Deno.writeTextFile(tokenFile, token);

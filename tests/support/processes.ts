@@ -81,3 +81,14 @@ export async function endTree(child: Deno.ChildProcess): Promise<void> {
   await child.status;
   clearTimeout(timer);
 }
+
+/** The splice engine alone (splice_program.ts) before a backend, with room for so many descriptors. */
+export function starvedEngine(backend: string, descriptors: number): Deno.ChildProcess {
+  const program = new URL("./splice_program.ts", import.meta.url);
+  const run = `exec "${Deno.execPath()}" run -A "${program}" "${backend}"`;
+  return new Deno.Command("/bin/sh", {
+    args: ["-c", `ulimit -n ${descriptors}; ${run}`],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+}

@@ -5,7 +5,6 @@ import { assert, assertEquals } from "@std/assert";
 import { PoolKeeper } from "../../../lib/app/pool_keeper.ts";
 import { reportPool } from "../../../lib/app/report.ts";
 import type { LoadConfig, PoolConfig } from "../../../lib/config/config.ts";
-import { readConfig } from "../../../lib/config/read_config.ts";
 import type { LoadResult } from "../../../lib/core/load.ts";
 import type { Member, Obstacle } from "../../../lib/core/member.ts";
 import {
@@ -21,6 +20,7 @@ import { Chance } from "../../../lib/core/simulation/chance.ts";
 import { STANDINGS } from "../../../lib/core/standing.ts";
 import type { LoadSource } from "../../../lib/load/load_source.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
+import { poolConfig } from "../../support/pool_config.ts";
 
 const HOSTS = ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"] as const;
 const STEPS = 60;
@@ -123,11 +123,7 @@ class World implements AsyncDisposable {
       black_holes: { sessions: this.one(["off", "3"]), hold: "2s" },
       panic: { below: this.one(["off", "50%", "100%"]), last_resort: this.one(["true", "false"]) },
     };
-    const text = JSON.stringify({ frontends: { f: { listen: ":22" } }, pools: { p: pool } });
-    const read = readConfig({ file: { path: "lb.conf", text } });
-    const [config] = read.ok ? read.config.pools : [];
-    if (config === undefined) throw new Error(read.ok ? "no pool" : read.errors[0]?.message);
-    return config;
+    return poolConfig(pool);
   }
 
   truthOf(id: string): Truth {
