@@ -6,6 +6,7 @@ import type { Clock, Random } from "../core/clock.ts";
 import type { Pool, PoolChange } from "../core/pool.ts";
 import type { Result } from "../core/result.ts";
 import { Rounds } from "../core/rounds.ts";
+import { withDeadline } from "../core/with_deadline.ts";
 
 export interface BackendNamesParts {
   readonly clock: Clock;
@@ -54,18 +55,12 @@ export class BackendNames implements AsyncDisposable {
       !this.#parts.alreadyResolved(address) && !this.#pool.member(id)?.addresses.length
     );
     if (fresh.length === 0) return new Map();
-    const deadline = new AbortController();
-    const finished = new AbortController();
-    const timer = this.#parts.clock.sleep(FIRST_NAMES_MS, finished.signal)
-      .then(() => deadline.abort(), () => {});
-    const found = await Promise.all(
-      fresh.map(async ({ id, address }) =>
-        [id, await this.#parts.resolve(address, deadline.signal)] as const
-      ),
-    );
-    finished.abort();
-    await timer;
-    return new Map(found);
+    const { clock, resolve } = this.#parts;
+    const lookUp = (signal: AbortSignal) =>
+      Promise.all(
+        fresh.map(async ({ id, address }) => [id, await resolve(address, signal)] as const),
+      );
+    return new Map(await withDeadline(clock, FIRST_NAMES_MS, lookUp));
   }
 
   /** Tells the pool, which has these backends now, what was found, and what needs no look-up. */

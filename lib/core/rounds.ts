@@ -3,6 +3,7 @@
 
 import { type Clock, jittered, type Random } from "./clock.ts";
 import { formatDuration } from "./duration.ts";
+import { withDeadline } from "./with_deadline.ts";
 
 export interface RoundsOptions<T> {
   readonly clock: Clock;
@@ -90,18 +91,9 @@ export class Rounds<T> implements AsyncDisposable {
 
   async #runOnce(key: string, stop: AbortSignal): Promise<void> {
     const { clock, timeoutMs, run, report } = this.#options;
-    const deadline = new AbortController();
-    const finished = new AbortController();
-    const onStop = () => deadline.abort(stop.reason);
-    stop.addEventListener("abort", onStop, { once: true });
-    const timer = clock.sleep(timeoutMs, finished.signal).then(() => {
-      const text = `no answer within ${formatDuration(timeoutMs)}`;
-      deadline.abort(new DOMException(text, "TimeoutError"));
-    }, () => {});
-    const outcome = await run(key, deadline.signal);
-    finished.abort();
-    stop.removeEventListener("abort", onStop);
-    await timer;
+    const late = () =>
+      new DOMException(`no answer within ${formatDuration(timeoutMs)}`, "TimeoutError");
+    const outcome = await withDeadline(clock, timeoutMs, (signal) => run(key, signal), stop, late);
     if (!stop.aborted) report(key, outcome);
   }
 }

@@ -5,6 +5,7 @@ import type { Backend } from "../core/backend.ts";
 import type { Clock } from "../core/clock.ts";
 import { classify, messageOf } from "../core/errors.ts";
 import type { ProbeResult } from "../core/health.ts";
+import { withDeadline } from "../core/with_deadline.ts";
 import type { HealthProbe } from "./health_probe.ts";
 
 export class TcpProbe implements HealthProbe {
@@ -58,37 +59,25 @@ export async function connectAny(
   return failed;
 }
 
-async function connectOne(
+function connectOne(
   address: Address,
   timeoutMs: number,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<{ conn: Deno.Conn } | Failed> {
-  const deadline = new AbortController();
-  const finished = new AbortController();
-  const abort = () => deadline.abort();
-  signal.addEventListener("abort", abort, { once: true });
-  if (signal.aborted) abort();
-  const timer = clock.sleep(timeoutMs, finished.signal).then(abort, () => {});
-  try {
-    const conn = address.transport === "unix"
-      ? await Deno.connect({ transport: "unix", path: address.path })
-      : await Deno.connect({
-        hostname: address.host,
-        port: address.port,
-        signal: deadline.signal,
-      });
-    return { conn };
-  } catch (error) {
-    return deadline.signal.aborted
-      ? { failure: "timeout", reason: `no connection to ${formatAddress(address)} in time` }
-      : {
-        failure: classify(error),
-        reason: `cannot connect to ${formatAddress(address)}: ${messageOf(error)}`,
-      };
-  } finally {
-    signal.removeEventListener("abort", abort);
-    finished.abort();
-    await timer;
-  }
+  return withDeadline(clock, timeoutMs, async (signal) => {
+    try {
+      const conn = address.transport === "unix"
+        ? await Deno.connect({ transport: "unix", path: address.path })
+        : await Deno.connect({ hostname: address.host, port: address.port, signal });
+      return { conn };
+    } catch (error) {
+      return signal.aborted
+        ? { failure: "timeout", reason: `no connection to ${formatAddress(address)} in time` }
+        : {
+          failure: classify(error),
+          reason: `cannot connect to ${formatAddress(address)}: ${messageOf(error)}`,
+        };
+    }
+  }, signal);
 }
