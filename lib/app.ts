@@ -273,12 +273,12 @@ export class App implements AsyncDisposable {
   async #readEvents(): Promise<void> {
     const { log: services, access, clock } = this.#parts;
     await using log = new EventLog(services.area("engine"), access, this.#strategyOf, clock);
-    for await (const event of this.#parts.engine.events()) {
+    await this.#parts.engine.deliver((event) => {
       log.write(event);
       if (event.kind === "opened" || event.kind === "refused") this.#journal.note(event);
       this.#recorder.note(event, this.#strategyOf);
-      if ("pool" in event) this.#keepers.get(event.pool)?.observe(event);
-    }
+      if (event.kind !== "accept_failed") this.#keepers.get(event.pool)?.observe(event);
+    });
   }
 
   /** Where a frontend's clients go by where they come from. */

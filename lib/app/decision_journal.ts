@@ -3,7 +3,8 @@
 
 import { formatAddress } from "../core/address.ts";
 import type { SeenBackend } from "../core/decision_snapshot.ts";
-import type { EngineEvent, PickTrace } from "../engine/engine.ts";
+import { LineBytes } from "../core/line_bytes.ts";
+import type { EngineEvent, Picks, PickTrace, RefusalReason } from "../engine/engine.ts";
 import {
   type DecisionReport,
   MOST_DECISIONS,
@@ -15,17 +16,29 @@ import {
 /** Events that tell of a decision. */
 export type DecisionEvent = Extract<EngineEvent, { kind: "opened" | "refused" }>;
 
-/** What is kept of a decision: some 300 bytes, where the event with its addresses holds a thousand. */
-interface Kept extends Omit<DecisionReport, "at" | "picks"> {
-  readonly atMs: number;
-  readonly picks: readonly PickTrace[];
+/** Bytes of a client's address that are kept; none but a unix socket's path is longer. */
+const CLIENT_BYTES = 64;
+
+/** What is kept of a decision. Written over by a later one: nothing is allocated for a connection. */
+class Kept {
+  atMs = 0;
+  tunnel: number | null = null;
+  frontend = "";
+  pool = "";
+  backend: string | null = null;
+  refused: RefusalReason | null = null;
+  lastPick = 0;
+  store: Picks | undefined;
+  /** The strategy of the last pick: which kernel runs for which may change with a reload. */
+  strategy = "";
+  readonly client = new Uint8Array(CLIENT_BYTES);
+  clientLength = 0;
 }
 
 export class DecisionJournal {
-  /** Rings: decision number n is at n modulo `most`. */
+  /** A ring: decision number n is at n modulo `most`. */
   readonly #decisions: Kept[] = [];
-  /** The strategy of an event's last pick: which kernel runs for which may change with a reload. */
-  readonly #strategies: string[] = [];
+  readonly #line = new LineBytes(CLIENT_BYTES);
   #noted = 0;
   readonly #strategyOf: StrategyOf;
 
@@ -36,28 +49,33 @@ export class DecisionJournal {
 
   note(event: DecisionEvent): void {
     const at = this.#noted++ % this.most;
-    const decision = keep(event);
-    const kernel = decision.picks[decision.picks.length - 1]?.kernel;
-    this.#decisions[at] = decision;
-    this.#strategies[at] = kernel === undefined ? "" : this.#strategyOf(event.pool, kernel);
+    const kept = this.#decisions[at] ??= new Kept();
+    const opened = event.kind === "opened";
+    kept.atMs = event.atMs;
+    kept.tunnel = opened ? event.tunnel : null;
+    kept.frontend = event.frontend;
+    kept.pool = event.pool;
+    kept.backend = opened ? event.backend : null;
+    kept.refused = opened ? null : event.reason;
+    kept.lastPick = event.lastPick;
+    kept.store = event.store;
+    const kernel = event.store.kernelAt(event.lastPick);
+    kept.strategy = kernel === undefined ? "" : this.#strategyOf(event.pool, kernel);
+    const line = this.#line;
+    line.clear();
+    if (opened) event.putClient(line);
+    else line.text(formatAddress(event.client));
+    kept.clientLength = line.copyTo(kept.client);
   }
 
   /** The latest that fit, the oldest first. */
   find({ last, client }: WhyQuery): DecisionReport[] {
     const found: DecisionReport[] = [];
     for (let age = 1; age <= this.#decisions.length && found.length < last; age++) {
-      const at = (this.#noted - age) % this.most;
-      const decision = this.#decisions[at];
-      if (decision === undefined) continue;
-      if (client !== undefined && !isFrom(decision.client, client)) continue;
-      const last = decision.picks.at(-1)?.kernel;
-      const strategy = this.#strategies[at] ?? "";
-      found.push(
-        reportDecision(
-          decision,
-          (pool, kernel) => kernel === last ? strategy : this.#strategyOf(pool, kernel),
-        ),
-      );
+      const kept = this.#decisions[(this.#noted - age) % this.most];
+      if (kept === undefined) continue;
+      if (client !== undefined && !isFrom(clientOf(kept), client)) continue;
+      found.push(reportDecision(kept, this.#strategyOf));
     }
     return found.reverse();
   }
@@ -68,7 +86,7 @@ export type StrategyOf = (pool: string, kernel: string) => string;
 
 /** Every pick for a client. */
 export function picksOf(event: DecisionEvent): readonly PickTrace[] {
-  return event.kind === "opened" ? event.decision.picks : event.picks;
+  return event.store.chain(event.lastPick);
 }
 
 /**
@@ -85,26 +103,28 @@ export function isFrom(address: string, wanted: string): boolean {
   return bare.startsWith(meant) && (/[.:]$/.test(meant) || /[.:]/.test(bare.charAt(meant.length)));
 }
 
-function keep(event: DecisionEvent): Kept {
-  const opened = event.kind === "opened";
-  return {
-    atMs: event.atMs,
-    tunnel: opened ? event.tunnel : null,
-    frontend: event.frontend,
-    pool: event.pool,
-    client: formatAddress(event.client),
-    backend: opened ? event.backend : null,
-    refused: opened ? null : event.reason,
-    picks: picksOf(event),
-  };
+function clientOf({ client, clientLength }: Kept): string {
+  return new TextDecoder().decode(client.subarray(0, clientLength));
 }
 
-function reportDecision({ atMs, picks, ...rest }: Kept, strategyOf: StrategyOf): DecisionReport {
+function reportDecision(kept: Kept, strategyOf: StrategyOf): DecisionReport {
+  const { atMs, tunnel, frontend, pool, backend, refused, lastPick, store, strategy } = kept;
+  const last = store?.kernelAt(lastPick);
+  const picks = store?.chain(lastPick) ?? [];
   return {
     at: new Date(atMs).toISOString(),
-    ...rest,
+    tunnel,
+    frontend,
+    pool,
+    client: clientOf(kept),
+    backend,
+    refused,
     picks: picks.flatMap((trace) => {
-      const report = reportPick(trace, rest.pool, strategyOf);
+      const report = reportPick(
+        trace,
+        pool,
+        (pool, kernel) => kernel === last ? strategy : strategyOf(pool, kernel),
+      );
       return report === undefined ? [] : [{ at: new Date(trace.atMs).toISOString(), ...report }];
     }),
   };

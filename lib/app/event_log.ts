@@ -2,8 +2,9 @@
 
 import { formatAddress } from "../core/address.ts";
 import type { Clock } from "../core/clock.ts";
-import type { Decision, EngineEvent } from "../engine/engine.ts";
-import type { AccessLog, OpenedRecord } from "../log/access_log.ts";
+import { KERNELS } from "../core/pick_table.ts";
+import type { EngineEvent } from "../engine/engine.ts";
+import type { AccessLog } from "../log/access_log.ts";
 import type { LogArea } from "../log/setup.ts";
 
 /** Lines about refused clients in one second; the rest of that second is counted. */
@@ -41,50 +42,12 @@ export class EventLog implements AsyncDisposable {
     switch (event.kind) {
       case "opened": {
         if (!this.access.enabled) return;
-        const { decision } = event;
-        const { runnerUp } = decision;
-        this.access.write(event.atMs, {
-          event: "opened",
-          tunnel: event.tunnel,
-          frontend: event.frontend,
-          client: formatAddress(event.client),
-          backend: event.backend,
-          outgoing: formatAddress(event.outgoing),
-          pool: event.pool,
-          strategy: this.strategyOf(event.pool, decision.kernel),
-          ...(decision.freeMilliCores === undefined
-            ? {}
-            : { free: decision.freeMilliCores / 1000 }),
-          active: decision.active,
-          ...(decision.sticky === true ? { sticky: true } : {}),
-          ...(decision.paced === true ? { paced: true } : {}),
-          ...(runnerUp === undefined ? {} : {
-            next: runnerUp.backend,
-            ...(runnerUp.freeMilliCores === undefined
-              ? {}
-              : { next_free: runnerUp.freeMilliCores / 1000 }),
-            next_active: runnerUp.active,
-          }),
-          attempts: event.attempts,
-          connect_ms: event.connectMs,
-          ...(this.access.decisions ? explained(decision) : undefined),
-        });
+        const kernel = KERNELS[event.choice.kernel] ?? "rotation";
+        this.access.opened(event, this.strategyOf(event.pool, kernel));
         return;
       }
       case "closed":
-        if (!this.access.enabled) return;
-        this.access.write(event.atMs, {
-          event: "closed",
-          tunnel: event.tunnel,
-          frontend: event.frontend,
-          client: formatAddress(event.client),
-          backend: event.backend,
-          outgoing: formatAddress(event.outgoing),
-          sent: event.bytesToBackend,
-          received: event.bytesToClient,
-          duration_ms: event.durationMs,
-          reason: event.reason,
-        });
+        this.access.closed(event);
         return;
       case "connect_failed":
         this.#limited(event.atMs, () =>
@@ -137,10 +100,4 @@ export class EventLog implements AsyncDisposable {
     this.log.error(`${this.#suppressed} more clients or connects failed within a second`);
     this.#suppressed = 0;
   }
-}
-
-/** What the pick saw that gave the client its backend; nothing where the record of it was lost. */
-function explained({ picks }: Decision): Pick<OpenedRecord, "why" | "seen"> | undefined {
-  const snapshot = picks.at(-1)?.snapshot;
-  return snapshot === undefined ? undefined : { why: snapshot.why, seen: snapshot.backends };
 }

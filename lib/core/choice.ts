@@ -37,6 +37,9 @@ export class Tried {
   }
 }
 
+/** What a pick leaves behind, without the kernels' scratch. */
+export type Chosen = Readonly<Omit<Choice, "reach" | "ceiling" | "scores">>;
+
 /**
  * Why a pick fell as it did. One is made per engine loop and written anew by each pick, so that
  * explaining costs no allocation.

@@ -232,60 +232,145 @@ export interface Snapshot {
   readonly draw: number;
 }
 
+/**
+ * Reads snapshots in place: names and reasons, without an object per snapshot or row. Made once and
+ * pointed at one snapshot after the other.
+ */
+export class SnapshotReader {
+  #words: Int32Array = new Int32Array(0);
+  #names: readonly ({ readonly backend: string } | undefined)[] = [];
+  #first = 0;
+  #end = 0;
+  #row = 0;
+  #winner = -1;
+  #line = 0;
+  #whyCompared: Why = "nobody";
+  kernel: PickKernel = "rotation";
+  why: Why = "nobody";
+  /** Scores so near to the best were as good. */
+  nearlyEqual = 0;
+  /** Of the row that `next` has come to. */
+  backend = "";
+
+  /** Points at the snapshot that begins at word `at`, before its first row. */
+  read(
+    words: Int32Array,
+    at: number,
+    names: readonly ({ readonly backend: string } | undefined)[],
+  ): void {
+    this.#words = words;
+    this.#names = names;
+    const first = at + HEADER_LENGTH;
+    const end = first + words[at + COUNT_AT]! * ROW_LENGTH;
+    this.#first = first;
+    this.#end = end;
+    this.kernel = snapshotKernel(words, at);
+    this.nearlyEqual = words[at + NEARLY_EQUAL_AT]!;
+    let candidates = 0;
+    let best = NO_SCORE;
+    for (let row = first; row < end; row += ROW_LENGTH) {
+      if (!isCandidate(words, row)) continue;
+      candidates++;
+      best = Math.max(best, words[row + 4]!);
+    }
+    this.#line = best - this.nearlyEqual;
+    let nearBest = 0;
+    for (let row = first; row < end; row += ROW_LENGTH) {
+      if (isCandidate(words, row) && words[row + 4]! > this.#line) nearBest++;
+    }
+    const winner = first < end && (words[first + 1]! & CHOSEN) !== 0 ? first : -1;
+    this.#winner = winner;
+    const why = words[at + STICKY_AT] !== 0
+      ? "sticky"
+      : whyOf(words, winner, this.kernel, candidates, nearBest);
+    this.#whyCompared = why;
+    const stoodBy = winner >= 0 && (words[winner + 1]! & STANDS_BY_MARK) !== 0;
+    this.why = stoodBy && why !== "sticky" ? "stand_by" : why;
+    this.rewind();
+  }
+
+  /** Goes back before the first row. */
+  rewind(): void {
+    this.#row = this.#first - ROW_LENGTH;
+  }
+
+  /** Goes on to the next row that has a name; false behind the last one. */
+  next(): boolean {
+    for (let row = this.#row + ROW_LENGTH; row < this.#end; row += ROW_LENGTH) {
+      const name = this.#names[this.#words[row]!];
+      if (name === undefined) continue;
+      this.backend = name.backend;
+      this.#row = row;
+      return true;
+    }
+    this.#row = this.#end;
+    return false;
+  }
+
+  get outcome(): PickOutcome {
+    return outcomeOf(
+      this.#words,
+      this.#row,
+      this.#winner,
+      this.kernel,
+      this.#whyCompared,
+      this.#line,
+    );
+  }
+
+  /** Milli-cores; UNKNOWN_FREE when nobody knows. */
+  get free(): number {
+    return this.#words[this.#row + 2]!;
+  }
+
+  get active(): number {
+    return this.#words[this.#row + 3]!;
+  }
+
+  /** NO_SCORE when the kernel worked none out. */
+  get score(): number {
+    return this.#words[this.#row + 4]!;
+  }
+
+  /** In WEIGHT_UNIT. */
+  get weight(): number {
+    return this.#words[this.#row + 5]!;
+  }
+
+  /** Backends of the pool that did not fit in. */
+  get omitted(): number {
+    let all = 0;
+    for (const name of this.#names) if (name !== undefined) all++;
+    for (let row = this.#first; row < this.#end; row += ROW_LENGTH) {
+      if (this.#names[this.#words[row]!] !== undefined) all--;
+    }
+    return Math.max(0, all);
+  }
+}
+
 /** Puts names and reasons to a snapshot that begins at word `at`; rows without a name are left out. */
 export function readSnapshot(
   words: Int32Array,
   at: number,
   names: readonly ({ readonly backend: string } | undefined)[],
 ): Snapshot {
-  const first = at + HEADER_LENGTH;
-  const end = first + words[at + COUNT_AT]! * ROW_LENGTH;
-  const kernel = snapshotKernel(words, at);
-  const nearlyEqual = words[at + NEARLY_EQUAL_AT]!;
-  let candidates = 0;
-  let best = NO_SCORE;
-  for (let row = first; row < end; row += ROW_LENGTH) {
-    if (!isCandidate(words, row)) continue;
-    candidates++;
-    best = Math.max(best, words[row + 4]!);
-  }
-  let nearBest = 0;
-  for (let row = first; row < end; row += ROW_LENGTH) {
-    if (isCandidate(words, row) && words[row + 4]! > best - nearlyEqual) nearBest++;
-  }
-  const winner = first < end && (words[first + 1]! & CHOSEN) !== 0 ? first : -1;
-  const why = words[at + STICKY_AT] !== 0
-    ? "sticky"
-    : whyOf(words, winner, kernel, candidates, nearBest);
-  const line = best - nearlyEqual;
+  const reader = new SnapshotReader();
+  reader.read(words, at, names);
+  const { kernel, why, nearlyEqual, omitted } = reader;
   const backends: SeenBackend[] = [];
-  let known = 0;
-  for (let row = first; row < end; row += ROW_LENGTH) {
-    const backend = names[words[row]!]?.backend;
-    if (backend === undefined) continue;
-    known++;
-    const free = words[row + 2]!;
-    const score = words[row + 4]!;
+  while (reader.next()) {
+    const { backend, outcome, free, active, score, weight } = reader;
     backends.push({
       backend,
-      outcome: outcomeOf(words, row, winner, kernel, why, line),
+      outcome,
       ...(free === UNKNOWN_FREE ? {} : { freeMilliCores: free }),
-      active: words[row + 3]!,
+      active,
       ...(score === NO_SCORE || free === UNKNOWN_FREE ? {} : { score }),
-      ...(words[row + 5] === WEIGHT_UNIT ? {} : { weight: words[row + 5]! / WEIGHT_UNIT }),
+      ...(weight === WEIGHT_UNIT ? {} : { weight: weight / WEIGHT_UNIT }),
     });
   }
-  let all = 0;
-  for (const name of names) if (name !== undefined) all++;
-  const stoodBy = winner >= 0 && (words[winner + 1]! & STANDS_BY_MARK) !== 0;
-  return {
-    kernel,
-    why: stoodBy && why !== "sticky" ? "stand_by" : why,
-    backends,
-    omitted: Math.max(0, all - known),
-    nearlyEqual,
-    draw: words[at + DRAW_AT]! / DRAW_UNITS,
-  };
+  const draw = words[at + DRAW_AT]! / DRAW_UNITS;
+  return { kernel, why, backends, omitted, nearlyEqual, draw };
 }
 
 function isCandidate(words: Int32Array, row: number): boolean {

@@ -5,19 +5,22 @@
 import type { Address } from "./address.ts";
 
 /** What went wrong with a socket, in the words that logs, status and health use. */
-export type FailureKind =
-  | "refused"
-  | "timeout"
-  | "unreachable"
-  | "reset"
-  | "closed"
-  | "aborted"
-  | "address_in_use"
-  | "address_not_available"
-  | "permission_denied"
-  | "name_not_found"
-  | "out_of_descriptors"
-  | "other";
+export const FAILURES = [
+  "refused",
+  "timeout",
+  "unreachable",
+  "reset",
+  "closed",
+  "aborted",
+  "address_in_use",
+  "address_not_available",
+  "permission_denied",
+  "name_not_found",
+  "out_of_descriptors",
+  "other",
+] as const;
+
+export type FailureKind = typeof FAILURES[number];
 
 /** Connect failures that tell something of the backend and not of us. */
 export const BACKENDS_FAULT: ReadonlySet<FailureKind> = new Set([

@@ -1,12 +1,12 @@
 // Turns the numbers that a kernel left behind into the words of the access log.
 
-import type { Choice } from "../core/pick_kernels.ts";
+import type { Chosen } from "../core/choice.ts";
 import { KERNELS, UNKNOWN_FREE } from "../core/pick_table.ts";
 import type { Decision, Endpoint, PickTrace } from "./engine.ts";
 
 /** Says in words why a pick fell as it did. */
 export function describeChoice(
-  choice: Choice,
+  choice: Chosen,
   endpoints: readonly (Endpoint | undefined)[],
   picks: readonly PickTrace[],
 ): Decision {

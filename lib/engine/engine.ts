@@ -2,8 +2,10 @@
 // No socket crosses this line, so an engine can be made of anything.
 
 import type { Address } from "../core/address.ts";
-import type { Snapshot } from "../core/decision_snapshot.ts";
+import type { Chosen } from "../core/choice.ts";
+import type { Snapshot, SnapshotReader } from "../core/decision_snapshot.ts";
 import type { FailureKind } from "../core/errors.ts";
+import type { LineBytes } from "../core/line_bytes.ts";
 import type { Location } from "../core/location_table.ts";
 import type { PickTable } from "../core/pick_table.ts";
 
@@ -99,6 +101,23 @@ export interface Decision {
   readonly picks: readonly PickTrace[];
 }
 
+/** Where an engine remembers its picks, by their places. */
+export interface Picks {
+  /** Every pick of the connection whose last one is at a place, the first one first, as far as remembered. */
+  chain(last: number): readonly PickTrace[];
+  /** The kernel that made a pick; undefined when it is forgotten. */
+  kernelAt(place: number): string | undefined;
+  /** What a pick saw, good until the next is read; undefined when it is forgotten. */
+  read(place: number): SnapshotReader | undefined;
+}
+
+/** A connection for which backends were picked. */
+interface Picked {
+  /** The place of its last pick. */
+  readonly lastPick: number;
+  readonly store: Picks;
+}
+
 interface TunnelEvent {
   /** Counts up from 1 within one engine. */
   readonly tunnel: number;
@@ -107,26 +126,36 @@ interface TunnelEvent {
   readonly row: number;
   readonly backend: string;
   readonly client: Address;
+  /** The balancer's own address that the backend sees: what ties sshd's log to the client. */
+  readonly outgoing: Address;
+  /** These write the addresses without making an object of them. */
+  putClient(line: LineBytes): void;
+  putOutgoing(line: LineBytes): void;
   /** Milliseconds since the epoch. */
   readonly atMs: number;
 }
 
+/**
+ * What the engine saw. An event may be one object for all of its kind, which reads its record when it is
+ * asked: it holds only while {@linkcode Engine.deliver} calls the listener.
+ */
 export type EngineEvent =
-  | TunnelEvent & {
+  | TunnelEvent & Picked & {
     readonly kind: "opened";
     /** The balancer's own address that the client reached. */
     readonly local: Address;
-    /** The balancer's own address that the backend sees: what ties sshd's log to the client. */
-    readonly outgoing: Address;
     readonly backendAddress: Address;
     /** Backends tried, this one included. */
     readonly attempts: number;
     readonly connectMs: number;
+    /** What the last pick looked at, in numbers, and what stood in the rows then. */
+    readonly choice: Chosen;
+    readonly endpoints: readonly (Endpoint | undefined)[];
+    /** The same in words. */
     readonly decision: Decision;
   }
   | TunnelEvent & {
     readonly kind: "closed";
-    readonly outgoing: Address;
     readonly bytesToBackend: number;
     readonly bytesToClient: number;
     readonly durationMs: number;
@@ -143,7 +172,7 @@ export type EngineEvent =
     readonly failure: FailureKind;
     readonly message: string;
   }
-  | {
+  | Picked & {
     readonly kind: "refused";
     readonly frontend: string;
     readonly pool: string;
@@ -194,8 +223,11 @@ export interface Engine extends AsyncDisposable {
   /** Forgets a pool: clients of a frontend that names it are refused. */
   withdraw(pool: string): void;
   counters(): EngineCounters;
-  /** One reader. Ends when the engine is disposed. */
-  events(): AsyncIterable<EngineEvent>;
+  /**
+   * Calls the one listener for every event, in order, until the engine is disposed. The event is good
+   * during the call.
+   */
+  deliver(listener: (event: EngineEvent) => void): Promise<void>;
   /**
    * Stops accepting and resolves at the last tunnel's end. When the signal is aborted, what still
    * stands is cut, with the reason `shutdown`.

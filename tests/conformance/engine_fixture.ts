@@ -15,6 +15,7 @@ import {
 import { identityOf } from "../../lib/core/source_hash.ts";
 import type { Engine, EngineEvent, Frontend, PoolPlan } from "../../lib/engine/engine.ts";
 import { receive } from "../support/bytes.ts";
+import { keepEvent } from "../support/events.ts";
 import { waitFor, within } from "../support/wait_for.ts";
 
 export interface BackendSetup {
@@ -70,8 +71,8 @@ export class EngineFixture implements AsyncDisposable {
     this.#reader = this.#collect();
   }
 
-  async #collect(): Promise<void> {
-    for await (const event of this.engine.events()) this.events.push(event);
+  #collect(): Promise<void> {
+    return this.engine.deliver((event) => void this.events.push(keepEvent(event)));
   }
 
   /** Listens on a free loopback port for pool `p` and returns the port. */

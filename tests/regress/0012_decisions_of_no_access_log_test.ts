@@ -2,13 +2,11 @@
 // line that nobody writes.
 
 import { assertEquals } from "@std/assert";
+import { openedEvent, storeOf } from "../support/events.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { EventLog } from "../../lib/app/event_log.ts";
-import type { EngineEvent } from "../../lib/engine/engine.ts";
 import { AccessLog } from "../../lib/log/access_log.ts";
 import { BatchWriter } from "../../lib/log/batch_writer.ts";
-
-const CLIENT = { transport: "tcp", host: "192.0.2.1", port: 50_000 } as const;
 
 for (const enabled of [true, false]) {
   Deno.test(`the access log ${enabled ? "on" : "off"}: decisions are told if read`, async () => {
@@ -24,32 +22,14 @@ for (const enabled of [true, false]) {
     access.enabled = enabled;
     const quiet = { error() {}, warning() {}, info() {}, debug() {} };
     const log = new EventLog(quiet, access, (_pool, kernel) => kernel, new ManualClock());
-    const trace = {
-      atMs: 0,
-      kernel: "rotation",
-      failure: undefined,
-      get snapshot() {
+    const store = {
+      ...storeOf([]),
+      read() {
         told++;
         return undefined;
       },
     };
-    const opened: EngineEvent = {
-      kind: "opened",
-      tunnel: 1,
-      frontend: "f",
-      pool: "p",
-      row: 0,
-      backend: "b",
-      client: CLIENT,
-      atMs: 0,
-      local: CLIENT,
-      outgoing: CLIENT,
-      backendAddress: CLIENT,
-      attempts: 1,
-      connectMs: 1,
-      decision: { kernel: "rotation", active: 0, picks: [trace] },
-    };
-    log.write(opened);
+    log.write(openedEvent({ store }));
     await access.writer.flush();
     assertEquals({ lines, told }, enabled ? { lines: 1, told: 1 } : { lines: 0, told: 0 });
   });

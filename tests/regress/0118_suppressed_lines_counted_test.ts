@@ -6,6 +6,7 @@ import { assertEquals } from "@std/assert";
 import { EventLog } from "../../lib/app/event_log.ts";
 import { AccessLog } from "../../lib/log/access_log.ts";
 import { BatchWriter } from "../../lib/log/batch_writer.ts";
+import { storeOf } from "../support/events.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 
 Deno.test("how many lines were suppressed is said when the second is over, or at the end", async () => {
@@ -26,6 +27,8 @@ Deno.test("how many lines were suppressed is said when the second is over, or at
         reason: "no_backend",
         attempts: 0,
         picks: [],
+        lastPick: 0,
+        store: storeOf([]),
       });
     }
     return lines.splice(0);

@@ -20,6 +20,7 @@ import { describeChoice } from "../../lib/engine/decision.ts";
 import type { EngineEvent, PoolPlan } from "../../lib/engine/engine.ts";
 import type { LoadSource } from "../../lib/load/load_source.ts";
 import type { LogArea } from "../../lib/log/setup.ts";
+import { closedEvent, openedEvent, storeOf } from "./events.ts";
 import { ManualClock } from "./manual_clock.ts";
 
 const SILENT: LogArea = { error: () => {}, warning: () => {}, info: () => {}, debug: () => {} };
@@ -155,7 +156,9 @@ pools:
     const picks = [{ atMs, kernel, snapshot, failure: undefined }];
     const where = { frontend: "ssh", pool: "p", client, atMs };
     if (row < 0) {
-      tell({ kind: "refused", ...where, reason: "no_backend", attempts: 0, picks });
+      const store = storeOf(picks);
+      const refused = { kind: "refused", reason: "no_backend", attempts: 0 } as const;
+      tell({ ...refused, ...where, picks, store, lastPick: 0 });
       return;
     }
     const backend = snapshot.backends[0]?.backend ?? "";
@@ -165,40 +168,17 @@ pools:
     const server = servers[numberOf(backend)];
     if (server !== undefined && busy) server.sessions++;
     sessions.push({ endsAt, row, backend, tunnel: ++tunnel, busy, client });
-    tell({
-      kind: "opened",
-      tunnel,
-      ...where,
-      row,
-      backend,
-      outgoing: OWN,
-      local: OWN,
-      backendAddress: OWN,
-      attempts: 1,
-      connectMs: 0,
-      decision: describeChoice(choice, plan?.endpoints ?? [], picks),
-    });
+    const store = storeOf(picks);
+    const decision = describeChoice(choice, plan?.endpoints ?? [], picks);
+    tell(openedEvent({ tunnel, ...where, row, backend, outgoing: OWN, store, decision }));
   };
   const leave = ({ row, backend, tunnel, busy, client }: Session) => {
     const server = servers[numberOf(backend)];
     if (server !== undefined && busy) server.sessions--;
     source.setAddress(client);
     endTunnel(table, row, source);
-    tell({
-      kind: "closed",
-      tunnel,
-      frontend: "ssh",
-      pool: "p",
-      row,
-      backend,
-      client,
-      outgoing: OWN,
-      atMs: clock.wall(),
-      durationMs: 0,
-      bytesToBackend: 0,
-      bytesToClient: 0,
-      reason: "client_closed",
-    });
+    const where = { frontend: "ssh", pool: "p", client, atMs: clock.wall() };
+    tell(closedEvent({ tunnel, ...where, row, backend, outgoing: OWN }));
   };
   for (let second = 0; second < options.seconds; second++) {
     now = second;

@@ -11,12 +11,10 @@ Deno.addSignalListener("SIGHUP", ignore);
 const engine = makeSpliceEngine();
 engine.publish("p", planOf(Deno.args, { connectTimeoutMs: 20_000 }));
 console.log(portOf((await engine.start([frontendOf()])).get("f")));
-const report = (async () => {
-  for await (const event of engine.events()) {
-    if (event.kind === "accept_failed") console.log(event.failure);
-    if (event.kind === "connect_failed") console.log(event.message);
-  }
-})();
+const report = engine.deliver((event) => {
+  if (event.kind === "accept_failed") console.log(event.failure);
+  if (event.kind === "connect_failed") console.log(event.message);
+});
 for await (const _ of Deno.stdin.readable);
 await engine[Symbol.asyncDispose]();
 await report;

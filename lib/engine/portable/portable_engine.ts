@@ -1,16 +1,17 @@
 // The portable engine: Deno.listen, one pair of pumps per tunnel. Runs wherever Deno runs.
 
 import { closeQuietly } from "../../core/accept_loop.ts";
-import { type Address, unmapHost } from "../../core/address.ts";
+import { type Address, formatAddress, unmapHost } from "../../core/address.ts";
 import type { Clock, Random } from "../../core/clock.ts";
 import { drawWord, SNAPSHOT_WORDS, takeSnapshot } from "../../core/decision_snapshot.ts";
 import { classify, type FailureKind, messageOf } from "../../core/errors.ts";
+import type { LineBytes } from "../../core/line_bytes.ts";
+import type { Chosen } from "../../core/choice.ts";
 import { Choice, countTunnel, endTunnel, pick, release, Tried } from "../../core/pick_kernels.ts";
 import { CONNECT_FAILURES, type PickTable } from "../../core/pick_table.ts";
 import { Source } from "../../core/source_hash.ts";
 import { describeChoice } from "../decision.ts";
 import type {
-  Decision,
   Engine,
   EngineCounters,
   EngineEvent,
@@ -19,7 +20,7 @@ import type {
   RefusalReason,
 } from "../engine.ts";
 import { EventQueue } from "../event_queue.ts";
-import { SnapshotStore, StoredTrace } from "../pick_trace.ts";
+import { NO_PICK, PickStore } from "../pick_store.ts";
 import { connect } from "./connect.ts";
 import { Listeners } from "./listeners.ts";
 import { BufferPool, Relay } from "./relay.ts";
@@ -42,7 +43,8 @@ interface Visitor {
   readonly pool: string;
   readonly client: Address;
   attempts: number;
-  readonly picks: StoredTrace[];
+  /** The place of the last pick for it. */
+  lastPick: number;
 }
 
 /** A backend that has taken the connection. */
@@ -52,7 +54,8 @@ interface Place {
   readonly backend: string;
   readonly conn: Deno.Conn;
   readonly connectMs: number;
-  readonly decision: Decision;
+  readonly choice: Chosen;
+  readonly endpoints: PoolPlan["endpoints"];
 }
 
 /** What lives as long as tunnels of a frontend's name do. */
@@ -75,7 +78,7 @@ export class PortableEngine implements Engine {
   readonly #choice = new Choice();
   readonly #snapshot = new Int32Array(SNAPSHOT_WORDS);
   readonly #source = new Source();
-  readonly #snapshots = new SnapshotStore();
+  readonly #picks = new PickStore();
   readonly #ticks: { now: number };
   readonly #ticker: ReturnType<typeof setInterval>;
   #nextTunnel = 1;
@@ -146,8 +149,8 @@ export class PortableEngine implements Engine {
     };
   }
 
-  events(): AsyncIterable<EngineEvent> {
-    return this.#events;
+  async deliver(listener: (event: EngineEvent) => void): Promise<void> {
+    for await (const event of this.#events) listener(event);
   }
 
   async drain(signal: AbortSignal): Promise<void> {
@@ -197,7 +200,7 @@ export class PortableEngine implements Engine {
     const address = addressOf(client.remoteAddr);
     const pool = poolOf(state.settings, address);
     if (maxConnections > 0 && state.active >= maxConnections) {
-      const visitor = { frontend: name, pool, client: address, attempts: 0, picks: [] };
+      const visitor = { frontend: name, pool, client: address, attempts: 0, lastPick: NO_PICK };
       this.#refuse(client, visitor, "frontend_full");
       return;
     }
@@ -217,7 +220,7 @@ export class PortableEngine implements Engine {
   ): Promise<void> {
     const acceptedMs = this.#now();
     const { name: frontend } = state.settings;
-    const visitor: Visitor = { frontend, pool, client: address, attempts: 0, picks: [] };
+    const visitor: Visitor = { frontend, pool, client: address, attempts: 0, lastPick: NO_PICK };
     const place = await this.#findPlace(visitor);
     if (place === undefined) {
       this.#refuse(client, visitor, visitor.attempts === 0 ? "no_backend" : "connect_failed");
@@ -227,6 +230,7 @@ export class PortableEngine implements Engine {
     this.#relays.set(relay, state);
     if (this.#cutting.signal.aborted) relay.cut("shutdown");
     this.#opened++;
+    const outgoing = addressOf(place.conn.localAddr);
     const common = {
       tunnel: this.#nextTunnel++,
       frontend,
@@ -234,8 +238,13 @@ export class PortableEngine implements Engine {
       row: place.row,
       backend: place.backend,
       client: address,
-      outgoing: addressOf(place.conn.localAddr),
+      putClient: (line: LineBytes) => line.text(formatAddress(address)),
+      outgoing,
+      putOutgoing: (line: LineBytes) => line.text(formatAddress(outgoing)),
     };
+    const store = this.#picks;
+    const { choice, endpoints } = place;
+    const { lastPick } = visitor;
     this.#events.push({
       kind: "opened",
       ...common,
@@ -244,7 +253,13 @@ export class PortableEngine implements Engine {
       backendAddress: addressOf(place.conn.remoteAddr),
       attempts: visitor.attempts,
       connectMs: place.connectMs,
-      decision: place.decision,
+      choice,
+      endpoints,
+      lastPick,
+      store,
+      get decision() {
+        return describeChoice(choice, endpoints, store.chain(lastPick));
+      },
     });
     const reason = await relay.run();
     this.#relays.delete(relay);
@@ -277,9 +292,9 @@ export class PortableEngine implements Engine {
       this.#source.setAddress(visitor.client);
       const random = this.#options.random();
       const row = pick(table, tried, random, this.#choice, this.#source);
-      const trace = this.#trace(plan, tried, random);
+      const pickPlace = this.#remember(plan, tried, random, visitor.lastPick);
       if (row < 0) {
-        visitor.picks.push(trace);
+        visitor.lastPick = pickPlace;
         return undefined;
       }
       tried ??= new Tried();
@@ -290,8 +305,8 @@ export class PortableEngine implements Engine {
         release(table, row);
         continue;
       }
-      visitor.picks.push(trace);
-      const decision = describeChoice(this.#choice, endpoints, visitor.picks);
+      visitor.lastPick = pickPlace;
+      const choice = { ...this.#choice };
       const { backend } = endpoint;
       visitor.attempts++;
       const startedMs = this.#now();
@@ -304,12 +319,12 @@ export class PortableEngine implements Engine {
         this.#source.setAddress(visitor.client);
         countTunnel(table, row, this.#source);
         const connectMs = Math.round(this.#now() - startedMs);
-        return { row, table, backend, conn, connectMs, decision };
+        return { row, table, backend, conn, connectMs, choice, endpoints };
       } catch (error) {
         release(table, row);
         const failure = classify(error);
         if (failure === "aborted") return undefined;
-        trace.failure = failure;
+        this.#picks.failed(pickPlace, failure);
         table.add(row, CONNECT_FAILURES, 1);
         this.#connectFailed(visitor, row, backend, failure, messageOf(error));
         // Our own lack of descriptors is not cured by asking elsewhere.
@@ -319,11 +334,15 @@ export class PortableEngine implements Engine {
     return undefined;
   }
 
-  /** What the pick that was just made saw. */
-  #trace({ table, endpoints }: PoolPlan, tried: Tried | null, random: number): StoredTrace {
+  /** Keeps what the pick that was just made saw. @returns its place. */
+  #remember(
+    { table, endpoints }: PoolPlan,
+    tried: Tried | null,
+    random: number,
+    previous: number,
+  ): number {
     takeSnapshot(table, tried, this.#choice, drawWord(random), this.#snapshot);
-    const place = this.#snapshots.put(this.#snapshot, 0);
-    return new StoredTrace(this.#wall(), this.#snapshots, place, endpoints);
+    return this.#picks.put(this.#snapshot, 0, endpoints, this.#wall(), previous);
   }
 
   #connectFailed(
@@ -346,7 +365,18 @@ export class PortableEngine implements Engine {
   ): void {
     closeQuietly(conn);
     this.#refused++;
-    this.#events.push({ kind: "refused", ...visitor, atMs: this.#wall(), reason });
+    const { lastPick } = visitor;
+    const store = this.#picks;
+    this.#events.push({
+      kind: "refused",
+      ...visitor,
+      store,
+      get picks() {
+        return store.chain(lastPick);
+      },
+      atMs: this.#wall(),
+      reason,
+    });
   }
 }
 

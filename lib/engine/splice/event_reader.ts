@@ -4,8 +4,8 @@
 
 import type { Clock } from "../../core/clock.ts";
 import type { EngineEvent } from "../engine.ts";
-import { SnapshotStore } from "../pick_trace.ts";
-import { type Names, readEvent } from "./events.ts";
+import { PickStore } from "../pick_store.ts";
+import { EventDecoder, type Names } from "./events.ts";
 import { PickJoin } from "./pick_join.ts";
 import { oldest, RecordCursor, type RingReader } from "./ring.ts";
 
@@ -19,26 +19,20 @@ export interface Rings {
   wantEvents(wanted: boolean): void;
 }
 
-/** Not an async generator: one costs three turns of the microtask queue per event, this one. */
-export class EventReader implements AsyncIterableIterator<EngineEvent, undefined> {
+export class EventReader {
   readonly #source: Rings;
-  readonly #names: Names;
   readonly #clock: Clock;
   readonly #record = new RecordCursor();
   readonly #end = new AbortController();
-  readonly #snapshots = new SnapshotStore();
+  readonly #store = new PickStore();
+  readonly #decoder: EventDecoder;
   readonly #joins = new WeakMap<RingReader, PickJoin>();
-  #rings: readonly RingReader[] = [];
   #wake = () => {};
 
   constructor(source: Rings, names: Names, clock: Clock) {
     this.#source = source;
-    this.#names = names;
     this.#clock = clock;
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
+    this.#decoder = new EventDecoder(names, this.#store, this.#record);
   }
 
   /** The workers have something to tell. */
@@ -52,36 +46,38 @@ export class EventReader implements AsyncIterableIterator<EngineEvent, undefined
     this.#wake();
   }
 
-  next(): Promise<IteratorResult<EngineEvent, undefined>> {
-    const value = this.#take();
-    return value === undefined ? this.#wait() : Promise.resolve({ value, done: false });
+  /** Calls the listener for every event until the end. */
+  async deliver(listener: (event: EngineEvent) => void): Promise<void> {
+    for (let rested = false;;) {
+      const ended = this.#end.signal.aborted;
+      if (this.#readAll(listener)) rested = false;
+      else if (ended) return;
+      else if (rested) {
+        await this.#sleep();
+        continue;
+      }
+      rested = true;
+      await this.#rest();
+    }
   }
 
-  #take(): EngineEvent | undefined {
+  /** Reads what is there. @returns whether there was any. */
+  #readAll(listener: (event: EngineEvent) => void): boolean {
+    const rings = this.#source.rings();
+    let any = false;
     for (;;) {
-      const ring = oldest(this.#rings);
-      if (ring === undefined || !ring.take(this.#record)) return undefined;
-      const event = readEvent(this.#record, this.#names, this.#joinOf(ring), this.#snapshots);
-      if (event !== undefined) return event;
+      const ring = oldest(rings);
+      if (ring === undefined || !ring.take(this.#record)) return any;
+      any = true;
+      const event = this.#decoder.read(this.#joinOf(ring));
+      if (event !== undefined) listener(event);
     }
   }
 
   #joinOf(ring: RingReader): PickJoin {
     let join = this.#joins.get(ring);
-    if (join === undefined) this.#joins.set(ring, join = new PickJoin());
+    if (join === undefined) this.#joins.set(ring, join = new PickJoin(this.#store));
     return join;
-  }
-
-  async #wait(): Promise<IteratorResult<EngineEvent, undefined>> {
-    for (let rested = false;; rested = true) {
-      const ended = this.#end.signal.aborted;
-      this.#rings = this.#source.rings();
-      const value = this.#take();
-      if (value !== undefined) return { value, done: false };
-      if (ended) return { value: undefined, done: true };
-      if (rested) await this.#sleep();
-      else await this.#rest();
-    }
   }
 
   async #rest(): Promise<void> {

@@ -1,19 +1,21 @@
 // The engine's events on the control plane: reads the records that workers wrote (records.ts) and puts
-// names to their numbers.
+// names to their numbers. One object per kind serves all events of that kind, one after the other, and
+// reads addresses from the record when it is asked: what a connection tells costs no allocation.
 
 import { type Address, formatAddress } from "../../core/address.ts";
 import { classify } from "../../core/errors.ts";
+import type { LineBytes } from "../../core/line_bytes.ts";
 import { Choice } from "../../core/pick_kernels.ts";
 import { describeChoice } from "../decision.ts";
 import type {
   Decision,
+  Endpoint,
   EndReason,
   EngineEvent,
-  PickTrace,
   PoolPlan,
   RefusalReason,
 } from "../engine.ts";
-import { type SnapshotStore, StoredTrace } from "../pick_trace.ts";
+import { NO_PICK, type PickStore } from "../pick_store.ts";
 import { codeOf, LibcError, textOf } from "./libc.ts";
 import type { PickJoin } from "./pick_join.ts";
 import {
@@ -37,7 +39,7 @@ import {
   STICKY_FLAG,
 } from "./records.ts";
 import type { RecordCursor } from "./ring.ts";
-import { decodeSockaddr, SOCKADDR_WORDS } from "./sockaddr.ts";
+import { decodeSockaddr, putSockaddr, SOCKADDR_WORDS } from "./sockaddr.ts";
 
 const END_REASONS: Readonly<Record<number, EndReason>> = {
   [CLIENT_CLOSED]: "client_closed",
@@ -69,182 +71,241 @@ export interface Names {
   bound(listener: number): Address | undefined;
 }
 
-/** Reads one record. @returns undefined for a pick, which a later event of its client tells. */
-export function readEvent(
-  record: RecordCursor,
-  names: Names,
-  picks: PickJoin,
-  snapshots: SnapshotStore,
-): EngineEvent | undefined {
-  const kind = record.word();
-  switch (kind) {
-    case PICKED_RECORD:
-      readPicked(record, names, picks, snapshots);
-      return undefined;
-    case OPENED_RECORD:
-      return readOpened(record, names, picks);
-    case CLOSED_RECORD:
-      return readClosed(record, names);
-    case CONNECT_FAILED_RECORD:
-      return readConnectFailed(record, names, picks);
-    case REFUSED_RECORD:
-      return readRefused(record, names, picks);
-    case ACCEPT_FAILED_RECORD:
-      return readAcceptFailed(record, names);
-    default:
-      throw new Error(`Cannot read an engine event: kind ${kind} is unknown`);
+/** Reads records; what it returns is good until the next. */
+export class EventDecoder {
+  readonly #names: Names;
+  readonly #store: PickStore;
+  readonly #record: RecordCursor;
+  readonly #opened: Opened;
+  readonly #closed: Closed;
+
+  constructor(names: Names, store: PickStore, record: RecordCursor) {
+    this.#names = names;
+    this.#store = store;
+    this.#record = record;
+    this.#opened = new Opened(record.words, store);
+    this.#closed = new Closed(record.words);
+  }
+
+  /** Reads the record that was taken last. @returns undefined for a pick, which a later event tells. */
+  read(join: PickJoin): EngineEvent | undefined {
+    const kind = this.#record.word();
+    switch (kind) {
+      case PICKED_RECORD:
+        this.#readPicked(join);
+        return undefined;
+      case OPENED_RECORD:
+        this.#opened.read(this.#record, this.#names, join);
+        return this.#opened;
+      case CLOSED_RECORD:
+        this.#closed.read(this.#record, this.#names);
+        return this.#closed;
+      case CONNECT_FAILED_RECORD:
+        return this.#readConnectFailed(join);
+      case REFUSED_RECORD:
+        return this.#readRefused(join);
+      case ACCEPT_FAILED_RECORD:
+        return this.#readAcceptFailed();
+      default:
+        throw new Error(`Cannot read an engine event: kind ${kind} is unknown`);
+    }
+  }
+
+  #readPicked(join: PickJoin): void {
+    const record = this.#record;
+    const slot = record.word();
+    const serial = record.word();
+    const endpoints = this.#names.plan(record.word())?.plan.endpoints ?? NO_ENDPOINTS;
+    const atMs = record.number();
+    const previous = join.last(slot, serial);
+    join.add(slot, serial, this.#store.put(record.words, record.at, endpoints, atMs, previous));
+  }
+
+  #readConnectFailed(join: PickJoin): EngineEvent {
+    const record = this.#record;
+    const slot = record.word();
+    const serial = record.word();
+    const frontend = this.#names.frontend(record.word());
+    const named = this.#names.plan(record.word());
+    const row = record.word();
+    const endpoint = named?.plan.endpoints[row];
+    const tried = record.word();
+    const atMs = record.number();
+    const errno = record.word();
+    const address = endpoint?.addresses[tried];
+    const backend = endpoint?.backend ?? "";
+    const place = address === undefined ? backend : formatAddress(address);
+    const failure = classify(new LibcError("connect", errno));
+    join.failed(slot, serial, failure);
+    return {
+      kind: "connect_failed",
+      frontend,
+      pool: named?.pool ?? "",
+      row,
+      backend,
+      atMs,
+      failure,
+      // Of a name's addresses, the one that was asked last.
+      message: place === backend ? textOf(errno) : `${place}: ${textOf(errno)}`,
+      client: decodeSockaddr(record.words, record.skip(SOCKADDR_WORDS)),
+    };
+  }
+
+  #readRefused(join: PickJoin): EngineEvent {
+    const record = this.#record;
+    const lastPick = join.take(record.word(), record.word());
+    const store = this.#store;
+    return {
+      kind: "refused",
+      frontend: this.#names.frontend(record.word()),
+      pool: this.#names.pool(record.word()),
+      atMs: record.number(),
+      reason: REFUSALS[record.word()] ?? "no_backend",
+      attempts: record.word(),
+      client: decodeSockaddr(record.words, record.skip(SOCKADDR_WORDS)),
+      lastPick,
+      store,
+      get picks() {
+        return store.chain(lastPick);
+      },
+    };
+  }
+
+  #readAcceptFailed(): EngineEvent {
+    const record = this.#record;
+    const frontend = this.#names.frontend(record.word());
+    const atMs = record.number();
+    const errno = record.word();
+    return {
+      kind: "accept_failed",
+      frontend,
+      atMs,
+      failure: classify(new LibcError("accept", errno)),
+      message: `${textOf(errno)} (${codeOf(errno)})`,
+    };
   }
 }
 
-/** Filled anew by each record. */
-const CHOICE = new Choice();
-
+const NO_ENDPOINTS: readonly undefined[] = [];
 const NOWHERE: Address = { transport: "unix", path: "" };
 
-function readAddress(record: RecordCursor): Address {
-  return decodeSockaddr(record.words, record.skip(SOCKADDR_WORDS));
+/** What events of tunnels have in common. */
+class OfTunnel {
+  tunnel = 0;
+  frontend = "";
+  pool = "";
+  row = 0;
+  backend = "";
+  atMs = 0;
+  protected readonly words: Int32Array;
+  /** Where the addresses begin in the record. */
+  protected clientAt = 0;
+  protected outgoingAt = 0;
+
+  constructor(words: Int32Array) {
+    this.words = words;
+  }
+
+  get client(): Address {
+    return decodeSockaddr(this.words, this.clientAt);
+  }
+
+  putClient(line: LineBytes): void {
+    putSockaddr(line, this.words, this.clientAt);
+  }
+
+  get outgoing(): Address {
+    return decodeSockaddr(this.words, this.outgoingAt);
+  }
+
+  putOutgoing(line: LineBytes): void {
+    putSockaddr(line, this.words, this.outgoingAt);
+  }
 }
 
-function readPicked(
-  record: RecordCursor,
-  names: Names,
-  picks: PickJoin,
-  snapshots: SnapshotStore,
-): void {
-  const slot = record.word();
-  const serial = record.word();
-  const endpoints = names.plan(record.word())?.plan.endpoints ?? [];
-  const atMs = record.number();
-  const place = snapshots.put(record.words, record.at);
-  picks.add(slot, serial, new StoredTrace(atMs, snapshots, place, endpoints));
+class Opened extends OfTunnel {
+  readonly kind = "opened";
+  readonly choice = new Choice();
+  readonly store: PickStore;
+  attempts = 0;
+  connectMs = 0;
+  lastPick = NO_PICK;
+  endpoints: readonly (Endpoint | undefined)[] = NO_ENDPOINTS;
+  #names: Names | undefined;
+  #localAt = 0;
+  #listener = 0;
+  #address = 0;
+
+  constructor(words: Int32Array, store: PickStore) {
+    super(words);
+    this.store = store;
+  }
+
+  get local(): Address {
+    const bound = this.#names?.bound(this.#listener);
+    return bound?.transport === "unix" ? bound : decodeSockaddr(this.words, this.#localAt);
+  }
+
+  get backendAddress(): Address {
+    return this.endpoints[this.row]?.addresses[this.#address] ?? NOWHERE;
+  }
+
+  get decision(): Decision {
+    return describeChoice(this.choice, this.endpoints, this.store.chain(this.lastPick));
+  }
+
+  read(record: RecordCursor, names: Names, join: PickJoin): void {
+    this.#names = names;
+    this.lastPick = join.take(record.word(), record.word());
+    this.tunnel = record.number();
+    this.frontend = names.frontend(record.word());
+    const named = names.plan(record.word());
+    this.pool = named?.pool ?? "";
+    this.endpoints = named?.plan.endpoints ?? NO_ENDPOINTS;
+    this.row = record.word();
+    this.backend = this.endpoints[this.row]?.backend ?? "";
+    this.#address = record.word();
+    this.attempts = record.word();
+    this.atMs = record.number();
+    this.connectMs = record.number();
+    const { choice } = this;
+    const kernel = record.word();
+    choice.kernel = kernel & KERNEL_MASK;
+    choice.sticky = (kernel & STICKY_FLAG) !== 0;
+    choice.paced = (kernel & PACED_FLAG) !== 0;
+    choice.row = this.row;
+    choice.free = record.word();
+    choice.active = record.word();
+    choice.runnerUp = record.word();
+    choice.runnerUpFree = record.word();
+    choice.runnerUpActive = record.word();
+    this.clientAt = record.skip(SOCKADDR_WORDS);
+    this.#localAt = record.skip(SOCKADDR_WORDS);
+    this.outgoingAt = record.skip(SOCKADDR_WORDS);
+    this.#listener = record.word();
+  }
 }
 
-function readOpened(record: RecordCursor, names: Names, join: PickJoin): EngineEvent {
-  const picks = join.take(record.word(), record.word());
-  const tunnel = record.number();
-  const frontend = names.frontend(record.word());
-  const named = names.plan(record.word());
-  const row = record.word();
-  const address = record.word();
-  const attempts = record.word();
-  const atMs = record.number();
-  const connectMs = record.number();
-  const decision = readDecision(record, named, picks);
-  const client = readAddress(record);
-  const local = readAddress(record);
-  const outgoing = readAddress(record);
-  const bound = names.bound(record.word());
-  return {
-    kind: "opened",
-    tunnel,
-    frontend,
-    pool: named?.pool ?? "",
-    row,
-    backend: named?.plan.endpoints[row]?.backend ?? "",
-    client,
-    atMs,
-    local: bound?.transport === "unix" ? bound : local,
-    outgoing,
-    backendAddress: named?.plan.endpoints[row]?.addresses[address] ?? NOWHERE,
-    attempts,
-    connectMs,
-    decision,
-  };
-}
+class Closed extends OfTunnel {
+  readonly kind = "closed";
+  durationMs = 0;
+  bytesToBackend = 0;
+  bytesToClient = 0;
+  reason: EndReason = "shutdown";
 
-function readDecision(
-  record: RecordCursor,
-  named: NamedPlan | undefined,
-  picks: readonly PickTrace[],
-): Decision {
-  const kernel = record.word();
-  CHOICE.kernel = kernel & KERNEL_MASK;
-  CHOICE.sticky = (kernel & STICKY_FLAG) !== 0;
-  CHOICE.paced = (kernel & PACED_FLAG) !== 0;
-  CHOICE.free = record.word();
-  CHOICE.active = record.word();
-  CHOICE.runnerUp = record.word();
-  CHOICE.runnerUpFree = record.word();
-  CHOICE.runnerUpActive = record.word();
-  return describeChoice(CHOICE, named?.plan.endpoints ?? [], picks);
-}
-
-function readClosed(record: RecordCursor, names: Names): EngineEvent {
-  const tunnel = record.number();
-  const frontend = names.frontend(record.word());
-  const named = names.plan(record.word());
-  const row = record.word();
-  return {
-    kind: "closed",
-    tunnel,
-    frontend,
-    pool: named?.pool ?? "",
-    row,
-    backend: named?.plan.endpoints[row]?.backend ?? "",
-    atMs: record.number(),
-    durationMs: record.number(),
-    bytesToBackend: record.number(),
-    bytesToClient: record.number(),
-    reason: END_REASONS[record.word()] ?? "shutdown",
-    client: readAddress(record),
-    outgoing: readAddress(record),
-  };
-}
-
-function readConnectFailed(record: RecordCursor, names: Names, join: PickJoin): EngineEvent {
-  const slot = record.word();
-  const serial = record.word();
-  const frontend = names.frontend(record.word());
-  const named = names.plan(record.word());
-  const row = record.word();
-  const endpoint = named?.plan.endpoints[row];
-  const tried = record.word();
-  const atMs = record.number();
-  const errno = record.word();
-  const address = endpoint?.addresses[tried];
-  const backend = endpoint?.backend ?? "";
-  const place = address === undefined ? backend : formatAddress(address);
-  const failure = classify(new LibcError("connect", errno));
-  join.failed(slot, serial, failure);
-  return {
-    kind: "connect_failed",
-    frontend,
-    pool: named?.pool ?? "",
-    row,
-    backend,
-    atMs,
-    failure,
-    // Of a name's addresses, the one that was asked last.
-    message: place === backend ? textOf(errno) : `${place}: ${textOf(errno)}`,
-    client: readAddress(record),
-  };
-}
-
-function readRefused(record: RecordCursor, names: Names, join: PickJoin): EngineEvent {
-  const picks = join.take(record.word(), record.word());
-  const frontend = names.frontend(record.word());
-  const pool = names.pool(record.word());
-  return {
-    kind: "refused",
-    frontend,
-    pool,
-    atMs: record.number(),
-    reason: REFUSALS[record.word()] ?? "no_backend",
-    attempts: record.word(),
-    client: readAddress(record),
-    picks,
-  };
-}
-
-function readAcceptFailed(record: RecordCursor, names: Names): EngineEvent {
-  const frontend = names.frontend(record.word());
-  const atMs = record.number();
-  const errno = record.word();
-  return {
-    kind: "accept_failed",
-    frontend,
-    atMs,
-    failure: classify(new LibcError("accept", errno)),
-    message: `${textOf(errno)} (${codeOf(errno)})`,
-  };
+  read(record: RecordCursor, names: Names): void {
+    this.tunnel = record.number();
+    this.frontend = names.frontend(record.word());
+    const named = names.plan(record.word());
+    this.pool = named?.pool ?? "";
+    this.row = record.word();
+    this.backend = named?.plan.endpoints[this.row]?.backend ?? "";
+    this.atMs = record.number();
+    this.durationMs = record.number();
+    this.bytesToBackend = record.number();
+    this.bytesToClient = record.number();
+    this.reason = END_REASONS[record.word()] ?? "shutdown";
+    this.clientAt = record.skip(SOCKADDR_WORDS);
+    this.outgoingAt = record.skip(SOCKADDR_WORDS);
+  }
 }

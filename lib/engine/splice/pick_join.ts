@@ -1,37 +1,55 @@
 // Puts picks together with what came of them: a worker's records tell each pick when it is made, and
 // whether it was of use later. One join per worker's ring, where a client's records come in order.
+//
+// `!` on typed-array reads: `#room` has made the slot.
 
 import type { FailureKind } from "../../core/errors.ts";
-import type { PickTrace } from "../engine.ts";
-import type { StoredTrace } from "../pick_trace.ts";
-
-interface Pending {
-  /** Tells the client from earlier ones in its slot, whose end may have been lost. */
-  readonly serial: number;
-  readonly picks: StoredTrace[];
-}
+import { NO_PICK, type PickStore } from "../pick_store.ts";
 
 export class PickJoin {
-  readonly #pending = new Map<number, Pending>();
+  readonly #store: PickStore;
+  /** By slot: which client is in it (0: none), and the place of its last pick. */
+  #serials = new Int32Array(64);
+  #places = new Float64Array(64);
+
+  constructor(store: PickStore) {
+    this.#store = store;
+  }
+
+  /** The last pick for the client in a slot; NO_PICK before its first. */
+  last(slot: number, serial: number): number {
+    // The slot's earlier client, whose end may have been lost, has another serial.
+    const known = slot >= 0 && serial !== 0 && this.#serials[slot] === serial;
+    return known ? this.#places[slot]! : NO_PICK;
+  }
 
   /** A pick was made for the client in a slot. */
-  add(slot: number, serial: number, trace: StoredTrace): void {
-    const pending = this.#pending.get(slot);
-    if (pending?.serial === serial) pending.picks.push(trace);
-    else this.#pending.set(slot, { serial, picks: [trace] });
+  add(slot: number, serial: number, place: number): void {
+    if (slot >= this.#serials.length) this.#grow(slot + 1);
+    this.#serials[slot] = serial;
+    this.#places[slot] = place;
   }
 
   /** Its last pick did not take the connection. */
   failed(slot: number, serial: number, failure: FailureKind): void {
-    const pending = this.#pending.get(slot);
-    const last = pending?.picks.at(-1);
-    if (pending?.serial === serial && last !== undefined) last.failure = failure;
+    const place = this.last(slot, serial);
+    if (place !== NO_PICK) this.#store.failed(place, failure);
   }
 
-  /** Every pick for a client that has its tunnel, or gets none; forgets them. */
-  take(slot: number, serial: number): readonly PickTrace[] {
-    const pending = this.#pending.get(slot);
-    this.#pending.delete(slot);
-    return pending?.serial === serial ? pending.picks : [];
+  /** The last pick for a client that has its tunnel, or gets none; forgets it. */
+  take(slot: number, serial: number): number {
+    const place = this.last(slot, serial);
+    if (slot >= 0 && slot < this.#serials.length) this.#serials[slot] = 0;
+    return place;
+  }
+
+  #grow(needed: number): void {
+    const length = Math.max(needed, 2 * this.#serials.length);
+    const serials = new Int32Array(length);
+    serials.set(this.#serials);
+    this.#serials = serials;
+    const places = new Float64Array(length);
+    places.set(this.#places);
+    this.#places = places;
   }
 }

@@ -1,7 +1,8 @@
 // Addresses as the kernel wants them: struct sockaddr_in, _in6 and _un to and from Address. Pure.
 
-import { type Address, isIpv4, isIpv6 } from "../../core/address.ts";
+import { type Address, formatAddress, isIpv4, isIpv6 } from "../../core/address.ts";
 import { ipv6Groups, ipv6Text } from "../../core/ip.ts";
+import type { LineBytes } from "../../core/line_bytes.ts";
 import type { Source } from "../../core/source_hash.ts";
 import { AF_INET, AF_INET6, AF_UNIX } from "./libc.ts";
 
@@ -68,6 +69,31 @@ export function decodeSockaddr(words: Int32Array, at = 0): Address {
     return { transport: "tcp", host: ipv6TextOf(words, at + 2) + (zone ? `%${zone}` : ""), port };
   }
   return { transport: "unix", path: "" };
+}
+
+/** Writes a sockaddr as `formatAddress` writes what {@linkcode decodeSockaddr} makes of it. */
+export function putSockaddr(line: LineBytes, words: Int32Array, at: number): void {
+  const family = (words[at] ?? 0) & 0xffff;
+  const mapped = words[at + 2] === 0 && words[at + 3] === 0 && words[at + 4] === MAPPED;
+  if (family === AF_INET) putIpv4(line, words[at + 1] ?? 0);
+  else if (family === AF_INET6 && mapped) putIpv4(line, words[at + 5] ?? 0);
+  else return line.text(formatAddress(decodeSockaddr(words, at)));
+  const first = words[at] ?? 0;
+  line.char(COLON);
+  line.integer((first >>> 24) | ((first >>> 8) & 0xff00));
+}
+
+const DOT = 46;
+const COLON = 58;
+
+function putIpv4(line: LineBytes, word: number): void {
+  line.integer(word & 255);
+  line.char(DOT);
+  line.integer((word >>> 8) & 255);
+  line.char(DOT);
+  line.integer((word >>> 16) & 255);
+  line.char(DOT);
+  line.integer(word >>> 24);
 }
 
 /**

@@ -127,8 +127,8 @@ export class SpliceEngine implements Engine {
     return this.#supervisor.loads;
   }
 
-  events(): AsyncIterable<EngineEvent> {
-    return this.#reader;
+  deliver(listener: (event: EngineEvent) => void): Promise<void> {
+    return this.#reader.deliver(listener);
   }
 
   async drain(signal: AbortSignal): Promise<void> {

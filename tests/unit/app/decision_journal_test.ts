@@ -3,10 +3,28 @@ import fc from "fast-check";
 import { type DecisionEvent, DecisionJournal, isFrom } from "../../../lib/app/decision_journal.ts";
 import { formatAddress } from "../../../lib/core/address.ts";
 import { tcpAddress } from "../../support/arbitraries.ts";
+import { storeOf } from "../../support/events.ts";
 
 type RefusedEvent = Extract<DecisionEvent, { kind: "refused" }>;
 
 function refused(port: number, backends: number, host = "192.0.2.7"): RefusedEvent {
+  const picks = [{
+    atMs: port,
+    kernel: "most_free",
+    failure: undefined,
+    snapshot: {
+      kernel: "most_free",
+      why: "nobody",
+      backends: Array.from({ length: backends }, (_, index) => ({
+        backend: `b${index}`,
+        outcome: "down" as const,
+        active: 0,
+      })),
+      omitted: 0,
+      nearlyEqual: 50,
+      draw: 0.5,
+    },
+  }] as const;
   return {
     kind: "refused",
     frontend: "ssh",
@@ -15,23 +33,9 @@ function refused(port: number, backends: number, host = "192.0.2.7"): RefusedEve
     atMs: port,
     reason: "no_backend",
     attempts: 0,
-    picks: [{
-      atMs: port,
-      kernel: "most_free",
-      failure: undefined,
-      snapshot: {
-        kernel: "most_free",
-        why: "nobody",
-        backends: Array.from({ length: backends }, (_, index) => ({
-          backend: `b${index}`,
-          outcome: "down" as const,
-          active: 0,
-        })),
-        omitted: 0,
-        nearlyEqual: 50,
-        draw: 0.5,
-      },
-    }],
+    picks,
+    lastPick: 0,
+    store: storeOf(picks),
   };
 }
 
@@ -50,7 +54,8 @@ Deno.test("the journal knows the strategy of then, and what is forgotten by now"
   const journal = new DecisionJournal(() => strategy);
   journal.note(refused(1, 2));
   const { picks, ...event } = refused(2, 2);
-  journal.note({ ...event, picks: picks.map((pick) => ({ ...pick, snapshot: undefined })) });
+  const forgotten = picks.map((pick) => ({ ...pick, snapshot: undefined }));
+  journal.note({ ...event, picks: forgotten, store: storeOf(forgotten) });
   strategy = "random";
   const [first, second] = journal.find({ last: 2 });
   assertEquals(first?.picks.map(({ strategy }) => strategy), ["least_load"]);

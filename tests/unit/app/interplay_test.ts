@@ -19,6 +19,7 @@ import {
 import { Chance } from "../../../lib/core/simulation/chance.ts";
 import { STANDINGS } from "../../../lib/core/standing.ts";
 import type { LoadSource } from "../../../lib/load/load_source.ts";
+import { closedEvent, openedEvent } from "../../support/events.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
 import { poolConfig } from "../../support/pool_config.ts";
 
@@ -208,27 +209,16 @@ class World implements AsyncDisposable {
           message: "refused",
         });
       case "opened":
-        return this.keeper.observe({
-          ...where,
-          ...what,
-          local: client,
-          outgoing: client,
-          backendAddress: client,
-          attempts: 1,
-          connectMs: 1,
-          decision: { kernel: "most_free", active: 0, picks: [] },
-        });
+        return this.keeper.observe(openedEvent({ ...where, ...what }));
       case "closed":
-        this.keeper.observe({
+        this.keeper.observe(closedEvent({
           ...where,
-          kind: "closed",
           tunnel: what.tunnel,
-          outgoing: client,
           bytesToBackend: 100,
           bytesToClient: this.one([0, 0, 5000]),
           durationMs: atMs - what.openedMs,
           reason: this.one(["client_closed", "backend_closed", "backend_closed"]),
-        });
+        }));
     }
   }
 

@@ -1,8 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { AccessLog } from "../../../lib/log/access_log.ts";
+import { AccessLog, type OpenedRecord, type SeenBackends } from "../../../lib/log/access_log.ts";
 import type { SeenBackend } from "../../../lib/core/decision_snapshot.ts";
+import { UNKNOWN_FREE } from "../../../lib/core/pick_table.ts";
 import { BatchWriter } from "../../../lib/log/batch_writer.ts";
 import { ServiceLog } from "../../../lib/log/setup.ts";
+import { CHOSEN, closedEvent, openedEvent } from "../../support/events.ts";
 
 class Collector {
   text = "";
@@ -52,31 +54,62 @@ Deno.test("BatchWriter goes on without a reader that is gone", async () => {
   assertEquals(writer.dropped, 2);
 });
 
-const OPENED = {
-  event: "opened",
-  tunnel: 17,
-  frontend: "ssh",
-  client: "192.0.2.9:5000",
-  backend: "kelvin:22",
-  outgoing: "192.0.2.1:40000",
-  pool: "compute",
-  strategy: "least_load",
-  free: 9.25,
-  active: 2,
-  attempts: 1,
-  connect_ms: 3,
-  why: "most_free",
-  seen: [{ backend: "kelvin:22", outcome: "chosen", freeMilliCores: 9250, active: 2 }],
-} as const;
+/** The record of a tunnel that was opened when a pick had seen this. */
+function recordOf(fields: Partial<OpenedRecord>, seen: readonly SeenBackend[]): OpenedRecord {
+  let row = -1;
+  const backends: SeenBackends = {
+    why: "most_free",
+    next: () => ++row < seen.length,
+    rewind: () => row = -1,
+    get backend() {
+      return seen[row]?.backend ?? "";
+    },
+    get outcome() {
+      return seen[row]?.outcome ?? "not_chosen";
+    },
+    get free() {
+      return seen[row]?.freeMilliCores ?? UNKNOWN_FREE;
+    },
+    get active() {
+      return seen[row]?.active ?? 0;
+    },
+  };
+  return {
+    ...openedEvent(),
+    tunnel: 17,
+    frontend: "ssh",
+    backend: "kelvin:22",
+    pool: "compute",
+    store: { read: () => (row = -1, backends) },
+    ...fields,
+  };
+}
+
+const SEEN: readonly SeenBackend[] = [
+  { backend: "kelvin:22", outcome: "chosen", freeMilliCores: 9250, active: 2 },
+];
+const OPENED = recordOf({
+  ...clients("192.0.2.9:5000", "192.0.2.1:40000"),
+  choice: { ...CHOSEN, free: 9250, active: 2 },
+  connectMs: 3,
+}, SEEN);
+
+/** How a record's addresses are written. */
+function clients(
+  client: string,
+  outgoing: string,
+): Pick<OpenedRecord, "putClient" | "putOutgoing"> {
+  return { putClient: (line) => line.text(client), putOutgoing: (line) => line.text(outgoing) };
+}
 
 Deno.test("the access log has the same keys in text and JSON", async () => {
   const sink = new Collector();
   const log = new AccessLog(new BatchWriter(sink));
-  log.write(0, OPENED);
+  log.opened(OPENED, "least_load");
   log.format = "json";
-  log.write(0, OPENED);
+  log.opened(OPENED, "least_load");
   log.enabled = false;
-  log.write(0, OPENED);
+  log.opened(OPENED, "least_load");
   await log.writer.flush();
   const [text = "", json = "", rest] = sink.text.split("\n");
   assertMatch(
@@ -96,36 +129,38 @@ Deno.test("the access log writes the lines that the README shows", async () => {
   const both = {
     tunnel: 17,
     frontend: "ssh",
-    client: "10.1.2.3:51022",
     backend: "kelvin:22",
-    outgoing: "10.1.0.1:40912",
+    ...clients("10.1.2.3:51022", "10.1.0.1:40912"),
   };
-  log.write(Date.parse("2026-11-21T08:30:12.104Z"), {
-    event: "opened",
-    ...both,
-    pool: "compute",
-    strategy: "least_load",
-    free: 9,
-    active: 2,
-    next: "hoek:22",
-    next_free: 4,
-    next_active: 1,
-    attempts: 1,
-    // As a clock of doubles gives them.
-    connect_ms: 0.87099999999999,
-    why: "most_free",
-    seen: [
+  log.opened(
+    recordOf({
+      ...both,
+      atMs: Date.parse("2026-11-21T08:30:12.104Z"),
+      // As a clock of doubles gives them.
+      connectMs: 0.87099999999999,
+      choice: {
+        ...CHOSEN,
+        free: 9000,
+        active: 2,
+        runnerUp: 1,
+        runnerUpFree: 4000,
+        runnerUpActive: 1,
+      },
+      endpoints: [{ backend: "kelvin:22" }, { backend: "hoek:22" }],
+    }, [
       { backend: "kelvin:22", outcome: "chosen", freeMilliCores: 9000, active: 2 },
       { backend: "hoek:22", outcome: "less_free", freeMilliCores: 4040, active: 1 },
       { backend: "euler:22", outcome: "down", freeMilliCores: 12_000, active: 0 },
-    ],
-  });
-  log.write(Date.parse("2026-11-21T12:02:55.871Z"), {
-    event: "closed",
+    ]),
+    "least_load",
+  );
+  log.closed({
+    ...closedEvent(),
     ...both,
-    sent: 184322,
-    received: 2911034,
-    duration_ms: 12763767.204000069,
+    atMs: Date.parse("2026-11-21T12:02:55.871Z"),
+    bytesToBackend: 184322,
+    bytesToClient: 2911034,
+    durationMs: 12763767.204000069,
     reason: "client_closed",
   });
   await log.writer.flush();
@@ -138,7 +173,7 @@ Deno.test("the access log's list of backends is one word of bounded length", asy
   const log = new AccessLog(new BatchWriter(sink));
   const seenIn = async (seen: readonly SeenBackend[]) => {
     sink.text = "";
-    log.write(0, { ...OPENED, seen });
+    log.opened(recordOf({}, seen), "least_load");
     await log.writer.flush();
     return / seen=(\S*)\n$/.exec(sink.text)?.[1];
   };
@@ -205,7 +240,7 @@ Deno.test("an access record's time is what Date says, within a second and across
     1_763_683_199_010,
     59_999,
   ];
-  for (const atMs of times) access.write(atMs, OPENED);
+  for (const atMs of times) access.opened({ ...OPENED, atMs }, "least_load");
   await access.writer.flush();
   assertEquals(
     sink.text.trim().split("\n").map((line) => line.split(" ")[0]),
