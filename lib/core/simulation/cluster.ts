@@ -242,6 +242,7 @@ export class ClusterSimulation {
     const key = this.#nextKey();
     this.#sessionNumber++;
     this.#sessions.key[session] = key;
+    this.#sessions.placedAt[session] = this.#now;
     for (const placer of this.#placers) placer.opened?.(server, this.#jobsOf(stream, key));
     this.#plan(session);
   }
@@ -297,7 +298,8 @@ export class ClusterSimulation {
     if (threads === 0) {
       const balancer = sessions.balancer[session]!;
       sessions.remove(session);
-      if (balancer >= 0) this.#placers[balancer]!.ended(server, this.#now);
+      const placedAt = sessions.placedAt[session]!;
+      if (balancer >= 0) this.#placers[balancer]!.ended(server, this.#now, placedAt);
       return;
     }
     sessions.startedAt[session] = this.#now;
