@@ -23,6 +23,7 @@ import { SnapshotStore, StoredTrace } from "../pick_trace.ts";
 import { connect } from "./connect.ts";
 import { Listeners } from "./listeners.ts";
 import { BufferPool, Relay } from "./relay.ts";
+import { UrgentMarks } from "./urgent_marks.ts";
 
 export interface PortableEngineOptions {
   readonly clock: Clock;
@@ -78,6 +79,7 @@ export class PortableEngine implements Engine {
   readonly #snapshots = new SnapshotStore();
   readonly #ticks: { now: number };
   readonly #ticker: ReturnType<typeof setInterval>;
+  readonly #urgentMarks = UrgentMarks.open();
   #nextTunnel = 1;
   /** Aborted when what stands, and what is on its way, must end. */
   readonly #cutting = new AbortController();
@@ -165,6 +167,7 @@ export class PortableEngine implements Engine {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.drain(AbortSignal.abort());
     clearInterval(this.#ticker);
+    this.#urgentMarks?.close();
     this.#events.end();
   }
 
@@ -181,6 +184,7 @@ export class PortableEngine implements Engine {
     const now = this.#now();
     const stoodStill = now - this.#ticks.now > MOST_TICK_MS;
     this.#ticks.now = now;
+    if (this.#relays.size > 0) this.#urgentMarks?.wakeSome();
     // What has come meanwhile is read first.
     if (stoodStill) return;
     for (const [relay, { settings }] of this.#relays) {
