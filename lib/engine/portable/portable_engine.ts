@@ -32,7 +32,7 @@ export interface PortableEngineOptions {
   readonly bufferBytes: number;
 }
 
-/** How often the shared tick advances and idle tunnels are looked for. */
+/** How often idle tunnels are looked for. */
 const TICK_MS = 250;
 /** A tick that comes later than this says that the process was stopped, or too busy to read. */
 const MOST_TICK_MS = 2 * TICK_MS;
@@ -77,7 +77,8 @@ export class PortableEngine implements Engine {
   readonly #snapshot = new Int32Array(SNAPSHOT_WORDS);
   readonly #source = new Source();
   readonly #snapshots = new SnapshotStore();
-  readonly #ticks: { now: number };
+  readonly #now: () => number;
+  #tickedMs: number;
   readonly #ticker: ReturnType<typeof setInterval>;
   readonly #urgentMarks = UrgentMarks.open();
   #nextTunnel = 1;
@@ -93,7 +94,8 @@ export class PortableEngine implements Engine {
   constructor(options: PortableEngineOptions) {
     this.#options = options;
     this.#buffers = new BufferPool(options.bufferBytes);
-    this.#ticks = { now: options.clock.now() };
+    this.#now = () => options.clock.now();
+    this.#tickedMs = this.#now();
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
     this.#listeners = new Listeners({
       accepted: (frontend, conn) => this.#accept(frontend, conn),
@@ -171,10 +173,6 @@ export class PortableEngine implements Engine {
     this.#events.end();
   }
 
-  #now(): number {
-    return this.#options.clock.now();
-  }
-
   /** For records. */
   #wall(): number {
     return this.#options.clock.wall();
@@ -182,8 +180,8 @@ export class PortableEngine implements Engine {
 
   #tick(): void {
     const now = this.#now();
-    const stoodStill = now - this.#ticks.now > MOST_TICK_MS;
-    this.#ticks.now = now;
+    const stoodStill = now - this.#tickedMs > MOST_TICK_MS;
+    this.#tickedMs = now;
     if (this.#relays.size > 0) this.#urgentMarks?.wakeSome();
     // What has come meanwhile is read first.
     if (stoodStill) return;
@@ -227,7 +225,7 @@ export class PortableEngine implements Engine {
       this.#refuse(client, visitor, visitor.attempts === 0 ? "no_backend" : "connect_failed");
       return;
     }
-    const relay = new Relay(client, place.conn, this.#buffers, this.#ticks);
+    const relay = new Relay(client, place.conn, this.#buffers, this.#now);
     this.#relays.set(relay, state);
     if (this.#cutting.signal.aborted) relay.cut("shutdown");
     this.#opened++;
