@@ -7,7 +7,10 @@
  */
 const NOT_SHOWN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-/** Writes text with `\n`, `\t`, `\r`, `\u202e`, `\u{e0001}` in place of what a reader would not see as it is. */
+/**
+ * Writes text with `\n`, `\t`, `\r`, `\u202e` in place of what a reader would not see as it is. JSON stays JSON,
+ * and means the same.
+ */
 export function printable(text: string): string {
   return text.replace(NOT_SHOWN, escapeCharacter);
 }
@@ -16,6 +19,9 @@ function escapeCharacter(character: string): string {
   if (character === "\n") return "\\n";
   if (character === "\t") return "\\t";
   if (character === "\r") return "\\r";
-  const digits = (character.codePointAt(0) ?? 0).toString(16);
-  return digits.length > 4 ? `\\u{${digits}}` : `\\u${digits.padStart(4, "0")}`;
+  let escape = "";
+  for (let i = 0; i < character.length; i++) {
+    escape += `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`;
+  }
+  return escape;
 }

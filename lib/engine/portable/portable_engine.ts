@@ -196,7 +196,7 @@ export class PortableEngine implements Engine {
     const state = this.#frontends.get(name);
     if (state === undefined) return closeQuietly(client);
     const { maxConnections } = state.settings;
-    const address = addressOf(client.remoteAddr);
+    const address = clientOf(client.remoteAddr);
     const pool = poolOf(state.settings, address);
     if (maxConnections > 0 && state.active >= maxConnections) {
       const visitor = { frontend: name, pool, client: address, attempts: 0, picks: [] };
@@ -358,7 +358,13 @@ function poolOf({ pool, location }: Frontend, client: Address): string {
   return location.pools[location.table.findHost(client.host)] ?? pool;
 }
 
-/** An address as Deno gives it, in our words; clients of a unix socket have no name. */
+/** A client's address. The name that one may give its end of a unix socket says nothing, and is left out. */
+function clientOf(address: Deno.Addr): Address {
+  const client = addressOf(address);
+  return client.transport === "tcp" ? client : { transport: "unix", path: "" };
+}
+
+/** An address as Deno gives it, in our words. */
 function addressOf(address: Deno.Addr): Address {
   if (address.transport === "tcp" || address.transport === "udp") {
     return { transport: "tcp", host: unmapHost(address.hostname), port: address.port };

@@ -26,7 +26,7 @@ Deno.test("every character that is not seen as it is becomes an escape", () => {
       assertEquals(printable(`a${String.fromCharCode(code)}b`), `a${escape}b`);
     }
   }
-  assertEquals(printable("a\u{e0041}b"), "a\\u{e0041}b");
+  assertEquals(printable("a\u{e0041}b"), "a\\udb40\\udc41b");
 });
 
 Deno.test("what comes out is one line and well formed, and stays as it is", () => {
@@ -36,4 +36,11 @@ Deno.test("what comes out is one line and well formed, and stays as it is", () =
     assertEquals(/[\p{Cc}\u2028\u2029]/u.test(shown), false);
     assertEquals(printable(shown), shown);
   }));
+});
+
+Deno.test("printable() leaves the meaning of JSON as it is", () => {
+  const text = "a\u202eb\u{e0041}\u0085\u2028\ud800 \n";
+  const json = printable(JSON.stringify({ text }));
+  assertEquals(json, '{"text":"a\\u202eb\\udb40\\udc41\\u0085\\u2028\\ud800 \\n"}');
+  assertEquals(JSON.parse(json), { text });
 });
