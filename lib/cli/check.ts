@@ -20,7 +20,12 @@ import { createHealthProbe } from "../health/registry.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
 import { findUser } from "../host/privileges.ts";
 import { resolve } from "../host/resolve.ts";
-import { type ConfigCommand, databaseFault, readCommandConfig } from "./config_source.ts";
+import {
+  type ConfigCommand,
+  databaseFault,
+  inheritedFault,
+  readCommandConfig,
+} from "./config_source.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
 import {
   colourful,
@@ -83,6 +88,8 @@ async function lookAround(
   } catch (error) {
     errors.push(faultAt(input, ["user"], messageOf(error)));
   }
+  const inherited = inheritedFault(config, input);
+  if (inherited !== undefined) errors.push(inherited);
   const located = await compileLocations(config);
   if (!located.ok) errors.push(databaseFault(input, located.message));
   return {

@@ -6,6 +6,8 @@ import type { ConfigError } from "../config/config_error.ts";
 import type { Overrides } from "../config/overrides.ts";
 import { type ConfigInput, faultAt, readConfig } from "../config/read_config.ts";
 import { messageOf } from "../core/errors.ts";
+import { findInheritedObstacle } from "../engine/choose.ts";
+import { activatedDescriptors } from "../engine/splice/sockets.ts";
 
 /** Read when neither --config nor both --listen and --backends are given. */
 export const DEFAULT_FILE = "/etc/compute-lb/lb.conf";
@@ -36,6 +38,8 @@ export type RunnableConfig = ReadConfig & { readonly locations: Locations } | No
 export async function readRunnableConfig(command: ConfigCommand): Promise<RunnableConfig> {
   const read = await readCommandConfig(command);
   if (read.kind !== "config") return read;
+  const inherited = inheritedFault(read.config, read.input);
+  if (inherited !== undefined) return { kind: "errors", errors: [inherited] };
   const located = await compileLocations(read.config);
   return located.ok
     ? { ...read, locations: located.value }
@@ -52,6 +56,20 @@ function whatIsMissing({ listen, backends }: Overrides): string {
 /** A fault of the database as one of the configuration. */
 export function databaseFault(input: ConfigInput, message: string): ConfigError {
   return faultAt(input, ["location_database"], message);
+}
+
+/** Sockets that systemd has passed to this process and its engine cannot take, as a fault of the configuration. */
+export function inheritedFault(
+  { engine }: Config,
+  input: ConfigInput,
+): ConfigError | undefined {
+  const variable = (name: string) => Deno.env.get(name);
+  const message = findInheritedObstacle(
+    engine.kind,
+    activatedDescriptors(Deno.pid, variable),
+    variable("LISTEN_FDNAMES")?.split(":") ?? [],
+  );
+  return message === undefined ? undefined : faultAt(input, ["engine", "kind"], message);
 }
 
 /** Reads the configuration that a command line asks for. */

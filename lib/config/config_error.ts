@@ -1,6 +1,8 @@
 // What is wrong with a configuration: where, what was found, what was expected. All of them are
 // collected in one run and written the way editors and people read them.
 
+import { printable } from "../core/printable.ts";
+
 /** A way into the document: keys of mappings and indexes of lists. */
 export type ConfigPath = readonly (string | number)[];
 
@@ -41,13 +43,7 @@ export function formatPath(path: ConfigPath): string {
 /** Quotes text from outside for a message: printable, on one line, of bounded length. */
 export function quote(text: string): string {
   const shown = text.length > 80 ? `${text.slice(0, 77)}...` : text;
-  return `"${shown.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, escapeCharacter)}"`;
-}
-
-function escapeCharacter(character: string): string {
-  const named: Readonly<Record<string, string>> = { "\n": "\\n", "\t": "\\t", "\r": "\\r" };
-  const code = character.codePointAt(0) ?? 0;
-  return named[character] ?? `\\u${code.toString(16).padStart(4, "0")}`;
+  return `"${printable(shown)}"`;
 }
 
 /** Sorts errors by where they are: those of flags and of the whole first, then down the file. */

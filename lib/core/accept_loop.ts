@@ -28,11 +28,16 @@ export async function acceptEach<T>(
     } catch (error) {
       const failure = classify(error);
       if (failure === "closed") return;
-      if (failure === "reset") continue;
+      // Deno accepts no client whose own socket has a name that is not UTF-8, and closes it: no reason to rest.
+      if (failure === "reset" || isBadName(error)) continue;
       if (isNews(trouble, 0, clock.now())) troubled(failure, messageOf(error));
       await clock.sleep(PAUSE_MS, NEVER);
     }
   }
+}
+
+function isBadName(error: unknown): boolean {
+  return error instanceof Error && error.name === "InvalidData";
 }
 
 /** Closes what may be closed already. */

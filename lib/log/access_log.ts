@@ -7,13 +7,15 @@
 // closed: sent (client to backend), received (backend to client), duration_ms, reason.
 // `why` is one word, `seen` what every backend of the pool looked like to the pick: in JSON a list, in text
 // BACKEND:FREE/SESSIONS (with "*" behind the winner's, "-" for an unknown FREE) or BACKEND:REASON where a
-// backend could not be chosen, joined by commas, "+N" for those that are left out. A comma or white space
-// in a backend's name is percent-encoded. `decisions` turns both off.
+// backend could not be chosen, joined by commas, "+N" for those that are left out. `decisions` turns both
+// off. What would not be seen as it is in a name is spelled out; in text, a comma or white space in it is
+// percent-encoded.
 // Times have at most three decimals: clocks give more, and none of them means anything.
 // `outgoing` is the balancer's own address that the backend sees: it ties a line of sshd's log, or a
 // fail2ban ban, to the client.
 
 import type { PickOutcome, SeenBackend } from "../core/decision_snapshot.ts";
+import { printable } from "../core/printable.ts";
 import { toThousandths } from "../core/thousandths.ts";
 import type { BatchWriter } from "./batch_writer.ts";
 
@@ -93,7 +95,7 @@ export class AccessLog {
     const time = this.#times.iso(atMs);
     this.writer.line(
       this.format === "json"
-        ? `{"time":"${time}",${this.#jsonOf(record).slice(1)}`
+        ? `{"time":"${time}",${printable(this.#jsonOf(record)).slice(1)}`
         : `${time} ${
           record.event === "closed" ? textOfClosed(record) : this.#textOfOpened(record)
         }`,
@@ -103,14 +105,14 @@ export class AccessLog {
   /** By hand, key by key: a loop over the entries and a copy of the record took three times as long. */
   #textOfOpened(record: OpenedRecord): string {
     const { tunnel, frontend, client, backend, outgoing, pool, strategy } = record;
-    let text = `opened tunnel=${tunnel} frontend=${frontend} client=${client} backend=${backend} ` +
-      `outgoing=${outgoing} pool=${pool} strategy=${strategy}`;
+    let text = `opened tunnel=${tunnel} frontend=${word(frontend)} client=${word(client)} ` +
+      `backend=${word(backend)} outgoing=${word(outgoing)} pool=${word(pool)} strategy=${strategy}`;
     if (record.free !== undefined) text += ` free=${record.free}`;
     text += ` active=${record.active}`;
     if (record.sticky === true) text += " sticky=true";
     if (record.paced === true) text += " paced=true";
     if (record.next !== undefined) {
-      text += ` next=${record.next}`;
+      text += ` next=${word(record.next)}`;
       if (record.next_free !== undefined) text += ` next_free=${record.next_free}`;
       text += ` next_active=${record.next_active}`;
     }
@@ -153,8 +155,8 @@ class IsoTimes {
 
 function textOfClosed(record: ClosedRecord): string {
   const { tunnel, frontend, client, backend, outgoing, sent, received, duration_ms } = record;
-  return `closed tunnel=${tunnel} frontend=${frontend} client=${client} backend=${backend} ` +
-    `outgoing=${outgoing} sent=${sent} received=${received} ` +
+  return `closed tunnel=${tunnel} frontend=${word(frontend)} client=${word(client)} ` +
+    `backend=${word(backend)} outgoing=${word(outgoing)} sent=${sent} received=${received} ` +
     `duration_ms=${toThousandths(duration_ms)} reason=${record.reason}`;
 }
 
@@ -164,7 +166,7 @@ function textOfSeen(seen: readonly SeenBackend[]): string {
     const one = seen[i];
     if (one === undefined) continue;
     const { backend, outcome, freeMilliCores, active } = one;
-    const name = nameInWord(backend);
+    const name = word(backend);
     let state: string = outcome;
     if (COMPARED.has(outcome)) {
       state = `${freeMilliCores === undefined ? "-" : tenthsOf(freeMilliCores)}/${active}`;
@@ -178,8 +180,13 @@ function textOfSeen(seen: readonly SeenBackend[]): string {
   return text === "" ? "-" : text;
 }
 
-function nameInWord(name: string): string {
-  return /[\s,]/.test(name) ? name.replace(/[\s,]/g, encodeURIComponent) : name;
+/** What does not stand in a word as it is; mostly there is none of it. */
+const NOT_IN_A_WORD = /[\s,\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+
+/** A name as one word, whoever has chosen it: it can neither begin a record nor look like another key. */
+function word(name: string): string {
+  if (!NOT_IN_A_WORD.test(name)) return name;
+  return printable(name).replace(/[\s,]/g, encodeURIComponent);
 }
 
 /** Milli-cores as cores with one decimal; by integers, which is much faster than toFixed. */

@@ -9,6 +9,7 @@ import { PLACING_CASES } from "./placing_cases.ts";
 import { RELAY_CASES } from "./relay_cases.ts";
 import { RUNNING_CASES } from "./running_cases.ts";
 import { STRATEGY_CASES } from "./strategy_cases.ts";
+import { URGENT_CASES } from "./urgent_cases.ts";
 
 export interface EngineCase {
   readonly name: string;
@@ -22,6 +23,7 @@ export function engineConformance(
 ): void {
   const cases = [
     ...RELAY_CASES,
+    ...URGENT_CASES,
     ...PLACING_CASES,
     ...DECISION_CASES,
     ...STRATEGY_CASES,

@@ -23,6 +23,7 @@ import { SnapshotStore, StoredTrace } from "../pick_trace.ts";
 import { connect } from "./connect.ts";
 import { Listeners } from "./listeners.ts";
 import { BufferPool, Relay } from "./relay.ts";
+import { UrgentMarks } from "./urgent_marks.ts";
 
 export interface PortableEngineOptions {
   readonly clock: Clock;
@@ -31,7 +32,7 @@ export interface PortableEngineOptions {
   readonly bufferBytes: number;
 }
 
-/** How often the shared tick advances and idle tunnels are looked for. */
+/** How often idle tunnels are looked for. */
 const TICK_MS = 250;
 /** A tick that comes later than this says that the process was stopped, or too busy to read. */
 const MOST_TICK_MS = 2 * TICK_MS;
@@ -78,8 +79,10 @@ export class PortableEngine implements Engine {
   readonly #snapshot = new Int32Array(SNAPSHOT_WORDS);
   readonly #source = new Source();
   readonly #snapshots = new SnapshotStore();
-  readonly #ticks: { now: number };
+  readonly #now: () => number;
+  #tickedMs: number;
   readonly #ticker: ReturnType<typeof setInterval>;
+  readonly #urgentMarks = UrgentMarks.open();
   #nextTunnel = 1;
   /** Aborted when what stands, and what is on its way, must end. */
   readonly #cutting = new AbortController();
@@ -93,7 +96,8 @@ export class PortableEngine implements Engine {
   constructor(options: PortableEngineOptions) {
     this.#options = options;
     this.#buffers = new BufferPool(options.bufferBytes);
-    this.#ticks = { now: options.clock.now() };
+    this.#now = () => options.clock.now();
+    this.#tickedMs = this.#now();
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
     this.#listeners = new Listeners({
       accepted: (frontend, conn) => this.#accept(frontend, conn),
@@ -167,11 +171,8 @@ export class PortableEngine implements Engine {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.drain(AbortSignal.abort());
     clearInterval(this.#ticker);
+    this.#urgentMarks?.close();
     this.#events.end();
-  }
-
-  #now(): number {
-    return this.#options.clock.now();
   }
 
   /** For records. */
@@ -181,8 +182,9 @@ export class PortableEngine implements Engine {
 
   #tick(): void {
     const now = this.#now();
-    const stoodStill = now - this.#ticks.now > MOST_TICK_MS;
-    this.#ticks.now = now;
+    const stoodStill = now - this.#tickedMs > MOST_TICK_MS;
+    this.#tickedMs = now;
+    if (this.#relays.size > 0) this.#urgentMarks?.wakeSome();
     // What has come meanwhile is read first.
     if (stoodStill) return;
     for (const [relay, { settings }] of this.#relays) {
@@ -196,7 +198,7 @@ export class PortableEngine implements Engine {
     const state = this.#frontends.get(name);
     if (state === undefined) return closeQuietly(client);
     const { maxConnections } = state.settings;
-    const address = addressOf(client.remoteAddr);
+    const address = clientOf(client.remoteAddr);
     const pool = poolOf(state.settings, address);
     if (maxConnections > 0 && state.active >= maxConnections) {
       const visitor = { frontend: name, pool, client: address, attempts: 0, picks: [] };
@@ -225,7 +227,7 @@ export class PortableEngine implements Engine {
       this.#refuse(client, visitor, visitor.attempts === 0 ? "no_backend" : "connect_failed");
       return;
     }
-    const relay = new Relay(client, place.conn, this.#buffers, this.#ticks);
+    const relay = new Relay(client, place.conn, this.#buffers, this.#now);
     this.#relays.set(relay, state);
     if (this.#cutting.signal.aborted) relay.cut("shutdown");
     this.#opened++;
@@ -359,7 +361,13 @@ function poolOf({ pool, location }: Frontend, client: Address): string {
   return location.pools[location.table.findHost(client.host)] ?? pool;
 }
 
-/** An address as Deno gives it, in our words; clients of a unix socket have no name. */
+/** A client's address. The name that one may give its end of a unix socket says nothing, and is left out. */
+function clientOf(address: Deno.Addr): Address {
+  const client = addressOf(address);
+  return client.transport === "tcp" ? client : { transport: "unix", path: "" };
+}
+
+/** An address as Deno gives it, in our words. */
 function addressOf(address: Deno.Addr): Address {
   if (address.transport === "tcp" || address.transport === "udp") {
     return { transport: "tcp", host: unmapHost(address.hostname), port: address.port };

@@ -333,7 +333,14 @@ export class Loop {
 
   /** @returns true when the tunnel is closed. */
   #pump(slot: number, d: number): boolean {
-    return this.#after(slot, this.#relay.pump(slot, d, this.#time[0]!));
+    const now = this.#time[0]!;
+    const result = this.#relay.pump(slot, d, now);
+    const move = slot * TUNNEL_NUMBERS + LAST_MOVE;
+    // Idle from the move on and not from the turn's beginning: a turn may take long.
+    if (this.#numbers[move] === now && this.#acceptor.idleTimeoutMs(slot) > 0) {
+      this.#numbers[move] = performance.now() + this.#clockOffset;
+    }
+    return this.#after(slot, result);
   }
 
   #after(slot: number, result: number): boolean {

@@ -90,6 +90,30 @@ Deno.test("the access log has the same keys in text and JSON", async () => {
   assertEquals(rest, "");
 });
 
+Deno.test("no name in the access log begins a record, or looks like another key", async () => {
+  const sink = new Collector();
+  const log = new AccessLog(new BatchWriter(sink));
+  const name =
+    "unix:/tmp/a\n2026-01-01T00:00:00.000Z closed client=b\r\x1b[2J\u0085\u2028\u202e, x";
+  const names = { frontend: name, client: name, backend: name, outgoing: name };
+  const seen = [{ backend: name, outcome: "down", freeMilliCores: 0, active: 0 }] as const;
+  log.write(0, { ...OPENED, ...names, pool: name, next: name, next_active: 1, seen });
+  const end = { sent: 0, received: 0, duration_ms: 1, reason: "client_closed" };
+  log.write(0, { event: "closed", tunnel: 17, ...names, ...end });
+  log.format = "json";
+  log.write(0, { ...OPENED, ...names, seen });
+  await log.writer.flush();
+  const [opened = "", closed = "", json = "", ...rest] = sink.text.split("\n");
+  assertEquals(rest, [""]);
+  // Nothing but what is printable, each name one word.
+  assertMatch(sink.text, /^[\x20-\x7e\n]*$/);
+  assertEquals(opened.match(/ [a-z_]+=[^ ]*/g)?.join(""), opened.slice(opened.indexOf(" tunnel")));
+  assertEquals(closed.split(" ").length, 11);
+  const parsed: unknown = JSON.parse(json);
+  assert(typeof parsed === "object" && parsed !== null && "client" in parsed);
+  assertEquals(parsed.client, name);
+});
+
 Deno.test("the access log writes the lines that the README shows", async () => {
   const sink = new Collector();
   const log = new AccessLog(new BatchWriter(sink));
