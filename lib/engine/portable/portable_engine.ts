@@ -58,6 +58,8 @@ interface Place {
 /** What lives as long as tunnels of a frontend's name do. */
 interface FrontendState {
   settings: Frontend;
+  /** By pool: the plans of the configuration that the settings are from. */
+  plans: ReadonlyMap<string, PoolPlan>;
   /** Clients accepted and not yet done with, tunnel or not. */
   active: number;
 }
@@ -67,7 +69,7 @@ export class PortableEngine implements Engine {
   readonly #options: PortableEngineOptions;
   readonly #listeners: Listeners;
   readonly #frontends = new Map<string, FrontendState>();
-  readonly #plans = new Map<string, PoolPlan>();
+  #plans = new Map<string, PoolPlan>();
   readonly #events = new EventQueue<EngineEvent>();
   readonly #buffers: BufferPool;
   readonly #relays = new Map<Relay, FrontendState>();
@@ -79,6 +81,8 @@ export class PortableEngine implements Engine {
   readonly #ticks: { now: number };
   readonly #ticker: ReturnType<typeof setInterval>;
   #nextTunnel = 1;
+  /** Starts run one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
   /** Aborted when what stands, and what is on its way, must end. */
   readonly #cutting = new AbortController();
   #accepted = 0;
@@ -106,14 +110,28 @@ export class PortableEngine implements Engine {
     }, options.clock);
   }
 
-  async start(
+  start(
     frontends: readonly Frontend[],
+    atSwitch: () => void = () => {},
+  ): Promise<ReadonlyMap<string, readonly Address[]>> {
+    const started = this.#turn.then(() => this.#start(frontends, atSwitch));
+    this.#turn = started.catch(() => {});
+    return started;
+  }
+
+  async #start(
+    frontends: readonly Frontend[],
+    atSwitch: () => void,
   ): Promise<ReadonlyMap<string, readonly Address[]>> {
     const bound = await this.#listeners.replace(frontends, () => {
+      // The last clients of frontends that go are still to be accepted: they keep the plans of before.
+      const plans = this.#plans = new Map(this.#plans);
+      atSwitch();
       for (const settings of frontends) {
         const state = this.#frontends.get(settings.name);
-        if (state === undefined) this.#frontends.set(settings.name, { settings, active: 0 });
-        else state.settings = settings;
+        if (state === undefined) {
+          this.#frontends.set(settings.name, { settings, plans, active: 0 });
+        } else Object.assign(state, { settings, plans });
       }
     });
     // Only now are the last clients of those that are gone accepted.
@@ -151,7 +169,7 @@ export class PortableEngine implements Engine {
   }
 
   async drain(signal: AbortSignal): Promise<void> {
-    await this.#listeners.stop();
+    await this.start([]);
     const cut = () => {
       this.#cutting.abort();
       for (const relay of this.#relays.keys()) relay.cut("shutdown");
@@ -218,7 +236,8 @@ export class PortableEngine implements Engine {
     const acceptedMs = this.#now();
     const { name: frontend } = state.settings;
     const visitor: Visitor = { frontend, pool, client: address, attempts: 0, picks: [] };
-    const place = await this.#findPlace(visitor);
+    const plan = state.plans.get(pool);
+    const place = plan && await this.#findPlace(visitor, plan);
     if (place === undefined) {
       this.#refuse(client, visitor, visitor.attempts === 0 ? "no_backend" : "connect_failed");
       return;
@@ -265,15 +284,11 @@ export class PortableEngine implements Engine {
   }
 
   /** Picks and connects until a backend takes the connection; its place in the table stays reserved. */
-  async #findPlace(visitor: Visitor): Promise<Place | undefined> {
+  async #findPlace(visitor: Visitor, plan: PoolPlan): Promise<Place | undefined> {
+    const { table, endpoints } = plan;
     let tried: Tried | null = null;
-    let plan: PoolPlan | undefined;
     while (!this.#cutting.signal.aborted && !tried?.full) {
-      // Anew each time: while a connect was awaited, a reload may have changed who stands in which row. In a
-      // pool that was withdrawn nothing changes any more.
-      plan = this.#plans.get(visitor.pool) ?? plan;
-      if (plan === undefined || visitor.attempts > plan.connectRetries) return undefined;
-      const { table, endpoints } = plan;
+      if (visitor.attempts > plan.connectRetries) return undefined;
       this.#source.setAddress(visitor.client);
       const random = this.#options.random();
       const row = pick(table, tried, random, this.#choice, this.#source);
@@ -286,7 +301,7 @@ export class PortableEngine implements Engine {
       tried.add(row);
       const endpoint = endpoints[row];
       if (endpoint === undefined) {
-        // Weighed, but the plan that says where it is has not come yet.
+        // It joined after the client came.
         release(table, row);
         continue;
       }

@@ -86,8 +86,11 @@ export class SpliceEngine implements Engine {
     );
   }
 
-  start(frontends: readonly Frontend[]): Promise<ReadonlyMap<string, readonly Address[]>> {
-    const started = this.#turn.then(() => this.#start(frontends));
+  start(
+    frontends: readonly Frontend[],
+    atSwitch: () => void = () => {},
+  ): Promise<ReadonlyMap<string, readonly Address[]>> {
+    const started = this.#turn.then(() => this.#start(frontends, atSwitch));
     this.#turn = started.catch(() => {});
     return started;
   }
@@ -156,6 +159,7 @@ export class SpliceEngine implements Engine {
 
   async #start(
     frontends: readonly Frontend[],
+    atSwitch: () => void,
   ): Promise<ReadonlyMap<string, readonly Address[]>> {
     const next = new Map<string, Listening>();
     const fresh: ListeningSocket[] = [];
@@ -191,10 +195,15 @@ export class SpliceEngine implements Engine {
       for (const socket of fresh) this.#sockets.close(socket);
       throw error;
     }
-    for (const [listening, frontend] of owners) listening.frontend = frontend;
     const gone = [...this.#listening].filter(([key]) => !next.has(key)).map(([, entry]) => entry);
+    await this.#supervisor.hold(gone.map(({ id }) => id));
+    for (const [listening, frontend] of owners) listening.frontend = frontend;
     this.#listening = next;
-    await this.#supervisor.listen(this.#specs());
+    try {
+      atSwitch();
+    } finally {
+      await this.#supervisor.listen(this.#specs());
+    }
     for (const { socket } of gone) this.#sockets.close(socket);
     return bound;
   }
@@ -249,10 +258,10 @@ export class SpliceEngine implements Engine {
   }
 
   #briefing(): ToWorker[] {
-    const { listenId } = this.#supervisor;
+    const { lastId } = this.#supervisor;
     return [
       ...this.#plans.current(),
-      { kind: "listen", id: listenId, listeners: this.#specs() },
+      { kind: "listen", id: lastId, listeners: this.#specs() },
     ];
   }
 

@@ -81,7 +81,8 @@ class Crew {
   readonly stopped = Promise.withResolvers<void>();
   /** Messages for a worker that has not said hello yet; undefined once it has. */
   outbox: ToWorker[] | undefined = [];
-  listening = 0;
+  /** The id of the last message that it has said to have acted on. */
+  done = 0;
   heartbeat = 0;
   /** Whether it had said hello at the last look at its heartbeat. */
   greeted = false;
@@ -115,7 +116,8 @@ export class Supervisor {
   #graves: Crew[] = [];
   readonly #lostCounters = new Float64Array(16);
   #deaths: number[] = [];
-  #listenId = 0;
+  #lastId = 0;
+  #held = false;
   #changed = Promise.withResolvers<void>();
   #eventsWanted = false;
   #started = false;
@@ -169,16 +171,32 @@ export class Supervisor {
     for (const crew of this.#crews) this.#send(crew, message);
   }
 
-  /** Posts a `listen` message and waits until every worker has acted on it. */
-  async listen(listeners: Extract<ToWorker, { kind: "listen" }>["listeners"]): Promise<void> {
-    const id = ++this.#listenId;
-    this.post({ kind: "listen", id, listeners });
-    while (this.#crews.some((crew) => crew.listening < id)) await this.#changed.promise;
+  /**
+   * Resolves when no worker begins a client any more; relaying goes on. Holds until `listen`.
+   * @param closing listeners whose waiting clients are begun before that.
+   */
+  async hold(closing: readonly number[]): Promise<void> {
+    this.#held = true;
+    // Twice: after the first, a worker may have clients in its inbox that another accepted before it held.
+    for (let round = 0; round < 2; round++) {
+      const id = ++this.#lastId;
+      this.post({ kind: "hold", id, closing });
+      // A worker that has not said hello begins nobody: it acts on all that waits for it first.
+      await this.#until((crew) => crew.outbox !== undefined || crew.done >= id);
+    }
   }
 
-  /** The last `listen` id, for the briefing of a worker that comes later. */
-  get listenId(): number {
-    return this.#listenId;
+  /** Posts a `listen` message and waits until every worker has acted on it. */
+  async listen(listeners: Extract<ToWorker, { kind: "listen" }>["listeners"]): Promise<void> {
+    const id = ++this.#lastId;
+    this.#held = false;
+    this.post({ kind: "listen", id, listeners });
+    await this.#until((crew) => crew.done >= id);
+  }
+
+  /** The id of the last message that workers answer, for the briefing of one that comes later. */
+  get lastId(): number {
+    return this.#lastId;
   }
 
   /** Rings that may hold records, those of dead workers included. */
@@ -266,6 +284,7 @@ export class Supervisor {
       originMs: this.#originMs,
     };
     this.#post(crew, [{ kind: "setup", setup }, ...this.#briefing.messages()]);
+    if (this.#held) this.#post(crew, [{ kind: "hold", id: this.#lastId, closing: [] }]);
     return crew;
   }
 
@@ -303,13 +322,17 @@ export class Supervisor {
       case "events":
         this.#onEvents();
         break;
-      case "listening":
-        crew.listening = message.id;
+      case "done":
+        crew.done = message.id;
         this.#notify();
         break;
       case "stopped":
         crew.stopped.resolve();
     }
+  }
+
+  async #until(isSo: (crew: Crew) => boolean): Promise<void> {
+    while (!this.#crews.every(isSo)) await this.#changed.promise;
   }
 
   #notify(): void {
