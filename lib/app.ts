@@ -20,6 +20,7 @@ import type { Locations } from "./app/locations.ts";
 import { PoolKeeper } from "./app/pool_keeper.ts";
 import { reportPool } from "./app/report.ts";
 import { alreadyResolved, resolve } from "./host/resolve.ts";
+import type { PickTable } from "./core/pick_table.ts";
 import { VERSION } from "./version.ts";
 
 export interface AppParts {
@@ -57,6 +58,11 @@ export class App implements AsyncDisposable {
   readonly #recorder: DecisionRecorder;
   readonly #keepers = new Map<string, PoolKeeper>();
   readonly #startedWallMs: number;
+  /**
+   * Those of pools that have gone. They are used again: V8 does not count shared memory when it decides to
+   * collect garbage, and in workers that make none it would never be given back.
+   */
+  readonly #leftTables: PickTable[] = [];
   #config: Config;
   #locations: Locations;
   #bound: ReadonlyMap<string, readonly Address[]> = new Map();
@@ -202,12 +208,19 @@ export class App implements AsyncDisposable {
     }
     const pools = await this.#prepare(config, signal);
     // From here to the engine's turn nothing is awaited: a drain that begins later closes what this opens.
-    if (signal?.aborted) return this.#refuse(messageOf(signal.reason));
-    if (this.#draining) return this.#refuse("the balancer is draining");
+    const refuse = async (reason: string) => {
+      const standing = new Set(this.#keepers.values());
+      await Promise.all(
+        pools.map(({ keeper }) => standing.has(keeper) ? undefined : this.#retire(keeper)),
+      );
+      return this.#refuse(reason);
+    };
+    if (signal?.aborted) return await refuse(messageOf(signal.reason));
+    if (this.#draining) return await refuse("the balancer is draining");
     try {
       await this.#switchTo(config, locations, pools);
     } catch (error) {
-      return this.#refuse(messageOf(error) + this.#ownListenerHint(config));
+      return await refuse(messageOf(error) + this.#ownListenerHint(config));
     }
     await Promise.all(pools.map(({ keeper }) => keeper.start()));
     await this.#record(config);
@@ -279,7 +292,7 @@ export class App implements AsyncDisposable {
       for (const [name, keeper] of gone) {
         engine.withdraw(name);
         this.#recorder.forget(name);
-        ending.push(keeper[Symbol.asyncDispose]());
+        ending.push(this.#retire(keeper));
         log.area("pool").info(`${name}: is no longer configured, its sessions go on`);
       }
       this.#config = config;
@@ -288,8 +301,22 @@ export class App implements AsyncDisposable {
     await Promise.all(ending);
   }
 
+  async #retire(keeper: PoolKeeper): Promise<void> {
+    this.#leftTables.push(keeper.pool.table);
+    await keeper[Symbol.asyncDispose]();
+  }
+
+  /** A table that no client needs any more, if there is one. */
+  #spareTable(): PickTable | undefined {
+    const at = this.#leftTables.findIndex((table) => !this.#parts.engine.uses(table));
+    const [table] = at < 0 ? [] : this.#leftTables.splice(at, 1);
+    table?.clear();
+    return table;
+  }
+
   #makeKeeper(pool: PoolConfig): PoolKeeper {
     const { clock, random, log, engine, createLoadSource } = this.#parts;
+    const table = this.#spareTable();
     return new PoolKeeper(pool, {
       clock,
       random,
@@ -297,6 +324,7 @@ export class App implements AsyncDisposable {
       createLoadSource,
       resolve,
       alreadyResolved,
+      ...(table === undefined ? {} : { table }),
       publish: (plan) => engine.publish(pool.name, plan),
       weighed: (...seen) => this.#recorder.weighed(...seen),
     });

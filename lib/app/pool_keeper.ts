@@ -32,6 +32,8 @@ export interface PoolKeeperParts {
   readonly createLoadSource: (config: LoadConfig) => LoadSource | undefined;
   readonly resolve: (address: Address, signal: AbortSignal) => Promise<Result<readonly Address[]>>;
   readonly alreadyResolved: (address: Address) => boolean;
+  /** One that a pool which has gone has left, empty again; absent: one is made. */
+  readonly table?: PickTable;
   /** Hands the engine where the backends are. */
   readonly publish: (plan: PoolPlan) => void;
   /** Told whenever the pool has been weighed, with what the strategy was shown. */
@@ -80,7 +82,8 @@ export class PoolKeeper implements AsyncDisposable {
     this.#sources = new LoadSources(parts.createLoadSource);
     this.#shortages = new Shortages(config);
     this.#placement = new Placement(config);
-    this.pool = new Pool(config.name, rulesOf(config), PickTable.allocate(ROWS, STICKY_CLIENTS));
+    const table = parts.table ?? PickTable.allocate(ROWS, STICKY_CLIENTS);
+    this.pool = new Pool(config.name, rulesOf(config), table);
     this.#resilience = new Resilience(this.pool, config);
     const { clock, random } = parts;
     this.#rules = new TableRules(this.pool.table, clock.now());

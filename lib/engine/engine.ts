@@ -203,6 +203,8 @@ export interface Engine extends AsyncDisposable {
   publish(pool: string, plan: PoolPlan): void;
   /** Forgets a pool: clients of a frontend that names it are refused. */
   withdraw(pool: string): void;
+  /** Whether a plan in use, or a client that one was made for, needs this table. */
+  uses(table: PickTable): boolean;
   counters(): EngineCounters;
   /** One reader. Ends when the engine is disposed. */
   events(): AsyncIterable<EngineEvent>;

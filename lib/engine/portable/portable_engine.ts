@@ -36,6 +36,8 @@ const TICK_MS = 250;
 /** A tick that comes later than this says that the process was stopped, or too busy to read. */
 const MOST_TICK_MS = 2 * TICK_MS;
 
+const NO_PLANS: ReadonlyMap<string, PoolPlan> = new Map();
+
 /** A client on its way to a backend. */
 interface Visitor {
   readonly frontend: string;
@@ -74,6 +76,8 @@ export class PortableEngine implements Engine {
   readonly #buffers: BufferPool;
   readonly #relays = new Map<Relay, FrontendState>();
   readonly #serving = new Set<Promise<void>>();
+  /** How many clients, on their way or with a tunnel, each table has. */
+  readonly #served = new Map<PickTable, number>();
   readonly #choice = new Choice();
   readonly #snapshot = new Int32Array(SNAPSHOT_WORDS);
   readonly #source = new Source();
@@ -138,6 +142,7 @@ export class PortableEngine implements Engine {
     for (const [name, state] of this.#frontends) {
       const named = frontends.some((frontend) => frontend.name === name);
       if (!named && state.active === 0) this.#frontends.delete(name);
+      else if (!named) state.plans = NO_PLANS;
     }
     return bound;
   }
@@ -148,6 +153,13 @@ export class PortableEngine implements Engine {
 
   withdraw(pool: string): void {
     this.#plans.delete(pool);
+  }
+
+  uses(table: PickTable): boolean {
+    const holds = (plans: ReadonlyMap<string, PoolPlan>) =>
+      plans.values().some((plan) => plan.table === table);
+    return holds(this.#plans) || this.#frontends.values().some(({ plans }) => holds(plans)) ||
+      this.#served.has(table);
   }
 
   counters(): EngineCounters {
@@ -220,23 +232,32 @@ export class PortableEngine implements Engine {
       return;
     }
     state.active++;
-    const served = this.#serve(state, pool, client, address).finally(() => {
+    const plan = state.plans.get(pool);
+    if (plan !== undefined) this.#count(plan.table, 1);
+    const served = this.#serve(state, pool, plan, client, address).finally(() => {
+      if (plan !== undefined) this.#count(plan.table, -1);
       state.active--;
       this.#serving.delete(served);
     });
     this.#serving.add(served);
   }
 
+  #count(table: PickTable, change: 1 | -1): void {
+    const clients = (this.#served.get(table) ?? 0) + change;
+    if (clients === 0) this.#served.delete(table);
+    else this.#served.set(table, clients);
+  }
+
   async #serve(
     state: FrontendState,
     pool: string,
+    plan: PoolPlan | undefined,
     client: Deno.Conn,
     address: Address,
   ): Promise<void> {
     const acceptedMs = this.#now();
     const { name: frontend } = state.settings;
     const visitor: Visitor = { frontend, pool, client: address, attempts: 0, picks: [] };
-    const plan = state.plans.get(pool);
     const place = plan && await this.#findPlace(visitor, plan);
     if (place === undefined) {
       this.#refuse(client, visitor, visitor.attempts === 0 ? "no_backend" : "connect_failed");

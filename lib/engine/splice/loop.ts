@@ -324,11 +324,12 @@ export class Loop {
       this.#open(slot, plan);
       return;
     }
-    Atomics.sub(this.#engine, PLAN_REFERENCES + plan.seat, 1);
     this.#sessions.turnAway(
       slot,
       this.#words[base + ATTEMPTS] === 0 ? NO_BACKEND : CONNECT_FAILURE,
     );
+    // Last: while the plan is in use, the pool that the record names keeps its number.
+    Atomics.sub(this.#engine, PLAN_REFERENCES + plan.seat, 1);
   }
 
   #open(slot: number, plan: Plan): void {

@@ -12,6 +12,7 @@ import {
   LISTENING,
   MAIL_READ,
   MAIL_SENT,
+  NEXT_RECORD,
   WORKER_LOAD,
   type WorkerMemory,
 } from "./layout.ts";
@@ -26,7 +27,7 @@ import {
 } from "./libc.ts";
 import type { FromWorker, KeepaliveOptions, ToWorker } from "./mail.ts";
 import { Inbox } from "./inbox.ts";
-
+import type { RecordsRead } from "./numbers.ts";
 import { RingReader } from "./ring.ts";
 
 /** A worker died. */
@@ -203,6 +204,16 @@ export class Supervisor {
   rings(): RingReader[] {
     this.#graves = this.#graves.filter((crew) => !crew.reader.empty);
     return [...this.#graves, ...this.#crews].map((crew) => crew.reader);
+  }
+
+  /** How far their records have got, and their reader. */
+  get recordsRead(): RecordsRead {
+    const rings = this.rings();
+    return {
+      written: Atomics.load(this.engineMemory, NEXT_RECORD),
+      // By difference, since numbers wrap around at 2^32.
+      isRead: (count) => rings.every(({ next }) => next === undefined || ((next - count) | 0) >= 0),
+    };
   }
 
   /** Asks the workers to tell once when there are events. */
