@@ -198,7 +198,8 @@ export interface Engine extends AsyncDisposable {
   ): Promise<ReadonlyMap<string, readonly Address[]>>;
   /**
    * Makes a pool's plan the one that connections accepted from now on use. Those that look for a backend
-   * already go on by the plan with which they began, as far as its rows are still eligible.
+   * already go on by the plan with which they began, as far as its rows are still eligible; when none is
+   * left, they begin anew as if they came now.
    */
   publish(pool: string, plan: PoolPlan): void;
   /** Forgets a pool: clients of a frontend that names it are refused. */

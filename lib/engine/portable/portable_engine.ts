@@ -41,7 +41,10 @@ const NO_PLANS: ReadonlyMap<string, PoolPlan> = new Map();
 /** A client on its way to a backend. */
 interface Visitor {
   readonly frontend: string;
-  readonly pool: string;
+  /** What it goes by: its frontend's pools and plans at one instant. */
+  plan: PoolPlan | undefined;
+  /** Another where a reload has sent the client elsewhere. */
+  pool: string;
   readonly client: Address;
   attempts: number;
   readonly picks: StoredTrace[];
@@ -76,8 +79,8 @@ export class PortableEngine implements Engine {
   readonly #buffers: BufferPool;
   readonly #relays = new Map<Relay, FrontendState>();
   readonly #serving = new Set<Promise<void>>();
-  /** How many clients, on their way or with a tunnel, each table has. */
-  readonly #served = new Map<PickTable, number>();
+  /** Clients on their way or with a tunnel. */
+  readonly #visitors = new Set<Visitor>();
   readonly #choice = new Choice();
   readonly #snapshot = new Int32Array(SNAPSHOT_WORDS);
   readonly #source = new Source();
@@ -159,7 +162,7 @@ export class PortableEngine implements Engine {
     const holds = (plans: ReadonlyMap<string, PoolPlan>) =>
       plans.values().some((plan) => plan.table === table);
     return holds(this.#plans) || this.#frontends.values().some(({ plans }) => holds(plans)) ||
-      this.#served.has(table);
+      this.#visitors.values().some(({ plan }) => plan?.table === table);
   }
 
   counters(): EngineCounters {
@@ -226,39 +229,33 @@ export class PortableEngine implements Engine {
     const { maxConnections } = state.settings;
     const address = addressOf(client.remoteAddr);
     const pool = poolOf(state.settings, address);
+    const plan = state.plans.get(pool);
+    const visitor: Visitor = {
+      frontend: name,
+      pool,
+      plan,
+      client: address,
+      attempts: 0,
+      picks: [],
+    };
     if (maxConnections > 0 && state.active >= maxConnections) {
-      const visitor = { frontend: name, pool, client: address, attempts: 0, picks: [] };
       this.#refuse(client, visitor, "frontend_full");
       return;
     }
     state.active++;
-    const plan = state.plans.get(pool);
-    if (plan !== undefined) this.#count(plan.table, 1);
-    const served = this.#serve(state, pool, plan, client, address).finally(() => {
-      if (plan !== undefined) this.#count(plan.table, -1);
+    this.#visitors.add(visitor);
+    const served = this.#serve(state, visitor, client).finally(() => {
+      this.#visitors.delete(visitor);
       state.active--;
       this.#serving.delete(served);
     });
     this.#serving.add(served);
   }
 
-  #count(table: PickTable, change: 1 | -1): void {
-    const clients = (this.#served.get(table) ?? 0) + change;
-    if (clients === 0) this.#served.delete(table);
-    else this.#served.set(table, clients);
-  }
-
-  async #serve(
-    state: FrontendState,
-    pool: string,
-    plan: PoolPlan | undefined,
-    client: Deno.Conn,
-    address: Address,
-  ): Promise<void> {
+  async #serve(state: FrontendState, visitor: Visitor, client: Deno.Conn): Promise<void> {
     const acceptedMs = this.#now();
-    const { name: frontend } = state.settings;
-    const visitor: Visitor = { frontend, pool, client: address, attempts: 0, picks: [] };
-    const place = plan && await this.#findPlace(visitor, plan);
+    const place = await this.#findPlace(visitor);
+    const { frontend, pool, client: address } = visitor;
     if (place === undefined) {
       this.#refuse(client, visitor, visitor.attempts === 0 ? "no_backend" : "connect_failed");
       return;
@@ -305,7 +302,9 @@ export class PortableEngine implements Engine {
   }
 
   /** Picks and connects until a backend takes the connection; its place in the table stays reserved. */
-  async #findPlace(visitor: Visitor, plan: PoolPlan): Promise<Place | undefined> {
+  async #findPlace(visitor: Visitor): Promise<Place | undefined> {
+    const { plan } = visitor;
+    if (plan === undefined) return undefined;
     const { table, endpoints } = plan;
     let tried: Tried | null = null;
     while (!this.#cutting.signal.aborted && !tried?.full) {
@@ -316,7 +315,7 @@ export class PortableEngine implements Engine {
       const trace = this.#trace(plan, tried, random);
       if (row < 0) {
         visitor.picks.push(trace);
-        return undefined;
+        return this.#beginsAnew(visitor) ? await this.#findPlace(visitor) : undefined;
       }
       tried ??= new Tried();
       tried.add(row);
@@ -355,6 +354,17 @@ export class PortableEngine implements Engine {
     return undefined;
   }
 
+  /** Lets a client look by another plan, if a reload has made it so. */
+  #beginsAnew(visitor: Visitor): boolean {
+    const state = this.#frontends.get(visitor.frontend);
+    if (state === undefined) return false;
+    const pool = poolOf(state.settings, visitor.client);
+    const plan = state.plans.get(pool);
+    if (plan === undefined || plan === visitor.plan) return false;
+    Object.assign(visitor, { pool, plan, attempts: 0 });
+    return true;
+  }
+
   /** What the pick that was just made saw. */
   #trace({ table, endpoints }: PoolPlan, tried: Tried | null, random: number): StoredTrace {
     takeSnapshot(table, tried, this.#choice, drawWord(random), this.#snapshot);
@@ -382,7 +392,8 @@ export class PortableEngine implements Engine {
   ): void {
     closeQuietly(conn);
     this.#refused++;
-    this.#events.push({ kind: "refused", ...visitor, atMs: this.#wall(), reason });
+    const { plan: _, ...client } = visitor;
+    this.#events.push({ kind: "refused", ...client, atMs: this.#wall(), reason });
   }
 }
 

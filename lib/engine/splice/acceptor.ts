@@ -247,9 +247,9 @@ export class Acceptor {
   }
 
   /** The number of the pool that a client goes to, by its sockaddr. */
-  #poolOf({ spec, location }: Listener, address: Int32Array): number {
+  #poolOf({ spec, location }: Listener, address: Int32Array, at = 0): number {
     if (location === undefined) return spec.pools[0]!;
-    const words = readSockaddrIp(address, 0, this.#ip);
+    const words = readSockaddrIp(address, at, this.#ip);
     return spec.pools[words === 0 ? 0 : location.find(this.#ip, words)]!;
   }
 
@@ -308,7 +308,20 @@ export class Acceptor {
     return this.#address;
   }
 
-  /** The plan that a client goes by who comes in now. */
+  /**
+   * Sends a client that has no backend yet to the pool where it would go if it came in now.
+   * @returns false when its listener is closed.
+   */
+  renew(slot: number): boolean {
+    const { words } = this.#table;
+    const base = slot * TUNNEL_WORDS;
+    const listener = this.#listeners[words[base + LISTENER]!];
+    if (listener?.isOpen !== true) return false;
+    words[base + POOL] = this.#poolOf(listener, words, base + CLIENT_ADDRESS);
+    return true;
+  }
+
+  /** The plan that clients of its pool go by who come in now. */
   planOf(slot: number): Plan | undefined {
     return this.#plans[this.#table.words[slot * TUNNEL_WORDS + POOL]!];
   }

@@ -4,7 +4,7 @@
 // `!` on typed-array reads: slots come from the tunnel table.
 
 import { Acceptor, type Listener } from "./acceptor.ts";
-import { CONNECTED, Dialer, DIALLING, GAVE_UP, type Plan } from "./dialer.ts";
+import { CONNECTED, Dialer, DIALLING, GAVE_UP, NOBODY, type Plan } from "./dialer.ts";
 import {
   ATTEMPTS,
   FD,
@@ -324,12 +324,24 @@ export class Loop {
       this.#open(slot, plan);
       return;
     }
+    if (result === NOBODY && this.#beginAnew(slot, plan)) return;
     this.#sessions.turnAway(
       slot,
       this.#words[base + ATTEMPTS] === 0 ? NO_BACKEND : CONNECT_FAILURE,
     );
     // Last: while the plan is in use, the pool that the record names keeps its number.
     Atomics.sub(this.#engine, PLAN_REFERENCES + plan.seat, 1);
+  }
+
+  /** Lets a client look by another plan, if a reload has made it so. Closed listeners have no other. */
+  #beginAnew(slot: number, before: Plan): boolean {
+    const acceptor = this.#acceptor;
+    if (!acceptor.renew(slot)) return false;
+    const plan = acceptor.planOf(slot);
+    if (plan === undefined || plan === before) return false;
+    Atomics.sub(this.#engine, PLAN_REFERENCES + before.seat, 1);
+    this.#begin(slot);
+    return true;
   }
 
   #open(slot: number, plan: Plan): void {
