@@ -47,10 +47,10 @@ export class BackendNames implements AsyncDisposable {
   }
 
   /**
-   * Looks up those of these backends that the pool knows no address of, as far as that is quickly done.
-   * The pool is told nothing: what it has goes on meanwhile.
+   * Looks up those of these backends that the pool knows no address of, as far as that is quickly done and
+   * the signal allows. The pool is told nothing: what it has goes on meanwhile.
    */
-  async find(backends: readonly Backend[]): Promise<FoundNames> {
+  async find(backends: readonly Backend[], signal?: AbortSignal): Promise<FoundNames> {
     const fresh = backends.filter(({ id, address }) =>
       !this.#parts.alreadyResolved(address) && !this.#pool.member(id)?.addresses.length
     );
@@ -60,7 +60,7 @@ export class BackendNames implements AsyncDisposable {
       Promise.all(
         fresh.map(async ({ id, address }) => [id, await resolve(address, signal)] as const),
       );
-    return new Map(await withDeadline(clock, FIRST_NAMES_MS, lookUp));
+    return new Map(await withDeadline(clock, FIRST_NAMES_MS, lookUp, signal));
   }
 
   /** Tells the pool, which has these backends now, what was found, and what needs no look-up. */

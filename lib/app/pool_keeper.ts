@@ -2,7 +2,6 @@
 // Everything slow about placement happens here, when something changes, never per connection.
 
 import type { Address } from "../core/address.ts";
-import type { Backend } from "../core/backend.ts";
 import type { Clock, Random } from "../core/clock.ts";
 import { messageOf } from "../core/errors.ts";
 import { DEFAULT_CAPACITY as ROWS, PickTable, STANDING } from "../core/pick_table.ts";
@@ -33,6 +32,8 @@ export interface PoolKeeperParts {
   readonly createLoadSource: (config: LoadConfig) => LoadSource | undefined;
   readonly resolve: (address: Address, signal: AbortSignal) => Promise<Result<readonly Address[]>>;
   readonly alreadyResolved: (address: Address) => boolean;
+  /** One that a pool which has gone has left, empty again; absent: one is made. */
+  readonly table?: PickTable;
   /** Hands the engine where the backends are. */
   readonly publish: (plan: PoolPlan) => void;
   /** Told whenever the pool has been weighed, with what the strategy was shown. */
@@ -81,7 +82,8 @@ export class PoolKeeper implements AsyncDisposable {
     this.#sources = new LoadSources(parts.createLoadSource);
     this.#shortages = new Shortages(config);
     this.#placement = new Placement(config);
-    this.pool = new Pool(config.name, rulesOf(config), PickTable.allocate(ROWS, STICKY_CLIENTS));
+    const table = parts.table ?? PickTable.allocate(ROWS, STICKY_CLIENTS);
+    this.pool = new Pool(config.name, rulesOf(config), table);
     this.#resilience = new Resilience(this.pool, config);
     const { clock, random } = parts;
     this.#rules = new TableRules(this.pool.table, clock.now());
@@ -123,29 +125,54 @@ export class PoolKeeper implements AsyncDisposable {
 
   /** Looks names up and publishes a first plan, so that the first client finds a place. */
   async prepare(): Promise<void> {
-    const { backends } = this.#config;
-    this.#admit(backends, await this.#names.find(backends));
+    this.take(this.#config, await this.find(this.#config));
   }
 
-  /** Starts the rounds. */
-  async start(): Promise<void> {
-    await this.#drive();
-    this.#rulesTicker.start();
-    await this.#ticker.setKeys(["tick"]);
-  }
-
-  /** Takes a new configuration in; what is known of backends that stay is kept. */
+  /** Takes a new configuration in, from the look-ups to the rounds. */
   async reconfigure(config: PoolConfig): Promise<void> {
     // Until it is known where those that join are, those that leave serve.
-    const found = await this.#names.find(config.backends);
+    this.take(config, await this.find(config));
+    await this.start();
+  }
+
+  /** Looks up where the backends are that a configuration adds. Nothing changes. */
+  find(config: PoolConfig, signal?: AbortSignal): Promise<FoundNames> {
+    return this.#names.find(config.backends, signal);
+  }
+
+  /** Places clients by a new configuration from now on; what is known of backends that stay is kept. */
+  take(config: PoolConfig, found: FoundNames): void {
     this.#config = config;
     this.#placement.setConfig(config);
     this.pool.setRules(rulesOf(config));
     this.#shortages.setRules(config);
     this.#tell(this.#resilience.setConfig(config));
     this.#rules.set(config);
-    this.#admit(config.backends, found);
-    await this.#drive();
+    const nowMs = this.#parts.clock.now();
+    this.#tell(this.pool.setBackends(config.backends, nowMs));
+    this.#resilience.observeBackends(nowMs);
+    this.#tell(this.#names.take(found));
+    this.#weighNow();
+  }
+
+  /** Starts, keeps or replaces what goes the rounds, as the configuration says. */
+  async start(): Promise<void> {
+    this.#rulesTicker.start();
+    await this.#names.follow();
+    this.#load = await replaceDrivers(
+      this.#load,
+      JSON.stringify([this.#config.load.intervalMs, this.#config.load.timeoutMs]),
+      () => this.#loadDrivers(),
+    );
+    this.#health = await replaceDrivers(
+      this.#health,
+      JSON.stringify(this.#config.health),
+      () => this.#healthDrivers(),
+    );
+    const { backends } = this.#config;
+    await Promise.all([this.#load?.setBackends(backends), this.#health?.setBackends(backends)]);
+    await this.#ticker.setKeys(["tick"]);
+    this.#weigh();
   }
 
   /** Takes in what the engine saw. */
@@ -170,32 +197,6 @@ export class PoolKeeper implements AsyncDisposable {
       this.#health?.stop(),
     ]);
     await this.#sources[Symbol.asyncDispose]();
-  }
-
-  #admit(backends: readonly Backend[], found: FoundNames): void {
-    const nowMs = this.#parts.clock.now();
-    this.#tell(this.pool.setBackends(backends, nowMs));
-    this.#resilience.observeBackends(nowMs);
-    this.#tell(this.#names.take(found));
-    this.#weighNow();
-  }
-
-  /** Starts, keeps or replaces what goes the rounds, as the configuration says. */
-  async #drive(): Promise<void> {
-    await this.#names.follow();
-    this.#load = await replaceDrivers(
-      this.#load,
-      JSON.stringify([this.#config.load.intervalMs, this.#config.load.timeoutMs]),
-      () => this.#loadDrivers(),
-    );
-    this.#health = await replaceDrivers(
-      this.#health,
-      JSON.stringify(this.#config.health),
-      () => this.#healthDrivers(),
-    );
-    const { backends } = this.#config;
-    await Promise.all([this.#load?.setBackends(backends), this.#health?.setBackends(backends)]);
-    this.#weigh();
   }
 
   #loadDrivers(): Omit<Drivers, "config"> | undefined {

@@ -60,7 +60,7 @@ export class RulesTicker implements AsyncDisposable {
   readonly #rules: TableRules;
   readonly #clock: Clock;
   readonly #stop = new AbortController();
-  #ticking = Promise.resolve();
+  #ticking: Promise<void> | undefined;
 
   constructor(rules: TableRules, clock: Clock) {
     this.#rules = rules;
@@ -68,7 +68,7 @@ export class RulesTicker implements AsyncDisposable {
   }
 
   start(): void {
-    this.#ticking = this.#tickForever();
+    this.#ticking ??= this.#tickForever();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

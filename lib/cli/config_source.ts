@@ -72,6 +72,24 @@ export function inheritedFault(
   return message === undefined ? undefined : faultAt(input, ["engine", "kind"], message);
 }
 
+/**
+ * A FIFO, a device or a directory is no configuration: to read one may take for ever, and a reload reads
+ * again what the start has used up.
+ * @throws {Error} saying what it is.
+ */
+async function expectRegularFile(path: string): Promise<void> {
+  const { isFile, isDirectory, isFifo, isSocket } = await Deno.stat(path);
+  if (isFile) return;
+  const found = isDirectory
+    ? "a directory"
+    : isFifo
+    ? "a pipe"
+    : isSocket
+    ? "a socket"
+    : "a device";
+  throw new Error(`it is ${found}, expected a regular file`);
+}
+
 /** Reads the configuration that a command line asks for. */
 export async function readCommandConfig(command: ConfigCommand): Promise<CommandConfig> {
   const { overrides } = command;
@@ -80,6 +98,7 @@ export async function readCommandConfig(command: ConfigCommand): Promise<Command
   let text: string | undefined;
   if (path !== undefined) {
     try {
+      await expectRegularFile(path);
       text = await Deno.readTextFile(path);
     } catch (error) {
       const missing = error instanceof Deno.errors.NotFound;

@@ -20,7 +20,7 @@ import { becomeUser, findUser } from "../host/privileges.ts";
 import { isJournal } from "../host/journal.ts";
 import type { LogArea } from "../log/setup.ts";
 import { VERSION } from "../version.ts";
-import { type ConfigCommand, readRunnableConfig } from "./config_source.ts";
+import { type ConfigCommand, readRunnableConfig, type RunnableConfig } from "./config_source.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
 import { Orders } from "./orders.ts";
 import { complain } from "./output.ts";
@@ -129,17 +129,18 @@ async function untilEnded(
   app: App,
   { clock, logs, log, orders }: Service,
 ): Promise<void> {
-  let current = config;
-  const reload = async () => {
-    current = await reloadFrom(command, config, app, logs, log) ?? current;
-  };
+  let latest = new AbortController();
   let reloading = Promise.resolve();
-  orders.whenReloading(() => reloading = reloading.then(reload));
+  orders.whenReloading(() => {
+    latest.abort(new Error("a newer reload was ordered"));
+    const { signal } = latest = new AbortController();
+    reloading = reloading.then(() => reloadFrom(command, config, app, logs, log, signal));
+  });
   await orders.stopped;
+  latest.abort(new Error("the balancer is draining"));
   orders.whenReloading(() => log.warning("reload ignored: the balancer is draining"));
-  await Promise.race([reloading, orders.left]);
   const { active } = app.status().counters;
-  const { shutdownTimeoutMs } = current;
+  const { shutdownTimeoutMs } = app.config;
   const cut = new AbortController();
   orders.left.then(() => cut.abort());
   if (!orders.leaving) {
@@ -168,6 +169,7 @@ async function untilEnded(
 /**
  * Reads the configuration again; a bad one changes nothing.
  * @param started the one that the process began with: some of it holds until its end.
+ * @param signal gives the reload up as long as it has not taken effect.
  */
 async function reloadFrom(
   command: ConfigCommand,
@@ -175,23 +177,27 @@ async function reloadFrom(
   app: App,
   logs: Logs,
   log: LogArea,
-): Promise<Config | undefined> {
+  signal: AbortSignal,
+): Promise<void> {
   const refuse = (reason: string) => {
     app.reloadRefused(reason);
     log.error(`reload refused, nothing has changed: ${reason}`, { event: "reload_refused" });
   };
-  await app.reopenRecording();
-  const read = await readRunnableConfig(command);
-  if (read.kind === "usage") return void refuse(read.message);
-  if (read.kind === "errors") {
-    return void refuse(summarizeConfigErrors(read.errors));
-  }
+  const givenUp = () => log.info(`reload given up: ${messageOf(signal.reason)}`);
+  if (signal.aborted) return givenUp();
+  const aborted = Promise.withResolvers<undefined>();
+  signal.addEventListener("abort", () => aborted.resolve(undefined), { once: true });
+  // A disk that has gone away may never answer.
+  const read = await Promise.race([readAgain(command, app), aborted.promise]);
+  if (read === undefined) return givenUp();
+  if (read.kind === "usage") return refuse(read.message);
+  if (read.kind === "errors") return refuse(summarizeConfigErrors(read.errors));
   if (read.path === undefined) {
     log.warning("nothing to reload: the configuration came from flags alone");
-    return undefined;
+    return;
   }
-  const done = await app.reload(read.config, read.locations);
-  if (!done.ok) return void refuse(done.reason);
+  const done = await app.reload(read.config, read.locations, signal);
+  if (!done.ok) return signal.aborted ? givenUp() : refuse(done.reason);
   await logs.configure(read.config.log);
   const warnings = [...odditiesOf(read.config), ...read.locations.warnings];
   for (const warning of warnings) log.warning(warning);
@@ -201,7 +207,11 @@ async function reloadFrom(
     }
   }
   log.info(`reloaded ${read.path}: ${done.changes}`, { event: "reloaded" });
-  return read.config;
+}
+
+async function readAgain(command: ConfigCommand, app: App): Promise<RunnableConfig> {
+  await app.reopenRecording();
+  return await readRunnableConfig(command);
 }
 
 /** Raises the limit on open files as far as it goes, warns when that is too low, and returns it. */

@@ -159,6 +159,17 @@ export class PickTable {
     return new PickTable(words.buffer);
   }
 
+  /** Makes it as empty as a new one. Nobody may use it meanwhile. */
+  clear(): void {
+    const { words } = this;
+    for (let at = 0; at < words.length; at++) {
+      if (at === CAPACITY || at === STICKY_ENTRIES) continue;
+      // Memory that was never written to is not to be touched.
+      if (words[at] !== 0) words[at] = 0;
+    }
+    words[CURSOR] = -1;
+  }
+
   get buffer(): SharedArrayBuffer {
     return this.words.buffer;
   }

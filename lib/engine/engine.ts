@@ -185,14 +185,27 @@ export interface Engine extends AsyncDisposable {
   /**
    * Listens for exactly these frontends: binds the new ones, keeps those whose address stays, stops
    * those that are gone (their tunnels go on). All or nothing.
+   * @param atSwitch runs, without a pause, between the last client that goes by the frontends and plans of
+   * before and the first that goes by these. What is published, withdrawn and written into tables in it
+   * holds from there on; no client meets some of the one and some of the other. Must not throw; does not
+   * run when an address cannot be bound.
    * @returns the bound addresses by frontend, port 0 resolved, in the order of `listen`.
    * @throws {Error} naming the address that cannot be bound; then nothing has changed.
    */
-  start(frontends: readonly Frontend[]): Promise<ReadonlyMap<string, readonly Address[]>>;
-  /** Makes a pool's plan the one that connections accepted from now on use. */
+  start(
+    frontends: readonly Frontend[],
+    atSwitch?: () => void,
+  ): Promise<ReadonlyMap<string, readonly Address[]>>;
+  /**
+   * Makes a pool's plan the one that connections accepted from now on use. Those that look for a backend
+   * already go on by the plan with which they began, as far as its rows are still eligible; when none is
+   * left, they begin anew as if they came now.
+   */
   publish(pool: string, plan: PoolPlan): void;
   /** Forgets a pool: clients of a frontend that names it are refused. */
   withdraw(pool: string): void;
+  /** Whether a plan in use, or a client that one was made for, needs this table. */
+  uses(table: PickTable): boolean;
   counters(): EngineCounters;
   /** One reader. Ends when the engine is disposed. */
   events(): AsyncIterable<EngineEvent>;

@@ -104,13 +104,6 @@ export class Listeners {
     await closeAll(gone);
     return bound;
   }
-
-  /** Stops accepting everywhere. */
-  async stop(): Promise<void> {
-    const all = [...this.#listening.values()];
-    this.#listening = new Map();
-    await closeAll(all);
-  }
 }
 
 /** No Nagle: a keystroke must not wait for the answer to the one before it. */

@@ -37,10 +37,15 @@ const TICK_MS = 250;
 /** A tick that comes later than this says that the process was stopped, or too busy to read. */
 const MOST_TICK_MS = 2 * TICK_MS;
 
+const NO_PLANS: ReadonlyMap<string, PoolPlan> = new Map();
+
 /** A client on its way to a backend. */
 interface Visitor {
   readonly frontend: string;
-  readonly pool: string;
+  /** What it goes by: its frontend's pools and plans at one instant. */
+  plan: PoolPlan | undefined;
+  /** Another where a reload has sent the client elsewhere. */
+  pool: string;
   readonly client: Address;
   attempts: number;
   readonly picks: StoredTrace[];
@@ -61,6 +66,8 @@ interface Place {
 /** What lives as long as tunnels of a frontend's name do. */
 interface FrontendState {
   settings: Frontend;
+  /** By pool: the plans of the configuration that the settings are from. */
+  plans: ReadonlyMap<string, PoolPlan>;
   /** Clients accepted and not yet done with, tunnel or not. */
   active: number;
 }
@@ -70,11 +77,13 @@ export class PortableEngine implements Engine {
   readonly #options: PortableEngineOptions;
   readonly #listeners: Listeners;
   readonly #frontends = new Map<string, FrontendState>();
-  readonly #plans = new Map<string, PoolPlan>();
+  #plans = new Map<string, PoolPlan>();
   readonly #events = new EventQueue<EngineEvent>();
   readonly #buffers: BufferPool;
   readonly #relays = new Map<Relay, FrontendState>();
   readonly #serving = new Set<Promise<void>>();
+  /** Clients on their way or with a tunnel. */
+  readonly #visitors = new Set<Visitor>();
   readonly #choice = new Choice();
   readonly #snapshot = new Int32Array(SNAPSHOT_WORDS);
   readonly #source = new Source();
@@ -84,6 +93,8 @@ export class PortableEngine implements Engine {
   readonly #ticker: ReturnType<typeof setInterval>;
   readonly #urgentMarks = UrgentMarks.open();
   #nextTunnel = 1;
+  /** Starts run one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
   /** Aborted when what stands, and what is on its way, must end. */
   readonly #cutting = new AbortController();
   #accepted = 0;
@@ -112,20 +123,35 @@ export class PortableEngine implements Engine {
     }, options.clock);
   }
 
-  async start(
+  start(
     frontends: readonly Frontend[],
+    atSwitch: () => void = () => {},
+  ): Promise<ReadonlyMap<string, readonly Address[]>> {
+    const started = this.#turn.then(() => this.#start(frontends, atSwitch));
+    this.#turn = started.catch(() => {});
+    return started;
+  }
+
+  async #start(
+    frontends: readonly Frontend[],
+    atSwitch: () => void,
   ): Promise<ReadonlyMap<string, readonly Address[]>> {
     const bound = await this.#listeners.replace(frontends, () => {
+      // The last clients of frontends that go are still to be accepted: they keep the plans of before.
+      const plans = this.#plans = new Map(this.#plans);
+      atSwitch();
       for (const settings of frontends) {
         const state = this.#frontends.get(settings.name);
-        if (state === undefined) this.#frontends.set(settings.name, { settings, active: 0 });
-        else state.settings = settings;
+        if (state === undefined) {
+          this.#frontends.set(settings.name, { settings, plans, active: 0 });
+        } else Object.assign(state, { settings, plans });
       }
     });
     // Only now are the last clients of those that are gone accepted.
     for (const [name, state] of this.#frontends) {
       const named = frontends.some((frontend) => frontend.name === name);
       if (!named && state.active === 0) this.#frontends.delete(name);
+      else if (!named) state.plans = NO_PLANS;
     }
     return bound;
   }
@@ -136,6 +162,13 @@ export class PortableEngine implements Engine {
 
   withdraw(pool: string): void {
     this.#plans.delete(pool);
+  }
+
+  uses(table: PickTable): boolean {
+    const holds = (plans: ReadonlyMap<string, PoolPlan>) =>
+      plans.values().some((plan) => plan.table === table);
+    return holds(this.#plans) || this.#frontends.values().some(({ plans }) => holds(plans)) ||
+      this.#visitors.values().some(({ plan }) => plan?.table === table);
   }
 
   counters(): EngineCounters {
@@ -157,7 +190,7 @@ export class PortableEngine implements Engine {
   }
 
   async drain(signal: AbortSignal): Promise<void> {
-    await this.#listeners.stop();
+    await this.start([]);
     const cut = () => {
       this.#cutting.abort();
       for (const relay of this.#relays.keys()) relay.cut("shutdown");
@@ -200,29 +233,33 @@ export class PortableEngine implements Engine {
     const { maxConnections } = state.settings;
     const address = clientOf(client.remoteAddr);
     const pool = poolOf(state.settings, address);
+    const plan = state.plans.get(pool);
+    const visitor: Visitor = {
+      frontend: name,
+      pool,
+      plan,
+      client: address,
+      attempts: 0,
+      picks: [],
+    };
     if (maxConnections > 0 && state.active >= maxConnections) {
-      const visitor = { frontend: name, pool, client: address, attempts: 0, picks: [] };
       this.#refuse(client, visitor, "frontend_full");
       return;
     }
     state.active++;
-    const served = this.#serve(state, pool, client, address).finally(() => {
+    this.#visitors.add(visitor);
+    const served = this.#serve(state, visitor, client).finally(() => {
+      this.#visitors.delete(visitor);
       state.active--;
       this.#serving.delete(served);
     });
     this.#serving.add(served);
   }
 
-  async #serve(
-    state: FrontendState,
-    pool: string,
-    client: Deno.Conn,
-    address: Address,
-  ): Promise<void> {
+  async #serve(state: FrontendState, visitor: Visitor, client: Deno.Conn): Promise<void> {
     const acceptedMs = this.#now();
-    const { name: frontend } = state.settings;
-    const visitor: Visitor = { frontend, pool, client: address, attempts: 0, picks: [] };
     const place = await this.#findPlace(visitor);
+    const { frontend, pool, client: address } = visitor;
     if (place === undefined) {
       this.#refuse(client, visitor, visitor.attempts === 0 ? "no_backend" : "connect_failed");
       return;
@@ -270,14 +307,12 @@ export class PortableEngine implements Engine {
 
   /** Picks and connects until a backend takes the connection; its place in the table stays reserved. */
   async #findPlace(visitor: Visitor): Promise<Place | undefined> {
+    const { plan } = visitor;
+    if (plan === undefined) return undefined;
+    const { table, endpoints } = plan;
     let tried: Tried | null = null;
-    let plan: PoolPlan | undefined;
     while (!this.#cutting.signal.aborted && !tried?.full) {
-      // Anew each time: while a connect was awaited, a reload may have changed who stands in which row. In a
-      // pool that was withdrawn nothing changes any more.
-      plan = this.#plans.get(visitor.pool) ?? plan;
-      if (plan === undefined || visitor.attempts > plan.connectRetries) return undefined;
-      const { table, endpoints } = plan;
+      if (visitor.attempts > plan.connectRetries) return undefined;
       this.#source.setAddress(visitor.client);
       const random = this.#options.random();
       const row = pick(table, tried, random, this.#choice, this.#source);
@@ -285,13 +320,13 @@ export class PortableEngine implements Engine {
       const trace = this.#trace(plan, tried, random);
       if (row < 0) {
         visitor.picks.push(trace);
-        return undefined;
+        return this.#beginsAnew(visitor) ? await this.#findPlace(visitor) : undefined;
       }
       tried ??= new Tried();
       tried.add(row);
       const endpoint = endpoints[row];
       if (endpoint === undefined) {
-        // Weighed, but the plan that says where it is has not come yet.
+        // It joined after the client came.
         release(table, row, step);
         continue;
       }
@@ -324,6 +359,17 @@ export class PortableEngine implements Engine {
     return undefined;
   }
 
+  /** Lets a client look by another plan, if a reload has made it so. */
+  #beginsAnew(visitor: Visitor): boolean {
+    const state = this.#frontends.get(visitor.frontend);
+    if (state === undefined) return false;
+    const pool = poolOf(state.settings, visitor.client);
+    const plan = state.plans.get(pool);
+    if (plan === undefined || plan === visitor.plan) return false;
+    Object.assign(visitor, { pool, plan, attempts: 0 });
+    return true;
+  }
+
   /** What the pick that was just made saw. */
   #trace({ table, endpoints }: PoolPlan, tried: Tried | null, random: number): StoredTrace {
     takeSnapshot(table, tried, this.#choice, drawWord(random), this.#snapshot);
@@ -351,7 +397,8 @@ export class PortableEngine implements Engine {
   ): void {
     closeQuietly(conn);
     this.#refused++;
-    this.#events.push({ kind: "refused", ...visitor, atMs: this.#wall(), reason });
+    const { plan: _, ...client } = visitor;
+    this.#events.push({ kind: "refused", ...client, atMs: this.#wall(), reason });
   }
 }
 

@@ -89,6 +89,9 @@ export const CONNECTED = 1;
 /** No backend took the connection; the tunnel holds no place in the table any more. */
 export const GAVE_UP = 2;
 
+/** The same, because no row of the plan can take it: not those tried in vain, not one that has left. */
+export const NOBODY = 3;
+
 /** How soon an attempt is repeated that failed for want of a descriptor or of backlog. */
 const WAIT_MS = 20;
 
@@ -253,7 +256,10 @@ export class Dialer {
     const tried = this.#tried[slot] ?? null;
     const length = takeSnapshot(plan.table, tried, this.#choice, this.#draw, this.#snapshot);
     this.#recorder.picked(base, atMs, this.#snapshot, length);
-    if (row < 0) return this.#giveUp(slot);
+    if (row < 0) {
+      this.forget(slot);
+      return NOBODY;
+    }
     this.#words[base + STEP] = this.#choice.step;
     this.#words[base + ROW] = row;
     this.#words[base + ADDRESS] = 0;
