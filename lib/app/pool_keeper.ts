@@ -293,7 +293,7 @@ export class PoolKeeper implements AsyncDisposable {
   /**
    * Whether a real session has just shown what a tcp probe would find out. Such probes are left out:
    * each costs sshd a process and, from OpenSSH 9.8 on, earns our address a penalty for leaving
-   * without logging in (PerSourcePenalties).
+   * without logging in (PerSourcePenalties). What a banner probe finds out no connect shows.
    */
   #provenByUse(member: Member): boolean {
     const { health } = this.#config;
