@@ -47,7 +47,7 @@ export function makeEngine(
   const engine = new SpliceEngine({
     // main.ts finds out itself that it runs in a worker.
     workerUrl: Deno.mainModule,
-    workers: config.workers === "auto" ? navigator.hardwareConcurrency : config.workers,
+    workers: workersOf(config),
     // A session takes two descriptors.
     capacity: Math.min(MAX_WORKER_TUNNELS, Math.floor(descriptorLimit / 2)),
     clock,
@@ -60,6 +60,11 @@ export function makeEngine(
     onFatal: surroundings.onFatal,
   });
   return { engine, reason };
+}
+
+/** Threads that carry sessions in the splice engine. */
+export function workersOf({ workers }: EngineConfig): number {
+  return workers === "auto" ? navigator.hardwareConcurrency : workers;
 }
 
 /** Makes load sources; all of them share what this machine has for anonymous TLS. */

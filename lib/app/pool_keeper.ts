@@ -3,7 +3,7 @@
 
 import type { Address } from "../core/address.ts";
 import type { Clock, Random } from "../core/clock.ts";
-import { messageOf } from "../core/errors.ts";
+import { messageOf, OUR_FAULT, OUR_SHORTAGE } from "../core/errors.ts";
 import { DEFAULT_CAPACITY as ROWS, PickTable, STANDING } from "../core/pick_table.ts";
 import type { Member } from "../core/member.ts";
 import { Pool, type PoolChange } from "../core/pool.ts";
@@ -12,6 +12,7 @@ import { Rounds } from "../core/rounds.ts";
 import { standByOf, standingOf, STANDINGS } from "../core/standing.ts";
 import { memoryFactors, Shortages } from "../core/shortages.ts";
 import { STICKY_CLIENTS } from "../core/sticky.ts";
+import { isNews } from "../core/trouble.ts";
 import type { BackendConfig, LoadConfig, PoolConfig } from "../config/config.ts";
 import type { EngineEvent, PoolPlan } from "../engine/engine.ts";
 import { createHealthProbe } from "../health/registry.ts";
@@ -73,6 +74,8 @@ export class PoolKeeper implements AsyncDisposable {
   #published = "";
   /** What the engine could not take, so that it is said once. */
   #refused = "";
+  /** What is remembered of a shortage of ours (core/trouble.ts). */
+  readonly #shortage = new Int32Array(1);
   #weighing = false;
   #stopped = false;
 
@@ -213,6 +216,10 @@ export class PoolKeeper implements AsyncDisposable {
       },
       report: (id, result) => {
         if (result === undefined) return;
+        if (result.kind === "failed" && result.reason.includes(OUR_SHORTAGE)) {
+          this.#tellShortage(id, result.reason);
+          return;
+        }
         if (this.#askedAnew.delete(id)) this.#tell(this.#resilience.forgetLoad(id));
         this.#tell(this.pool.observeLoad(id, result, clock.now()));
         this.#tell(this.#resilience.observeLoad(id));
@@ -256,6 +263,10 @@ export class PoolKeeper implements AsyncDisposable {
       },
       report: (id, result) => {
         if (result === undefined) return;
+        if (!result.ok && OUR_FAULT.has(result.failure)) {
+          this.#tellShortage(id, result.reason);
+          return;
+        }
         const changes = this.#resilience.observeProbe(id, result, clock.now());
         this.#tell(changes);
         // Nearly every probe says what the one before it said.
@@ -271,10 +282,19 @@ export class PoolKeeper implements AsyncDisposable {
     };
   }
 
+  /** A probe or a question failed for a reason of ours: no verdict, and said once. */
+  #tellShortage(id: string, reason: string): void {
+    if (!isNews(this.#shortage, 0, this.#parts.clock.now())) return;
+    this.#parts.log.error(
+      `${this.pool.name}: cannot ask ${id} how it is: ${reason}; that says nothing of backends, whose ` +
+        "health and load stay as they are known",
+    );
+  }
+
   /**
    * Whether a real session has just shown what a tcp probe would find out. Such probes are left out:
    * each costs sshd a process and, from OpenSSH 9.8 on, earns our address a penalty for leaving
-   * without logging in (PerSourcePenalties).
+   * without logging in (PerSourcePenalties). What a banner probe finds out no connect shows.
    */
   #provenByUse(member: Member): boolean {
     const { health } = this.#config;
@@ -400,7 +420,8 @@ function rulesOf(config: PoolConfig): ConstructorParameters<typeof Pool>[1] {
     rise: health.rise,
     fall: health.fall,
     loadMaxAgeMs: load.maxAgeMs,
-    rowRestMs: (connect.retries + 1) * connect.timeoutMs + ROW_REST_MS,
+    // Each attempt may wait for a descriptor first, for as long again.
+    rowRestMs: 2 * (connect.retries + 1) * connect.timeoutMs + ROW_REST_MS,
     ...(health.probe === "none" ? { retryAfterMs: RETRY_INTERVALS * health.intervalMs } : {}),
   };
 }

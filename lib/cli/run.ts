@@ -5,7 +5,8 @@ import { makeServiceFolder, prepareFolder, socketCandidates } from "../admin/soc
 import type { WhyQuery } from "../admin/why_report.ts";
 import { App } from "../app.ts";
 import type { Locations } from "../app/locations.ts";
-import { loadSourceMaker, type Logs, makeEngine, makeLogs } from "../app/parts.ts";
+import { descriptorNeed } from "../app/descriptors.ts";
+import { loadSourceMaker, type Logs, makeEngine, makeLogs, workersOf } from "../app/parts.ts";
 import type { Config } from "../config/config.ts";
 import { formatConfigErrors, summarizeConfigErrors } from "../config/config_error.ts";
 import { odditiesOf } from "../config/oddities.ts";
@@ -15,6 +16,7 @@ import { describeDuration } from "../core/duration.ts";
 import { messageOf } from "../core/errors.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
 import { raiseDescriptorLimit } from "../host/limits.ts";
+import type { Engine } from "../engine/engine.ts";
 import { activatedDescriptors } from "../engine/splice/sockets.ts";
 import { becomeUser, findUser } from "../host/privileges.ts";
 import { isJournal } from "../host/journal.ts";
@@ -25,8 +27,6 @@ import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
 import { Orders } from "./orders.ts";
 import { complain } from "./output.ts";
 
-/** Descriptors that are no session's: listeners, probes, load sources, logs. */
-const SPARE_DESCRIPTORS = 256;
 /** Where the limit cannot be asked for. */
 const ASSUMED_DESCRIPTORS = 8192;
 /** How long parts may take to end when the process has to leave now. */
@@ -87,10 +87,11 @@ async function serve(
 ): Promise<void> {
   const { clock, logs, log, orders, die } = service;
   const random = Math.random;
+  const descriptorLimit = raiseLimit(log);
   const { engine, reason } = makeEngine(config.engine, {
     clock,
     random,
-    descriptorLimit: raiseLimit(log, config),
+    descriptorLimit,
     inherited: activatedDescriptors(Deno.pid, (name) => Deno.env.get(name)),
     onWorkerLost: (text) => log.error(text),
     onFatal: die,
@@ -108,6 +109,7 @@ async function serve(
   try {
     log.info(`compute-lb ${VERSION} starts, pid ${Deno.pid}, engine ${engine.name}: ${reason}`);
     for (const warning of [...odditiesOf(config), ...locations.warnings]) log.warning(warning);
+    warnOfLimit(config, engine.name, descriptorLimit, log);
     await app.start(async () => {
       if (config.user !== undefined) await giveUpRoot(config.user, log);
       admin = await startAdmin(config, app, log);
@@ -214,22 +216,26 @@ async function readAgain(command: ConfigCommand, app: App): Promise<RunnableConf
   return await readRunnableConfig(command);
 }
 
-/** Raises the limit on open files as far as it goes, warns when that is too low, and returns it. */
-function raiseLimit(log: LogArea, config: Config): number {
+/** Raises the limit on open files as far as it goes, and returns it. */
+function raiseLimit(log: LogArea): number {
   const raised = raiseDescriptorLimit();
   if (!raised.ok) {
     log.debug(`the limit on open files is as it was: ${raised.reason}`);
     return ASSUMED_DESCRIPTORS;
   }
-  const sessions = config.frontends.reduce((sum, { maxConnections }) => sum + maxConnections, 0);
-  const wanted = 2 * sessions + SPARE_DESCRIPTORS;
-  if (wanted > raised.limit) {
-    log.warning(
-      `max_connections allows ${sessions} sessions, which need ${wanted} open files, but the limit is ` +
-        `${raised.limit}: raise it (ulimit -n, LimitNOFILE=) or lower max_connections`,
-    );
-  }
   return raised.limit;
+}
+
+/** Says so when the limit on open files is too low for what the configuration allows. */
+function warnOfLimit(config: Config, engine: Engine["name"], limit: number, log: LogArea): void {
+  const { sessions, least, most } = descriptorNeed(config, engine, workersOf(config.engine));
+  if (most <= limit) return;
+  const stalled = most === least ? "" : `, and up to ${most} while clients or backends are stalled`;
+  log.warning(
+    `max_connections allows ${sessions} sessions, which need ${least} open files${stalled}, but the ` +
+      `limit is ${limit}: raise it to ${most} (ulimit -n ${most}, LimitNOFILE=${most}) or lower ` +
+      "max_connections",
+  );
 }
 
 /** Opens the admin socket. One that nobody asked for by name is not worth failing for. */

@@ -13,7 +13,8 @@ const CONFIG_FLAGS = `\
                              source_hash, random
       --load SOURCE          how load is asked: nrpe (default), ssh, agent,
                              exec, gmond, http, none
-      --health PROBE         how life is asked: tcp (default), banner, none
+      --health PROBE         how life is asked: auto (default), tcp,
+                             banner, none
       --engine KIND          auto (default), splice, portable
       --user NAME            whom to become once the sockets are bound
       --admin-socket PATH    what status and why ask: auto (default), off, or
@@ -81,7 +82,7 @@ backends to its only pool; without any, they make one that is called main.
 
 Examples:
   compute-lb --listen :22 --backends hoek,kelvin=24,euler:2222
-  compute-lb --listen :2222 --backends a:22,b:22 --load ssh --health banner
+  compute-lb --listen :2222 --backends a:22,b:22 --load ssh
   compute-lb run --config /etc/compute-lb/lb.conf --log-level debug
 `;
 

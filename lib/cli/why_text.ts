@@ -11,6 +11,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
   no_backend: "no backend could take it",
   connect_failed: "no backend that was tried took it",
   frontend_full: "the frontend's max_connections was reached",
+  out_of_descriptors: "compute-lb had no file descriptor or memory left for it",
 };
 
 /** What became of a backend in a pick. */

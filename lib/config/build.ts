@@ -1,9 +1,11 @@
 // Turns a checked draft into the Config: references resolved, missing ports filled in.
 
 import { type Address, formatAddress } from "../core/address.ts";
-import type { BackendConfig, Config, LoadConfig, PoolConfig } from "./config.ts";
+import type { BackendConfig, Config, HealthProbeName, LoadConfig, PoolConfig } from "./config.ts";
 import type { PartialAddress } from "./fields.ts";
 import type { Draft } from "./schema.ts";
+
+const SSH_PORT = 22;
 
 /** A pool as the schema leaves it. */
 export type PoolDraft = Draft["pools"][string];
@@ -77,11 +79,24 @@ export function buildConfig(draft: Draft): Config {
 
 function buildPool(draft: Draft, name: string, pool: PoolDraft): PoolConfig {
   const port = defaultPortOf(draft, name);
-  return {
-    ...pool,
-    name,
-    backends: pool.backends.map((backend) => buildBackend(backend, port, pool)),
-  };
+  const backends = pool.backends.map((backend) => buildBackend(backend, port, pool));
+  const { probe, ...health } = pool.health;
+  const chosen = probe === "auto" ? probeFor(portsOf(draft, name), backends) : probe;
+  return { ...pool, name, backends, health: { ...health, probe: chosen } };
+}
+
+/**
+ * What `probe: auto` stands for. The kernel completes handshakes for an sshd that hangs, so where ssh is
+ * spoken its greeting is waited for. Port 22 tells ssh, on either side: all backends of a pool speak the
+ * same protocol.
+ */
+function probeFor(
+  frontendPorts: ReadonlySet<number>,
+  backends: readonly BackendConfig[],
+): HealthProbeName {
+  const isSsh = frontendPorts.has(SSH_PORT) ||
+    backends.some(({ address }) => address.transport === "tcp" && address.port === SSH_PORT);
+  return isSsh ? "banner" : "tcp";
 }
 
 function buildBackend(

@@ -121,12 +121,13 @@ const frontend = section({
 }));
 
 const health = section({
-  probe: field(oneOf(HEALTH_PROBES, "a health probe"), "a health probe").prefault("tcp"),
+  probe: field(oneOf(["auto", ...HEALTH_PROBES], "a health probe"), "a health probe")
+    .prefault("auto"),
   interval: interval.prefault("5s"),
   timeout: timeout.exactOptional(),
   rise: field(integer(1, 100), "an integer").prefault("2"),
   fall: field(integer(1, 100), "an integer").prefault("3"),
-  expect: field(line("a banner", 255), "text").prefault("SSH-2.0-"),
+  expect: field(line("a banner", 255), "text").prefault("SSH-"),
 }, ({ interval, timeout, ...rest }) => ({
   ...rest,
   intervalMs: interval,

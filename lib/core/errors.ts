@@ -29,6 +29,15 @@ export const BACKENDS_FAULT: ReadonlySet<FailureKind> = new Set([
   "name_not_found",
 ]);
 
+/**
+ * Failures of ours, which say nothing of a backend: no descriptor, process or memory is left, or no local
+ * port or address to call from.
+ */
+export const OUR_FAULT: ReadonlySet<string> = new Set<FailureKind>([
+  "out_of_descriptors",
+  "address_not_available",
+]);
+
 const BY_NAME: Readonly<Record<string, FailureKind>> = {
   ConnectionRefused: "refused",
   ConnectionReset: "reset",
@@ -73,6 +82,9 @@ const BY_CODE: Readonly<Record<string, FailureKind>> = {
   ENOENT: "refused",
 };
 
+/** EMFILE, ENFILE, ENOBUFS and ENOMEM where an error has its number in its words alone, as fetch's have. */
+const SHORTAGE_IN_WORDS = /\(os error (?:12|23|24|105)\)/;
+
 /** Tells what kind of failure a caught value is; never throws. */
 export function classify(error: unknown): FailureKind {
   if (!(error instanceof Error)) return "other";
@@ -84,7 +96,7 @@ export function classify(error: unknown): FailureKind {
   ) {
     return "name_not_found";
   }
-  return "other";
+  return SHORTAGE_IN_WORDS.test(error.message) ? "out_of_descriptors" : "other";
 }
 
 /**
@@ -93,10 +105,15 @@ export function classify(error: unknown): FailureKind {
  */
 const AROUND = /^Failed to spawn '.*': | \(os error \d+\)(: \w+( '.*')?)?$/gs;
 
+/** What every message begins with that tells of a shortage of ours. */
+export const OUR_SHORTAGE = "compute-lb itself has no file descriptor, process or memory left";
+
 /** The message of a caught value, whatever was thrown, as far as it is for people. */
 export function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.replace(AROUND, "").replace(/^entity not found$/, "No such program") || message;
+  const words = message.replace(AROUND, "").replace(/^entity not found$/, "No such program") ||
+    message;
+  return classify(error) === "out_of_descriptors" ? `${OUR_SHORTAGE} (${words})` : words;
 }
 
 /**

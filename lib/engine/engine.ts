@@ -60,7 +60,9 @@ export type RefusalReason =
   | "no_backend"
   /** Backends were tried, none took the connection. */
   | "connect_failed"
-  | "frontend_full";
+  | "frontend_full"
+  /** The process or the machine ran out of descriptors or memory, and stayed so for as long as a connect may take. */
+  | "out_of_descriptors";
 
 /** One pick for a connection, and what became of it. */
 export interface PickTrace {

@@ -53,8 +53,10 @@ export async function connectAny(
   for (const address of addresses) {
     const connected = await connectOne(address, timeoutMs / addresses.length, clock, signal);
     if ("conn" in connected) return connected;
-    failed = connected;
-    if (signal.aborted) break;
+    // What another address of the backend gave says more than that we cannot call this one.
+    const isOurs = connected.failure === "address_not_available";
+    if (!isOurs || failed.failure === "name_not_found") failed = connected;
+    if (signal.aborted || connected.failure === "out_of_descriptors") break;
   }
   return failed;
 }

@@ -3,7 +3,7 @@
 
 import type { Clock, Random } from "../core/clock.ts";
 import { describeDuration } from "../core/duration.ts";
-import { messageOf } from "../core/errors.ts";
+import { OUR_SHORTAGE } from "../core/errors.ts";
 import type { LoadResult } from "../core/load.ts";
 import {
   describeStatus,
@@ -11,6 +11,7 @@ import {
   readLines,
   signalGroup,
   spawnLeader,
+  spawnReason,
 } from "./child_process.ts";
 import { abortReason, oneLine } from "./reason.ts";
 import { parseRemoteLine, type RemoteAnswer } from "./ssh_remote.ts";
@@ -93,8 +94,9 @@ export class SshLink {
     } catch (error) {
       this.#lastReason = error instanceof Deno.errors.NotFound
         ? `Cannot run "${program}": it is not installed`
-        : `Cannot run "${program}": ${oneLine(messageOf(error))}`;
-      this.#pause();
+        : spawnReason(program, error);
+      // A shortage of ours is over when it is over; the daemon has been asked nothing yet.
+      if (!this.#lastReason.includes(OUR_SHORTAGE)) this.#pause();
       return this.#lastReason;
     }
     this.#process = process;

@@ -4,10 +4,11 @@ import { closeQuietly } from "../../core/accept_loop.ts";
 import { type Address, unmapHost } from "../../core/address.ts";
 import type { Clock, Random } from "../../core/clock.ts";
 import { drawWord, SNAPSHOT_WORDS, takeSnapshot } from "../../core/decision_snapshot.ts";
-import { classify, type FailureKind, messageOf } from "../../core/errors.ts";
+import { classify, type FailureKind, messageOf, OUR_FAULT } from "../../core/errors.ts";
 import { Choice, countTunnel, endTunnel, pick, release, Tried } from "../../core/pick_kernels.ts";
 import { CONNECT_FAILURES, type PickTable } from "../../core/pick_table.ts";
 import { Source } from "../../core/source_hash.ts";
+import { isNews } from "../../core/trouble.ts";
 import { describeChoice } from "../decision.ts";
 import type {
   Decision,
@@ -24,6 +25,7 @@ import { connect } from "./connect.ts";
 import { Listeners } from "./listeners.ts";
 import { BufferPool, Relay } from "./relay.ts";
 import { UrgentMarks } from "./urgent_marks.ts";
+import { Starvation } from "./starvation.ts";
 
 export interface PortableEngineOptions {
   readonly clock: Clock;
@@ -84,6 +86,9 @@ export class PortableEngine implements Engine {
   readonly #serving = new Set<Promise<void>>();
   /** Clients on their way or with a tunnel. */
   readonly #visitors = new Set<Visitor>();
+  readonly #starvation = new Starvation();
+  /** What is remembered of a lack of descriptors, so that it is said once (core/trouble.ts). */
+  readonly #trouble = new Int32Array(1);
   readonly #choice = new Choice();
   readonly #snapshot = new Int32Array(SNAPSHOT_WORDS);
   readonly #source = new Source();
@@ -110,17 +115,17 @@ export class PortableEngine implements Engine {
     this.#now = () => options.clock.now();
     this.#tickedMs = this.#now();
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
-    this.#listeners = new Listeners({
-      accepted: (frontend, conn) => this.#accept(frontend, conn),
-      failed: (frontend, failure, message) =>
-        this.#events.push({
-          kind: "accept_failed",
-          frontend,
-          failure,
-          message,
-          atMs: this.#wall(),
-        }),
-    }, options.clock);
+    this.#listeners = new Listeners(
+      {
+        accepted: (frontend, conn) => {
+          this.#accept(frontend, conn);
+          return this.#starvation.over;
+        },
+        failed: (frontend, failure, message) => this.#acceptFailed(frontend, failure, message),
+      },
+      options.clock,
+      this.#trouble,
+    );
   }
 
   start(
@@ -260,8 +265,8 @@ export class PortableEngine implements Engine {
     const acceptedMs = this.#now();
     const place = await this.#findPlace(visitor);
     const { frontend, pool, client: address } = visitor;
-    if (place === undefined) {
-      this.#refuse(client, visitor, visitor.attempts === 0 ? "no_backend" : "connect_failed");
+    if (typeof place === "string") {
+      this.#refuse(client, visitor, place);
       return;
     }
     const relay = new Relay(client, place.conn, this.#buffers, this.#now);
@@ -305,14 +310,17 @@ export class PortableEngine implements Engine {
     });
   }
 
-  /** Picks and connects until a backend takes the connection; its place in the table stays reserved. */
-  async #findPlace(visitor: Visitor): Promise<Place | undefined> {
+  /**
+   * Picks and connects until a backend takes the connection; its place in the table stays reserved.
+   * @returns the place, or why there is none.
+   */
+  async #findPlace(visitor: Visitor): Promise<Place | RefusalReason> {
     const { plan } = visitor;
-    if (plan === undefined) return undefined;
+    if (plan === undefined) return "no_backend";
     const { table, endpoints } = plan;
     let tried: Tried | null = null;
     while (!this.#cutting.signal.aborted && !tried?.full) {
-      if (visitor.attempts > plan.connectRetries) return undefined;
+      if (visitor.attempts > plan.connectRetries) break;
       this.#source.setAddress(visitor.client);
       const random = this.#options.random();
       const row = pick(table, tried, random, this.#choice, this.#source);
@@ -320,7 +328,8 @@ export class PortableEngine implements Engine {
       const trace = this.#trace(plan, tried, random);
       if (row < 0) {
         visitor.picks.push(trace);
-        return this.#beginsAnew(visitor) ? await this.#findPlace(visitor) : undefined;
+        if (this.#beginsAnew(visitor)) return await this.#findPlace(visitor);
+        break;
       }
       tried ??= new Tried();
       tried.add(row);
@@ -340,6 +349,11 @@ export class PortableEngine implements Engine {
           endpoint.addresses,
           plan.connectTimeoutMs,
           this.#cutting.signal,
+          this.#options.clock,
+          {
+            begin: (error) => this.#starve(visitor.frontend, error),
+            end: () => this.#starvation.end(),
+          },
         );
         this.#source.setAddress(visitor.client);
         countTunnel(table, row, this.#source);
@@ -348,15 +362,29 @@ export class PortableEngine implements Engine {
       } catch (error) {
         release(table, row, step);
         const failure = classify(error);
-        if (failure === "aborted") return undefined;
+        if (failure === "aborted") break;
         trace.failure = failure;
-        table.add(row, CONNECT_FAILURES, 1);
+        if (!OUR_FAULT.has(failure)) {
+          table.add(row, CONNECT_FAILURES, 1);
+          this.#connectFailures++;
+        }
         this.#connectFailed(visitor, row, backend, failure, messageOf(error));
         // Our own lack of descriptors is not cured by asking elsewhere.
-        if (failure === "out_of_descriptors") return undefined;
+        if (failure === "out_of_descriptors") return failure;
       }
     }
-    return undefined;
+    return visitor.attempts === 0 ? "no_backend" : "connect_failed";
+  }
+
+  /** A client waits for a descriptor. */
+  #starve(frontend: string, error: unknown): void {
+    this.#starvation.begin();
+    if (!isNews(this.#trouble, 0, this.#now())) return;
+    this.#acceptFailed(frontend, "out_of_descriptors", messageOf(error));
+  }
+
+  #acceptFailed(frontend: string, failure: FailureKind, message: string): void {
+    this.#events.push({ kind: "accept_failed", frontend, failure, message, atMs: this.#wall() });
   }
 
   /** Lets a client look by another plan, if a reload has made it so. */
@@ -384,7 +412,6 @@ export class PortableEngine implements Engine {
     failure: FailureKind,
     message: string,
   ): void {
-    this.#connectFailures++;
     const atMs = this.#wall();
     const where = { frontend, pool, row, backend, client, atMs };
     this.#events.push({ kind: "connect_failed", ...where, failure, message });

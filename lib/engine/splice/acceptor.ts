@@ -34,9 +34,7 @@ import {
   EAGAIN,
   EINVAL,
   EMFILE,
-  ENFILE,
-  ENOBUFS,
-  ENOMEM,
+  isShortage,
   type Libc,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
@@ -44,6 +42,7 @@ import {
 import type { ListenerSpec, WorkerSetup } from "./mail.ts";
 import type { Poller } from "./poller.ts";
 import { FRONTEND_FULL, NO_BACKEND, type Recorder } from "./records.ts";
+import { Reserve } from "./reserve.ts";
 import { readSockaddrIp, SOCKADDR_BYTES, SOCKADDR_WORDS } from "./sockaddr.ts";
 import { STUTTERS, type TunnelTable } from "./tunnel.ts";
 
@@ -80,6 +79,7 @@ export class Acceptor {
   readonly #wakeFds: readonly number[];
   readonly #inboxes: readonly Inbox[];
   readonly #inbox: Inbox;
+  readonly #reserve: Reserve;
   /** By the pool's number. */
   readonly #plans: (Plan | undefined)[] = [];
   /** Listeners by id; those that are closed stay known to their tunnels. */
@@ -114,6 +114,7 @@ export class Acceptor {
     this.#wakeFds = setup.wakeFds;
     this.#inboxes = setup.inboxes.map((buffer) => new Inbox(buffer));
     this.#inbox = this.#inboxes[setup.number] ?? new Inbox(Inbox.allocate());
+    this.#reserve = new Reserve(libc, setup.engine);
     this.#bell.set([1, 0]);
   }
 
@@ -159,6 +160,7 @@ export class Acceptor {
       this.pause(listener.spec.frontend, EMFILE, nowMs, atMs);
       return Acceptor.NOTHING;
     }
+    if (!this.#reserve.keep()) return this.#refusedByKernel(listener, nowMs, atMs);
     this.#length[0] = SOCKADDR_BYTES;
     const { spec } = listener;
     const fd = this.#libc.calls.accept4(
@@ -394,7 +396,7 @@ export class Acceptor {
   #refusedByKernel(listener: Listener, nowMs: number, atMs: number): number {
     const errno = this.#libc.errno[0]!;
     if (errno === EAGAIN) return Acceptor.NOTHING;
-    if (errno === EMFILE || errno === ENFILE || errno === ENOBUFS || errno === ENOMEM) {
+    if (isShortage(errno)) {
       this.pause(listener.spec.frontend, errno, nowMs, atMs);
       return Acceptor.NOTHING;
     }

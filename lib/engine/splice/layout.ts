@@ -88,6 +88,8 @@ export const NEXT_RECORD = 2;
 export const STARVING = 3;
 /** What is remembered of a shortage, so that all workers together say it once (core/trouble.ts). */
 export const SHORTAGE = 4;
+/** The descriptor that is kept back, plus 1; 0: none is (reserve.ts). */
+export const RESERVE = 5;
 /** Clients that each worker has: tunnels, those that still connect, those in its inbox. */
 export const WORKER_LOAD = 16;
 export const FRONTEND_ACTIVE = WORKER_LOAD + MAX_WORKERS;

@@ -153,6 +153,11 @@ export const ECONNREFUSED = 111;
 export const EALREADY = 114;
 export const EINPROGRESS = 115;
 
+/** Whether an errno tells that this process or machine is short of descriptors or memory. */
+export function isShortage(errno: number): boolean {
+  return errno === EMFILE || errno === ENFILE || errno === ENOBUFS || errno === ENOMEM;
+}
+
 /** errno values by name, with what they mean (asm-generic/errno.h). */
 const ERRNO: Readonly<Record<number, readonly [code: string, text: string]>> = {
   0: ["ENOTFOUND", "its name does not resolve"],

@@ -4,7 +4,7 @@
 // `!` on typed-array reads: slots come from the tunnel table.
 
 import { Acceptor, type Listener } from "./acceptor.ts";
-import { CONNECTED, Dialer, DIALLING, GAVE_UP, NOBODY, type Plan } from "./dialer.ts";
+import { CONNECTED, Dialer, DIALLING, GAVE_UP, NOBODY, type Plan, STARVED } from "./dialer.ts";
 import {
   ATTEMPTS,
   FD,
@@ -40,7 +40,14 @@ import {
 import type { ListenerSpec, WorkerSetup } from "./mail.ts";
 import { Pipes } from "./pipes.ts";
 import { LISTENER_KEY, Poller, WAKE_KEY } from "./poller.ts";
-import { CONNECT_FAILURE, IDLE_TIMEOUT, NO_BACKEND, Recorder, SHUTDOWN } from "./records.ts";
+import {
+  CONNECT_FAILURE,
+  IDLE_TIMEOUT,
+  NO_BACKEND,
+  OUT_OF_DESCRIPTORS,
+  Recorder,
+  SHUTDOWN,
+} from "./records.ts";
 import { SocketOptions } from "./socket_options.ts";
 import { Sessions } from "./sessions.ts";
 import { TurnQueue } from "./turn_queue.ts";
@@ -325,10 +332,8 @@ export class Loop {
       return;
     }
     if (result === NOBODY && this.#beginAnew(slot, plan)) return;
-    this.#sessions.turnAway(
-      slot,
-      this.#words[base + ATTEMPTS] === 0 ? NO_BACKEND : CONNECT_FAILURE,
-    );
+    const tried = this.#words[base + ATTEMPTS] === 0 ? NO_BACKEND : CONNECT_FAILURE;
+    this.#sessions.turnAway(slot, result === STARVED ? OUT_OF_DESCRIPTORS : tried);
     // Last: while the plan is in use, the pool that the record names keeps its number.
     Atomics.sub(this.#engine, PLAN_REFERENCES + plan.seat, 1);
   }

@@ -28,6 +28,7 @@ import {
 import type { FromWorker, KeepaliveOptions, ToWorker } from "./mail.ts";
 import { Inbox } from "./inbox.ts";
 import type { RecordsRead } from "./numbers.ts";
+import { Reserve } from "./reserve.ts";
 import { RingReader } from "./ring.ts";
 
 /** A worker died. */
@@ -264,6 +265,7 @@ export class Supervisor {
     // Their last records are still to be read.
     this.#graves.push(...crews);
     for (const wakeFd of this.#wakeFds.splice(0)) this.#libc.calls.close(wakeFd);
+    new Reserve(this.#libc, this.engineMemory).spend();
     this.#inboxes.length = 0;
   }
 
