@@ -34,7 +34,10 @@ const LEAVE_MS = 3000;
 const NEVER = new AbortController().signal;
 
 export async function run(command: ConfigCommand): Promise<number> {
-  const read = await readRunnableConfig(command);
+  // Before anything else: an order that comes while we start must not be lost, nor end us.
+  using orders = new Orders();
+  const read = await Promise.race([readRunnableConfig(command), orders.stopped]);
+  if (read === undefined) return EXIT_OK;
   if (read.kind === "usage") {
     complain(read.message);
     return EXIT_USAGE;
@@ -53,8 +56,6 @@ export async function run(command: ConfigCommand): Promise<number> {
   );
   await logs.configure(config.log);
   const log = logs.log.area("app");
-  // Before anything else: an order that comes while we start must not be lost, nor end us.
-  using orders = new Orders();
   const die = (text: string) => {
     log.error(text);
     // Not by way of the ordinary end: what is stuck would be waited for.

@@ -10,6 +10,17 @@
 #   has unpacked there), $XDG_CACHE_HOME/compute-lb, ~/.cache/compute-lb, $TMPDIR/compute-lb-UID
 set -eu
 
+# What would end the program before it can listen to signals. Signals that are ignored stay so through
+# exec, until the program asks for them: a service reads its configuration after a HUP that comes now.
+trap '' USR1 USR2
+case ${1-} in
+  run | agent | '') service=yes ;;
+  --version | -V | --help | -h) service=no ;;
+  -*) service=yes ;;
+  *) service=no ;;
+esac
+[ "$service" = no ] || trap '' HUP
+
 version='@VERSION@'
 digest='@DIGEST@'
 payload_start='@PAYLOAD_START@'
@@ -131,7 +142,7 @@ unpack() {
     die "Cannot unpack $self: the file is damaged (SHA-256 differs), copy it again"
   fresh=$(mktemp -d "$base/.unpack.$$.XXXXXX") || die "Cannot write to $base"
   trap 'rm -rf "$fresh"' EXIT
-  trap 'exit 129' HUP
+  [ "$service" = yes ] || trap 'exit 129' HUP
   trap 'exit 130' INT
   trap 'exit 143' TERM
   tail -c "+$payload_start" "$self" | gzip -dc | (cd "$fresh" && tar -xmf -) ||
