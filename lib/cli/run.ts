@@ -18,6 +18,7 @@ import { raiseDescriptorLimit } from "../host/limits.ts";
 import { activatedDescriptors } from "../engine/splice/sockets.ts";
 import { becomeUser, findUser } from "../host/privileges.ts";
 import { isJournal } from "../host/journal.ts";
+import { returnFreeMemory } from "../host/memory.ts";
 import type { LogArea } from "../log/setup.ts";
 import { VERSION } from "../version.ts";
 import { type ConfigCommand, readRunnableConfig } from "./config_source.ts";
@@ -114,6 +115,7 @@ async function serve(
       admin = await startAdmin(config, app, log);
     });
     log.info("ready", { event: "ready", pid: Deno.pid });
+    returnFreeMemory();
     orders.whenLeaving(() => {
       clock.sleep(LEAVE_MS, NEVER).then(() => die("what had to end at once has not: leaving it"));
     });

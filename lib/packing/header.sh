@@ -185,12 +185,19 @@ main() {
     exit 0
   fi
   COMPUTE_LB_SELF=$self
+  # A service may become another user, which must not hold root's caches open. It starts without
+  # them; in a path below a file none can be made.
+  set -- "$runtime/main.js" "$@"
   DENO_DIR=$runtime/deno
+  if [ "$service" = yes ]; then
+    DENO_DIR=/dev/null/none
+    set -- --no-code-cache "$@"
+  fi
   DENO_NO_PACKAGE_JSON=1
   DENO_NO_UPDATE_CHECK=1
   export COMPUTE_LB_SELF DENO_DIR DENO_NO_PACKAGE_JSON DENO_NO_UPDATE_CHECK
   exec "$runtime/compute-lb" run -A --no-config --no-lock --no-npm --no-remote --cached-only \
-    --no-prompt --no-check --v8-flags=@V8_FLAGS@ "$runtime/main.js" "$@"
+    --no-prompt --no-check --v8-flags=@V8_FLAGS@ "$@"
 }
 
 main "$@"
