@@ -231,13 +231,14 @@ ExecStart=@program@ run --config @conf@
 ExecReload=/bin/sh -c 'exec @program@ check --config @conf@ >/dev/null'
 ExecReload=/bin/kill -HUP $MAINPID
 # Stop and restart: at TERM the balancer takes no new clients and lets sessions go on, until
-# shutdown_timeout in lb.conf or, at the latest, until the time below; then they are cut. The port is
-# closed meanwhile (and systemd stops before it checks the configuration: check by hand before a
-# restart), so a longer time keeps new clients out for longer. To let everybody finish
-# (systemctl edit compute-lb): TimeoutStopSec=infinity.
+# shutdown_timeout in lb.conf or, at the latest, shortly before the time below; then it cuts them and
+# writes their records. The port is closed meanwhile (and systemd stops before it checks the
+# configuration: check by hand before a restart), so a longer time keeps new clients out for longer.
+# Change both together, in seconds or as infinity to let everybody finish (systemctl edit compute-lb).
+TimeoutStopSec=@stop_seconds@
+Environment=CLB_STOP_SECONDS=@stop_seconds@
 KillSignal=SIGTERM
 KillMode=mixed
-TimeoutStopSec=@stop_seconds@
 Restart=on-failure
 RestartSec=1
 # Bad configuration, bad usage: trying again does not help.
@@ -304,11 +305,13 @@ program=@program@
 config=@conf@
 pidfile=/run/compute-lb.pid
 log=@log@
-# Stop and restart: sessions may go on for so long, then they are cut. Reload keeps them all.
+# Stop and restart: so long after TERM the balancer is killed. Shortly before that, or after
+# shutdown_timeout in lb.conf, it cuts the sessions that are left. Reload keeps them all.
 stop_seconds=@stop_seconds@
-# May set stop_seconds, and export CLB_RUNTIME_DIR.
+# May set stop_seconds (for the next start), and export CLB_RUNTIME_DIR.
 # shellcheck source=/dev/null
 if [ -r /etc/default/compute-lb ]; then . /etc/default/compute-lb; fi
+export CLB_STOP_SECONDS="$stop_seconds"
 
 is_running() {
   pid=$(cat "$pidfile" 2>/dev/null) || return
@@ -354,7 +357,7 @@ stop() {
     left=$((left - 1))
   done
   if is_running; then
-    echo "compute-lb: cutting the sessions that are left after $stop_seconds s" >&2
+    echo "compute-lb: killing it, it has not ended within $stop_seconds s" >&2
     kill -KILL "$pid"
     while is_running; do sleep 0.2; done
   fi
@@ -420,8 +423,10 @@ description_reload="Takes the configuration over; sessions go on"
 
 : "${config:=@conf@}"
 : "${log:=@log@}"
-# Stop and restart: sessions may go on for so long, then they are cut. Reload keeps them all.
+# Stop and restart: so long after TERM the balancer is killed. Shortly before that, or after
+# shutdown_timeout in lb.conf, it cuts the sessions that are left. Reload keeps them all.
 : "${stop_seconds:=@stop_seconds@}"
+export CLB_STOP_SECONDS="$stop_seconds"
 
 # Started again when it dies, but not more than five times in half a minute.
 supervisor=supervise-daemon
@@ -481,9 +486,11 @@ respawn
 respawn limit 5 30
 normal exit 0 2 64 TERM
 
-# Stop and restart: sessions may go on for so long, then they are cut. "reload compute-lb" keeps them
-# all; a file with errors is refused by the balancer and the old configuration stays.
+# Stop and restart: so long after TERM the balancer is killed. Shortly before that, or after
+# shutdown_timeout in lb.conf, it cuts the sessions that are left. "reload compute-lb" keeps them all;
+# a file with errors is refused by the balancer and the old configuration stays.
 kill timeout @stop_seconds@
+env CLB_STOP_SECONDS=@stop_seconds@
 limit nofile @descriptors@ @descriptors@
 console log
 

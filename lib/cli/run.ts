@@ -11,7 +11,6 @@ import { formatConfigErrors, summarizeConfigErrors } from "../config/config_erro
 import { odditiesOf } from "../config/oddities.ts";
 import type { Clock } from "../core/clock.ts";
 import { counted } from "../core/counted.ts";
-import { describeDuration } from "../core/duration.ts";
 import { messageOf } from "../core/errors.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
 import { raiseDescriptorLimit } from "../host/limits.ts";
@@ -22,6 +21,7 @@ import { returnFreeMemory } from "../host/memory.ts";
 import type { LogArea } from "../log/setup.ts";
 import { VERSION } from "../version.ts";
 import { type ConfigCommand, readRunnableConfig } from "./config_source.ts";
+import { cutTime, cutTimeWarnings, describeCutTime, grantedMs, STOP_SECONDS } from "./cut_time.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
 import { Orders } from "./orders.ts";
 import { complain } from "./output.ts";
@@ -33,6 +33,9 @@ const ASSUMED_DESCRIPTORS = 8192;
 /** How long parts may take to end when the process has to leave now. */
 const LEAVE_MS = 3000;
 const NEVER = new AbortController().signal;
+
+/** How long the service manager lets us end. */
+const granted = grantedMs(Deno.env.get(STOP_SECONDS));
 
 export async function run(command: ConfigCommand): Promise<number> {
   // Before anything else: an order that comes while we start must not be lost, nor end us.
@@ -109,7 +112,7 @@ async function serve(
   let admin: AdminServer | undefined;
   try {
     log.info(`compute-lb ${VERSION} starts, pid ${Deno.pid}, engine ${engine.name}: ${reason}`);
-    for (const warning of [...odditiesOf(config), ...locations.warnings]) log.warning(warning);
+    for (const warning of warningsOf(config, locations)) log.warning(warning);
     await app.start(async () => {
       if (config.user !== undefined) await giveUpRoot(config.user, log);
       admin = await startAdmin(config, app, log);
@@ -142,25 +145,22 @@ async function untilEnded(
   orders.whenReloading(() => log.warning("reload ignored: the balancer is draining"));
   await Promise.race([reloading, orders.left]);
   const { active } = app.status().counters;
-  const { shutdownTimeoutMs } = current;
+  const end = cutTime(current.shutdownTimeoutMs, granted);
   const cut = new AbortController();
   orders.left.then(() => cut.abort());
   if (!orders.leaving) {
-    const until = shutdownTimeoutMs === 0
-      ? "without a time limit"
-      : `for at most ${describeDuration(shutdownTimeoutMs)}`;
-    const standing = active === 0
-      ? "none stands"
-      : `${counted(active, "session")} may go on ${until}`;
+    const until = end === undefined
+      ? "may go on without a time limit"
+      : `may go on, those left are cut ${describeCutTime(end, clock.wall())}`;
+    const standing = active === 0 ? "none stands" : `${counted(active, "session")} ${until}`;
     log.info(`draining: no new sessions, ${standing}`, { event: "draining", active });
   }
   const drained = new AbortController();
-  const deadline = shutdownTimeoutMs === 0
+  const deadline = end === undefined
     ? Promise.resolve()
-    : clock.sleep(shutdownTimeoutMs, drained.signal).then(() => {
-      log.warning(
-        `the shutdown timeout is over: cutting ${counted(app.status().counters.active, "session")}`,
-      );
+    : clock.sleep(end.afterMs, drained.signal).then(() => {
+      const left = counted(app.status().counters.active, "session");
+      log.warning(`cutting ${left}: ${end.because}`);
       cut.abort();
     }, () => {});
   await app.drain(cut.signal);
@@ -196,8 +196,7 @@ async function reloadFrom(
   const done = await app.reload(read.config, read.locations);
   if (!done.ok) return void refuse(done.reason);
   await logs.configure(read.config.log);
-  const warnings = [...odditiesOf(read.config), ...read.locations.warnings];
-  for (const warning of warnings) log.warning(warning);
+  for (const warning of warningsOf(read.config, read.locations)) log.warning(warning);
   for (const key of ["engine", "admin", "user"] as const) {
     if (JSON.stringify(read.config[key]) !== JSON.stringify(started[key])) {
       log.warning(`${key} is another one in ${read.path}: that takes effect at the next start`);
@@ -205,6 +204,15 @@ async function reloadFrom(
   }
   log.info(`reloaded ${read.path}: ${done.changes}`, { event: "reloaded" });
   return read.config;
+}
+
+/** What is sound in a configuration, but in vain. */
+function warningsOf(config: Config, { warnings }: Locations): string[] {
+  return [
+    ...odditiesOf(config),
+    ...warnings,
+    ...cutTimeWarnings(config.shutdownTimeoutMs, granted),
+  ];
 }
 
 /** Raises the limit on open files as far as it goes, warns when that is too low, and returns it. */
