@@ -17,6 +17,8 @@ descriptors=524288
 # What is installed: the balancer, or its agent on compute servers.
 service=compute-lb
 agent_log=/var/log/compute-lb-agent.log
+# su without "-" leaves out where useradd and its like are.
+PATH=$PATH:/usr/sbin:/sbin
 
 usage() {
   cat <<END
@@ -63,6 +65,12 @@ usage_error() {
 
 has() {
   command -v "$1" >/dev/null 2>&1
+}
+
+# Files are written beside their place first, with this process's number behind their name.
+remove_drafts() {
+  rm -f "$destdir$prefix/bin/compute-lb.$$" "$destdir/etc"/*/compute-lb*".$$" \
+    "$destdir/etc"/*/lb.conf*".$$" "$destdir/etc/systemd/system"/compute-lb*".$$"
 }
 
 # Writes stdin to $destdir$1 with mode $2, whole or not at all; a file that is right stays as it is.
@@ -117,20 +125,48 @@ find_init() {
   fi
 }
 
+# Tells whether $1, adduser or addgroup, is BusyBox's. Debian's take other flags, and are no help here:
+# they need useradd and groupadd.
+is_busybox() {
+  "$1" --help 2>&1 | grep -q BusyBox
+}
+
+make_group() {
+  if has groupadd; then
+    groupadd --system "$user"
+  else
+    is_busybox addgroup && addgroup -S "$user"
+  fi
+}
+
+make_user_in_group() {
+  if has useradd; then
+    useradd --system --gid "$user" --home-dir "$state" --no-create-home --shell "$shell" "$user"
+  else
+    is_busybox adduser && adduser -S -D -H -h "$state" -s "$shell" -G "$user" "$user"
+  fi
+}
+
+# Says how to make by hand what no program here can make.
+die_without_user() {
+  id=999
+  while grep -q ":$id:" /etc/passwd /etc/group; do id=$((id - 1)); done
+  die "Cannot make the $1 $user: expected useradd and groupadd, or BusyBox's adduser and addgroup.
+Make the user by hand, then run this again:
+  grep -q '^$user:' /etc/group || echo '$user:x:$id:' >>/etc/group
+  echo '$user:*:$id:$id::$state:$shell' >>/etc/passwd"
+}
+
 make_user() {
   shell=/bin/false
   for file in /usr/sbin/nologin /sbin/nologin; do
     if [ -x "$file" ]; then shell=$file; fi
   done
   if ! grep -q "^$user:" /etc/group; then
-    if has groupadd; then groupadd --system "$user"; else addgroup -S "$user"; fi
+    make_group || die_without_user group
   fi
   if ! id "$user" >/dev/null 2>&1; then
-    if has useradd; then
-      useradd --system --gid "$user" --home-dir "$state" --no-create-home --shell "$shell" "$user"
-    else
-      adduser -S -D -H -h "$state" -s "$shell" -G "$user" "$user"
-    fi
+    make_user_in_group || die_without_user user
     say "made the user $user"
   fi
 }
@@ -799,8 +835,20 @@ install() {
   fi
 }
 
+# Removes what is named; what cannot be removed is told at the end.
+remove() {
+  for path in "$@"; do
+    rm -rf "$path" 2>/dev/null || keep "$path"
+  done
+}
+
+keep() {
+  kept="$kept
+  $1"
+}
+
 unregister() {
-  if is_service_running; then tell_service stop; fi
+  if is_service_running; then tell_service stop || keep "$service, which still runs"; fi
   case $init in
     systemd) systemctl --quiet disable "$service.service" 2>/dev/null || : ;;
     openrc) rc-update --quiet delete "$service" default 2>/dev/null || : ;;
@@ -808,42 +856,48 @@ unregister() {
 }
 
 uninstall() {
+  kept=
   for service in compute-lb-agent compute-lb; do
     if [ -z "$destdir" ]; then unregister; fi
-    rm -f "$destdir/etc/systemd/system/$service.service" "$destdir/etc/init.d/$service" \
+    remove "$destdir/etc/systemd/system/$service.service" "$destdir/etc/init.d/$service" \
       "$destdir/etc/init/$service.conf"
   done
-  rm -f "$destdir$prefix/bin/compute-lb" "$destdir/etc/logrotate.d/compute-lb"
-  rm -rf "$destdir$cache"
+  remove "$destdir$prefix/bin/compute-lb" "$destdir/etc/logrotate.d/compute-lb" "$destdir$cache"
   if [ -z "$destdir" ]; then
     case $init in
-      systemd) systemctl daemon-reload ;;
-      upstart) initctl reload-configuration ;;
+      systemd) systemctl daemon-reload || : ;;
+      upstart) initctl reload-configuration || : ;;
       sysv)
         if has update-rc.d; then
-          update-rc.d compute-lb remove
-          update-rc.d compute-lb-agent remove
+          update-rc.d compute-lb remove || :
+          update-rc.d compute-lb-agent remove || :
         fi
         ;;
     esac
-    rm -rf /run/compute-lb
+    remove /run/compute-lb
   fi
+  if [ "$purge" = yes ]; then purge_rest; fi
+  [ -z "$kept" ] || die "Cannot remove everything. What is left, of all that was to go:$kept
+Run this again when that can be written."
   if [ "$purge" = no ]; then
     say "Removed compute-lb. Kept: $etc, $state, $log* and the user $user (--purge removes them)"
-    return
+  else
+    say "Removed compute-lb and all that belonged to it"
   fi
-  rm -rf "$destdir$etc" "$destdir$state" "$destdir/etc/default/compute-lb" \
+}
+
+purge_rest() {
+  remove "$destdir$etc" "$destdir$state" "$destdir/etc/default/compute-lb" \
     "$destdir/etc/conf.d/compute-lb" "$destdir/etc/systemd/system/compute-lb.service.d" \
     "$destdir/etc/default/compute-lb-agent" "$destdir/etc/conf.d/compute-lb-agent" \
     "$destdir/etc/systemd/system/compute-lb-agent.service.d"
-  rm -f "$destdir$log" "$destdir$log".* "$destdir$agent_log"
+  remove "$destdir$log" "$destdir$log".* "$destdir$agent_log"
   if [ -z "$destdir" ] && id "$user" >/dev/null 2>&1; then
-    if has userdel; then userdel "$user"; else deluser "$user"; fi
-    if grep -q "^$user:" /etc/group; then
-      if has groupdel; then groupdel "$user"; else delgroup "$user"; fi
-    fi
+    if has userdel; then userdel "$user"; else deluser "$user"; fi || keep "the user $user"
   fi
-  say "Removed compute-lb and all that belonged to it"
+  if [ -z "$destdir" ] && grep -q "^$user:" /etc/group; then
+    if has groupdel; then groupdel "$user"; else delgroup "$user"; fi || keep "the group $user"
+  fi
 }
 
 # Checks $2, given as option $1, against a pattern: what goes into lb.conf is to be what was meant.
@@ -906,6 +960,10 @@ main() {
   program=$prefix/bin/compute-lb
   source_dir=$(cd "$(dirname "$0")" && pwd)
   source=$source_dir/compute-lb
+  trap remove_drafts EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
   "$action"
 }
 
