@@ -192,6 +192,8 @@ install_program() {
   chmod 755 "$target.$$"
   mv -f "$target.$$" "$target"
   say "wrote $target"
+  # The first start of a new file reads all of it; root's is remembered for everybody.
+  [ -n "$destdir" ] || "$target" --version >/dev/null
 }
 
 # Prints lb.conf for --listen and --backends.
@@ -767,6 +769,79 @@ is_service_running() {
   esac
 }
 
+# The last complaint of the service, or else its last word.
+last_error() {
+  case $init in
+    systemd)
+      journalctl --sync 2>/dev/null || :
+      journalctl "_SYSTEMD_UNIT=$service.service" --no-pager --output=cat --lines=20 2>/dev/null
+      ;;
+    upstart) tail -n 20 "/var/log/upstart/$service.log" 2>/dev/null ;;
+    *) tail -n 20 "/var/log/$service.log" 2>/dev/null ;;
+  esac | awk '/Cannot/ { why = $0 } END { print why == "" ? $0 : why }'
+}
+
+# Tells who listens on TCP port $1, such as "sshd (pid 812)"; nothing where /proc does not show it.
+holder_of() {
+  end=$(printf ':%04X' "$1")
+  inodes=$(awk -v end="$end" '$4 == "0A" && substr($2, length($2) - 4) == end { print $10 }' \
+    /proc/net/tcp /proc/net/tcp6 2>/dev/null) || :
+  for inode in $inodes; do
+    # shellcheck disable=SC2012 # find(1) of POSIX cannot ask where links lead
+    folder=$(ls -l /proc/[0-9]*/fd 2>/dev/null |
+      awk -v socket="socket:[$inode]" '/^\/proc/ { folder = $1 } $NF == socket { print folder; exit }')
+    pid=${folder#/proc/}
+    pid=${pid%%/*}
+    [ -n "$pid" ] && echo "$(cat "/proc/$pid/comm") (pid $pid)" && return
+  done
+}
+
+# Waits until the service does its work. A supervisor starts at once, and again and again, what ends
+# a moment later. The agent cannot be asked, nor a balancer without admin socket: they have to last.
+is_service_well() {
+  if [ "$service" = compute-lb ]; then polls=40; else polls=6; fi
+  while [ "$polls" -gt 0 ]; do
+    is_service_running || return 1
+    if [ "$service" = compute-lb ] && "$program" status --config "$conf" >/dev/null 2>&1; then
+      return 0
+    fi
+    sleep 0.5
+    polls=$((polls - 1))
+  done
+}
+
+# Does $1 (start or restart) and waits until the service is well, or says what is wrong and ends.
+start_service() {
+  if [ "$service" = compute-lb ] && "$program" status --config "$conf" >/dev/null 2>&1; then
+    die "A compute-lb runs on this machine that is not the service (compute-lb status shows it): \
+end it, then: $(service_command start)"
+  fi
+  # What failed before does not count.
+  [ "$init" != systemd ] || systemctl reset-failed "$service" 2>/dev/null || :
+  if tell_service "$1" && is_service_well; then return; fi
+  # Not to be started again and again meanwhile.
+  tell_service stop >/dev/null 2>&1 || :
+  reason=$(last_error) || :
+  reason="${reason:-$(service_command status) and the log may say why}"
+  port=$(printf '%s\n' "$reason" |
+    sed -n 's/.* on "\{0,1\}[^ "]*:\([0-9]\{1,5\}\)[": ].*already in use.*/\1/p')
+  [ -n "$port" ] || die "$service does not run: $reason
+Then: $(service_command start)"
+  holder=$(holder_of "$port") || :
+  case $holder in
+    sshd*) move="write \"Port 2222\" into /etc/ssh/sshd_config, restart sshd, and log in there \
+(ssh -p 2222) before you close this session" ;;
+    systemd*) move="it is a socket unit, such as ssh.socket: systemctl list-sockets shows which, \
+systemctl edit changes its ListenStream" ;;
+    *) move="make it listen on another port" ;;
+  esac
+  if [ "$service" = compute-lb ]; then where="listen in $conf"; else where="--listen in $agent_conf"; fi
+  die "$service does not run: port $port is taken by ${holder:-another program}
+Move that: $move.
+Or take another port for $service: $where.
+Then: $(service_command start)"
+}
+
 # Says what is left to do, and starts the service where nothing is.
 finish() {
   if [ "$init" = none ]; then
@@ -781,10 +856,9 @@ finish() {
     say "Next: mend $conf, then: $(service_command start)"
   elif [ "$start" = no ]; then
     say "Next: $(service_command start)"
-  elif tell_service start; then
-    say "compute-lb is running. See where sessions go: compute-lb status"
   else
-    die "Cannot start compute-lb: $(service_command status) and the log say why"
+    start_service start
+    say "compute-lb is running. See where sessions go: compute-lb status"
   fi
 }
 
@@ -793,14 +867,13 @@ finish_agent() {
   if [ "$init" = none ]; then
     say "No init system was found. Run it by hand: $program agent --user $user"
   elif is_service_running; then
-    tell_service restart || die "Cannot restart the agent: $(service_command status) says why"
+    start_service restart
     say "The agent is running: $program"
   elif [ "$start" = no ]; then
     say "Next: $(service_command start)"
-  elif tell_service start; then
-    say "The agent is running. Its flags are in $agent_conf"
   else
-    die "Cannot start the agent: $(service_command status) says why"
+    start_service start
+    say "The agent is running. Its flags are in $agent_conf"
   fi
 }
 

@@ -243,6 +243,23 @@ async function acceptance(t: Deno.TestContext, init: InitSystem): Promise<void> 
     assertEquals((await service("status")).code, STOPPED);
   });
 
+  await t.step(
+    "install.sh says who holds its port, and leaves nothing that tries again",
+    async () => {
+      await machine.must(
+        `setsid compute-lb agent --listen 127.0.0.1:${port} >/dev/null 2>&1 </dev/null &
+         echo $! >/tmp/taker`,
+      );
+      await waitFor("the port to be taken", () => greeting(port).then(() => true, () => false));
+      const { code, stdout, stderr } = await machine.run("/srv/install/install.sh");
+      assertEquals([code, stdout.includes("is running")], [1, false]);
+      assertMatch(stderr, new RegExp(`port ${port} is taken by compute-lb \\(pid \\d+\\)\n`));
+      assertStringIncludes(stderr, "\nThen: ");
+      assertEquals((await service("status")).code, STOPPED);
+      await machine.must("kill $(cat /tmp/taker)");
+    },
+  );
+
   await t.step("uninstall --purge stops it and leaves nothing behind", async () => {
     await service("start");
     await machine.must("/srv/install/install.sh --uninstall --purge");
