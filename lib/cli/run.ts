@@ -12,7 +12,6 @@ import { formatConfigErrors, summarizeConfigErrors } from "../config/config_erro
 import { odditiesOf } from "../config/oddities.ts";
 import type { Clock } from "../core/clock.ts";
 import { counted } from "../core/counted.ts";
-import { describeDuration } from "../core/duration.ts";
 import { messageOf } from "../core/errors.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
 import { raiseDescriptorLimit } from "../host/limits.ts";
@@ -20,9 +19,11 @@ import type { Engine } from "../engine/engine.ts";
 import { activatedDescriptors } from "../engine/splice/sockets.ts";
 import { becomeUser, findUser } from "../host/privileges.ts";
 import { isJournal } from "../host/journal.ts";
+import { returnFreeMemory } from "../host/memory.ts";
 import type { LogArea } from "../log/setup.ts";
 import { VERSION } from "../version.ts";
 import { type ConfigCommand, readRunnableConfig, type RunnableConfig } from "./config_source.ts";
+import { cutTime, cutTimeWarnings, describeCutTime, grantedMs, STOP_SECONDS } from "./cut_time.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
 import { Orders } from "./orders.ts";
 import { complain } from "./output.ts";
@@ -33,8 +34,14 @@ const ASSUMED_DESCRIPTORS = 8192;
 const LEAVE_MS = 3000;
 const NEVER = new AbortController().signal;
 
+/** How long the service manager lets us end. */
+const granted = grantedMs(Deno.env.get(STOP_SECONDS));
+
 export async function run(command: ConfigCommand): Promise<number> {
-  const read = await readRunnableConfig(command);
+  // Before anything else: an order that comes while we start must not be lost, nor end us.
+  using orders = new Orders();
+  const read = await Promise.race([readRunnableConfig(command), orders.stopped]);
+  if (read === undefined) return EXIT_OK;
   if (read.kind === "usage") {
     complain(read.message);
     return EXIT_USAGE;
@@ -53,8 +60,6 @@ export async function run(command: ConfigCommand): Promise<number> {
   );
   await logs.configure(config.log);
   const log = logs.log.area("app");
-  // Before anything else: an order that comes while we start must not be lost, nor end us.
-  using orders = new Orders();
   const die = (text: string) => {
     log.error(text);
     // Not by way of the ordinary end: what is stuck would be waited for.
@@ -108,13 +113,14 @@ async function serve(
   let admin: AdminServer | undefined;
   try {
     log.info(`compute-lb ${VERSION} starts, pid ${Deno.pid}, engine ${engine.name}: ${reason}`);
-    for (const warning of [...odditiesOf(config), ...locations.warnings]) log.warning(warning);
+    for (const warning of warningsOf(config, locations)) log.warning(warning);
     warnOfLimit(config, engine.name, descriptorLimit, log);
     await app.start(async () => {
       if (config.user !== undefined) await giveUpRoot(config.user, log);
       admin = await startAdmin(config, app, log);
     });
     log.info("ready", { event: "ready", pid: Deno.pid });
+    returnFreeMemory();
     orders.whenLeaving(() => {
       clock.sleep(LEAVE_MS, NEVER).then(() => die("what had to end at once has not: leaving it"));
     });
@@ -142,25 +148,22 @@ async function untilEnded(
   latest.abort(new Error("the balancer is draining"));
   orders.whenReloading(() => log.warning("reload ignored: the balancer is draining"));
   const { active } = app.status().counters;
-  const { shutdownTimeoutMs } = app.config;
+  const end = cutTime(app.config.shutdownTimeoutMs, granted);
   const cut = new AbortController();
   orders.left.then(() => cut.abort());
   if (!orders.leaving) {
-    const until = shutdownTimeoutMs === 0
-      ? "without a time limit"
-      : `for at most ${describeDuration(shutdownTimeoutMs)}`;
-    const standing = active === 0
-      ? "none stands"
-      : `${counted(active, "session")} may go on ${until}`;
+    const until = end === undefined
+      ? "may go on without a time limit"
+      : `may go on, those left are cut ${describeCutTime(end, clock.wall())}`;
+    const standing = active === 0 ? "none stands" : `${counted(active, "session")} ${until}`;
     log.info(`draining: no new sessions, ${standing}`, { event: "draining", active });
   }
   const drained = new AbortController();
-  const deadline = shutdownTimeoutMs === 0
+  const deadline = end === undefined
     ? Promise.resolve()
-    : clock.sleep(shutdownTimeoutMs, drained.signal).then(() => {
-      log.warning(
-        `the shutdown timeout is over: cutting ${counted(app.status().counters.active, "session")}`,
-      );
+    : clock.sleep(end.afterMs, drained.signal).then(() => {
+      const left = counted(app.status().counters.active, "session");
+      log.warning(`cutting ${left}: ${end.because}`);
       cut.abort();
     }, () => {});
   await app.drain(cut.signal);
@@ -201,8 +204,7 @@ async function reloadFrom(
   const done = await app.reload(read.config, read.locations, signal);
   if (!done.ok) return signal.aborted ? givenUp() : refuse(done.reason);
   await logs.configure(read.config.log);
-  const warnings = [...odditiesOf(read.config), ...read.locations.warnings];
-  for (const warning of warnings) log.warning(warning);
+  for (const warning of warningsOf(read.config, read.locations)) log.warning(warning);
   for (const key of ["engine", "admin", "user"] as const) {
     if (JSON.stringify(read.config[key]) !== JSON.stringify(started[key])) {
       log.warning(`${key} is another one in ${read.path}: that takes effect at the next start`);
@@ -214,6 +216,15 @@ async function reloadFrom(
 async function readAgain(command: ConfigCommand, app: App): Promise<RunnableConfig> {
   await app.reopenRecording();
   return await readRunnableConfig(command);
+}
+
+/** What is sound in a configuration, but in vain. */
+function warningsOf(config: Config, { warnings }: Locations): string[] {
+  return [
+    ...odditiesOf(config),
+    ...warnings,
+    ...cutTimeWarnings(config.shutdownTimeoutMs, granted),
+  ];
 }
 
 /** Raises the limit on open files as far as it goes, and returns it. */

@@ -25,7 +25,7 @@ async function run(...given: readonly (string | Error)[]) {
   await acceptEach(
     listenerOf(...given),
     clock,
-    (conn) => course.push(conn),
+    (conn) => void course.push(conn),
     (failure) => course.push(failure),
   );
   return course;
