@@ -5,7 +5,8 @@ import type { Clock, Random } from "./core/clock.ts";
 import { counted } from "./core/counted.ts";
 import { messageOf } from "./core/errors.ts";
 import { describeChanges } from "./config/changes.ts";
-import type { Config, LoadConfig } from "./config/config.ts";
+import type { Config, FrontendConfig, LoadConfig } from "./config/config.ts";
+import { frontendReached } from "./config/loops.ts";
 import type { Engine, Frontend } from "./engine/engine.ts";
 import type { LoadSource } from "./load/load_source.ts";
 import type { AccessLog } from "./log/access_log.ts";
@@ -18,6 +19,7 @@ import { EventLog } from "./app/event_log.ts";
 import type { Locations } from "./app/locations.ts";
 import { PoolKeeper } from "./app/pool_keeper.ts";
 import { reportPool } from "./app/report.ts";
+import { ownAddresses } from "./host/own_addresses.ts";
 import { alreadyResolved, resolve } from "./host/resolve.ts";
 import { VERSION } from "./version.ts";
 
@@ -50,6 +52,8 @@ export class App implements AsyncDisposable {
   readonly #keepers = new Map<string, PoolKeeper>();
   readonly #startedWallMs: number;
   #config: Config;
+  /** Those of the configuration, and during a reload of the one to come. */
+  #frontends: readonly FrontendConfig[];
   #locations: Locations;
   #bound: ReadonlyMap<string, readonly Address[]> = new Map();
   #draining = false;
@@ -61,6 +65,7 @@ export class App implements AsyncDisposable {
   /** @param locations the configuration's, compiled. */
   constructor(config: Config, locations: Locations, parts: AppParts) {
     this.#config = config;
+    this.#frontends = config.frontends;
     this.#locations = locations;
     this.#parts = parts;
     this.#startedWallMs = parts.clock.wall();
@@ -181,10 +186,12 @@ export class App implements AsyncDisposable {
           "sessions: try again later",
       );
     }
+    this.#frontends = config.frontends;
     const added = await this.#addPools(config);
     try {
       this.#bound = await engine.start(frontendsOf(config, locations));
     } catch (error) {
+      this.#frontends = this.#config.frontends;
       for (const name of this.#keepers.keys()) if (!before.has(name)) await this.#removePool(name);
       return this.#refuse(messageOf(error) + this.#ownListenerHint(config));
     }
@@ -248,6 +255,8 @@ export class App implements AsyncDisposable {
         createLoadSource,
         resolve,
         alreadyResolved,
+        frontendReached: (address) =>
+          frontendReached(this.#frontends, pool.name, address, ownAddresses()),
         publish: (plan) => engine.publish(pool.name, plan),
         weighed: (...seen) => this.#recorder.weighed(...seen),
       });

@@ -33,6 +33,8 @@ export interface PoolKeeperParts {
   readonly createLoadSource: (config: LoadConfig) => LoadSource | undefined;
   readonly resolve: (address: Address, signal: AbortSignal) => Promise<Result<readonly Address[]>>;
   readonly alreadyResolved: (address: Address) => boolean;
+  /** The frontend at which a connection to a backend there would come in again; undefined: none. */
+  readonly frontendReached?: (address: Address) => string | undefined;
   /** Hands the engine where the backends are. */
   readonly publish: (plan: PoolPlan) => void;
   /** Told whenever the pool has been weighed, with what the strategy was shown. */

@@ -34,8 +34,10 @@ export type Command =
     readonly name: "check";
     readonly configFile?: string;
     readonly overrides: Overrides;
-    /** Whether every backend is asked once, too. */
+    /** Whether every address is listened on and every backend asked, once. */
     readonly probe: boolean;
+    /** Whether the effective configuration is printed. */
+    readonly effective: boolean;
   }
   | {
     readonly name: "demo";
@@ -114,7 +116,7 @@ interface Syntax {
 
 const SYNTAX: Readonly<Record<CommandName, Syntax>> = {
   run: { values: CONFIG_FLAGS, switches: [] },
-  check: { values: CONFIG_FLAGS, switches: ["probe"] },
+  check: { values: CONFIG_FLAGS, switches: ["probe", "effective"] },
   demo: { values: ["seconds"], switches: ["json"] },
   status: { values: ["config", "admin-socket"], switches: ["json"] },
   why: { values: ["last", "client", "config", "admin-socket"], switches: ["json"] },
@@ -259,7 +261,11 @@ function buildCommand(name: CommandName, flags: Flags): CommandResult {
       return withOverrides(flags, (overrides) => ({ name, ...withConfig, overrides }));
     case "check": {
       const probe = flags.switches.has("probe");
-      return withOverrides(flags, (overrides) => ({ name, ...withConfig, overrides, probe }));
+      const effective = flags.switches.has("effective");
+      return withOverrides(
+        flags,
+        (overrides) => ({ name, ...withConfig, overrides, probe, effective }),
+      );
     }
     case "demo": {
       const text = single(flags, "seconds");

@@ -181,7 +181,7 @@ async function reloadFrom(
     log.error(`reload refused, nothing has changed: ${reason}`, { event: "reload_refused" });
   };
   await app.reopenRecording();
-  const read = await readRunnableConfig(command);
+  const read = await readRunnableConfig(command, started.user);
   if (read.kind === "usage") return void refuse(read.message);
   if (read.kind === "errors") {
     return void refuse(summarizeConfigErrors(read.errors));

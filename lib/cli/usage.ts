@@ -37,7 +37,7 @@ Usage:
 
 Commands:
   run       balance (the default)
-  check     validate the configuration and print all of it
+  check     validate the configuration; with --probe, try it
   demo      the balancer on embedded backends, with a live table
   status    ask the running balancer
   why       why a connection landed where it did
@@ -64,8 +64,8 @@ const RUN = `\
 Usage: compute-lb [run] [flags]
 
 Listens, and hands every new connection to the backend that the strategy picks.
-What stands neither in a flag nor in a file has a default; "compute-lb check"
-prints it.
+What stands neither in a flag nor in a file has a default; "compute-lb check
+--effective" prints it.
 
 Signals:
   HUP    reads the file again; a bad one changes nothing; opens a recording
@@ -88,19 +88,22 @@ Examples:
 const CHECK = `\
 Usage: compute-lb check [flags]
 
-Reads the configuration, tells everything that is wrong with it in one run, and
-prints the effective configuration, every default filled in, as an lb.conf.
-Warns of what is sound but has no effect.
-Ends with 0 when it is sound, 2 when it is not, and with --probe 1 when a
-backend does not answer as it should.
+Reads the configuration and tells everything that is wrong with it in one run,
+or "ok". Warns of what is sound but has no effect.
+Ends with 0 when it is sound, 2 when it is not, and with --probe 1 when an
+address cannot be listened on or a backend does not answer as it should.
 
 Flags:
 ${CONFIG_FLAGS}\
-      --probe                ask every backend once, show only the answers
+      --probe                would it work? listen on every address for a
+                             moment, ask every backend once, show the answers
+      --effective            print the effective configuration, every default
+                             filled in, as an lb.conf
 
 Examples:
   compute-lb check --config /etc/compute-lb/lb.conf
   compute-lb check --listen :22 --backends hoek,kelvin=24 --probe
+  compute-lb check --config /etc/compute-lb/lb.conf --effective
 `;
 
 const DEMO = `\

@@ -206,6 +206,16 @@ export class Pool {
     return told ? [{ level: "info", backend: id, text: "resolves again" }] : [];
   }
 
+  /** Takes in that a look-up gave addresses that must not be used; those of before are not, either. */
+  refuseName(id: string, reason: string): PoolChange[] {
+    const member = this.#members.get(id);
+    if (member === undefined) return [];
+    const told = member.addresses.length === 0 && member.nameFailure === reason;
+    member.addresses = [];
+    member.nameFailure = reason;
+    return told ? [] : [{ level: "warning", backend: id, text: `cannot be used: ${reason}` }];
+  }
+
   /**
    * Lets time pass: backends that have left are forgotten after their last tunnel, and what connects took
    * down is tried again where no probe would bring it back.

@@ -121,7 +121,7 @@ Deno.test({
     const address = "127.0.0.1:1";
     const pools = { own: address, lab: address, alps: address };
     await Deno.writeTextFile(file, `${configOf(pools, database)}user: compute-lb-no-such-user\n`);
-    const checkIt = () => runProgram(["check", "-c", file]);
+    const checkIt = () => runProgram(["check", "-c", file, "--effective"]);
     const refused = async (why: string) => {
       const { code, stderr } = await checkIt();
       assertEquals(code, 2);

@@ -121,7 +121,7 @@ Deno.test("check --probe tells memory, pressure and people", async () => {
   try {
     await Deno.writeTextFile(config, configOf([one.port]));
     const { code, stdout } = await runProgram(["check", "-c", config, "--probe"]);
-    assertEquals([code, stdout.split("\n")[1]], [
+    assertEquals([code, stdout.split("\n")[3]], [
       0,
       `  ok   127.0.0.1:${one.port}: load 1.00 of 8 cores, 7.00 free; ` +
       "1.0GiB of 16GiB memory available; waiting for a CPU 12.5% of the time; 3 people logged in",
