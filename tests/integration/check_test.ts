@@ -25,6 +25,9 @@ Deno.test("check: a user that is not there is a fault of the configuration", asy
   const inFlag = await runProgram([...flags, NOBODY]);
   assertEquals([inFlag.code, inFlag.stderr], [2, `--user: ${why}\n1 error\n`]);
   assertEquals((await runProgram([...flags, "root"])).code, 0);
+  // Before anything else: the address, which is not ours, is not even tried.
+  const run = await runProgram(["run", "--listen", "192.0.2.77:7", ...flags.slice(3), NOBODY]);
+  assertEquals([run.code, run.stderr], [2, `--user: ${why}\n`]);
 });
 
 Deno.test("check --probe: a backend is asked for its load in its own way", async () => {
