@@ -144,7 +144,7 @@ function syntaxError(error: unknown, text: string): YamlResult {
     column = (lines[line - 1] ?? "").trimEnd().length + 1;
   }
   let reason = match?.[1] ?? firstLine;
-  const colon = /multiline key|bad indentation/.test(reason)
+  const colon = /multiline key|bad indentation|document separator/.test(reason)
     ? missingColon(lines, line)
     : undefined;
   if (colon !== undefined) return colon;

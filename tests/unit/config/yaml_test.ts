@@ -42,6 +42,7 @@ Deno.test("parseYaml() finds the line whose key has no colon", () => {
   for (
     const [text, place] of [
       ["a: 1\npools\n", "2:6"],
+      ["a\n  b: 4\n", "1:2"],
       ["a: 1\nb 5\nc: 4\n", "2:2"],
       ["a:\n  ssh\n    listen: 1\n", "2:6"],
       ["a:\n  # no\n  load  # the load\n\n    source: ssh\n", "3:7"],
