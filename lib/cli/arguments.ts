@@ -23,6 +23,11 @@ export const COMMANDS = [
 
 export type CommandName = typeof COMMANDS[number];
 
+/** What help tells of besides commands. */
+export const TOPICS = [...COMMANDS, "load"] as const;
+
+export type HelpTopic = typeof TOPICS[number];
+
 /** What the command line asks for. */
 export type Command =
   | {
@@ -79,7 +84,7 @@ export type Command =
     readonly strategy?: StrategyName;
   }
   | { readonly name: "echo"; readonly addresses: readonly string[] }
-  | { readonly name: "help"; readonly topic?: CommandName }
+  | { readonly name: "help"; readonly topic?: HelpTopic }
   | { readonly name: "version" };
 
 /** A command, or a message that ends with a hint at the help. */
@@ -355,9 +360,9 @@ function helpOn(topics: readonly string[]): CommandResult {
   if (second !== undefined) {
     return wrong(`Cannot use "${printable(second)}" here: expected one command`, "", "help");
   }
-  const name = COMMANDS.find((command) => command === topic);
+  const name = TOPICS.find((known) => known === topic);
   if (name !== undefined) return done({ name: "help", topic: name });
-  return wrong(`Unknown command "${printable(topic)}"`, didYouMean(topic, COMMANDS));
+  return wrong(`Unknown command "${printable(topic)}"`, didYouMean(topic, TOPICS));
 }
 
 /** Items of a comma list; empty ones, as of a trailing comma, are left out. */

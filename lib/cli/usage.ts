@@ -1,6 +1,7 @@
 // The help texts: one for the program, one for each command, at most 80 columns wide.
 
-import type { CommandName } from "./arguments.ts";
+import { REMOTE_COMMAND } from "../load/ssh_remote.ts";
+import type { HelpTopic } from "./arguments.ts";
 
 const CONFIG_FLAGS = `\
   -c, --config FILE          read FILE; flags win over what it says
@@ -12,7 +13,7 @@ const CONFIG_FLAGS = `\
                              least_connections, two_choices, first,
                              source_hash, random
       --load SOURCE          how load is asked: nrpe (default), ssh, agent,
-                             exec, gmond, http, none
+                             exec, gmond, http, none ("help load": ssh keys)
       --health PROBE         how life is asked: tcp (default), banner, none
       --engine KIND          auto (default), splice, portable
       --user NAME            whom to become once the sockets are bound
@@ -208,14 +209,44 @@ Examples:
   compute-lb echo 127.0.0.1:0
 `;
 
+/** In authorized_keys(5) only the quote needs a backslash. */
+const FORCED_COMMAND = REMOTE_COMMAND.replaceAll('"', '\\"');
+
+const LOAD = `\
+The load source "ssh" takes a login without a password on every server, for the
+user that runs the balancer: the service is compute-lb, whose home is
+/var/lib/compute-lb. The key below can do nothing but tell the load.
+
+1. On the balancer, make the key and learn the servers' host keys; compare those
+   with what the servers themselves say:
+     cd /var/lib/compute-lb
+     sudo -u compute-lb mkdir -p -m 700 .ssh
+     sudo -u compute-lb ssh-keygen -t ed25519 -N "" -f .ssh/id_ed25519
+     ssh-keyscan hoek kelvin | sudo -u compute-lb tee -a .ssh/known_hosts
+
+2. On every server, make a user for it (load.ssh.user in lb.conf says which) and
+   put the last line below into .ssh/authorized_keys of its home, with the key
+   of .ssh/id_ed25519.pub behind it.
+
+3. Try it as the user that it is for:
+     sudo -u compute-lb compute-lb check --probe
+
+Examples:
+  compute-lb check --listen :2222 --backends hoek:22 --load ssh --probe
+
+restrict,command="${FORCED_COMMAND}" ssh-ed25519 AAAA...
+`;
+
 const HELP = `\
-Usage: compute-lb help [COMMAND]
+Usage: compute-lb help [COMMAND | load]
 
 Prints the help of the program or of one command; so does --help behind it.
+"help load" tells how to let the service ask servers for their load by ssh.
 
 Examples:
   compute-lb help
   compute-lb help check
+  compute-lb help load
 `;
 
 const VERSION = `\
@@ -228,7 +259,7 @@ Examples:
   compute-lb --version
 `;
 
-const TEXTS: Readonly<Record<CommandName, string>> = {
+const TEXTS: Readonly<Record<HelpTopic, string>> = {
   run: RUN,
   check: CHECK,
   demo: DEMO,
@@ -237,11 +268,12 @@ const TEXTS: Readonly<Record<CommandName, string>> = {
   agent: AGENT,
   simulate: SIMULATE,
   echo: ECHO,
+  load: LOAD,
   help: HELP,
   version: VERSION,
 };
 
 /** The help text of a command, or of the program. */
-export function usage(topic?: CommandName): string {
+export function usage(topic?: HelpTopic): string {
   return topic === undefined ? PROGRAM : TEXTS[topic];
 }
