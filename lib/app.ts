@@ -16,7 +16,7 @@ import type { WhyQuery, WhyReport } from "./admin/why_report.ts";
 import { DecisionJournal } from "./app/decision_journal.ts";
 import { DecisionRecorder } from "./app/decision_recorder.ts";
 import { EventLog } from "./app/event_log.ts";
-import type { Locations } from "./app/locations.ts";
+import { haveChanged, type Locations } from "./app/locations.ts";
 import { PoolKeeper } from "./app/pool_keeper.ts";
 import { reportPool } from "./app/report.ts";
 import { ownAddresses } from "./host/own_addresses.ts";
@@ -181,10 +181,11 @@ export class App implements AsyncDisposable {
       this.#keepers.get(pool.name)?.pool.hasRoomFor(pool.backends) === false
     );
     if (full !== undefined) {
-      return this.#refuse(
-        `pool ${full.name} has no room for so many new backends while those that have left still hold ` +
-          "sessions: try again later",
-      );
+      const sessions = this.#keepers.get(full.name)?.pool.leavingSessions ?? 0;
+      const when = sessions === 0
+        ? "so soon after others have left: try again in some seconds"
+        : `while those that have left still hold ${counted(sessions, "session")}: try again later`;
+      return this.#refuse(`pool ${full.name} has no room for so many new backends ${when}`);
     }
     this.#frontends = config.frontends;
     const added = await this.#addPools(config);
@@ -205,7 +206,7 @@ export class App implements AsyncDisposable {
       this.#parts.log.area("pool").info(`${name}: is no longer configured, its sessions go on`);
     }
     await this.#record(config);
-    const changes = describeChanges(this.#config, config);
+    const changes = describeChanges(this.#config, config, haveChanged(this.#locations, locations));
     this.#config = config;
     this.#locations = locations;
     this.#reloads++;

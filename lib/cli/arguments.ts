@@ -349,6 +349,10 @@ function withOverrides(flags: Flags, build: (overrides: Overrides) => Command): 
     if (texts === undefined) continue;
     const items = texts.flatMap(splitList);
     if (items.length === 0) return wrong(`Cannot read --${flag}: its value is missing`, "");
+    const gap = texts.find((text) => /(^|,)\s*,/.test(text));
+    if (gap !== undefined) {
+      return wrong(`Cannot read --${flag} "${printable(gap)}": nothing stands before a comma`, "");
+    }
     overrides = { ...overrides, [flag]: items };
   }
   return done(build(overrides));

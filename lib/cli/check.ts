@@ -1,7 +1,7 @@
 // `compute-lb check`: validates a configuration; with --effective it shows what it comes to, with --probe it
 // listens on every address for a moment and asks every backend once, as the running balancer would.
 
-import { LoadSources } from "../app/load_sources.ts";
+import { describeSources, LoadSources } from "../app/load_sources.ts";
 import { loadSourceMaker } from "../app/parts.ts";
 import type { Config, FrontendConfig, PoolConfig } from "../config/config.ts";
 import { formatConfigErrors } from "../config/config_error.ts";
@@ -121,14 +121,6 @@ async function probePool(
   }));
 }
 
-/** The pool's source, and those of backends that have another. */
-function describeSources({ load, backends }: PoolConfig): string {
-  const others = backends.flatMap(({ id, load: own = load }) =>
-    own.source === load.source ? [] : [`${id} by ${own.source}`]
-  );
-  return others.length === 0 ? load.source : `${load.source} (${others.join(", ")})`;
-}
-
 /** Whether a load source answers and has nothing against sessions. */
 function invites(result: LoadResult): boolean {
   if (result.kind === "failed" || result.kind === "offline") return false;
@@ -151,7 +143,7 @@ function describeSample(sample: LoadSample, backend: Backend): string {
   const known = backend.cores ?? cores;
   const load = known === undefined
     ? `load ${load1.toFixed(2)}, cores unknown`
-    : `load ${load1.toFixed(2)} of ${known} cores, ${toDecimals(known - load1, 2)} free`;
+    : `load ${load1.toFixed(2)} of ${counted(known, "core")}, ${toDecimals(known - load1, 2)} free`;
   return [load, ...describeSignals(sample)].join("; ");
 }
 

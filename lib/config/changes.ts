@@ -33,8 +33,10 @@ interface Group {
  * Says what is another in `after` than in `before`: frontends and pools that come and go, their backends
  * and keys, and all other keys, on one line of at most {@linkcode MOST_CHANGE_TEXT} characters;
  * {@linkcode NO_CHANGE} when nothing is. Values that may be secrets are not in it.
+ * @param newRanges whether location rules come to other ranges of addresses, which is told if the rules are
+ * the same.
  */
-export function describeChanges(before: Config, after: Config): string {
+export function describeChanges(before: Config, after: Config, newRanges = false): string {
   const { frontends: oldFrontends, pools: oldPools, ...oldRest } = split(before);
   const { frontends, pools, ...rest } = split(after);
   const groups: Group[] = [
@@ -54,7 +56,12 @@ export function describeChanges(before: Config, after: Config): string {
     const changes = [...backendsThatChanged(old, pool), ...keysThatChanged(oldKeys, keys)];
     groups.push({ head: `pool ${pool.name}`, changes });
   }
-  groups.push({ head: "", changes: keysThatChanged(oldRest, rest) });
+  const rulesOf = ({ frontends, locationDatabase }: Config) =>
+    JSON.stringify([locationDatabase, frontends.map(({ name, location }) => [name, location])]);
+  const ranges = newRanges && rulesOf(before) === rulesOf(after)
+    ? ["location_database has other ranges"]
+    : [];
+  groups.push({ head: "", changes: [...keysThatChanged(oldRest, rest), ...ranges] });
   return write(groups.filter(({ changes }) => changes.length > 0));
 }
 

@@ -65,7 +65,7 @@ Deno.test("a backend short of memory or under pressure is out, and back when it 
       return backends.every((backend, index) => backend.usable === usable[index]) && backends;
     });
   const [held] = await standing([false, true]);
-  const reason = "1.0GiB of 16GiB memory is available, less than 12.5%";
+  const reason = "1.0GiB of 16GiB memory is available, less than 12.5% (back at 13.8%)";
   assertEquals(held?.reason, reason);
   assertEquals(held?.memoryTotalBytes, 16 * GIB);
   assertEquals(held?.loginSessions, 3);
@@ -77,7 +77,7 @@ Deno.test("a backend short of memory or under pressure is out, and back when it 
   one.figures = figures(4);
   await standing([true, false]);
   two.figures = figures(4, 0.9);
-  const pressed = "tasks wait for a CPU 90% of the time, more than 60%";
+  const pressed = "tasks wait for a CPU 90% of the time, more than 60% (back at 45%)";
   await balancer.until(
     "pressure to count",
     ({ pools }) =>
