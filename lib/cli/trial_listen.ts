@@ -1,7 +1,7 @@
 // Whether every address of a configuration can be listened on: tried for a moment, all at once, and let
 // go. What the running balancer holds itself is no fault.
 
-import { askAdmin } from "../admin/client.ts";
+import { askAdmin, isTrustedSocket } from "../admin/client.ts";
 import { isStatusReport, type StatusReport } from "../admin/report.ts";
 import { socketCandidates } from "../admin/socket_path.ts";
 import type { Config } from "../config/config.ts";
@@ -93,6 +93,7 @@ async function askRunning({ admin: { socket } }: Config): Promise<Running | unde
     ? [socket.path]
     : socketCandidates(Deno.uid(), Deno.env.get("XDG_RUNTIME_DIR"));
   for (const path of sockets) {
+    if (typeof socket === "string" && !await isTrustedSocket(path, Deno.uid())) continue;
     const answer = await askAdmin(path, "/v1/status");
     if (answer.ok && isStatusReport(answer.value)) return { report: answer.value, socket: path };
   }

@@ -1,5 +1,6 @@
 // What one configuration changes in another, in one line and in the words of lb.conf: what a reload says.
 
+import { counted } from "../core/counted.ts";
 import type { Config, PoolConfig } from "./config.ts";
 import { draftBackend, draftConfig } from "./effective.ts";
 import type { YamlDraft } from "./yaml.ts";
@@ -96,7 +97,7 @@ function backendsThatChanged(before: PoolConfig, after: PoolConfig): string[] {
   return [
     ...comings(oldIds, ids),
     ...changed.slice(0, MOST_NAMES),
-    ...(changed.length > MOST_NAMES ? [`${changed.length - MOST_NAMES} more backends`] : []),
+    ...(changed.length > MOST_NAMES ? [counted(changed.length - MOST_NAMES, "more backend")] : []),
     ...(inOrder ? [] : ["backends in another order"]),
   ];
 }
@@ -178,5 +179,5 @@ function write(groups: readonly Group[]): string {
   }
   if (text === "" && left === 0) return NO_CHANGE;
   if (left === 0) return text;
-  return text === "" ? `${left} changes` : `${text}; and ${left} more`;
+  return text === "" ? counted(left, "change") : `${text}; and ${left} more`;
 }

@@ -149,7 +149,7 @@ export class Pool {
     member.connectFailures++;
     if (member.connectFailures < this.#rules.fall) return [];
     const before = member.health.state;
-    const reason = `${member.connectFailures} connections failed in a row: ${failure}`;
+    const reason = `${counted(member.connectFailures, "connection")} failed in a row: ${failure}`;
     return this.#afterHealth(member, before, member.health.force("down"), reason, nowMs);
   }
 
@@ -377,9 +377,8 @@ export class Pool {
     if (limit !== this.maxConnectionsOf(member)) {
       const now = this.maxConnectionsOf(member);
       this.table.write(member.row, MAX_CONNECTIONS, now);
-      const text = `takes ${
-        now === 0 ? "any number of" : `at most ${now}`
-      } sessions: its agent says so`;
+      const many = now === 0 ? "any number of sessions" : `at most ${counted(now, "session")}`;
+      const text = `takes ${many}: its agent says so`;
       changes.push({ level: "info", backend: id, text });
     }
     const { objection } = agent;

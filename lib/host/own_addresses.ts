@@ -2,7 +2,14 @@
 
 import { canonicalHost } from "../core/ip.ts";
 
-/** Every address that an interface has now, in canonical form. */
+/**
+ * Every address that an interface has now, in canonical form; none where the system does not tell (out of
+ * descriptors, no netlink socket).
+ */
 export function ownAddresses(): ReadonlySet<string> {
-  return new Set(Deno.networkInterfaces().map(({ address }) => canonicalHost(address)));
+  try {
+    return new Set(Deno.networkInterfaces().map(({ address }) => canonicalHost(address)));
+  } catch {
+    return new Set();
+  }
 }

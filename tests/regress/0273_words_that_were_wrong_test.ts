@@ -90,6 +90,17 @@ Deno.test("a pool is said to be asked as its backends are", () => {
   assertEquals(sources("nrpe", "ssh", "ssh", "ssh", "ssh", "ssh"), "ssh");
 });
 
+Deno.test("status says it in the same words", async () => {
+  await using balancer = await Balancer.start({
+    config: configOf(["127.0.0.1:1"]).replace(
+      'backends: ["127.0.0.1:1"]',
+      'backends: ["127.0.0.1:1", { address: "127.0.0.1:2", load: { source: agent } }]',
+    ),
+  });
+  const [pool] = (await balancer.status()).pools;
+  assertEquals(pool?.loadSource, "none (127.0.0.1:2 by agent)");
+});
+
 Deno.test("two commas with nothing between are no list", () => {
   for (const text of ["a,,b", ",a", "a, ,b"]) {
     const read = parseCommand(["--listen", ":22", "--backends", text]);
