@@ -262,11 +262,10 @@ StartLimitBurst=5
 [Service]
 Type=exec
 EnvironmentFile=-/etc/default/compute-lb
-# The check prints the whole configuration, which need not go to the journal each time.
-ExecStartPre=/bin/sh -c 'exec @program@ check --config @conf@ >/dev/null'
+ExecStartPre=@program@ check --config @conf@
 ExecStart=@program@ run --config @conf@
 # A reload keeps every session. A file with errors is refused, by the check and by the balancer.
-ExecReload=/bin/sh -c 'exec @program@ check --config @conf@ >/dev/null'
+ExecReload=@program@ check --config @conf@
 ExecReload=/bin/kill -HUP $MAINPID
 # Stop and restart: at TERM the balancer takes no new clients and lets sessions go on, until
 # shutdown_timeout in lb.conf or, at the latest, shortly before the time below; then it cuts them and

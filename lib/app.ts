@@ -5,7 +5,8 @@ import type { Clock, Random } from "./core/clock.ts";
 import { counted } from "./core/counted.ts";
 import { messageOf } from "./core/errors.ts";
 import { describeChanges } from "./config/changes.ts";
-import type { Config, LoadConfig, PoolConfig } from "./config/config.ts";
+import type { Config, FrontendConfig, LoadConfig, PoolConfig } from "./config/config.ts";
+import { frontendReached } from "./config/loops.ts";
 import type { Engine, Frontend } from "./engine/engine.ts";
 import type { LoadSource } from "./load/load_source.ts";
 import type { AccessLog } from "./log/access_log.ts";
@@ -16,9 +17,10 @@ import type { FoundNames } from "./app/backend_names.ts";
 import { DecisionJournal } from "./app/decision_journal.ts";
 import { DecisionRecorder } from "./app/decision_recorder.ts";
 import { EventLog } from "./app/event_log.ts";
-import type { Locations } from "./app/locations.ts";
+import { haveChanged, type Locations } from "./app/locations.ts";
 import { PoolKeeper } from "./app/pool_keeper.ts";
 import { reportPool } from "./app/report.ts";
+import { ownAddresses } from "./host/own_addresses.ts";
 import { alreadyResolved, resolve } from "./host/resolve.ts";
 import type { PickTable } from "./core/pick_table.ts";
 import { VERSION } from "./version.ts";
@@ -64,6 +66,8 @@ export class App implements AsyncDisposable {
    */
   readonly #leftTables: PickTable[] = [];
   #config: Config;
+  /** Those of the configuration, and during a reload of the one to come. */
+  #frontends: readonly FrontendConfig[];
   #locations: Locations;
   #bound: ReadonlyMap<string, readonly Address[]> = new Map();
   #draining = false;
@@ -75,6 +79,7 @@ export class App implements AsyncDisposable {
   /** @param locations the configuration's, compiled. */
   constructor(config: Config, locations: Locations, parts: AppParts) {
     this.#config = config;
+    this.#frontends = config.frontends;
     this.#locations = locations;
     this.#parts = parts;
     this.#startedWallMs = parts.clock.wall();
@@ -197,18 +202,22 @@ export class App implements AsyncDisposable {
     signal?: AbortSignal,
   ): Promise<ReloadOutcome> {
     const before = this.#config;
+    const locationsBefore = this.#locations;
     const full = config.pools.find((pool) =>
       this.#keepers.get(pool.name)?.pool.hasRoomFor(pool.backends) === false
     );
     if (full !== undefined) {
-      return this.#refuse(
-        `pool ${full.name} has no room for so many new backends while those that have left still hold ` +
-          "sessions: try again later",
-      );
+      const sessions = this.#keepers.get(full.name)?.pool.leavingSessions ?? 0;
+      const when = sessions === 0
+        ? "so soon after others have left: try again in some seconds"
+        : `while those that have left still hold ${counted(sessions, "session")}: try again later`;
+      return this.#refuse(`pool ${full.name} has no room for so many new backends ${when}`);
     }
+    this.#frontends = config.frontends;
     const pools = await this.#prepare(config, signal);
     // From here to the engine's turn nothing is awaited: a drain that begins later closes what this opens.
     const refuse = async (reason: string) => {
+      this.#frontends = before.frontends;
       const standing = new Set(this.#keepers.values());
       await Promise.all(
         pools.map(({ keeper }) => standing.has(keeper) ? undefined : this.#retire(keeper)),
@@ -224,7 +233,7 @@ export class App implements AsyncDisposable {
     }
     await Promise.all(pools.map(({ keeper }) => keeper.start()));
     await this.#record(config);
-    const changes = describeChanges(before, config);
+    const changes = describeChanges(before, config, haveChanged(locationsBefore, locations));
     this.#reloads++;
     this.#lastReload = { wallMs: this.#parts.clock.wall(), told: { changes } };
     this.#tellListening();
@@ -325,6 +334,8 @@ export class App implements AsyncDisposable {
       resolve,
       alreadyResolved,
       ...(table === undefined ? {} : { table }),
+      frontendReached: (address) =>
+        frontendReached(this.#frontends, pool.name, address, ownAddresses()),
       publish: (plan) => engine.publish(pool.name, plan),
       weighed: (...seen) => this.#recorder.weighed(...seen),
     });

@@ -49,6 +49,7 @@ export interface PoolReport {
   readonly strategy: string;
   /** What places sessions now: the strategy, or the fallback while no load is known. */
   readonly strategyInUse: string;
+  /** The pool's, and in parentheses those of backends that have another. */
   readonly loadSource: string;
   readonly healthProbe: string;
   /** By what clients come back to where they were: off or source. */

@@ -6,7 +6,7 @@
 
 import { acceptEach, closeQuietly } from "../core/accept_loop.ts";
 import type { Clock } from "../core/clock.ts";
-import { classify } from "../core/errors.ts";
+import { classify, listenHint, messageOf } from "../core/errors.ts";
 import type { StatusReport } from "./report.ts";
 import { parseWhyQuery, type WhyQuery, type WhyReport } from "./why_report.ts";
 
@@ -61,6 +61,9 @@ export class AdminServer implements AsyncDisposable {
     try {
       const listener = Deno.listen({ transport: "unix", path });
       return new AdminServer(path, listener, clock, handlers);
+    } catch (error) {
+      const why = `${messageOf(error)}${listenHint(error, { transport: "unix", path })}`;
+      throw new Error(`Cannot listen on unix:${path}: ${why}`, { cause: error });
     } finally {
       Deno.umask(umask);
     }

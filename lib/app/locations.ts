@@ -67,3 +67,14 @@ async function readDatabase(path: string): Promise<Result<Uint8Array>> {
     return failure(isMissing ? "there is no such file" : messageOf(error));
   }
 }
+
+/** Whether clients from somewhere go elsewhere than before. */
+export function haveChanged(before: Locations, after: Locations): boolean {
+  const [old, now] = [before.byFrontend, after.byFrontend];
+  return old.size !== now.size || now.entries().some(([frontend, { table, pools }]) => {
+    const was = old.get(frontend);
+    if (was === undefined || was.pools.join() !== pools.join()) return true;
+    const [one, other] = [new Uint8Array(was.table.buffer), new Uint8Array(table.buffer)];
+    return one.length !== other.length || one.some((byte, at) => byte !== other[at]);
+  });
+}

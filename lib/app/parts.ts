@@ -1,5 +1,6 @@
 // Makes the parts that the configuration names: the engine, the load sources, the logs.
 
+import { counted } from "../core/counted.ts";
 import type { Clock, Random } from "../core/clock.ts";
 import type { EngineConfig, LoadConfig, LogConfig } from "../config/config.ts";
 import { chooseEngine } from "../engine/choose.ts";
@@ -55,7 +56,9 @@ export function makeEngine(
     inherited,
     onWorkerLost: ({ worker, tunnels, message }) =>
       surroundings.onWorkerLost(
-        `worker ${worker} died, ${tunnels} sessions are lost with it; another stands in: ${message}`,
+        `worker ${worker} died, ${
+          counted(tunnels, "session")
+        } lost with it; another stands in: ${message}`,
       ),
     onFatal: surroundings.onFatal,
   });

@@ -35,6 +35,8 @@ export interface PoolKeeperParts {
   readonly alreadyResolved: (address: Address) => boolean;
   /** One that a pool which has gone has left, empty again; absent: one is made. */
   readonly table?: PickTable;
+  /** The frontend at which a connection to a backend there would come in again; undefined: none. */
+  readonly frontendReached?: (address: Address) => string | undefined;
   /** Hands the engine where the backends are. */
   readonly publish: (plan: PoolPlan) => void;
   /** Told whenever the pool has been weighed, with what the strategy was shown. */

@@ -215,7 +215,7 @@ async function reloadFrom(
 
 async function readAgain(command: ConfigCommand, app: App): Promise<RunnableConfig> {
   await app.reopenRecording();
-  return await readRunnableConfig(command);
+  return await readRunnableConfig(command, app.config.user);
 }
 
 /** What is sound in a configuration, but in vain. */

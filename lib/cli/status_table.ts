@@ -72,7 +72,11 @@ export function renderStatus(report: StatusReport, colours: boolean, width?: num
   const dropped = report.counters.eventsDropped + report.counters.logLinesDropped;
   if (dropped > 0) {
     lines.push(
-      paint(`${dropped} log records lost: a reader was too slow, or a disk full`, YELLOW, colours),
+      paint(
+        `${counted(dropped, "log record")} lost: a reader was too slow, or a disk full`,
+        YELLOW,
+        colours,
+      ),
     );
   }
   for (const frontend of report.frontends) {

@@ -35,7 +35,7 @@ const OUTCOMES: Readonly<Record<PickOutcome, string>> = {
   down: "down",
   draining: "draining",
   disabled: "disabled",
-  unresolved: "its name does not resolve",
+  unresolved: "it has no address",
   no_weight: "its weight is 0",
   offline: "held back: its load source says OFFLINE",
   agent: "held back by its agent",

@@ -16,7 +16,7 @@ import {
 import type { LocationDraft, PoolDraft } from "./build.ts";
 import type { LoadConfig } from "./config.ts";
 import { type ConfigPath, quote } from "./config_error.ts";
-import { leadsBack } from "./loops.ts";
+import { describeLoop, leadsBack } from "./loops.ts";
 import type { Draft } from "./schema.ts";
 
 /** A fault between values. */
@@ -284,8 +284,7 @@ function checkLoop(draft: Draft, pool: string, path: ConfigPath, address: Addres
     draft.frontends[name]?.listen.some((listen) => leadsBack(listen, address))
   );
   if (frontend === undefined) return [];
-  const message = `Cannot use ${quote(formatAddress(address))} as a backend: frontend ` +
-    `${frontend} itself listens there`;
+  const message = describeLoop(formatAddress(address), frontend);
   return [{ path, at: "value", message, dependsOn: [path, ["frontends", frontend]] }];
 }
 

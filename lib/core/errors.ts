@@ -121,7 +121,7 @@ export function messageOf(error: unknown): string {
  * system's words; "" where those say it all.
  */
 export function listenHint(error: unknown, address: Address): string {
-  if (address.transport !== "tcp") return "";
+  if (address.transport === "unix") return folderHint(error, address.path);
   switch (classify(error)) {
     case "permission_denied":
       return address.port < 1024 ? " (ports below 1024 take root or CAP_NET_BIND_SERVICE)" : "";
@@ -132,4 +132,15 @@ export function listenHint(error: unknown, address: Address): string {
     default:
       return "";
   }
+}
+
+/** A unix socket is made in a folder, and that is what is at fault. */
+function folderHint(error: unknown, path: string): string {
+  const folder = path.slice(0, path.lastIndexOf("/")) || "/";
+  const isMissing = error instanceof Error &&
+    (error.name === "NotFound" || "code" in error && error.code === "ENOENT");
+  if (isMissing) return ` (there is no folder ${folder})`;
+  return classify(error) === "permission_denied"
+    ? ` (this user cannot make files in ${folder})`
+    : "";
 }

@@ -49,7 +49,7 @@ export async function connectAny(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<{ conn: Deno.Conn } | Failed> {
-  let failed: Failed = { failure: "name_not_found", reason: "its name does not resolve" };
+  let failed: Failed = { failure: "name_not_found", reason: "it has no address" };
   for (const address of addresses) {
     const connected = await connectOne(address, timeoutMs / addresses.length, clock, signal);
     if ("conn" in connected) return connected;

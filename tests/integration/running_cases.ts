@@ -277,7 +277,7 @@ export function runningCases(engine: "splice" | "portable"): void {
       "check",
       "--probe",
       "--listen",
-      ":2222",
+      "127.0.0.1:0",
       "--backends",
       `${good.address},${bad.address}`,
       "--load",
