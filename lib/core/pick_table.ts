@@ -141,6 +141,15 @@ export class PickTable {
     return new PickTable(words.buffer);
   }
 
+  /** Makes the table as empty as {@linkcode PickTable.allocate} made it. No other thread may use it. */
+  clear(): void {
+    const stickyEntries = Atomics.load(this.words, STICKY_ENTRIES);
+    this.words.fill(0);
+    this.words[CAPACITY] = this.capacity;
+    this.words[STICKY_ENTRIES] = stickyEntries;
+    this.words[CURSOR] = -1;
+  }
+
   get buffer(): SharedArrayBuffer {
     return this.words.buffer;
   }
