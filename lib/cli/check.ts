@@ -13,6 +13,7 @@ import { AgentStanding, describeAdvice } from "../core/agent_advice.ts";
 import type { Backend } from "../core/backend.ts";
 import { messageOf } from "../core/errors.ts";
 import type { LoadResult, LoadSample } from "../core/load.ts";
+import { printable } from "../core/printable.ts";
 import { describePercent } from "../core/shortages.ts";
 import { describeSize } from "../core/size.ts";
 import { toDecimals } from "../core/thousandths.ts";
@@ -22,16 +23,7 @@ import { findUser } from "../host/privileges.ts";
 import { resolve } from "../host/resolve.ts";
 import { type ConfigCommand, databaseFault, readCommandConfig } from "./config_source.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
-import {
-  colourful,
-  complain,
-  GREEN,
-  paint,
-  print,
-  printWrapped,
-  RED,
-  withoutControls,
-} from "./output.ts";
+import { colourful, complain, GREEN, paint, print, printWrapped, RED } from "./output.ts";
 
 const NAME_TIMEOUT_MS = 5000;
 
@@ -64,7 +56,7 @@ export async function check(
       allWell &&= well;
       printWrapped(
         `  ${paint(well ? "ok  " : "FAIL", well ? GREEN : RED, colourful())} ${backend}: ${
-          withoutControls(text)
+          printable(text)
         }\n`,
       );
     }
