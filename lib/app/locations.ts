@@ -52,7 +52,8 @@ function locationOf(
   countries: Countries | undefined,
 ): Location {
   const pools = [...new Set([pool, ...location.map((rule) => rule.pool)])];
-  const rules = location.map((rule) => ({ ...rule, pool: pools.indexOf(rule.pool) }));
+  const numbers = new Map(pools.map((name, number) => [name, number]));
+  const rules = location.map((rule) => ({ ...rule, pool: numbers.get(rule.pool) ?? 0 }));
   return { pools, table: LocationTable.compile(rules, countries) };
 }
 

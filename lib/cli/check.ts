@@ -12,6 +12,7 @@ import { AgentStanding, describeAdvice } from "../core/agent_advice.ts";
 import type { Backend } from "../core/backend.ts";
 import { counted } from "../core/counted.ts";
 import type { LoadResult, LoadSample } from "../core/load.ts";
+import { printable } from "../core/printable.ts";
 import { describePercent } from "../core/shortages.ts";
 import { describeSize } from "../core/size.ts";
 import { toDecimals } from "../core/thousandths.ts";
@@ -21,16 +22,7 @@ import { ownAddresses } from "../host/own_addresses.ts";
 import { resolve } from "../host/resolve.ts";
 import { type ConfigCommand, readRunnableConfig } from "./config_source.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
-import {
-  colourful,
-  complain,
-  GREEN,
-  paint,
-  print,
-  printWrapped,
-  RED,
-  withoutControls,
-} from "./output.ts";
+import { colourful, complain, GREEN, paint, print, printWrapped, RED } from "./output.ts";
 import { type Trial, tryListening } from "./trial_listen.ts";
 
 const NAME_TIMEOUT_MS = 5000;
@@ -82,7 +74,7 @@ function show(heading: string, trials: readonly Trial[]): void {
   print(`${heading}\n`);
   for (const { what, well, text } of trials) {
     const verdict = paint(well ? "ok  " : "FAIL", well ? GREEN : RED, colourful());
-    printWrapped(`  ${verdict} ${what}: ${withoutControls(text)}\n`);
+    printWrapped(`  ${verdict} ${what}: ${printable(text)}\n`);
   }
 }
 

@@ -50,8 +50,9 @@ export function describeChanges(before: Config, after: Config, newRanges = false
       groups.push({ head: `frontend ${name}`, changes: keysThatChanged(old, keys) });
     }
   }
+  const oldByName = new Map(before.pools.map((pool) => [pool.name, pool]));
   for (const pool of after.pools) {
-    const old = before.pools.find(({ name }) => name === pool.name);
+    const old = oldByName.get(pool.name);
     const [oldKeys, keys] = [oldPools[pool.name], pools[pool.name]];
     if (old === undefined || oldKeys === undefined || keys === undefined) continue;
     const changes = [...backendsThatChanged(old, pool), ...keysThatChanged(oldKeys, keys)];

@@ -159,7 +159,7 @@ export class PickTable {
     return new PickTable(words.buffer);
   }
 
-  /** Makes it as empty as a new one. Nobody may use it meanwhile. */
+  /** Makes the table as empty as {@linkcode PickTable.allocate} made it. No other thread may use it. */
   clear(): void {
     const { words } = this;
     for (let at = 0; at < words.length; at++) {
@@ -168,6 +168,7 @@ export class PickTable {
       if (words[at] !== 0) words[at] = 0;
     }
     words[CURSOR] = -1;
+    words[LONG_STEP] = 1;
   }
 
   get buffer(): SharedArrayBuffer {

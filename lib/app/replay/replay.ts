@@ -55,7 +55,7 @@ export function replay(
   learnt: LearntLoad,
   strategy: StrategyName,
 ): Replayed {
-  return new Replay(learnt, strategy, false).run(pool.events);
+  return new Replay(pool, learnt, strategy, false).run();
 }
 
 /**
@@ -67,7 +67,7 @@ export function agree(
   learnt: LearntLoad,
   strategy: StrategyName,
 ): Agreement {
-  return new Replay(learnt, strategy, true).run(pool.events);
+  return new Replay(pool, learnt, strategy, true).run();
 }
 
 /** Where a session is, and the step in which it came (core/young.ts). */
@@ -77,6 +77,7 @@ interface Placed {
 }
 
 class Replay {
+  readonly #events: readonly ReplayEvent[];
   readonly #learnt: LearntLoad;
   readonly #isForced: boolean;
   /** For picks whose draw the recording does not have. */
@@ -95,16 +96,22 @@ class Replay {
   #otherByChance = 0;
 
   /** @param isForced whether every session goes where it was recorded to go, whatever is chosen. */
-  constructor(learnt: LearntLoad, strategy: StrategyName, isForced: boolean) {
+  constructor(
+    { events }: RecordedPool,
+    learnt: LearntLoad,
+    strategy: StrategyName,
+    isForced: boolean,
+  ) {
+    this.#events = events;
     this.#learnt = learnt;
-    this.#pool = new ReplayedPool(strategy, learnt.sessionCost);
+    this.#pool = new ReplayedPool(strategy, learnt.sessionCost, events.some(isSticky));
     this.#isForced = isForced;
     this.#measure = new Measure(learnt.sessionCost);
   }
 
-  run(events: readonly ReplayEvent[]): Replayed & Agreement {
+  run(): Replayed & Agreement {
     const course = new Course(this.#measure, this.#learnt);
-    for (const event of events) {
+    for (const event of this.#events) {
       if (event.kind !== "reset") this.#pool.advance(event.t);
       course.take(event);
       this.#take(event);
@@ -296,6 +303,11 @@ class Replay {
     if (address.ok) this.#source.setAddress(address.value);
     else this.#source.setUnknown();
   }
+}
+
+/** Whether clients come back to where they were from this event on. */
+function isSticky(event: ReplayEvent): boolean {
+  return (event.kind === "reset" || event.kind === "pool") && (event.line.sticky ?? 0) > 0;
 }
 
 function isChance(why: PickLine["why"]): boolean {

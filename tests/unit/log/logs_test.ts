@@ -206,9 +206,9 @@ async function lines(
 Deno.test("the service log writes one line a record: text, journal, JSON", async () => {
   const text = await lines({ format: "text", journal: false });
   assertEquals(text.length, 2);
-  assertMatch(text[0] ?? "", /Z warning pool: a \{brace\} and a newline$/);
+  assertMatch(text[0] ?? "", /Z warning pool: a \{brace\} and\\na newline$/);
   const journal = await lines({ format: "text", journal: true });
-  assertEquals(journal, ["<4>pool: a {brace} and a newline", "<3>pool: bad"]);
+  assertEquals(journal, ["<4>pool: a {brace} and\\na newline", "<3>pool: bad"]);
   const json = await lines({ format: "json", journal: true });
   const parsed: unknown = JSON.parse(json[0] ?? "");
   assert(typeof parsed === "object" && parsed !== null && "backend" in parsed);
