@@ -3,11 +3,13 @@
 //   deno task bench:placement [--quick] [--replications N] [--hours N] [--seed N] [--pool a|b]
 //     [--only SECTION[,SECTION]]
 //
-// Sections: validity, slowdown, outside, class, balancers, stale, churn. Nothing is asserted; the end
-// lists the targets that were not met, each with what those get who know more than any program can.
+// Sections: validity, slowdown, outside, class, short, instant, balancers, stale, churn. Nothing is
+// asserted; the end lists the targets that were not met, each with what those get who know more than any
+// program can.
 
 import { parseArgs } from "@std/cli/parse-args";
 import type { Effort } from "./compare.ts";
+import { printInstant, printShort } from "./logins.ts";
 import { isPoolName, POOLS } from "./scenarios.ts";
 import {
   printBalancers,
@@ -50,6 +52,8 @@ function main(): void {
     slowdown: printSlowdowns,
     outside: printOutside,
     class: printClassStarts,
+    short: printShort,
+    instant: printInstant,
     balancers: printBalancers,
     stale: printStale,
     churn: printChurn,
