@@ -17,6 +17,8 @@ descriptors=524288
 # What is installed: the balancer, or its agent on compute servers.
 service=compute-lb
 agent_log=/var/log/compute-lb-agent.log
+# su without "-" leaves out where useradd and its like are.
+PATH=$PATH:/usr/sbin:/sbin
 
 usage() {
   cat <<END
@@ -63,6 +65,12 @@ usage_error() {
 
 has() {
   command -v "$1" >/dev/null 2>&1
+}
+
+# Files are written beside their place first, with this process's number behind their name.
+remove_drafts() {
+  rm -f "$destdir$prefix/bin/compute-lb.$$" "$destdir/etc"/*/compute-lb*".$$" \
+    "$destdir/etc"/*/lb.conf*".$$" "$destdir/etc/systemd/system"/compute-lb*".$$"
 }
 
 # Writes stdin to $destdir$1 with mode $2, whole or not at all; a file that is right stays as it is.
@@ -117,20 +125,48 @@ find_init() {
   fi
 }
 
+# Tells whether $1, adduser or addgroup, is BusyBox's. Debian's take other flags, and are no help here:
+# they need useradd and groupadd.
+is_busybox() {
+  "$1" --help 2>&1 | grep -q BusyBox
+}
+
+make_group() {
+  if has groupadd; then
+    groupadd --system "$user"
+  else
+    is_busybox addgroup && addgroup -S "$user"
+  fi
+}
+
+make_user_in_group() {
+  if has useradd; then
+    useradd --system --gid "$user" --home-dir "$state" --no-create-home --shell "$shell" "$user"
+  else
+    is_busybox adduser && adduser -S -D -H -h "$state" -s "$shell" -G "$user" "$user"
+  fi
+}
+
+# Says how to make by hand what no program here can make.
+die_without_user() {
+  id=999
+  while grep -q ":$id:" /etc/passwd /etc/group; do id=$((id - 1)); done
+  die "Cannot make the $1 $user: expected useradd and groupadd, or BusyBox's adduser and addgroup.
+Make the user by hand, then run this again:
+  grep -q '^$user:' /etc/group || echo '$user:x:$id:' >>/etc/group
+  echo '$user:*:$id:$id::$state:$shell' >>/etc/passwd"
+}
+
 make_user() {
   shell=/bin/false
   for file in /usr/sbin/nologin /sbin/nologin; do
     if [ -x "$file" ]; then shell=$file; fi
   done
   if ! grep -q "^$user:" /etc/group; then
-    if has groupadd; then groupadd --system "$user"; else addgroup -S "$user"; fi
+    make_group || die_without_user group
   fi
   if ! id "$user" >/dev/null 2>&1; then
-    if has useradd; then
-      useradd --system --gid "$user" --home-dir "$state" --no-create-home --shell "$shell" "$user"
-    else
-      adduser -S -D -H -h "$state" -s "$shell" -G "$user" "$user"
-    fi
+    make_user_in_group || die_without_user user
     say "made the user $user"
   fi
 }
@@ -156,6 +192,8 @@ install_program() {
   chmod 755 "$target.$$"
   mv -f "$target.$$" "$target"
   say "wrote $target"
+  # The first start of a new file reads all of it; root's is remembered for everybody.
+  [ -n "$destdir" ] || "$target" --version >/dev/null
 }
 
 # Prints lb.conf for --listen and --backends.
@@ -224,20 +262,20 @@ StartLimitBurst=5
 [Service]
 Type=exec
 EnvironmentFile=-/etc/default/compute-lb
-# The check prints the whole configuration, which need not go to the journal each time.
-ExecStartPre=/bin/sh -c 'exec @program@ check --config @conf@ >/dev/null'
+ExecStartPre=@program@ check --config @conf@
 ExecStart=@program@ run --config @conf@
 # A reload keeps every session. A file with errors is refused, by the check and by the balancer.
-ExecReload=/bin/sh -c 'exec @program@ check --config @conf@ >/dev/null'
+ExecReload=@program@ check --config @conf@
 ExecReload=/bin/kill -HUP $MAINPID
 # Stop and restart: at TERM the balancer takes no new clients and lets sessions go on, until
-# shutdown_timeout in lb.conf or, at the latest, until the time below; then they are cut. The port is
-# closed meanwhile (and systemd stops before it checks the configuration: check by hand before a
-# restart), so a longer time keeps new clients out for longer. To let everybody finish
-# (systemctl edit compute-lb): TimeoutStopSec=infinity.
+# shutdown_timeout in lb.conf or, at the latest, shortly before the time below; then it cuts them and
+# writes their records. The port is closed meanwhile (and systemd stops before it checks the
+# configuration: check by hand before a restart), so a longer time keeps new clients out for longer.
+# Change both together, in seconds or as infinity to let everybody finish (systemctl edit compute-lb).
+TimeoutStopSec=@stop_seconds@
+Environment=CLB_STOP_SECONDS=@stop_seconds@
 KillSignal=SIGTERM
 KillMode=mixed
-TimeoutStopSec=@stop_seconds@
 Restart=on-failure
 RestartSec=1
 # Bad configuration, bad usage: trying again does not help.
@@ -304,11 +342,13 @@ program=@program@
 config=@conf@
 pidfile=/run/compute-lb.pid
 log=@log@
-# Stop and restart: sessions may go on for so long, then they are cut. Reload keeps them all.
+# Stop and restart: so long after TERM the balancer is killed. Shortly before that, or after
+# shutdown_timeout in lb.conf, it cuts the sessions that are left. Reload keeps them all.
 stop_seconds=@stop_seconds@
-# May set stop_seconds, and export CLB_RUNTIME_DIR.
+# May set stop_seconds (for the next start), and export CLB_RUNTIME_DIR.
 # shellcheck source=/dev/null
 if [ -r /etc/default/compute-lb ]; then . /etc/default/compute-lb; fi
+export CLB_STOP_SECONDS="$stop_seconds"
 
 is_running() {
   pid=$(cat "$pidfile" 2>/dev/null) || return
@@ -354,7 +394,7 @@ stop() {
     left=$((left - 1))
   done
   if is_running; then
-    echo "compute-lb: cutting the sessions that are left after $stop_seconds s" >&2
+    echo "compute-lb: killing it, it has not ended within $stop_seconds s" >&2
     kill -KILL "$pid"
     while is_running; do sleep 0.2; done
   fi
@@ -420,8 +460,10 @@ description_reload="Takes the configuration over; sessions go on"
 
 : "${config:=@conf@}"
 : "${log:=@log@}"
-# Stop and restart: sessions may go on for so long, then they are cut. Reload keeps them all.
+# Stop and restart: so long after TERM the balancer is killed. Shortly before that, or after
+# shutdown_timeout in lb.conf, it cuts the sessions that are left. Reload keeps them all.
 : "${stop_seconds:=@stop_seconds@}"
+export CLB_STOP_SECONDS="$stop_seconds"
 
 # Started again when it dies, but not more than five times in half a minute.
 supervisor=supervise-daemon
@@ -481,9 +523,11 @@ respawn
 respawn limit 5 30
 normal exit 0 2 64 TERM
 
-# Stop and restart: sessions may go on for so long, then they are cut. "reload compute-lb" keeps them
-# all; a file with errors is refused by the balancer and the old configuration stays.
+# Stop and restart: so long after TERM the balancer is killed. Shortly before that, or after
+# shutdown_timeout in lb.conf, it cuts the sessions that are left. "reload compute-lb" keeps them all;
+# a file with errors is refused by the balancer and the old configuration stays.
 kill timeout @stop_seconds@
+env CLB_STOP_SECONDS=@stop_seconds@
 limit nofile @descriptors@ @descriptors@
 console log
 
@@ -724,6 +768,79 @@ is_service_running() {
   esac
 }
 
+# The last complaint of the service, or else its last word.
+last_error() {
+  case $init in
+    systemd)
+      journalctl --sync 2>/dev/null || :
+      journalctl "_SYSTEMD_UNIT=$service.service" --no-pager --output=cat --lines=20 2>/dev/null
+      ;;
+    upstart) tail -n 20 "/var/log/upstart/$service.log" 2>/dev/null ;;
+    *) tail -n 20 "/var/log/$service.log" 2>/dev/null ;;
+  esac | awk '/Cannot/ { why = $0 } END { print why == "" ? $0 : why }'
+}
+
+# Tells who listens on TCP port $1, such as "sshd (pid 812)"; nothing where /proc does not show it.
+holder_of() {
+  end=$(printf ':%04X' "$1")
+  inodes=$(awk -v end="$end" '$4 == "0A" && substr($2, length($2) - 4) == end { print $10 }' \
+    /proc/net/tcp /proc/net/tcp6 2>/dev/null) || :
+  for inode in $inodes; do
+    # shellcheck disable=SC2012 # find(1) of POSIX cannot ask where links lead
+    folder=$(ls -l /proc/[0-9]*/fd 2>/dev/null |
+      awk -v socket="socket:[$inode]" '/^\/proc/ { folder = $1 } $NF == socket { print folder; exit }')
+    pid=${folder#/proc/}
+    pid=${pid%%/*}
+    [ -n "$pid" ] && echo "$(cat "/proc/$pid/comm") (pid $pid)" && return
+  done
+}
+
+# Waits until the service does its work. A supervisor starts at once, and again and again, what ends
+# a moment later. The agent cannot be asked, nor a balancer without admin socket: they have to last.
+is_service_well() {
+  if [ "$service" = compute-lb ]; then polls=40; else polls=6; fi
+  while [ "$polls" -gt 0 ]; do
+    is_service_running || return 1
+    if [ "$service" = compute-lb ] && "$program" status --config "$conf" >/dev/null 2>&1; then
+      return 0
+    fi
+    sleep 0.5
+    polls=$((polls - 1))
+  done
+}
+
+# Does $1 (start or restart) and waits until the service is well, or says what is wrong and ends.
+start_service() {
+  if [ "$service" = compute-lb ] && "$program" status --config "$conf" >/dev/null 2>&1; then
+    die "A compute-lb runs on this machine that is not the service (compute-lb status shows it): \
+end it, then: $(service_command start)"
+  fi
+  # What failed before does not count.
+  [ "$init" != systemd ] || systemctl reset-failed "$service" 2>/dev/null || :
+  if tell_service "$1" && is_service_well; then return; fi
+  # Not to be started again and again meanwhile.
+  tell_service stop >/dev/null 2>&1 || :
+  reason=$(last_error) || :
+  reason="${reason:-$(service_command status) and the log may say why}"
+  port=$(printf '%s\n' "$reason" |
+    sed -n 's/.* on "\{0,1\}[^ "]*:\([0-9]\{1,5\}\)[": ].*already in use.*/\1/p')
+  [ -n "$port" ] || die "$service does not run: $reason
+Then: $(service_command start)"
+  holder=$(holder_of "$port") || :
+  case $holder in
+    sshd*) move="write \"Port 2222\" into /etc/ssh/sshd_config, restart sshd, and log in there \
+(ssh -p 2222) before you close this session" ;;
+    systemd*) move="it is a socket unit, such as ssh.socket: systemctl list-sockets shows which, \
+systemctl edit changes its ListenStream" ;;
+    *) move="make it listen on another port" ;;
+  esac
+  if [ "$service" = compute-lb ]; then where="listen in $conf"; else where="--listen in $agent_conf"; fi
+  die "$service does not run: port $port is taken by ${holder:-another program}
+Move that: $move.
+Or take another port for $service: $where.
+Then: $(service_command start)"
+}
+
 # Says what is left to do, and starts the service where nothing is.
 finish() {
   if [ "$init" = none ]; then
@@ -738,10 +855,9 @@ finish() {
     say "Next: mend $conf, then: $(service_command start)"
   elif [ "$start" = no ]; then
     say "Next: $(service_command start)"
-  elif tell_service start; then
-    say "compute-lb is running. See where sessions go: compute-lb status"
   else
-    die "Cannot start compute-lb: $(service_command status) and the log say why"
+    start_service start
+    say "compute-lb is running. See where sessions go: compute-lb status"
   fi
 }
 
@@ -750,14 +866,13 @@ finish_agent() {
   if [ "$init" = none ]; then
     say "No init system was found. Run it by hand: $program agent --user $user"
   elif is_service_running; then
-    tell_service restart || die "Cannot restart the agent: $(service_command status) says why"
+    start_service restart
     say "The agent is running: $program"
   elif [ "$start" = no ]; then
     say "Next: $(service_command start)"
-  elif tell_service start; then
-    say "The agent is running. Its flags are in $agent_conf"
   else
-    die "Cannot start the agent: $(service_command status) says why"
+    start_service start
+    say "The agent is running. Its flags are in $agent_conf"
   fi
 }
 
@@ -792,8 +907,20 @@ install() {
   fi
 }
 
+# Removes what is named; what cannot be removed is told at the end.
+remove() {
+  for path in "$@"; do
+    rm -rf "$path" 2>/dev/null || keep "$path"
+  done
+}
+
+keep() {
+  kept="$kept
+  $1"
+}
+
 unregister() {
-  if is_service_running; then tell_service stop; fi
+  if is_service_running; then tell_service stop || keep "$service, which still runs"; fi
   case $init in
     systemd) systemctl --quiet disable "$service.service" 2>/dev/null || : ;;
     openrc) rc-update --quiet delete "$service" default 2>/dev/null || : ;;
@@ -801,42 +928,48 @@ unregister() {
 }
 
 uninstall() {
+  kept=
   for service in compute-lb-agent compute-lb; do
     if [ -z "$destdir" ]; then unregister; fi
-    rm -f "$destdir/etc/systemd/system/$service.service" "$destdir/etc/init.d/$service" \
+    remove "$destdir/etc/systemd/system/$service.service" "$destdir/etc/init.d/$service" \
       "$destdir/etc/init/$service.conf"
   done
-  rm -f "$destdir$prefix/bin/compute-lb" "$destdir/etc/logrotate.d/compute-lb"
-  rm -rf "$destdir$cache"
+  remove "$destdir$prefix/bin/compute-lb" "$destdir/etc/logrotate.d/compute-lb" "$destdir$cache"
   if [ -z "$destdir" ]; then
     case $init in
-      systemd) systemctl daemon-reload ;;
-      upstart) initctl reload-configuration ;;
+      systemd) systemctl daemon-reload || : ;;
+      upstart) initctl reload-configuration || : ;;
       sysv)
         if has update-rc.d; then
-          update-rc.d compute-lb remove
-          update-rc.d compute-lb-agent remove
+          update-rc.d compute-lb remove || :
+          update-rc.d compute-lb-agent remove || :
         fi
         ;;
     esac
-    rm -rf /run/compute-lb
+    remove /run/compute-lb
   fi
+  if [ "$purge" = yes ]; then purge_rest; fi
+  [ -z "$kept" ] || die "Cannot remove everything. What is left, of all that was to go:$kept
+Run this again when that can be written."
   if [ "$purge" = no ]; then
     say "Removed compute-lb. Kept: $etc, $state, $log* and the user $user (--purge removes them)"
-    return
+  else
+    say "Removed compute-lb and all that belonged to it"
   fi
-  rm -rf "$destdir$etc" "$destdir$state" "$destdir/etc/default/compute-lb" \
+}
+
+purge_rest() {
+  remove "$destdir$etc" "$destdir$state" "$destdir/etc/default/compute-lb" \
     "$destdir/etc/conf.d/compute-lb" "$destdir/etc/systemd/system/compute-lb.service.d" \
     "$destdir/etc/default/compute-lb-agent" "$destdir/etc/conf.d/compute-lb-agent" \
     "$destdir/etc/systemd/system/compute-lb-agent.service.d"
-  rm -f "$destdir$log" "$destdir$log".* "$destdir$agent_log"
+  remove "$destdir$log" "$destdir$log".* "$destdir$agent_log"
   if [ -z "$destdir" ] && id "$user" >/dev/null 2>&1; then
-    if has userdel; then userdel "$user"; else deluser "$user"; fi
-    if grep -q "^$user:" /etc/group; then
-      if has groupdel; then groupdel "$user"; else delgroup "$user"; fi
-    fi
+    if has userdel; then userdel "$user"; else deluser "$user"; fi || keep "the user $user"
   fi
-  say "Removed compute-lb and all that belonged to it"
+  if [ -z "$destdir" ] && grep -q "^$user:" /etc/group; then
+    if has groupdel; then groupdel "$user"; else delgroup "$user"; fi || keep "the group $user"
+  fi
 }
 
 # Checks $2, given as option $1, against a pattern: what goes into lb.conf is to be what was meant.
@@ -899,6 +1032,10 @@ main() {
   program=$prefix/bin/compute-lb
   source_dir=$(cd "$(dirname "$0")" && pwd)
   source=$source_dir/compute-lb
+  trap remove_drafts EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
   "$action"
 }
 

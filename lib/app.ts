@@ -5,20 +5,24 @@ import type { Clock, Random } from "./core/clock.ts";
 import { counted } from "./core/counted.ts";
 import { messageOf } from "./core/errors.ts";
 import { describeChanges } from "./config/changes.ts";
-import type { Config, LoadConfig } from "./config/config.ts";
+import type { Config, FrontendConfig, LoadConfig, PoolConfig } from "./config/config.ts";
+import { frontendReached } from "./config/loops.ts";
 import type { Engine, Frontend } from "./engine/engine.ts";
 import type { LoadSource } from "./load/load_source.ts";
 import type { AccessLog } from "./log/access_log.ts";
 import type { ServiceLog } from "./log/setup.ts";
 import type { StatusReport } from "./admin/report.ts";
 import type { WhyQuery, WhyReport } from "./admin/why_report.ts";
+import type { FoundNames } from "./app/backend_names.ts";
 import { DecisionJournal } from "./app/decision_journal.ts";
 import { DecisionRecorder } from "./app/decision_recorder.ts";
 import { EventLog } from "./app/event_log.ts";
-import type { Locations } from "./app/locations.ts";
+import { haveChanged, type Locations } from "./app/locations.ts";
 import { PoolKeeper } from "./app/pool_keeper.ts";
 import { reportPool } from "./app/report.ts";
+import { ownAddresses } from "./host/own_addresses.ts";
 import { alreadyResolved, resolve } from "./host/resolve.ts";
+import type { PickTable } from "./core/pick_table.ts";
 import { VERSION } from "./version.ts";
 
 export interface AppParts {
@@ -42,6 +46,13 @@ interface LastReload {
   readonly told: { readonly error: string } | { readonly changes: string };
 }
 
+/** What is known of a pool before a configuration takes effect. */
+interface PreparedPool {
+  readonly config: PoolConfig;
+  readonly keeper: PoolKeeper;
+  readonly found: FoundNames;
+}
+
 export class App implements AsyncDisposable {
   readonly #parts: AppParts;
   readonly #events: Promise<void>;
@@ -49,7 +60,14 @@ export class App implements AsyncDisposable {
   readonly #recorder: DecisionRecorder;
   readonly #keepers = new Map<string, PoolKeeper>();
   readonly #startedWallMs: number;
+  /**
+   * Those of pools that have gone. They are used again: V8 does not count shared memory when it decides to
+   * collect garbage, and in workers that make none it would never be given back.
+   */
+  readonly #leftTables: PickTable[] = [];
   #config: Config;
+  /** Those of the configuration, and during a reload of the one to come. */
+  #frontends: readonly FrontendConfig[];
   #locations: Locations;
   #bound: ReadonlyMap<string, readonly Address[]> = new Map();
   #draining = false;
@@ -61,12 +79,18 @@ export class App implements AsyncDisposable {
   /** @param locations the configuration's, compiled. */
   constructor(config: Config, locations: Locations, parts: AppParts) {
     this.#config = config;
+    this.#frontends = config.frontends;
     this.#locations = locations;
     this.#parts = parts;
     this.#startedWallMs = parts.clock.wall();
     this.#journal = new DecisionJournal(this.#strategyOf);
     this.#recorder = new DecisionRecorder(parts.clock, parts.log.area("record"));
     this.#events = this.#readEvents();
+  }
+
+  /** The configuration that is in effect. */
+  get config(): Config {
+    return this.#config;
   }
 
   /** Where each frontend listens, port 0 resolved. */
@@ -82,20 +106,21 @@ export class App implements AsyncDisposable {
    * open then but what dispose ends.
    */
   async start(afterBind: () => Promise<void> = () => Promise.resolve()): Promise<void> {
-    const keepers = await this.#addPools(this.#config);
-    this.#bound = await this.#parts.engine.start(frontendsOf(this.#config, this.#locations));
+    const pools = await this.#prepare(this.#config);
+    await this.#switchTo(this.#config, this.#locations, pools);
     await afterBind();
     await this.#recorder.open(this.#config.log.record);
-    await Promise.all(keepers.map((keeper) => keeper.start()));
+    await Promise.all(this.#keepers.values().map((keeper) => keeper.start()));
     this.#tellListening();
   }
 
   /**
    * Takes a new configuration in. Sessions that stand are not touched. When an address cannot be bound,
    * nothing changes and the reason comes back.
+   * @param signal gives the reload up as long as it has not taken effect.
    */
-  reload(config: Config, locations: Locations): Promise<ReloadOutcome> {
-    const reloaded = this.#turn.then(() => this.#reload(config, locations)).catch(
+  reload(config: Config, locations: Locations, signal?: AbortSignal): Promise<ReloadOutcome> {
+    const reloaded = this.#turn.then(() => this.#reload(config, locations, signal)).catch(
       (error: unknown) =>
         // Nothing that a file says may end the process; what is half done is told.
         this.#refuse(`the reload failed half-way: ${messageOf(error)}`),
@@ -114,10 +139,12 @@ export class App implements AsyncDisposable {
     this.#refuse(reason);
   }
 
-  /** Stops accepting and waits for the last session; aborting the signal cuts what still stands. */
+  /**
+   * Stops accepting and waits for the last session; aborting the signal cuts what still stands. A reload
+   * that has not taken effect yet is given up.
+   */
   async drain(signal: AbortSignal): Promise<void> {
     this.#draining = true;
-    await this.#turn;
     await this.#parts.engine.drain(signal);
   }
 
@@ -169,38 +196,44 @@ export class App implements AsyncDisposable {
     await this.#recorder[Symbol.asyncDispose]();
   }
 
-  async #reload(config: Config, locations: Locations): Promise<ReloadOutcome> {
-    const { engine } = this.#parts;
-    const before = new Set(this.#keepers.keys());
+  async #reload(
+    config: Config,
+    locations: Locations,
+    signal?: AbortSignal,
+  ): Promise<ReloadOutcome> {
+    const before = this.#config;
+    const locationsBefore = this.#locations;
     const full = config.pools.find((pool) =>
       this.#keepers.get(pool.name)?.pool.hasRoomFor(pool.backends) === false
     );
     if (full !== undefined) {
-      return this.#refuse(
-        `pool ${full.name} has no room for so many new backends while those that have left still hold ` +
-          "sessions: try again later",
+      const sessions = this.#keepers.get(full.name)?.pool.leavingSessions ?? 0;
+      const when = sessions === 0
+        ? "so soon after others have left: try again in some seconds"
+        : `while those that have left still hold ${counted(sessions, "session")}: try again later`;
+      return this.#refuse(`pool ${full.name} has no room for so many new backends ${when}`);
+    }
+    this.#frontends = config.frontends;
+    const pools = await this.#prepare(config, signal);
+    // From here to the engine's turn nothing is awaited: a drain that begins later closes what this opens.
+    const refuse = async (reason: string) => {
+      this.#frontends = before.frontends;
+      const standing = new Set(this.#keepers.values());
+      await Promise.all(
+        pools.map(({ keeper }) => standing.has(keeper) ? undefined : this.#retire(keeper)),
       );
-    }
-    const added = await this.#addPools(config);
+      return this.#refuse(reason);
+    };
+    if (signal?.aborted) return await refuse(messageOf(signal.reason));
+    if (this.#draining) return await refuse("the balancer is draining");
     try {
-      this.#bound = await engine.start(frontendsOf(config, locations));
+      await this.#switchTo(config, locations, pools);
     } catch (error) {
-      for (const name of this.#keepers.keys()) if (!before.has(name)) await this.#removePool(name);
-      return this.#refuse(messageOf(error) + this.#ownListenerHint(config));
+      return await refuse(messageOf(error) + this.#ownListenerHint(config));
     }
-    await Promise.all(added.map((keeper) => keeper.start()));
-    for (const pool of config.pools) {
-      if (before.has(pool.name)) await this.#keepers.get(pool.name)?.reconfigure(pool);
-    }
-    for (const name of before) {
-      if (config.pools.some((pool) => pool.name === name)) continue;
-      await this.#removePool(name);
-      this.#parts.log.area("pool").info(`${name}: is no longer configured, its sessions go on`);
-    }
+    await Promise.all(pools.map(({ keeper }) => keeper.start()));
     await this.#record(config);
-    const changes = describeChanges(this.#config, config);
-    this.#config = config;
-    this.#locations = locations;
+    const changes = describeChanges(before, config, haveChanged(locationsBefore, locations));
     this.#reloads++;
     this.#lastReload = { wallMs: this.#parts.clock.wall(), told: { changes } };
     this.#tellListening();
@@ -237,33 +270,75 @@ export class App implements AsyncDisposable {
       : ` (this balancer itself listens on ${formatAddress(own)}: such a change takes a restart)`;
   }
 
-  /** Makes keepers for pools that have none, ready for a first client. */
-  async #addPools(config: Config): Promise<PoolKeeper[]> {
-    const { clock, random, log, engine, createLoadSource } = this.#parts;
-    const added = config.pools.filter((pool) => !this.#keepers.has(pool.name)).map((pool) => {
-      const keeper = new PoolKeeper(pool, {
-        clock,
-        random,
-        log: log.area("pool"),
-        createLoadSource,
-        resolve,
-        alreadyResolved,
-        publish: (plan) => engine.publish(pool.name, plan),
-        weighed: (...seen) => this.#recorder.weighed(...seen),
-      });
-      this.#keepers.set(pool.name, keeper);
-      return keeper;
-    });
-    await Promise.all(added.map((keeper) => keeper.prepare()));
-    return added;
+  /** Makes keepers for pools that have none, and looks up whatever backends need. Nothing changes. */
+  #prepare({ pools }: Config, signal?: AbortSignal): Promise<PreparedPool[]> {
+    return Promise.all(pools.map(async (config) => {
+      const keeper = this.#keepers.get(config.name) ?? this.#makeKeeper(config);
+      return { config, keeper, found: await keeper.find(config, signal) };
+    }));
   }
 
-  async #removePool(name: string): Promise<void> {
-    const keeper = this.#keepers.get(name);
-    this.#keepers.delete(name);
-    this.#parts.engine.withdraw(name);
-    this.#recorder.forget(name);
-    await keeper?.[Symbol.asyncDispose]();
+  /**
+   * Makes a configuration the one that clients go by, frontends and pools at one instant. Resolves when
+   * pools that are gone have ended.
+   * @throws {Error} when an address cannot be bound; then nothing has changed.
+   */
+  async #switchTo(
+    config: Config,
+    locations: Locations,
+    pools: readonly PreparedPool[],
+  ): Promise<void> {
+    const { engine, log } = this.#parts;
+    const ending: PromiseLike<void>[] = [];
+    this.#bound = await engine.start(frontendsOf(config, locations), () => {
+      const gone = new Map(this.#keepers);
+      this.#keepers.clear();
+      for (const { config: pool, keeper, found } of pools) {
+        gone.delete(pool.name);
+        this.#keepers.set(pool.name, keeper);
+        keeper.take(pool, found);
+      }
+      for (const [name, keeper] of gone) {
+        engine.withdraw(name);
+        this.#recorder.forget(name);
+        ending.push(this.#retire(keeper));
+        log.area("pool").info(`${name}: is no longer configured, its sessions go on`);
+      }
+      this.#config = config;
+      this.#locations = locations;
+    });
+    await Promise.all(ending);
+  }
+
+  async #retire(keeper: PoolKeeper): Promise<void> {
+    this.#leftTables.push(keeper.pool.table);
+    await keeper[Symbol.asyncDispose]();
+  }
+
+  /** A table that no client needs any more, if there is one. */
+  #spareTable(): PickTable | undefined {
+    const at = this.#leftTables.findIndex((table) => !this.#parts.engine.uses(table));
+    const [table] = at < 0 ? [] : this.#leftTables.splice(at, 1);
+    table?.clear();
+    return table;
+  }
+
+  #makeKeeper(pool: PoolConfig): PoolKeeper {
+    const { clock, random, log, engine, createLoadSource } = this.#parts;
+    const table = this.#spareTable();
+    return new PoolKeeper(pool, {
+      clock,
+      random,
+      log: log.area("pool"),
+      createLoadSource,
+      resolve,
+      alreadyResolved,
+      ...(table === undefined ? {} : { table }),
+      frontendReached: (address) =>
+        frontendReached(this.#frontends, pool.name, address, ownAddresses()),
+      publish: (plan) => engine.publish(pool.name, plan),
+      weighed: (...seen) => this.#recorder.weighed(...seen),
+    });
   }
 
   /** The strategy that a pool's kernel ran for, in the words of lb.conf. */

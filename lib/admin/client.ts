@@ -29,7 +29,7 @@ export async function askAdmin(socket: string, resource: string): Promise<Result
   } catch (error) {
     return failure(
       error instanceof Deno.errors.PermissionDenied
-        ? `Cannot ask ${socket}: permission denied`
+        ? `Cannot ask ${socket}: permission denied, ${await describeAccess(socket)}`
         : `Cannot ask ${socket}: no balancer listens there`,
     );
   }
@@ -54,6 +54,29 @@ export async function askAdmin(socket: string, resource: string): Promise<Result
       // The deadline has closed it.
     }
   }
+}
+
+/** How somebody who may not use a socket comes to use it. */
+export async function describeAccess(socket: string): Promise<string> {
+  const folder = socket.slice(0, socket.lastIndexOf("/")) || "/";
+  // In a folder that is shut the socket itself cannot be seen.
+  for (const [path, bits] of [[socket, 0o020], [folder, 0o010]] as const) {
+    try {
+      const { gid, mode } = await Deno.lstat(path);
+      if (gid === null || gid === 0 || ((mode ?? 0) & bits) === 0) break;
+      return `try sudo, or as a member of the group ${await groupName(gid)}`;
+    } catch {
+      // The folder tells.
+    }
+  }
+  return "try sudo";
+}
+
+/** The name of a group of this machine, or its number. */
+async function groupName(gid: number): Promise<string> {
+  const groups = await Deno.readTextFile("/etc/group").catch(() => "");
+  const line = groups.split("\n").find((text) => text.split(":")[2] === String(gid));
+  return line?.split(":")[0] ?? String(gid);
 }
 
 async function readAll(conn: Deno.Conn): Promise<string> {

@@ -49,13 +49,14 @@ export interface PoolReport {
   readonly strategy: string;
   /** What places sessions now: the strategy, or the fallback while no load is known. */
   readonly strategyInUse: string;
+  /** The pool's, and in parentheses those of backends that have another. */
   readonly loadSource: string;
   readonly healthProbe: string;
   /** By what clients come back to where they were: off or source. */
   readonly sticky: string;
   /** Why ejected or failing backends are used all the same; null: they are not. */
   readonly panic: string | null;
-  /** Cores that each new login takes off `free` while a burst of them is dealt out; 0: there is none. */
+  /** Cores that each new login counts for, beside `free`, while a burst is dealt out; 0: there is none. */
   readonly burstCost: number;
   readonly backends: readonly BackendReport[];
 }

@@ -6,7 +6,8 @@
 
 import { acceptEach, closeQuietly } from "../core/accept_loop.ts";
 import type { Clock } from "../core/clock.ts";
-import { classify } from "../core/errors.ts";
+import { classify, listenHint, messageOf } from "../core/errors.ts";
+import { printable } from "../core/printable.ts";
 import type { StatusReport } from "./report.ts";
 import { parseWhyQuery, type WhyQuery, type WhyReport } from "./why_report.ts";
 
@@ -61,6 +62,9 @@ export class AdminServer implements AsyncDisposable {
     try {
       const listener = Deno.listen({ transport: "unix", path });
       return new AdminServer(path, listener, clock, handlers);
+    } catch (error) {
+      const why = `${messageOf(error)}${listenHint(error, { transport: "unix", path })}`;
+      throw new Error(`Cannot listen on unix:${path}: ${why}`, { cause: error });
     } finally {
       Deno.umask(umask);
     }
@@ -124,7 +128,11 @@ async function readHead(conn: Deno.Conn): Promise<string> {
 }
 
 function response(status: number, body: unknown): string {
-  const json = JSON.stringify(body) + "\n";
+  // Whoever asks may show it on a terminal as it is.
+  const json = JSON.stringify(
+    body,
+    (_, value: unknown) => typeof value === "string" ? printable(value) : value,
+  ) + "\n";
   return `HTTP/1.1 ${status} ${REASONS[status]}\r\ncontent-type: application/json\r\n` +
     `content-length: ${new TextEncoder().encode(json).length}\r\nconnection: close\r\n\r\n${json}`;
 }

@@ -1,5 +1,6 @@
 // Looks the names of one pool's backends up, at first and then again and again.
 
+import { describeReturn } from "../config/loops.ts";
 import type { Address } from "../core/address.ts";
 import type { Backend } from "../core/backend.ts";
 import type { Clock, Random } from "../core/clock.ts";
@@ -13,6 +14,8 @@ export interface BackendNamesParts {
   readonly random: Random;
   readonly resolve: (address: Address, signal: AbortSignal) => Promise<Result<readonly Address[]>>;
   readonly alreadyResolved: (address: Address) => boolean;
+  /** The frontend at which a connection to a backend there would come in again; undefined: none. */
+  readonly frontendReached?: (address: Address) => string | undefined;
 }
 
 const NAME_INTERVAL_MS = 30_000;
@@ -47,10 +50,10 @@ export class BackendNames implements AsyncDisposable {
   }
 
   /**
-   * Looks up those of these backends that the pool knows no address of, as far as that is quickly done.
-   * The pool is told nothing: what it has goes on meanwhile.
+   * Looks up those of these backends that the pool knows no address of, as far as that is quickly done and
+   * the signal allows. The pool is told nothing: what it has goes on meanwhile.
    */
-  async find(backends: readonly Backend[]): Promise<FoundNames> {
+  async find(backends: readonly Backend[], signal?: AbortSignal): Promise<FoundNames> {
     const fresh = backends.filter(({ id, address }) =>
       !this.#parts.alreadyResolved(address) && !this.#pool.member(id)?.addresses.length
     );
@@ -60,16 +63,18 @@ export class BackendNames implements AsyncDisposable {
       Promise.all(
         fresh.map(async ({ id, address }) => [id, await resolve(address, signal)] as const),
       );
-    return new Map(await withDeadline(clock, FIRST_NAMES_MS, lookUp));
+    return new Map(await withDeadline(clock, FIRST_NAMES_MS, lookUp, signal));
   }
 
   /** Tells the pool, which has these backends now, what was found, and what needs no look-up. */
   take(found: FoundNames): PoolChange[] {
     const changes: PoolChange[] = [];
-    for (const { backend: { id, address } } of this.#pool.members) {
+    for (const { backend: { id, address }, addresses } of this.#pool.members) {
       const result = found.get(id);
       if (this.#parts.alreadyResolved(address)) this.#pool.observeName(id, [address]);
       else if (result !== undefined) changes.push(...this.#take(id, result));
+      // A reload may have put a frontend where the backend is.
+      else changes.push(...this.#refuse(id, addresses) ?? []);
     }
     return changes;
   }
@@ -92,9 +97,18 @@ export class BackendNames implements AsyncDisposable {
       : await this.#parts.resolve(member.backend.address, signal);
   }
 
+  /** Refuses a backend that is the balancer itself; undefined when it is not. */
+  #refuse(id: string, addresses: readonly Address[]): PoolChange[] | undefined {
+    for (const address of addresses) {
+      const frontend = this.#parts.frontendReached?.(address);
+      if (frontend === undefined) continue;
+      return this.#pool.refuseName(id, describeReturn(address, frontend));
+    }
+    return undefined;
+  }
+
   #take(id: string, found: Result<readonly Address[]>): PoolChange[] {
-    return found.ok
-      ? this.#pool.observeName(id, found.value)
-      : this.#pool.observeName(id, [], found.message);
+    if (!found.ok) return this.#pool.observeName(id, [], found.message);
+    return this.#refuse(id, found.value) ?? this.#pool.observeName(id, found.value);
   }
 }

@@ -14,6 +14,9 @@ const REFUSAL_TEXT = {
   no_backend: "no backend is up, not held back and below its limit",
   connect_failed: "no backend took the connection",
   frontend_full: "the frontend's max_connections is reached",
+  out_of_descriptors:
+    "compute-lb has no file descriptor or memory left for it: raise the limit on open files " +
+    "(ulimit -n, LimitNOFILE=) or lower max_connections",
 } as const;
 
 export class EventLog implements AsyncDisposable {
@@ -50,6 +53,8 @@ export class EventLog implements AsyncDisposable {
         this.access.closed(event);
         return;
       case "connect_failed":
+        // The refusal says it, and the backend has no part in it.
+        if (event.failure === "out_of_descriptors") return;
         this.#limited(event.atMs, () =>
           this.log.warning(
             `${event.pool}: cannot connect to ${event.backend} for ${

@@ -1,7 +1,8 @@
 // The load sources of one pool: one for each way in which its backends are asked, most often one for all.
 
-import type { BackendConfig, LoadConfig } from "../config/config.ts";
+import type { BackendConfig, LoadConfig, PoolConfig } from "../config/config.ts";
 import { formatAddress } from "../core/address.ts";
+import { counted } from "../core/counted.ts";
 import type { LoadSource } from "../load/load_source.ts";
 
 interface Shared {
@@ -72,6 +73,27 @@ export class LoadSources implements AsyncDisposable {
     this.#byBackend = new Map();
     await Promise.all(all.map(({ source }) => source[Symbol.asyncDispose]()));
   }
+}
+
+/** So many backends with a source of their own are named, more are counted. */
+const MOST_NAMED = 3;
+
+/** The pool's source, and those of backends that have another: "nrpe (hoek:22 by ssh)". */
+export function describeSources({ load, backends }: PoolConfig): string {
+  const bySource = new Map<string, string[]>();
+  for (const { id, load: { source } = load } of backends) {
+    bySource.set(source, [...bySource.get(source) ?? [], id]);
+  }
+  const own = bySource.get(load.source) ?? [];
+  bySource.delete(load.source);
+  const [only, ...more] = bySource.keys();
+  if (only === undefined) return load.source;
+  // Nobody is asked by the pool's.
+  if (own.length === 0 && more.length === 0) return only;
+  const others = [...bySource].map(([source, ids]) =>
+    `${ids.length > MOST_NAMED ? counted(ids.length, "backend") : ids.join(", ")} by ${source}`
+  );
+  return `${load.source} (${others.join(", ")})`;
 }
 
 /** Where a backend is asked; its own address never changes, since that is its id. */

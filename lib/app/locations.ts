@@ -52,7 +52,8 @@ function locationOf(
   countries: Countries | undefined,
 ): Location {
   const pools = [...new Set([pool, ...location.map((rule) => rule.pool)])];
-  const rules = location.map((rule) => ({ ...rule, pool: pools.indexOf(rule.pool) }));
+  const numbers = new Map(pools.map((name, number) => [name, number]));
+  const rules = location.map((rule) => ({ ...rule, pool: numbers.get(rule.pool) ?? 0 }));
   return { pools, table: LocationTable.compile(rules, countries) };
 }
 
@@ -66,4 +67,15 @@ async function readDatabase(path: string): Promise<Result<Uint8Array>> {
     const isMissing = error instanceof Deno.errors.NotFound;
     return failure(isMissing ? "there is no such file" : messageOf(error));
   }
+}
+
+/** Whether clients from somewhere go elsewhere than before. */
+export function haveChanged(before: Locations, after: Locations): boolean {
+  const [old, now] = [before.byFrontend, after.byFrontend];
+  return old.size !== now.size || now.entries().some(([frontend, { table, pools }]) => {
+    const was = old.get(frontend);
+    if (was === undefined || was.pools.join() !== pools.join()) return true;
+    const [one, other] = [new Uint8Array(was.table.buffer), new Uint8Array(table.buffer)];
+    return one.length !== other.length || one.some((byte, at) => byte !== other[at]);
+  });
 }

@@ -1,5 +1,6 @@
 // Makes the parts that the configuration names: the engine, the load sources, the logs.
 
+import { counted } from "../core/counted.ts";
 import type { Clock, Random } from "../core/clock.ts";
 import type { EngineConfig, LoadConfig, LogConfig } from "../config/config.ts";
 import { chooseEngine } from "../engine/choose.ts";
@@ -47,7 +48,7 @@ export function makeEngine(
   const engine = new SpliceEngine({
     // main.ts finds out itself that it runs in a worker.
     workerUrl: Deno.mainModule,
-    workers: config.workers === "auto" ? navigator.hardwareConcurrency : config.workers,
+    workers: workersOf(config),
     // A session takes two descriptors.
     capacity: Math.min(MAX_WORKER_TUNNELS, Math.floor(descriptorLimit / 2)),
     clock,
@@ -55,11 +56,18 @@ export function makeEngine(
     inherited,
     onWorkerLost: ({ worker, tunnels, message }) =>
       surroundings.onWorkerLost(
-        `worker ${worker} died, ${tunnels} sessions are lost with it; another stands in: ${message}`,
+        `worker ${worker} died, ${
+          counted(tunnels, "session")
+        } lost with it; another stands in: ${message}`,
       ),
     onFatal: surroundings.onFatal,
   });
   return { engine, reason };
+}
+
+/** Threads that carry sessions in the splice engine. */
+export function workersOf({ workers }: EngineConfig): number {
+  return workers === "auto" ? navigator.hardwareConcurrency : workers;
 }
 
 /** Makes load sources; all of them share what this machine has for anonymous TLS. */

@@ -2,9 +2,8 @@
 // Everything slow about placement happens here, when something changes, never per connection.
 
 import type { Address } from "../core/address.ts";
-import type { Backend } from "../core/backend.ts";
 import type { Clock, Random } from "../core/clock.ts";
-import { messageOf } from "../core/errors.ts";
+import { messageOf, OUR_FAULT, OUR_SHORTAGE } from "../core/errors.ts";
 import { DEFAULT_CAPACITY as ROWS, PickTable, STANDING } from "../core/pick_table.ts";
 import type { Member } from "../core/member.ts";
 import { Pool, type PoolChange } from "../core/pool.ts";
@@ -13,6 +12,7 @@ import { Rounds } from "../core/rounds.ts";
 import { standByOf, standingOf, STANDINGS } from "../core/standing.ts";
 import { memoryFactors, Shortages } from "../core/shortages.ts";
 import { STICKY_CLIENTS } from "../core/sticky.ts";
+import { isNews } from "../core/trouble.ts";
 import type { BackendConfig, LoadConfig, PoolConfig } from "../config/config.ts";
 import type { EngineEvent, PoolPlan } from "../engine/engine.ts";
 import { createHealthProbe } from "../health/registry.ts";
@@ -33,6 +33,10 @@ export interface PoolKeeperParts {
   readonly createLoadSource: (config: LoadConfig) => LoadSource | undefined;
   readonly resolve: (address: Address, signal: AbortSignal) => Promise<Result<readonly Address[]>>;
   readonly alreadyResolved: (address: Address) => boolean;
+  /** One that a pool which has gone has left, empty again; absent: one is made. */
+  readonly table?: PickTable;
+  /** The frontend at which a connection to a backend there would come in again; undefined: none. */
+  readonly frontendReached?: (address: Address) => string | undefined;
   /** Hands the engine where the backends are. */
   readonly publish: (plan: PoolPlan) => void;
   /** Told whenever the pool has been weighed, with what the strategy was shown. */
@@ -72,6 +76,8 @@ export class PoolKeeper implements AsyncDisposable {
   #published = "";
   /** What the engine could not take, so that it is said once. */
   #refused = "";
+  /** What is remembered of a shortage of ours (core/trouble.ts). */
+  readonly #shortage = new Int32Array(1);
   #weighing = false;
   #stopped = false;
 
@@ -81,7 +87,8 @@ export class PoolKeeper implements AsyncDisposable {
     this.#sources = new LoadSources(parts.createLoadSource);
     this.#shortages = new Shortages(config);
     this.#placement = new Placement(config);
-    this.pool = new Pool(config.name, rulesOf(config), PickTable.allocate(ROWS, STICKY_CLIENTS));
+    const table = parts.table ?? PickTable.allocate(ROWS, STICKY_CLIENTS);
+    this.pool = new Pool(config.name, rulesOf(config), table);
     this.#resilience = new Resilience(this.pool, config);
     const { clock, random } = parts;
     this.#rules = new TableRules(this.pool.table, clock.now());
@@ -123,29 +130,54 @@ export class PoolKeeper implements AsyncDisposable {
 
   /** Looks names up and publishes a first plan, so that the first client finds a place. */
   async prepare(): Promise<void> {
-    const { backends } = this.#config;
-    this.#admit(backends, await this.#names.find(backends));
+    this.take(this.#config, await this.find(this.#config));
   }
 
-  /** Starts the rounds. */
-  async start(): Promise<void> {
-    await this.#drive();
-    this.#rulesTicker.start();
-    await this.#ticker.setKeys(["tick"]);
-  }
-
-  /** Takes a new configuration in; what is known of backends that stay is kept. */
+  /** Takes a new configuration in, from the look-ups to the rounds. */
   async reconfigure(config: PoolConfig): Promise<void> {
     // Until it is known where those that join are, those that leave serve.
-    const found = await this.#names.find(config.backends);
+    this.take(config, await this.find(config));
+    await this.start();
+  }
+
+  /** Looks up where the backends are that a configuration adds. Nothing changes. */
+  find(config: PoolConfig, signal?: AbortSignal): Promise<FoundNames> {
+    return this.#names.find(config.backends, signal);
+  }
+
+  /** Places clients by a new configuration from now on; what is known of backends that stay is kept. */
+  take(config: PoolConfig, found: FoundNames): void {
     this.#config = config;
     this.#placement.setConfig(config);
     this.pool.setRules(rulesOf(config));
     this.#shortages.setRules(config);
     this.#tell(this.#resilience.setConfig(config));
     this.#rules.set(config);
-    this.#admit(config.backends, found);
-    await this.#drive();
+    const nowMs = this.#parts.clock.now();
+    this.#tell(this.pool.setBackends(config.backends, nowMs));
+    this.#resilience.observeBackends(nowMs);
+    this.#tell(this.#names.take(found));
+    this.#weighNow();
+  }
+
+  /** Starts, keeps or replaces what goes the rounds, as the configuration says. */
+  async start(): Promise<void> {
+    this.#rulesTicker.start();
+    await this.#names.follow();
+    this.#load = await replaceDrivers(
+      this.#load,
+      JSON.stringify([this.#config.load.intervalMs, this.#config.load.timeoutMs]),
+      () => this.#loadDrivers(),
+    );
+    this.#health = await replaceDrivers(
+      this.#health,
+      JSON.stringify(this.#config.health),
+      () => this.#healthDrivers(),
+    );
+    const { backends } = this.#config;
+    await Promise.all([this.#load?.setBackends(backends), this.#health?.setBackends(backends)]);
+    await this.#ticker.setKeys(["tick"]);
+    this.#weigh();
   }
 
   /** Takes in what the engine saw. */
@@ -172,32 +204,6 @@ export class PoolKeeper implements AsyncDisposable {
     await this.#sources[Symbol.asyncDispose]();
   }
 
-  #admit(backends: readonly Backend[], found: FoundNames): void {
-    const nowMs = this.#parts.clock.now();
-    this.#tell(this.pool.setBackends(backends, nowMs));
-    this.#resilience.observeBackends(nowMs);
-    this.#tell(this.#names.take(found));
-    this.#weighNow();
-  }
-
-  /** Starts, keeps or replaces what goes the rounds, as the configuration says. */
-  async #drive(): Promise<void> {
-    await this.#names.follow();
-    this.#load = await replaceDrivers(
-      this.#load,
-      JSON.stringify([this.#config.load.intervalMs, this.#config.load.timeoutMs]),
-      () => this.#loadDrivers(),
-    );
-    this.#health = await replaceDrivers(
-      this.#health,
-      JSON.stringify(this.#config.health),
-      () => this.#healthDrivers(),
-    );
-    const { backends } = this.#config;
-    await Promise.all([this.#load?.setBackends(backends), this.#health?.setBackends(backends)]);
-    this.#weigh();
-  }
-
   #loadDrivers(): Omit<Drivers, "config"> | undefined {
     const { load } = this.#config;
     const { clock, random } = this.#parts;
@@ -212,6 +218,10 @@ export class PoolKeeper implements AsyncDisposable {
       },
       report: (id, result) => {
         if (result === undefined) return;
+        if (result.kind === "failed" && result.reason.includes(OUR_SHORTAGE)) {
+          this.#tellShortage(id, result.reason);
+          return;
+        }
         if (this.#askedAnew.delete(id)) this.#tell(this.#resilience.forgetLoad(id));
         this.#tell(this.pool.observeLoad(id, result, clock.now()));
         this.#tell(this.#resilience.observeLoad(id));
@@ -255,6 +265,10 @@ export class PoolKeeper implements AsyncDisposable {
       },
       report: (id, result) => {
         if (result === undefined) return;
+        if (!result.ok && OUR_FAULT.has(result.failure)) {
+          this.#tellShortage(id, result.reason);
+          return;
+        }
         const changes = this.#resilience.observeProbe(id, result, clock.now());
         this.#tell(changes);
         // Nearly every probe says what the one before it said.
@@ -270,10 +284,19 @@ export class PoolKeeper implements AsyncDisposable {
     };
   }
 
+  /** A probe or a question failed for a reason of ours: no verdict, and said once. */
+  #tellShortage(id: string, reason: string): void {
+    if (!isNews(this.#shortage, 0, this.#parts.clock.now())) return;
+    this.#parts.log.error(
+      `${this.pool.name}: cannot ask ${id} how it is: ${reason}; that says nothing of backends, whose ` +
+        "health and load stay as they are known",
+    );
+  }
+
   /**
    * Whether a real session has just shown what a tcp probe would find out. Such probes are left out:
    * each costs sshd a process and, from OpenSSH 9.8 on, earns our address a penalty for leaving
-   * without logging in (PerSourcePenalties).
+   * without logging in (PerSourcePenalties). What a banner probe finds out no connect shows.
    */
   #provenByUse(member: Member): boolean {
     const { health } = this.#config;
@@ -399,7 +422,8 @@ function rulesOf(config: PoolConfig): ConstructorParameters<typeof Pool>[1] {
     rise: health.rise,
     fall: health.fall,
     loadMaxAgeMs: load.maxAgeMs,
-    rowRestMs: (connect.retries + 1) * connect.timeoutMs + ROW_REST_MS,
+    // Each attempt may wait for a descriptor first, for as long again.
+    rowRestMs: 2 * (connect.retries + 1) * connect.timeoutMs + ROW_REST_MS,
     ...(health.probe === "none" ? { retryAfterMs: RETRY_INTERVALS * health.intervalMs } : {}),
   };
 }

@@ -7,6 +7,7 @@ import type { Member } from "../core/member.ts";
 import type { Pool } from "../core/pool.ts";
 import { standByOf } from "../core/standing.ts";
 import type { BackendReport, PoolReport } from "../admin/report.ts";
+import { describeSources } from "./load_sources.ts";
 import type { PoolKeeper } from "./pool_keeper.ts";
 import { describePanic } from "./resilience.ts";
 
@@ -17,7 +18,7 @@ export function reportPool(keeper: PoolKeeper, nowMs: number, wallMs: number): P
     name: config.name,
     strategy: config.strategy,
     strategyInUse: keeper.strategyInUse,
-    loadSource: config.load.source,
+    loadSource: describeSources(config),
     healthProbe: config.health.probe,
     sticky: config.sticky.by,
     panic: keeper.resilience.panic === undefined ? null : describePanic(keeper.resilience.panic),

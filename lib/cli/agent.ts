@@ -10,6 +10,7 @@ import { LocationTable } from "../core/location_table.ts";
 import { type Network, parseNetwork } from "../core/network.ts";
 import { type Result, success } from "../core/result.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
+import { returnFreeMemory } from "../host/memory.ts";
 import { becomeUser, findUser } from "../host/privileges.ts";
 import { onSignals } from "../host/signals.ts";
 import { VERSION } from "../version.ts";
@@ -56,6 +57,7 @@ export async function agent(
       troubled: (message) => complain(`Cannot accept connections: ${message}`),
     });
     print(`agent listens on ${describe(listener.addr)}\n`);
+    returnFreeMemory();
     await stopped.promise;
     return EXIT_OK;
   } catch (error) {

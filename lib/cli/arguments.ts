@@ -23,6 +23,11 @@ export const COMMANDS = [
 
 export type CommandName = typeof COMMANDS[number];
 
+/** What help tells of besides commands. */
+export const TOPICS = [...COMMANDS, "load"] as const;
+
+export type HelpTopic = typeof TOPICS[number];
+
 /** What the command line asks for. */
 export type Command =
   | {
@@ -34,8 +39,10 @@ export type Command =
     readonly name: "check";
     readonly configFile?: string;
     readonly overrides: Overrides;
-    /** Whether every backend is asked once, too. */
+    /** Whether every address is listened on and every backend asked, once. */
     readonly probe: boolean;
+    /** Whether the effective configuration is printed. */
+    readonly effective: boolean;
   }
   | {
     readonly name: "demo";
@@ -77,7 +84,7 @@ export type Command =
     readonly strategy?: StrategyName;
   }
   | { readonly name: "echo"; readonly addresses: readonly string[] }
-  | { readonly name: "help"; readonly topic?: CommandName }
+  | { readonly name: "help"; readonly topic?: HelpTopic }
   | { readonly name: "version" };
 
 /** A command, or a message that ends with a hint at the help. */
@@ -114,7 +121,7 @@ interface Syntax {
 
 const SYNTAX: Readonly<Record<CommandName, Syntax>> = {
   run: { values: CONFIG_FLAGS, switches: [] },
-  check: { values: CONFIG_FLAGS, switches: ["probe"] },
+  check: { values: CONFIG_FLAGS, switches: ["probe", "effective"] },
   demo: { values: ["seconds"], switches: ["json"] },
   status: { values: ["config", "admin-socket"], switches: ["json"] },
   why: { values: ["last", "client", "config", "admin-socket"], switches: ["json"] },
@@ -259,7 +266,11 @@ function buildCommand(name: CommandName, flags: Flags): CommandResult {
       return withOverrides(flags, (overrides) => ({ name, ...withConfig, overrides }));
     case "check": {
       const probe = flags.switches.has("probe");
-      return withOverrides(flags, (overrides) => ({ name, ...withConfig, overrides, probe }));
+      const effective = flags.switches.has("effective");
+      return withOverrides(
+        flags,
+        (overrides) => ({ name, ...withConfig, overrides, probe, effective }),
+      );
     }
     case "demo": {
       const text = single(flags, "seconds");
@@ -338,6 +349,10 @@ function withOverrides(flags: Flags, build: (overrides: Overrides) => Command): 
     if (texts === undefined) continue;
     const items = texts.flatMap(splitList);
     if (items.length === 0) return wrong(`Cannot read --${flag}: its value is missing`, "");
+    const gap = texts.find((text) => /(^|,)\s*,/.test(text));
+    if (gap !== undefined) {
+      return wrong(`Cannot read --${flag} "${printable(gap)}": nothing stands before a comma`, "");
+    }
     overrides = { ...overrides, [flag]: items };
   }
   return done(build(overrides));
@@ -349,9 +364,9 @@ function helpOn(topics: readonly string[]): CommandResult {
   if (second !== undefined) {
     return wrong(`Cannot use "${printable(second)}" here: expected one command`, "", "help");
   }
-  const name = COMMANDS.find((command) => command === topic);
+  const name = TOPICS.find((known) => known === topic);
   if (name !== undefined) return done({ name: "help", topic: name });
-  return wrong(`Unknown command "${printable(topic)}"`, didYouMean(topic, COMMANDS));
+  return wrong(`Unknown command "${printable(topic)}"`, didYouMean(topic, TOPICS));
 }
 
 /** Items of a comma list; empty ones, as of a trailing comma, are left out. */

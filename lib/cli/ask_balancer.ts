@@ -3,7 +3,7 @@
 import { askAdmin, isTrustedSocket } from "../admin/client.ts";
 import { failure, type Result } from "../core/result.ts";
 import { EXIT_FAILURE } from "./exit_code.ts";
-import { complain, deepWithoutControls } from "./output.ts";
+import { complain, deepPrintable } from "./output.ts";
 import { type Places, type PlacesCommand, placesToAsk } from "./status_places.ts";
 
 /** An answer without control characters; what went wrong has been told. */
@@ -24,7 +24,7 @@ export async function askBalancer(
   }
   if (places.warning !== undefined) complain(places.warning);
   const answer = await ask(places, name, resource);
-  if (answer.ok) return { ok: true, report: deepWithoutControls(answer.value) };
+  if (answer.ok) return { ok: true, report: deepPrintable(answer.value) };
   complain(answer.message);
   return { ok: false, exitCode: EXIT_FAILURE };
 }

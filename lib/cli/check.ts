@@ -1,109 +1,101 @@
-// `compute-lb check`: validates a configuration and shows what it comes to; with --probe it asks every
-// backend once, as the running balancer would.
+// `compute-lb check`: validates a configuration; with --effective it shows what it comes to, with --probe it
+// listens on every address for a moment and asks every backend once, as the running balancer would.
 
-import { LoadSources } from "../app/load_sources.ts";
-import { compileLocations } from "../app/locations.ts";
+import { describeSources, LoadSources } from "../app/load_sources.ts";
 import { loadSourceMaker } from "../app/parts.ts";
-import type { Config, PoolConfig } from "../config/config.ts";
-import { type ConfigError, formatConfigErrors, sortConfigErrors } from "../config/config_error.ts";
+import type { Config, FrontendConfig, PoolConfig } from "../config/config.ts";
+import { formatConfigErrors } from "../config/config_error.ts";
 import { formatConfig } from "../config/effective.ts";
+import { describeReturn, frontendReached } from "../config/loops.ts";
 import { odditiesOf } from "../config/oddities.ts";
-import { type ConfigInput, faultAt } from "../config/read_config.ts";
 import { AgentStanding, describeAdvice } from "../core/agent_advice.ts";
 import type { Backend } from "../core/backend.ts";
-import { messageOf } from "../core/errors.ts";
+import { counted } from "../core/counted.ts";
 import type { LoadResult, LoadSample } from "../core/load.ts";
+import { printable } from "../core/printable.ts";
 import { describePercent } from "../core/shortages.ts";
 import { describeSize } from "../core/size.ts";
 import { toDecimals } from "../core/thousandths.ts";
 import { createHealthProbe } from "../health/registry.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
-import { findUser } from "../host/privileges.ts";
+import { ownAddresses } from "../host/own_addresses.ts";
 import { resolve } from "../host/resolve.ts";
-import { type ConfigCommand, databaseFault, readCommandConfig } from "./config_source.ts";
+import { type ConfigCommand, readRunnableConfig } from "./config_source.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
-import {
-  colourful,
-  complain,
-  GREEN,
-  paint,
-  print,
-  printWrapped,
-  RED,
-  withoutControls,
-} from "./output.ts";
+import { colourful, complain, GREEN, paint, print, printWrapped, RED } from "./output.ts";
+import { type Trial, tryListening } from "./trial_listen.ts";
 
 const NAME_TIMEOUT_MS = 5000;
 
 export async function check(
-  command: ConfigCommand & { readonly probe: boolean },
+  command: ConfigCommand & { readonly probe: boolean; readonly effective: boolean },
 ): Promise<number> {
-  const read = await readCommandConfig(command);
+  const read = await readRunnableConfig(command);
   if (read.kind === "usage") {
     complain(read.message);
     return EXIT_USAGE;
   }
-  const { errors, warnings } = read.kind === "errors"
-    ? { errors: read.errors, warnings: [] }
-    : await lookAround(read.config, read.input);
-  for (const warning of warnings) complain(`warning: ${warning}`);
-  if (read.kind === "errors" || errors.length > 0) {
-    complain(formatConfigErrors(errors));
-    complain(errors.length === 1 ? "1 error" : `${errors.length} errors`);
+  if (read.kind === "errors") {
+    complain(formatConfigErrors(read.errors));
+    complain(counted(read.errors.length, "error"));
     return EXIT_CONFIG;
   }
-  if (!command.probe) {
-    print(formatConfig(read.config));
-    return EXIT_OK;
+  const { config, locations } = read;
+  for (const warning of [...odditiesOf(config), ...locations.warnings]) {
+    complain(`warning: ${warning}`);
   }
-  let allWell = true;
-  for (const pool of read.config.pools) {
-    print(`pool ${pool.name}: health by ${pool.health.probe}, load by ${describeSources(pool)}\n`);
-    const answers = await probePool(pool);
-    for (const { backend, well, text } of answers) {
-      allWell &&= well;
-      printWrapped(
-        `  ${paint(well ? "ok  " : "FAIL", well ? GREEN : RED, colourful())} ${backend}: ${
-          withoutControls(text)
-        }\n`,
-      );
-    }
-  }
-  return allWell ? EXIT_OK : EXIT_FAILURE;
+  if (command.effective) print(formatConfig(config));
+  if (command.probe) return await tryIt(config);
+  // The configuration alone can be read back.
+  if (!command.effective) print("ok\n");
+  return EXIT_OK;
 }
 
-/** What a sound configuration asks for and this machine does not have, or not as it should be. */
-async function lookAround(
-  config: Config,
-  input: ConfigInput,
-): Promise<{ readonly errors: readonly ConfigError[]; readonly warnings: readonly string[] }> {
-  const errors: ConfigError[] = [];
-  try {
-    if (config.user !== undefined) findUser(config.user);
-  } catch (error) {
-    errors.push(faultAt(input, ["user"], messageOf(error)));
+/** Listens on every address for a moment, asks every backend once, and shows what came of it. */
+async function tryIt(config: Config): Promise<number> {
+  const { frontends, admin } = await tryListening(config);
+  for (const [name, trials] of frontends) show(`frontend ${name}`, trials);
+  if (admin !== undefined) show("admin socket", [admin]);
+  const all = [...[...frontends.values()].flat(), ...(admin === undefined ? [] : [admin])];
+  for (const pool of config.pools) {
+    const trials = await probePool(pool, config.frontends);
+    show(
+      `pool ${pool.name}: health by ${pool.health.probe}, load by ${describeSources(pool)}`,
+      trials,
+    );
+    all.push(...trials);
   }
-  const located = await compileLocations(config);
-  if (!located.ok) errors.push(databaseFault(input, located.message));
-  return {
-    errors: sortConfigErrors(errors),
-    warnings: [...odditiesOf(config), ...(located.ok ? located.value.warnings : [])],
-  };
+  const failed = all.filter(({ well }) => !well).length;
+  print(failed === 0 ? "ok\n" : `${failed} of ${all.length} FAIL\n`);
+  return failed === 0 ? EXIT_OK : EXIT_FAILURE;
 }
 
-interface ProbeAnswer {
-  readonly backend: string;
-  readonly well: boolean;
-  readonly text: string;
+function show(heading: string, trials: readonly Trial[]): void {
+  print(`${heading}\n`);
+  for (const { what, well, text } of trials) {
+    const verdict = paint(well ? "ok  " : "FAIL", well ? GREEN : RED, colourful());
+    printWrapped(`  ${verdict} ${what}: ${printable(text)}\n`);
+  }
 }
 
-async function probePool(pool: PoolConfig): Promise<ProbeAnswer[]> {
+async function probePool(
+  pool: PoolConfig,
+  frontends: readonly FrontendConfig[],
+): Promise<Trial[]> {
   await using probe = createHealthProbe(pool.health, SYSTEM_CLOCK) ?? null;
   await using sources = new LoadSources(loadSourceMaker(SYSTEM_CLOCK, Math.random));
   await sources.assign(pool.backends, pool.load);
+  const own = ownAddresses();
   return await Promise.all(pool.backends.map(async (backend) => {
     const found = await resolve(backend.address, AbortSignal.timeout(NAME_TIMEOUT_MS));
-    if (!found.ok) return { backend: backend.id, well: false, text: found.message };
+    const what = backend.id;
+    if (!found.ok) return { what, well: false, text: found.message };
+    for (const address of found.value) {
+      const frontend = frontendReached(frontends, pool.name, address, own);
+      if (frontend !== undefined) {
+        return { what, well: false, text: describeReturn(address, frontend) };
+      }
+    }
     const health = await probe?.run(
       backend,
       found.value,
@@ -117,16 +109,8 @@ async function probePool(pool: PoolConfig): Promise<ProbeAnswer[]> {
     }
     if (load !== undefined) texts.push(describeLoad(load, backend));
     const well = health?.ok !== false && (load === undefined || invites(load));
-    return { backend: backend.id, well, text: texts.join("; ") };
+    return { what, well, text: texts.join("; ") };
   }));
-}
-
-/** The pool's source, and those of backends that have another. */
-function describeSources({ load, backends }: PoolConfig): string {
-  const others = backends.flatMap(({ id, load: own = load }) =>
-    own.source === load.source ? [] : [`${id} by ${own.source}`]
-  );
-  return others.length === 0 ? load.source : `${load.source} (${others.join(", ")})`;
 }
 
 /** Whether a load source answers and has nothing against sessions. */
@@ -151,7 +135,7 @@ function describeSample(sample: LoadSample, backend: Backend): string {
   const known = backend.cores ?? cores;
   const load = known === undefined
     ? `load ${load1.toFixed(2)}, cores unknown`
-    : `load ${load1.toFixed(2)} of ${known} cores, ${toDecimals(known - load1, 2)} free`;
+    : `load ${load1.toFixed(2)} of ${counted(known, "core")}, ${toDecimals(known - load1, 2)} free`;
   return [load, ...describeSignals(sample)].join("; ");
 }
 

@@ -2,10 +2,15 @@
 
 import { compileLocations, type Locations } from "../app/locations.ts";
 import type { Config } from "../config/config.ts";
-import type { ConfigError } from "../config/config_error.ts";
+import { type ConfigError, sortConfigErrors } from "../config/config_error.ts";
+import { findLoops } from "../config/loops.ts";
 import type { Overrides } from "../config/overrides.ts";
 import { type ConfigInput, faultAt, readConfig } from "../config/read_config.ts";
 import { messageOf } from "../core/errors.ts";
+import { findInheritedObstacle } from "../engine/choose.ts";
+import { activatedDescriptors } from "../engine/splice/sockets.ts";
+import { ownAddresses } from "../host/own_addresses.ts";
+import { findUser } from "../host/privileges.ts";
 
 /** Read when neither --config nor both --listen and --backends are given. */
 export const DEFAULT_FILE = "/etc/compute-lb/lb.conf";
@@ -32,14 +37,31 @@ export type CommandConfig = ReadConfig | NoConfig;
 /** A configuration with what it needs of other files. */
 export type RunnableConfig = ReadConfig & { readonly locations: Locations } | NoConfig;
 
-/** Reads the configuration that a command line asks for, and the database that it names. */
-export async function readRunnableConfig(command: ConfigCommand): Promise<RunnableConfig> {
+/**
+ * Reads the configuration that a command line asks for, with what it needs of this machine: the user and
+ * the database that it names must be there, and no backend may be the balancer itself.
+ * @param knownUser one that need not be looked up again.
+ */
+export async function readRunnableConfig(
+  command: ConfigCommand,
+  knownUser?: string,
+): Promise<RunnableConfig> {
   const read = await readCommandConfig(command);
   if (read.kind !== "config") return read;
-  const located = await compileLocations(read.config);
-  return located.ok
-    ? { ...read, locations: located.value }
-    : { kind: "errors", errors: [databaseFault(read.input, located.message)] };
+  const { config, input } = read;
+  const errors = findLoops(config, ownAddresses())
+    .map(({ path, message }) => faultAt(input, path, message));
+  try {
+    if (config.user !== undefined && config.user !== knownUser) findUser(config.user);
+  } catch (error) {
+    errors.push(faultAt(input, ["user"], messageOf(error)));
+  }
+  const inherited = inheritedFault(config, input);
+  if (inherited !== undefined) errors.push(inherited);
+  const located = await compileLocations(config);
+  if (!located.ok) errors.push(faultAt(input, ["location_database"], located.message));
+  else if (errors.length === 0) return { ...read, locations: located.value };
+  return { kind: "errors", errors: sortConfigErrors(errors) };
 }
 
 /** Flags alone take both of the two that say from where to where. */
@@ -49,9 +71,36 @@ function whatIsMissing({ listen, backends }: Overrides): string {
   return "Nothing to balance: give --listen and --backends, or --config FILE";
 }
 
-/** A fault of the database as one of the configuration. */
-export function databaseFault(input: ConfigInput, message: string): ConfigError {
-  return faultAt(input, ["location_database"], message);
+/** Sockets that systemd has passed to this process and its engine cannot take, as a fault of the configuration. */
+function inheritedFault(
+  { engine }: Config,
+  input: ConfigInput,
+): ConfigError | undefined {
+  const variable = (name: string) => Deno.env.get(name);
+  const message = findInheritedObstacle(
+    engine.kind,
+    activatedDescriptors(Deno.pid, variable),
+    variable("LISTEN_FDNAMES")?.split(":") ?? [],
+  );
+  return message === undefined ? undefined : faultAt(input, ["engine", "kind"], message);
+}
+
+/**
+ * A FIFO, a device or a directory is no configuration: to read one may take for ever, and a reload reads
+ * again what the start has used up.
+ * @throws {Error} saying what it is.
+ */
+async function expectRegularFile(path: string): Promise<void> {
+  const { isFile, isDirectory, isFifo, isSocket } = await Deno.stat(path);
+  if (isFile) return;
+  const found = isDirectory
+    ? "a directory"
+    : isFifo
+    ? "a pipe"
+    : isSocket
+    ? "a socket"
+    : "a device";
+  throw new Error(`it is ${found}, expected a regular file`);
 }
 
 /** Reads the configuration that a command line asks for. */
@@ -62,6 +111,7 @@ export async function readCommandConfig(command: ConfigCommand): Promise<Command
   let text: string | undefined;
   if (path !== undefined) {
     try {
+      await expectRegularFile(path);
       text = await Deno.readTextFile(path);
     } catch (error) {
       const missing = error instanceof Deno.errors.NotFound;

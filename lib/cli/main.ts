@@ -1,5 +1,6 @@
 // The command line: reads it, runs the command, gives the exit status.
 
+import { ignoreUserSignals, outliveHangups } from "../host/signals.ts";
 import { type Command, parseCommand } from "./arguments.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
 import { complain, outputTrouble, print } from "./output.ts";
@@ -15,6 +16,9 @@ function completePath(): void {
   if (!path.split(":").includes("/usr/bin")) Deno.env.set("PATH", `${path}:${DEFAULT_PATH}`);
 }
 
+/** Commands that init systems start; the others end with their terminal. */
+const SERVICES: readonly Command["name"][] = ["run", "agent"];
+
 /** Runs one command line, without the program's own name, and returns the exit status. */
 export async function main(args: readonly string[]): Promise<number> {
   const parsed = parseCommand(args);
@@ -22,6 +26,8 @@ export async function main(args: readonly string[]): Promise<number> {
     complain(parsed.message);
     return EXIT_USAGE;
   }
+  if (SERVICES.includes(parsed.command.name)) outliveHangups();
+  ignoreUserSignals();
   completePath();
   const status = await obey(parsed.command);
   const trouble = outputTrouble();

@@ -1,6 +1,7 @@
 // Writing to the terminal, and what it can do.
 
 import { messageOf } from "../core/errors.ts";
+import { printable } from "../core/printable.ts";
 
 const encoder = new TextEncoder();
 
@@ -20,9 +21,9 @@ export function outputTrouble(): string | undefined {
   return trouble;
 }
 
-/** Writes text to stderr, without control characters. */
+/** Writes text to stderr, without what a terminal would obey. */
 export function complain(text: string): void {
-  const plain = text.split("\n").map(withoutControls).join("\n");
+  const plain = text.split("\n").map(printable).join("\n");
   writeAll(Deno.stderr, plain.endsWith("\n") ? plain : `${plain}\n`);
 }
 
@@ -37,21 +38,13 @@ function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string
   }
 }
 
-/**
- * Replaces what a terminal would obey or draw elsewhere: C0, DEL, C1, separators of lines, and controls
- * of direction. For text that another program has written.
- */
-export function withoutControls(text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, "?");
-}
-
-/** The same value with {@linkcode withoutControls} applied to every text in it, keys included. */
-export function deepWithoutControls(value: unknown): unknown {
-  if (typeof value === "string") return withoutControls(value);
-  if (Array.isArray(value)) return value.map(deepWithoutControls);
+/** The same value with {@linkcode printable} applied to every text in it, keys included. */
+export function deepPrintable(value: unknown): unknown {
+  if (typeof value === "string") return printable(value);
+  if (Array.isArray(value)) return value.map(deepPrintable);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [withoutControls(key), deepWithoutControls(inner)]),
+    Object.entries(value).map(([key, inner]) => [printable(key), deepPrintable(inner)]),
   );
 }
 

@@ -5,36 +5,43 @@ import { makeServiceFolder, prepareFolder, socketCandidates } from "../admin/soc
 import type { WhyQuery } from "../admin/why_report.ts";
 import { App } from "../app.ts";
 import type { Locations } from "../app/locations.ts";
-import { loadSourceMaker, type Logs, makeEngine, makeLogs } from "../app/parts.ts";
+import { descriptorNeed } from "../app/descriptors.ts";
+import { loadSourceMaker, type Logs, makeEngine, makeLogs, workersOf } from "../app/parts.ts";
 import type { Config } from "../config/config.ts";
 import { formatConfigErrors, summarizeConfigErrors } from "../config/config_error.ts";
 import { odditiesOf } from "../config/oddities.ts";
 import type { Clock } from "../core/clock.ts";
 import { counted } from "../core/counted.ts";
-import { describeDuration } from "../core/duration.ts";
 import { messageOf } from "../core/errors.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
 import { raiseDescriptorLimit } from "../host/limits.ts";
+import type { Engine } from "../engine/engine.ts";
 import { activatedDescriptors } from "../engine/splice/sockets.ts";
 import { becomeUser, findUser } from "../host/privileges.ts";
 import { isJournal } from "../host/journal.ts";
+import { returnFreeMemory } from "../host/memory.ts";
 import type { LogArea } from "../log/setup.ts";
 import { VERSION } from "../version.ts";
-import { type ConfigCommand, readRunnableConfig } from "./config_source.ts";
+import { type ConfigCommand, readRunnableConfig, type RunnableConfig } from "./config_source.ts";
+import { cutTime, cutTimeWarnings, describeCutTime, grantedMs, STOP_SECONDS } from "./cut_time.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
 import { Orders } from "./orders.ts";
 import { complain } from "./output.ts";
 
-/** Descriptors that are no session's: listeners, probes, load sources, logs. */
-const SPARE_DESCRIPTORS = 256;
 /** Where the limit cannot be asked for. */
 const ASSUMED_DESCRIPTORS = 8192;
 /** How long parts may take to end when the process has to leave now. */
 const LEAVE_MS = 3000;
 const NEVER = new AbortController().signal;
 
+/** How long the service manager lets us end. */
+const granted = grantedMs(Deno.env.get(STOP_SECONDS));
+
 export async function run(command: ConfigCommand): Promise<number> {
-  const read = await readRunnableConfig(command);
+  // Before anything else: an order that comes while we start must not be lost, nor end us.
+  using orders = new Orders();
+  const read = await Promise.race([readRunnableConfig(command), orders.stopped]);
+  if (read === undefined) return EXIT_OK;
   if (read.kind === "usage") {
     complain(read.message);
     return EXIT_USAGE;
@@ -53,8 +60,6 @@ export async function run(command: ConfigCommand): Promise<number> {
   );
   await logs.configure(config.log);
   const log = logs.log.area("app");
-  // Before anything else: an order that comes while we start must not be lost, nor end us.
-  using orders = new Orders();
   const die = (text: string) => {
     log.error(text);
     // Not by way of the ordinary end: what is stuck would be waited for.
@@ -87,10 +92,11 @@ async function serve(
 ): Promise<void> {
   const { clock, logs, log, orders, die } = service;
   const random = Math.random;
+  const descriptorLimit = raiseLimit(log);
   const { engine, reason } = makeEngine(config.engine, {
     clock,
     random,
-    descriptorLimit: raiseLimit(log, config),
+    descriptorLimit,
     inherited: activatedDescriptors(Deno.pid, (name) => Deno.env.get(name)),
     onWorkerLost: (text) => log.error(text),
     onFatal: die,
@@ -107,12 +113,14 @@ async function serve(
   let admin: AdminServer | undefined;
   try {
     log.info(`compute-lb ${VERSION} starts, pid ${Deno.pid}, engine ${engine.name}: ${reason}`);
-    for (const warning of [...odditiesOf(config), ...locations.warnings]) log.warning(warning);
+    for (const warning of warningsOf(config, locations)) log.warning(warning);
+    warnOfLimit(config, engine.name, descriptorLimit, log);
     await app.start(async () => {
       if (config.user !== undefined) await giveUpRoot(config.user, log);
       admin = await startAdmin(config, app, log);
     });
     log.info("ready", { event: "ready", pid: Deno.pid });
+    returnFreeMemory();
     orders.whenLeaving(() => {
       clock.sleep(LEAVE_MS, NEVER).then(() => die("what had to end at once has not: leaving it"));
     });
@@ -129,35 +137,33 @@ async function untilEnded(
   app: App,
   { clock, logs, log, orders }: Service,
 ): Promise<void> {
-  let current = config;
-  const reload = async () => {
-    current = await reloadFrom(command, config, app, logs, log) ?? current;
-  };
+  let latest = new AbortController();
   let reloading = Promise.resolve();
-  orders.whenReloading(() => reloading = reloading.then(reload));
+  orders.whenReloading(() => {
+    latest.abort(new Error("a newer reload was ordered"));
+    const { signal } = latest = new AbortController();
+    reloading = reloading.then(() => reloadFrom(command, config, app, logs, log, signal));
+  });
   await orders.stopped;
+  latest.abort(new Error("the balancer is draining"));
   orders.whenReloading(() => log.warning("reload ignored: the balancer is draining"));
-  await Promise.race([reloading, orders.left]);
   const { active } = app.status().counters;
-  const { shutdownTimeoutMs } = current;
+  const end = cutTime(app.config.shutdownTimeoutMs, granted);
   const cut = new AbortController();
   orders.left.then(() => cut.abort());
   if (!orders.leaving) {
-    const until = shutdownTimeoutMs === 0
-      ? "without a time limit"
-      : `for at most ${describeDuration(shutdownTimeoutMs)}`;
-    const standing = active === 0
-      ? "none stands"
-      : `${counted(active, "session")} may go on ${until}`;
+    const until = end === undefined
+      ? "may go on without a time limit"
+      : `may go on, those left are cut ${describeCutTime(end, clock.wall())}`;
+    const standing = active === 0 ? "none stands" : `${counted(active, "session")} ${until}`;
     log.info(`draining: no new sessions, ${standing}`, { event: "draining", active });
   }
   const drained = new AbortController();
-  const deadline = shutdownTimeoutMs === 0
+  const deadline = end === undefined
     ? Promise.resolve()
-    : clock.sleep(shutdownTimeoutMs, drained.signal).then(() => {
-      log.warning(
-        `the shutdown timeout is over: cutting ${counted(app.status().counters.active, "session")}`,
-      );
+    : clock.sleep(end.afterMs, drained.signal).then(() => {
+      const left = counted(app.status().counters.active, "session");
+      log.warning(`cutting ${left}: ${end.because}`);
       cut.abort();
     }, () => {});
   await app.drain(cut.signal);
@@ -168,6 +174,7 @@ async function untilEnded(
 /**
  * Reads the configuration again; a bad one changes nothing.
  * @param started the one that the process began with: some of it holds until its end.
+ * @param signal gives the reload up as long as it has not taken effect.
  */
 async function reloadFrom(
   command: ConfigCommand,
@@ -175,51 +182,71 @@ async function reloadFrom(
   app: App,
   logs: Logs,
   log: LogArea,
-): Promise<Config | undefined> {
+  signal: AbortSignal,
+): Promise<void> {
   const refuse = (reason: string) => {
     app.reloadRefused(reason);
     log.error(`reload refused, nothing has changed: ${reason}`, { event: "reload_refused" });
   };
-  await app.reopenRecording();
-  const read = await readRunnableConfig(command);
-  if (read.kind === "usage") return void refuse(read.message);
-  if (read.kind === "errors") {
-    return void refuse(summarizeConfigErrors(read.errors));
-  }
+  const givenUp = () => log.info(`reload given up: ${messageOf(signal.reason)}`);
+  if (signal.aborted) return givenUp();
+  const aborted = Promise.withResolvers<undefined>();
+  signal.addEventListener("abort", () => aborted.resolve(undefined), { once: true });
+  // A disk that has gone away may never answer.
+  const read = await Promise.race([readAgain(command, app), aborted.promise]);
+  if (read === undefined) return givenUp();
+  if (read.kind === "usage") return refuse(read.message);
+  if (read.kind === "errors") return refuse(summarizeConfigErrors(read.errors));
   if (read.path === undefined) {
     log.warning("nothing to reload: the configuration came from flags alone");
-    return undefined;
+    return;
   }
-  const done = await app.reload(read.config, read.locations);
-  if (!done.ok) return void refuse(done.reason);
+  const done = await app.reload(read.config, read.locations, signal);
+  if (!done.ok) return signal.aborted ? givenUp() : refuse(done.reason);
   await logs.configure(read.config.log);
-  const warnings = [...odditiesOf(read.config), ...read.locations.warnings];
-  for (const warning of warnings) log.warning(warning);
+  for (const warning of warningsOf(read.config, read.locations)) log.warning(warning);
   for (const key of ["engine", "admin", "user"] as const) {
     if (JSON.stringify(read.config[key]) !== JSON.stringify(started[key])) {
       log.warning(`${key} is another one in ${read.path}: that takes effect at the next start`);
     }
   }
   log.info(`reloaded ${read.path}: ${done.changes}`, { event: "reloaded" });
-  return read.config;
 }
 
-/** Raises the limit on open files as far as it goes, warns when that is too low, and returns it. */
-function raiseLimit(log: LogArea, config: Config): number {
+async function readAgain(command: ConfigCommand, app: App): Promise<RunnableConfig> {
+  await app.reopenRecording();
+  return await readRunnableConfig(command, app.config.user);
+}
+
+/** What is sound in a configuration, but in vain. */
+function warningsOf(config: Config, { warnings }: Locations): string[] {
+  return [
+    ...odditiesOf(config),
+    ...warnings,
+    ...cutTimeWarnings(config.shutdownTimeoutMs, granted),
+  ];
+}
+
+/** Raises the limit on open files as far as it goes, and returns it. */
+function raiseLimit(log: LogArea): number {
   const raised = raiseDescriptorLimit();
   if (!raised.ok) {
     log.debug(`the limit on open files is as it was: ${raised.reason}`);
     return ASSUMED_DESCRIPTORS;
   }
-  const sessions = config.frontends.reduce((sum, { maxConnections }) => sum + maxConnections, 0);
-  const wanted = 2 * sessions + SPARE_DESCRIPTORS;
-  if (wanted > raised.limit) {
-    log.warning(
-      `max_connections allows ${sessions} sessions, which need ${wanted} open files, but the limit is ` +
-        `${raised.limit}: raise it (ulimit -n, LimitNOFILE=) or lower max_connections`,
-    );
-  }
   return raised.limit;
+}
+
+/** Says so when the limit on open files is too low for what the configuration allows. */
+function warnOfLimit(config: Config, engine: Engine["name"], limit: number, log: LogArea): void {
+  const { sessions, least, most } = descriptorNeed(config, engine, workersOf(config.engine));
+  if (most <= limit) return;
+  const stalled = most === least ? "" : `, and up to ${most} while clients or backends are stalled`;
+  log.warning(
+    `max_connections allows ${sessions} sessions, which need ${least} open files${stalled}, but the ` +
+      `limit is ${limit}: raise it to ${most} (ulimit -n ${most}, LimitNOFILE=${most}) or lower ` +
+      "max_connections",
+  );
 }
 
 /** Opens the admin socket. One that nobody asked for by name is not worth failing for. */

@@ -9,7 +9,7 @@ import { EXIT_CONFIG, EXIT_OK } from "./exit_code.ts";
 import {
   colourful,
   complain,
-  deepWithoutControls,
+  deepPrintable,
   print,
   printWrapped,
   terminalWidth,
@@ -33,7 +33,7 @@ export async function simulate(command: SimulateCommand): Promise<number> {
   const strategies = strategy === undefined ? STRATEGIES : [strategy];
   const report = compareStrategies(file, read.value, strategies);
   // What a file says may be anything.
-  if (json) print(JSON.stringify(deepWithoutControls(report), null, 2) + "\n");
+  if (json) print(JSON.stringify(deepPrintable(report), null, 2) + "\n");
   else printWrapped(renderReplay(report, colourful(), terminalWidth()));
   return EXIT_OK;
 }

@@ -4,8 +4,9 @@
 import type { PoolReplay, ReplayReport } from "../app/replay/compare.ts";
 import { counted } from "../core/counted.ts";
 import { describeDuration } from "../core/duration.ts";
+import { printable } from "../core/printable.ts";
 import { toDecimals } from "../core/thousandths.ts";
-import { BOLD, DIM, paint, withoutControls } from "./output.ts";
+import { BOLD, DIM, paint } from "./output.ts";
 
 const LEGEND: readonly string[] = [
   "free: cores free where a session comes to; 95 % of sessions find at least so many",
@@ -56,12 +57,12 @@ function renderPool(pool: PoolReplay, colours: boolean, width: number): string[]
     ...backends.map((backend) => {
       const then = recorded.sessions[backend] ?? 0;
       const changes = replayed.map((one) => signed((one.sessions[backend] ?? 0) - then, 0));
-      return [`  ${withoutControls(backend)}`, `${then}`, ...changes];
+      return [`  ${printable(backend)}`, `${then}`, ...changes];
     }),
   ];
-  const title = `pool ${withoutControls(pool.pool)}: ${counted(pool.sessions, "session")} in ` +
+  const title = `pool ${printable(pool.pool)}: ${counted(pool.sessions, "session")} in ` +
     `${describeDuration(pool.seconds * 1000)}, recorded with ` +
-    `${recorded.strategies.map(withoutControls).join(", ")}; ${pool.refused} turned away`;
+    `${recorded.strategies.map(printable).join(", ")}; ${pool.refused} turned away`;
   return [
     paint(title, BOLD, colours),
     `a session takes ${pool.sessionCost.toFixed(2)} cores along, as the recording shows`,

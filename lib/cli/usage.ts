@@ -1,6 +1,7 @@
 // The help texts: one for the program, one for each command, at most 80 columns wide.
 
-import type { CommandName } from "./arguments.ts";
+import { REMOTE_COMMAND } from "../load/ssh_remote.ts";
+import type { HelpTopic } from "./arguments.ts";
 
 const CONFIG_FLAGS = `\
   -c, --config FILE          read FILE; flags win over what it says
@@ -12,8 +13,9 @@ const CONFIG_FLAGS = `\
                              least_connections, two_choices, first,
                              source_hash, random
       --load SOURCE          how load is asked: nrpe (default), ssh, agent,
-                             exec, gmond, http, none
-      --health PROBE         how life is asked: tcp (default), banner, none
+                             exec, gmond, http, none ("help load": ssh keys)
+      --health PROBE         how life is asked: auto (default), tcp,
+                             banner, none
       --engine KIND          auto (default), splice, portable
       --user NAME            whom to become once the sockets are bound
       --admin-socket PATH    what status and why ask: auto (default), off, or
@@ -37,7 +39,7 @@ Usage:
 
 Commands:
   run       balance (the default)
-  check     validate the configuration and print all of it
+  check     validate the configuration; with --probe, try it
   demo      the balancer on embedded backends, with a live table
   status    ask the running balancer
   why       why a connection landed where it did
@@ -64,8 +66,8 @@ const RUN = `\
 Usage: compute-lb [run] [flags]
 
 Listens, and hands every new connection to the backend that the strategy picks.
-What stands neither in a flag nor in a file has a default; "compute-lb check"
-prints it.
+What stands neither in a flag nor in a file has a default; "compute-lb check
+--effective" prints it.
 
 Signals:
   HUP    reads the file again; a bad one changes nothing; opens a recording
@@ -81,26 +83,29 @@ backends to its only pool; without any, they make one that is called main.
 
 Examples:
   compute-lb --listen :22 --backends hoek,kelvin=24,euler:2222
-  compute-lb --listen :2222 --backends a:22,b:22 --load ssh --health banner
+  compute-lb --listen :2222 --backends a:22,b:22 --load ssh
   compute-lb run --config /etc/compute-lb/lb.conf --log-level debug
 `;
 
 const CHECK = `\
 Usage: compute-lb check [flags]
 
-Reads the configuration, tells everything that is wrong with it in one run, and
-prints the effective configuration, every default filled in, as an lb.conf.
-Warns of what is sound but has no effect.
-Ends with 0 when it is sound, 2 when it is not, and with --probe 1 when a
-backend does not answer as it should.
+Reads the configuration and tells everything that is wrong with it in one run,
+or "ok". Warns of what is sound but has no effect.
+Ends with 0 when it is sound, 2 when it is not, and with --probe 1 when an
+address cannot be listened on or a backend does not answer as it should.
 
 Flags:
 ${CONFIG_FLAGS}\
-      --probe                ask every backend once, show only the answers
+      --probe                would it work? listen on every address for a
+                             moment, ask every backend once, show the answers
+      --effective            print the effective configuration, every default
+                             filled in, as an lb.conf
 
 Examples:
   compute-lb check --config /etc/compute-lb/lb.conf
   compute-lb check --listen :22 --backends hoek,kelvin=24 --probe
+  compute-lb check --config /etc/compute-lb/lb.conf --effective
 `;
 
 const DEMO = `\
@@ -205,14 +210,44 @@ Examples:
   compute-lb echo 127.0.0.1:0
 `;
 
+/** In authorized_keys(5) only the quote needs a backslash. */
+const FORCED_COMMAND = REMOTE_COMMAND.replaceAll('"', '\\"');
+
+const LOAD = `\
+The load source "ssh" takes a login without a password on every server, for the
+user that runs the balancer: the service is compute-lb, whose home is
+/var/lib/compute-lb. The key below can do nothing but tell the load.
+
+1. On the balancer, make the key and learn the servers' host keys; compare those
+   with what the servers themselves say:
+     cd /var/lib/compute-lb
+     sudo -u compute-lb mkdir -p -m 700 .ssh
+     sudo -u compute-lb ssh-keygen -t ed25519 -N "" -f .ssh/id_ed25519
+     ssh-keyscan hoek kelvin | sudo -u compute-lb tee -a .ssh/known_hosts
+
+2. On every server, make a user for it (load.ssh.user in lb.conf says which) and
+   put the last line below into .ssh/authorized_keys of its home, with the key
+   of .ssh/id_ed25519.pub behind it.
+
+3. Try it as the user that it is for:
+     sudo -u compute-lb compute-lb check --probe
+
+Examples:
+  compute-lb check --listen :2222 --backends hoek:22 --load ssh --probe
+
+restrict,command="${FORCED_COMMAND}" ssh-ed25519 AAAA...
+`;
+
 const HELP = `\
-Usage: compute-lb help [COMMAND]
+Usage: compute-lb help [COMMAND | load]
 
 Prints the help of the program or of one command; so does --help behind it.
+"help load" tells how to let the service ask servers for their load by ssh.
 
 Examples:
   compute-lb help
   compute-lb help check
+  compute-lb help load
 `;
 
 const VERSION = `\
@@ -225,7 +260,7 @@ Examples:
   compute-lb --version
 `;
 
-const TEXTS: Readonly<Record<CommandName, string>> = {
+const TEXTS: Readonly<Record<HelpTopic, string>> = {
   run: RUN,
   check: CHECK,
   demo: DEMO,
@@ -234,11 +269,12 @@ const TEXTS: Readonly<Record<CommandName, string>> = {
   agent: AGENT,
   simulate: SIMULATE,
   echo: ECHO,
+  load: LOAD,
   help: HELP,
   version: VERSION,
 };
 
 /** The help text of a command, or of the program. */
-export function usage(topic?: CommandName): string {
+export function usage(topic?: HelpTopic): string {
   return topic === undefined ? PROGRAM : TEXTS[topic];
 }

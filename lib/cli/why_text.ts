@@ -11,6 +11,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
   no_backend: "no backend could take it",
   connect_failed: "no backend that was tried took it",
   frontend_full: "the frontend's max_connections was reached",
+  out_of_descriptors: "compute-lb had no file descriptor or memory left for it",
 };
 
 /** What became of a backend in a pick. */
@@ -18,6 +19,7 @@ const OUTCOMES: Readonly<Record<PickOutcome, string>> = {
   chosen: "chosen",
   less_free: "fewer cores free",
   busier: "more cores free, but under more load: less sure to stay free",
+  new_logins: "more cores free, but it has had its part of those who log in now",
   near_equal: "as good; chance took the other",
   more_sessions: "more sessions",
   not_its_turn: "not its turn",
@@ -25,7 +27,7 @@ const OUTCOMES: Readonly<Record<PickOutcome, string>> = {
   worse_of_two: "the worse one of two that were drawn",
   later: "further down the list",
   no_room: "no room",
-  paced: "stood back: many connections lately",
+  paced: "stood back: many young connections",
   load_unknown: "its load is not known",
   full: "full",
   tried: "tried already",
@@ -33,7 +35,7 @@ const OUTCOMES: Readonly<Record<PickOutcome, string>> = {
   down: "down",
   draining: "draining",
   disabled: "disabled",
-  unresolved: "its name does not resolve",
+  unresolved: "it has no address",
   no_weight: "its weight is 0",
   offline: "held back: its load source says OFFLINE",
   agent: "held back by its agent",
@@ -73,8 +75,8 @@ function renderDecision(decision: DecisionReport, colours: boolean): string[] {
 function headline({ pool }: DecisionReport, pick: PickReport): string {
   const [winner, ...others] = pick.backends;
   const next = others.find(({ outcome }) =>
-    outcome === "less_free" || outcome === "busier" || outcome === "near_equal" ||
-    outcome === "more_sessions" || outcome === "worse_of_two"
+    outcome === "less_free" || outcome === "busier" || outcome === "new_logins" ||
+    outcome === "near_equal" || outcome === "more_sessions" || outcome === "worse_of_two"
   );
   const beside = next === undefined ? "" : ` (next: ${next.backend} ${figureOf(pick, next)})`;
   const free = winner === undefined || winner.free === null

@@ -1,9 +1,12 @@
 // Turns a checked draft into the Config: references resolved, missing ports filled in.
 
 import { type Address, formatAddress } from "../core/address.ts";
-import type { BackendConfig, Config, LoadConfig, PoolConfig } from "./config.ts";
+import type { BackendConfig, Config, HealthProbeName, LoadConfig, PoolConfig } from "./config.ts";
 import type { PartialAddress } from "./fields.ts";
+import { References } from "./references.ts";
 import type { Draft } from "./schema.ts";
+
+const SSH_PORT = 22;
 
 /** A pool as the schema leaves it. */
 export type PoolDraft = Draft["pools"][string];
@@ -11,36 +14,6 @@ export type PoolDraft = Draft["pools"][string];
 export type LocationDraft = Draft["frontends"][string]["location"][number];
 /** A backend as the schema leaves it. */
 export type BackendDraft = PoolDraft["backends"][number];
-
-/** The pool that a frontend sends to: the one it names, else the only one there is. */
-export function poolNameOf(draft: Draft, frontend: string): string | undefined {
-  const named = draft.frontends[frontend]?.pool;
-  const pools = Object.keys(draft.pools);
-  return named ?? (pools.length === 1 ? pools[0] : undefined);
-}
-
-/** The pools that a frontend sends to: its own, and those of its location; undefined for one not named. */
-export function poolNamesOf(draft: Draft, frontend: string): (string | undefined)[] {
-  const located = draft.frontends[frontend]?.location.map(({ pool }) => pool) ?? [];
-  return [poolNameOf(draft, frontend), ...located];
-}
-
-/** The names of the frontends that send to a pool. */
-export function frontendsOf(draft: Draft, pool: string): string[] {
-  return Object.keys(draft.frontends).filter((name) => poolNamesOf(draft, name).includes(pool));
-}
-
-/** Every port on which the frontends of a pool listen; a unix socket counts as 0. */
-export function portsOf(draft: Draft, pool: string): Set<number> {
-  const listen = frontendsOf(draft, pool).flatMap((name) => draft.frontends[name]?.listen ?? []);
-  return new Set(listen.map((address) => address.transport === "tcp" ? address.port : 0));
-}
-
-/** The port of a pool's backends that name none, or undefined when it cannot be told. */
-export function defaultPortOf(draft: Draft, pool: string): number | undefined {
-  const [port, ...others] = portsOf(draft, pool);
-  return port === undefined || port === 0 || others.length > 0 ? undefined : port;
-}
 
 /** A backend's address, or undefined when neither it nor its frontends say the port. */
 export function completeAddress(
@@ -58,6 +31,7 @@ export function completeAddress(
  */
 export function buildConfig(draft: Draft): Config {
   const { user, locationDatabase, ...rest } = draft;
+  const references = new References(draft);
   return {
     ...rest,
     ...(user === undefined ? {} : { user }),
@@ -65,23 +39,42 @@ export function buildConfig(draft: Draft): Config {
     frontends: Object.entries(draft.frontends).map(([name, frontend]) => ({
       ...frontend,
       name,
-      pool: known(poolNameOf(draft, name), `the pool of frontend ${name}`),
+      pool: known(references.poolOf(name), `the pool of frontend ${name}`),
       location: frontend.location.map((rule) => ({
         ...rule,
         pool: known(rule.pool, `the pool of a location of frontend ${name}`),
       })),
     })),
-    pools: Object.entries(draft.pools).map(([name, pool]) => buildPool(draft, name, pool)),
+    pools: Object.entries(draft.pools).map(([name, pool]) =>
+      buildPool(name, pool, references.defaultPortOf(name), references.portsOf(name))
+    ),
   };
 }
 
-function buildPool(draft: Draft, name: string, pool: PoolDraft): PoolConfig {
-  const port = defaultPortOf(draft, name);
-  return {
-    ...pool,
-    name,
-    backends: pool.backends.map((backend) => buildBackend(backend, port, pool)),
-  };
+function buildPool(
+  name: string,
+  pool: PoolDraft,
+  port: number | undefined,
+  frontendPorts: ReadonlySet<number>,
+): PoolConfig {
+  const backends = pool.backends.map((backend) => buildBackend(backend, port, pool));
+  const { probe, ...health } = pool.health;
+  const chosen = probe === "auto" ? probeFor(frontendPorts, backends) : probe;
+  return { ...pool, name, backends, health: { ...health, probe: chosen } };
+}
+
+/**
+ * What `probe: auto` stands for. The kernel completes handshakes for an sshd that hangs, so where ssh is
+ * spoken its greeting is waited for. Port 22 tells ssh, on either side: all backends of a pool speak the
+ * same protocol.
+ */
+function probeFor(
+  frontendPorts: ReadonlySet<number>,
+  backends: readonly BackendConfig[],
+): HealthProbeName {
+  const isSsh = frontendPorts.has(SSH_PORT) ||
+    backends.some(({ address }) => address.transport === "tcp" && address.port === SSH_PORT);
+  return isSsh ? "banner" : "tcp";
 }
 
 function buildBackend(

@@ -1,5 +1,6 @@
 // What one configuration changes in another, in one line and in the words of lb.conf: what a reload says.
 
+import { counted } from "../core/counted.ts";
 import type { Config, PoolConfig } from "./config.ts";
 import { draftBackend, draftConfig } from "./effective.ts";
 import type { YamlDraft } from "./yaml.ts";
@@ -33,8 +34,10 @@ interface Group {
  * Says what is another in `after` than in `before`: frontends and pools that come and go, their backends
  * and keys, and all other keys, on one line of at most {@linkcode MOST_CHANGE_TEXT} characters;
  * {@linkcode NO_CHANGE} when nothing is. Values that may be secrets are not in it.
+ * @param newRanges whether location rules come to other ranges of addresses, which is told if the rules are
+ * the same.
  */
-export function describeChanges(before: Config, after: Config): string {
+export function describeChanges(before: Config, after: Config, newRanges = false): string {
   const { frontends: oldFrontends, pools: oldPools, ...oldRest } = split(before);
   const { frontends, pools, ...rest } = split(after);
   const groups: Group[] = [
@@ -47,14 +50,20 @@ export function describeChanges(before: Config, after: Config): string {
       groups.push({ head: `frontend ${name}`, changes: keysThatChanged(old, keys) });
     }
   }
+  const oldByName = new Map(before.pools.map((pool) => [pool.name, pool]));
   for (const pool of after.pools) {
-    const old = before.pools.find(({ name }) => name === pool.name);
+    const old = oldByName.get(pool.name);
     const [oldKeys, keys] = [oldPools[pool.name], pools[pool.name]];
     if (old === undefined || oldKeys === undefined || keys === undefined) continue;
     const changes = [...backendsThatChanged(old, pool), ...keysThatChanged(oldKeys, keys)];
     groups.push({ head: `pool ${pool.name}`, changes });
   }
-  groups.push({ head: "", changes: keysThatChanged(oldRest, rest) });
+  const rulesOf = ({ frontends, locationDatabase }: Config) =>
+    JSON.stringify([locationDatabase, frontends.map(({ name, location }) => [name, location])]);
+  const ranges = newRanges && rulesOf(before) === rulesOf(after)
+    ? ["location_database has other ranges"]
+    : [];
+  groups.push({ head: "", changes: [...keysThatChanged(oldRest, rest), ...ranges] });
   return write(groups.filter(({ changes }) => changes.length > 0));
 }
 
@@ -89,7 +98,7 @@ function backendsThatChanged(before: PoolConfig, after: PoolConfig): string[] {
   return [
     ...comings(oldIds, ids),
     ...changed.slice(0, MOST_NAMES),
-    ...(changed.length > MOST_NAMES ? [`${changed.length - MOST_NAMES} more backends`] : []),
+    ...(changed.length > MOST_NAMES ? [counted(changed.length - MOST_NAMES, "more backend")] : []),
     ...(inOrder ? [] : ["backends in another order"]),
   ];
 }
@@ -171,5 +180,5 @@ function write(groups: readonly Group[]): string {
   }
   if (text === "" && left === 0) return NO_CHANGE;
   if (left === 0) return text;
-  return text === "" ? `${left} changes` : `${text}; and ${left} more`;
+  return text === "" ? counted(left, "change") : `${text}; and ${left} more`;
 }

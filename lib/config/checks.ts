@@ -4,19 +4,12 @@
 import { type Address, formatAddress } from "../core/address.ts";
 import { MAX_BACKENDS } from "../core/backend.ts";
 import { formatDuration } from "../core/duration.ts";
-import { didYouMean, nearest } from "../core/nearest.ts";
-import {
-  completeAddress,
-  defaultPortOf,
-  frontendsOf,
-  loadOf,
-  poolNamesOf,
-  portsOf,
-} from "./build.ts";
+import { completeAddress, loadOf } from "./build.ts";
 import type { LocationDraft, PoolDraft } from "./build.ts";
 import type { LoadConfig } from "./config.ts";
-import { type ConfigPath, quote } from "./config_error.ts";
-import { leadsBack } from "./loops.ts";
+import { type ConfigPath, quote, someOf } from "./config_error.ts";
+import { describeLoop, leadsBack } from "./loops.ts";
+import { References } from "./references.ts";
 import type { Draft } from "./schema.ts";
 
 /** A fault between values. */
@@ -32,14 +25,22 @@ export interface CheckIssue {
 /** The most frontends; engines have room for the names of several reloads. */
 const MAX_FRONTENDS = 64;
 
+/** The most addresses of all frontends; each takes a descriptor. */
+const MAX_LISTEN = 1024;
+
 /** Finds every fault between the values of a draft. */
 export function checkDraft(draft: Draft): CheckIssue[] {
+  const references = new References(draft);
+  const tooMany = [...checkFrontendCount(draft), ...checkListenCount(draft)];
   return [
     ...checkPresence(draft),
-    ...checkFrontendCount(draft),
-    ...Object.keys(draft.frontends).flatMap((name) => checkFrontend(draft, name)),
+    ...tooMany,
+    ...Object.keys(draft.frontends).flatMap((name) => checkFrontend(draft, references, name)),
     ...checkListen(draft),
-    ...Object.entries(draft.pools).flatMap(([name, pool]) => checkPool(draft, name, pool)),
+    ...Object.entries(draft.pools)
+      .flatMap(([name, pool]) => checkPool(draft, references, name, pool)),
+    // Each backend is compared with each address: not where those are beyond all bounds.
+    ...(tooMany.length > 0 ? [] : checkLoops(draft, references)),
   ];
 }
 
@@ -69,10 +70,22 @@ function checkFrontendCount({ frontends }: Draft): CheckIssue[] {
   }];
 }
 
-function checkFrontend(draft: Draft, name: string): CheckIssue[] {
+function checkListenCount({ frontends }: Draft): CheckIssue[] {
+  let count = 0;
+  for (const [name, { listen }] of Object.entries(frontends)) {
+    count += listen.length;
+    if (count <= MAX_LISTEN) continue;
+    const message = `Cannot listen on so many addresses: expected at most ${MAX_LISTEN} in all`;
+    const path = ["frontends", name, "listen"];
+    return [{ path, at: "value", message, dependsOn: [path] }];
+  }
+  return [];
+}
+
+function checkFrontend(draft: Draft, references: References, name: string): CheckIssue[] {
   const path = ["frontends", name];
   const issues: CheckIssue[] = [];
-  const pools = Object.keys(draft.pools);
+  const { poolNames } = references;
   const frontend = draft.frontends[name];
   if (frontend === undefined) return [];
   if (frontend.listen.length === 0) {
@@ -84,30 +97,34 @@ function checkFrontend(draft: Draft, name: string): CheckIssue[] {
     });
   }
   const { pool } = frontend;
-  if (pool === undefined && pools.length > 1) {
+  if (pool === undefined && poolNames.length > 1) {
     issues.push({
       path,
       at: "key",
-      message: `Cannot choose a pool: expected pool to be one of ${pools.join(", ")}`,
+      message: `Cannot choose a pool: expected pool to be one of ${someOf(poolNames)}`,
       dependsOn: [[...path, "pool"], ["pools"]],
     });
   }
   return [
     ...issues,
-    ...checkPoolName(draft, [...path, "pool"], pool),
+    ...checkPoolName(references, [...path, "pool"], pool),
     ...frontend.location.flatMap((rule, index) =>
-      checkLocation(draft, [...path, "location", index], rule)
+      checkLocation(draft, references, [...path, "location", index], rule)
     ),
   ];
 }
 
-function checkPoolName(draft: Draft, path: ConfigPath, pool: string | undefined): CheckIssue[] {
-  const pools = Object.keys(draft.pools);
-  if (pool === undefined || pools.includes(pool) || pools.length === 0) return [];
-  const suggestion = nearest(pool, pools);
+function checkPoolName(
+  references: References,
+  path: ConfigPath,
+  pool: string | undefined,
+): CheckIssue[] {
+  const { poolNames } = references;
+  if (pool === undefined || references.isPool(pool) || poolNames.length === 0) return [];
+  const suggestion = references.guessPool(pool);
   const hint = suggestion === undefined
-    ? `expected one of ${pools.join(", ")}`
-    : didYouMean(pool, pools);
+    ? `expected one of ${someOf(poolNames)}`
+    : `did you mean "${suggestion}"?`;
   return [{
     path,
     at: "value",
@@ -117,8 +134,13 @@ function checkPoolName(draft: Draft, path: ConfigPath, pool: string | undefined)
   }];
 }
 
-function checkLocation(draft: Draft, path: ConfigPath, rule: LocationDraft): CheckIssue[] {
-  const issues = checkPoolName(draft, [...path, "pool"], rule.pool);
+function checkLocation(
+  draft: Draft,
+  references: References,
+  path: ConfigPath,
+  rule: LocationDraft,
+): CheckIssue[] {
+  const issues = checkPoolName(references, [...path, "pool"], rule.pool);
   const [networks, countries] = [[...path, "networks"], [...path, "countries"]];
   if (rule.pool === undefined) {
     const message = "Cannot use a location without a pool: expected pool";
@@ -172,7 +194,12 @@ function listenKey(address: Address): string {
   return formatAddress({ ...address, host });
 }
 
-function checkPool(draft: Draft, name: string, pool: PoolDraft): CheckIssue[] {
+function checkPool(
+  draft: Draft,
+  references: References,
+  name: string,
+  pool: PoolDraft,
+): CheckIssue[] {
   const path = ["pools", name];
   const issues: CheckIssue[] = [];
   if (pool.backends.length === 0) {
@@ -192,26 +219,20 @@ function checkPool(draft: Draft, name: string, pool: PoolDraft): CheckIssue[] {
       dependsOn: [[...path, "backends"]],
     });
   }
-  const frontends = Object.keys(draft.frontends);
   // A frontend whose own pool is unknown may have meant this one.
-  const isUnused = frontendsOf(draft, name).length === 0 &&
-    frontends.every((frontend) => refersToPool(draft, frontend));
-  if (isUnused && frontends.length > 0) {
+  const isUnused = references.frontendsOf(name).length === 0 && references.areSound;
+  if (isUnused && Object.keys(draft.frontends).length > 0) {
     issues.push({
       path,
       at: "key",
       message: `Cannot use pool ${quote(name)}: no frontend sends to it, name it as the pool of ` +
         "one or remove it",
-      dependsOn: [
-        ["frontends"],
-        ["pools"],
-        ...frontends.flatMap((frontend) => pathsOfPools(draft, frontend)),
-      ],
+      dependsOn: references.poolPaths,
     });
   }
   return [
     ...issues,
-    ...checkBackends(draft, name, pool),
+    ...checkBackends(references, name, pool),
     ...checkTimes(path, pool),
     ...checkSource([...path, "load"], pool.load),
     ...pool.backends.flatMap((backend, index) =>
@@ -222,26 +243,9 @@ function checkPool(draft: Draft, name: string, pool: PoolDraft): CheckIssue[] {
   ];
 }
 
-function refersToPool(draft: Draft, frontend: string): boolean {
-  return poolNamesOf(draft, frontend).every((pool) =>
-    pool !== undefined && Object.hasOwn(draft.pools, pool)
-  );
-}
-
-/** Where a frontend names pools. */
-function pathsOfPools(draft: Draft, frontend: string): ConfigPath[] {
-  const path = ["frontends", frontend];
-  const rules = draft.frontends[frontend]?.location ?? [];
-  return [
-    [...path, "pool"],
-    [...path, "location"],
-    ...rules.map((_, index) => [...path, "location", index, "pool"]),
-  ];
-}
-
-function checkBackends(draft: Draft, name: string, pool: PoolDraft): CheckIssue[] {
+function checkBackends(references: References, name: string, pool: PoolDraft): CheckIssue[] {
   const issues: CheckIssue[] = [];
-  const port = defaultPortOf(draft, name);
+  const port = references.defaultPortOf(name);
   const seen = new Set<string>();
   for (const [index, backend] of pool.backends.entries()) {
     const path = ["pools", name, "backends", index];
@@ -252,7 +256,9 @@ function checkBackends(draft: Draft, name: string, pool: PoolDraft): CheckIssue[
     }
     const address = completeAddress(backend.address, port);
     if (address === undefined) {
-      if (portsOf(draft, name).size > 0) issues.push(missingPort(draft, name, index));
+      if (references.portsOf(name).size > 0) {
+        issues.push(missingPort(references, name, index, backend.address.address));
+      }
       continue;
     }
     const key = formatAddress(address).toLowerCase();
@@ -261,7 +267,6 @@ function checkBackends(draft: Draft, name: string, pool: PoolDraft): CheckIssue[
       issues.push({ path, at: "value", message, dependsOn: [path] });
     }
     seen.add(key);
-    issues.push(...checkLoop(draft, name, path, address));
     const { source, gmond } = loadOf(pool, backend);
     const asks = source === "nrpe" || source === "ssh" || source === "agent" ||
       (source === "gmond" && gmond.address === undefined);
@@ -279,23 +284,35 @@ function checkBackends(draft: Draft, name: string, pool: PoolDraft): CheckIssue[
   return issues;
 }
 
-function checkLoop(draft: Draft, pool: string, path: ConfigPath, address: Address): CheckIssue[] {
-  const frontend = frontendsOf(draft, pool).find((name) =>
-    draft.frontends[name]?.listen.some((listen) => leadsBack(listen, address))
-  );
-  if (frontend === undefined) return [];
-  const message = `Cannot use ${quote(formatAddress(address))} as a backend: frontend ` +
-    `${frontend} itself listens there`;
-  return [{ path, at: "value", message, dependsOn: [path, ["frontends", frontend]] }];
+function checkLoops(draft: Draft, references: References): CheckIssue[] {
+  const issues: CheckIssue[] = [];
+  for (const [name, { backends }] of Object.entries(draft.pools)) {
+    const port = references.defaultPortOf(name);
+    for (const [index, { address: written }] of backends.entries()) {
+      const address = written === undefined ? undefined : completeAddress(written, port);
+      if (address === undefined) continue;
+      const frontend = references.frontendsOf(name).find((one) =>
+        draft.frontends[one]?.listen.some((listen) => leadsBack(listen, address))
+      );
+      if (frontend === undefined) continue;
+      const path = ["pools", name, "backends", index];
+      const message = describeLoop(formatAddress(address), frontend);
+      issues.push({ path, at: "value", message, dependsOn: [path, ["frontends", frontend]] });
+    }
+  }
+  return issues;
 }
 
-function missingPort(draft: Draft, name: string, index: number): CheckIssue {
-  const backend = draft.pools[name]?.backends[index];
-  const address = backend?.address?.address;
-  const host = address?.transport === "tcp" ? address.host : "";
+function missingPort(
+  references: References,
+  name: string,
+  index: number,
+  address: Address,
+): CheckIssue {
+  const host = address.transport === "tcp" ? address.host : "";
   const written = host.includes(":") ? `[${host}]` : host;
-  const ports = portsOf(draft, name);
-  const frontends = frontendsOf(draft, name);
+  const ports = references.portsOf(name);
+  const frontends = references.frontendsOf(name);
   const who = frontends.length === 1 ? `frontend ${frontends[0]}` : "its frontends";
   const verb = frontends.length === 1 ? "listens" : "listen";
   const why = ports.size === 1

@@ -1,6 +1,8 @@
 // What is wrong with a configuration: where, what was found, what was expected. All of them are
 // collected in one run and written the way editors and people read them.
 
+import { printable } from "../core/printable.ts";
+
 /** A way into the document: keys of mappings and indexes of lists. */
 export type ConfigPath = readonly (string | number)[];
 
@@ -41,13 +43,17 @@ export function formatPath(path: ConfigPath): string {
 /** Quotes text from outside for a message: printable, on one line, of bounded length. */
 export function quote(text: string): string {
   const shown = text.length > 80 ? `${text.slice(0, 77)}...` : text;
-  return `"${shown.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, escapeCharacter)}"`;
+  return `"${printable(shown)}"`;
 }
 
-function escapeCharacter(character: string): string {
-  const named: Readonly<Record<string, string>> = { "\n": "\\n", "\t": "\\t", "\r": "\\r" };
-  const code = character.codePointAt(0) ?? 0;
-  return named[character] ?? `\\u${code.toString(16).padStart(4, "0")}`;
+/** So many names of a list are written out. */
+const MOST_NAMES = 20;
+
+/** Writes names with commas between, the first of very many. */
+export function someOf(names: readonly string[]): string {
+  const more = names.length - MOST_NAMES;
+  const written = names.slice(0, MOST_NAMES).join(", ");
+  return more > 0 ? `${written} and ${more} more` : written;
 }
 
 /** Sorts errors by where they are: those of flags and of the whole first, then down the file. */
@@ -57,18 +63,26 @@ export function sortConfigErrors(errors: readonly ConfigError[]): ConfigError[] 
   );
 }
 
+/** So many errors are told in full; one fault that is repeated must not fill a terminal or a log. */
+const MOST_TOLD = 100;
+const MOST_TOLD_ON_ONE_LINE = 10;
+
 /**
  * Writes errors for people and editors: `file:line:column: path: message`, then the line itself with
- * a caret under the place. A fault in a flag starts with the flag.
+ * a caret under the place. A fault in a flag starts with the flag. Of more than 100, the first.
  * @returns lines that end in a newline; "" for no errors.
  */
 export function formatConfigErrors(errors: readonly ConfigError[]): string {
-  return errors.map(formatConfigError).join("");
+  const more = errors.length - MOST_TOLD;
+  const told = errors.slice(0, MOST_TOLD).map(formatConfigError).join("");
+  return more > 0 ? `${told}... and ${more} more\n` : told;
 }
 
-/** The same on one line, for a log: `file:line:column: path: message; ...`. */
+/** The same on one line, for a log: `file:line:column: path: message; ...`. Of more than 10, the first. */
 export function summarizeConfigErrors(errors: readonly ConfigError[]): string {
-  return errors.map(headlineOf).join("; ");
+  const more = errors.length - MOST_TOLD_ON_ONE_LINE;
+  const told = errors.slice(0, MOST_TOLD_ON_ONE_LINE).map(headlineOf).join("; ");
+  return more > 0 ? `${told}; and ${more} more` : told;
 }
 
 function formatConfigError(error: ConfigError): string {

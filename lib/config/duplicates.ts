@@ -2,7 +2,7 @@
 // them are found and taken out of the text, so that reading goes on with the first value of each.
 
 import type { ConfigPath } from "./config_error.ts";
-import { type Place, placeOf } from "./locate.ts";
+import { Lines, type Place } from "./locate.ts";
 import { type PlaceNode, readPlaces } from "./places.ts";
 
 /** A key that its mapping has already. */
@@ -28,14 +28,15 @@ const MOST_TOLD = 100;
 export function takeDuplicatesOut(text: string): Deduplicated {
   const duplicates: DuplicateKey[] = [];
   const pieces: string[] = [];
+  const lines = new Lines(text);
   let copied = 0;
   const found = collect(readPlaces(text), []).sort((a, b) => a.keyOffset - b.keyOffset);
   for (const { path, key, keyOffset, end, firstOffset } of found) {
     pieces.push(text.slice(copied, keyOffset), text.slice(keyOffset, end).replace(/[^\r\n]/g, " "));
     copied = end;
     if (duplicates.length >= MOST_TOLD) continue;
-    const firstLine = placeOf(text, firstOffset).line;
-    duplicates.push({ path, key, firstLine, ...placeOf(text, keyOffset) });
+    const firstLine = lines.placeOf(firstOffset).line;
+    duplicates.push({ path, key, firstLine, ...lines.placeOf(keyOffset) });
   }
   return { duplicates, text: pieces.join("") + text.slice(copied) };
 }

@@ -12,11 +12,40 @@ export interface Place {
   readonly column: number;
 }
 
+/** Turns offsets in a text into lines and columns; the text is gone through once. */
+export class Lines {
+  readonly #starts: number[] = [0];
+  /** A byte order mark is not part of the first line. */
+  readonly #mark: number;
+
+  constructor(text: string) {
+    this.#mark = text.startsWith("\uFEFF") ? 1 : 0;
+    for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", end + 1)) {
+      this.#starts.push(end + 1);
+    }
+  }
+
+  placeOf(offset: number): Place {
+    let low = 0;
+    let high = this.#starts.length;
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1;
+      if ((this.#starts[middle] ?? 0) <= offset) low = middle;
+      else high = middle;
+    }
+    const start = low === 0 ? this.#mark : this.#starts[low] ?? 0;
+    return { line: low + 1, column: Math.max(offset - start, 0) + 1 };
+  }
+}
+
 /** Finds places in one document. */
 export class Locator {
   readonly #text: string;
   readonly #tree: YamlValue;
   #root: PlaceNode | undefined;
+  #lines: Lines | undefined;
+  /** Whether a node can be the value that the tree has in its place, for those that were asked for. */
+  readonly #agreeing = new Map<PlaceNode, boolean>();
 
   /** @param tree what the text was parsed into. */
   constructor(text: string, tree: YamlValue) {
@@ -34,7 +63,7 @@ export class Locator {
     let value: YamlValue | undefined = this.#tree;
     let offset = node.offset;
     for (const [index, step] of path.entries()) {
-      if (node === undefined || value === undefined || !agrees(node, value)) break;
+      if (node === undefined || value === undefined || !this.#agrees(node, value)) break;
       if (typeof step === "number") {
         if (!isList(value)) break;
         const item: PlaceNode | undefined = node.items[step];
@@ -51,18 +80,15 @@ export class Locator {
         value = value[step];
       }
     }
-    return placeOf(this.#text, offset);
+    this.#lines ??= new Lines(this.#text);
+    return this.#lines.placeOf(offset);
   }
-}
 
-/** Turns an offset into a line and a column. */
-export function placeOf(text: string, offset: number): Place {
-  const before = text.slice(0, offset);
-  const lineStart = before.lastIndexOf("\n") + 1;
-  const line = before.split("\n").length;
-  // A byte order mark is not part of the first line.
-  const mark = lineStart === 0 && text.startsWith("\uFEFF") ? 1 : 0;
-  return { line, column: Math.max(offset - lineStart - mark, 0) + 1 };
+  #agrees(node: PlaceNode, value: YamlValue): boolean {
+    const known = this.#agreeing.get(node) ?? agrees(node, value);
+    this.#agreeing.set(node, known);
+    return known;
+  }
 }
 
 /** Tells whether what was noted can be the value, so that its parts can be trusted. */

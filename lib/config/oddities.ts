@@ -2,7 +2,7 @@
 // else. `check`, the start and a reload warn of it.
 
 import { formatDuration } from "../core/duration.ts";
-import { formatNetwork, isWithin, type Network } from "../core/network.ts";
+import { formatNetwork, type Network, widened } from "../core/network.ts";
 import type { BackendConfig, Config, FrontendConfig, PoolConfig } from "./config.ts";
 
 /** Load sources that cannot tell how much memory is free, or how long tasks wait. */
@@ -12,13 +12,18 @@ const NO_PRESSURE: ReadonlySet<string> = new Set(["nrpe", "exec", "gmond", "none
 /** Rounds go at intervals that are up to a tenth longer. */
 const ROUND_AT_MOST = 1.1;
 
-/** Every oddity as a sentence that begins with where it is. */
+/** So many are told: each is a line of the log, at every start and reload. */
+const MOST_TOLD = 100;
+
+/** Every oddity as a sentence that begins with where it is; of more than 100, the first. */
 export function odditiesOf({ frontends, pools }: Config): string[] {
-  return [
+  const odd = [
     ...frontends.flatMap(oddLocations),
     ...frontends.flatMap(oddMode),
     ...pools.flatMap(oddPool),
   ];
+  const more = odd.length - MOST_TOLD;
+  return more > 0 ? [...odd.slice(0, MOST_TOLD), `and ${more} more such settings`] : odd;
 }
 
 function oddMode({ name, listen, socketMode }: FrontendConfig): string[] {
@@ -28,18 +33,35 @@ function oddMode({ name, listen, socketMode }: FrontendConfig): string[] {
 
 /** Networks of rules that an earlier rule takes away. */
 function oddLocations({ name, location }: FrontendConfig): string[] {
-  return location.flatMap(({ networks, pool }, index) =>
-    networks.flatMap((network) => {
-      const covers = (earlier: Network) => isWithin(network, earlier);
-      const first = location.slice(0, index).findIndex((rule) => rule.networks.some(covers));
+  const odd: string[] = [];
+  /** By network, the first rule that names it; and the prefixes that occur. */
+  const rules = new Map<string, number>();
+  const prefixes = new Set<number>();
+  for (const [index, { networks, pool }] of location.entries()) {
+    for (const network of networks) {
+      let first = Infinity;
+      for (const prefix of prefixes) {
+        if (prefix > network.prefix) continue;
+        first = Math.min(first, rules.get(keyOf(widened(network, prefix))) ?? Infinity);
+      }
       const earlier = location[first];
-      if (earlier === undefined || earlier.pool === pool) return [];
-      return [
+      if (earlier === undefined || earlier.pool === pool) continue;
+      odd.push(
         `frontends.${name}.location[${index}]: nobody from ${formatNetwork(network)} goes to ` +
-        `${pool}: location[${first}] sends them to ${earlier.pool} before`,
-      ];
-    })
-  );
+          `${pool}: location[${first}] sends them to ${earlier.pool} before`,
+      );
+    }
+    for (const network of networks) {
+      prefixes.add(network.prefix);
+      const key = keyOf(network);
+      if (!rules.has(key)) rules.set(key, index);
+    }
+  }
+  return odd;
+}
+
+function keyOf({ words, prefix }: Network): string {
+  return `${words.join(".")}/${prefix}`;
 }
 
 function oddPool(pool: PoolConfig): string[] {

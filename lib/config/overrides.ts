@@ -1,6 +1,6 @@
 // Lays what the command line says over what the file says, and remembers which flag said it.
 
-import type { ConfigError, ConfigPath } from "./config_error.ts";
+import { type ConfigError, type ConfigPath, someOf } from "./config_error.ts";
 import { isMapping, mappingOf, valueAt, type YamlValue } from "./yaml.ts";
 
 /** What flags can say; each text as it was given. */
@@ -68,7 +68,7 @@ export function applyOverrides(tree: YamlValue, overrides: Overrides): Overlaid 
         const what = only === "pools" ? "pool" : "frontend";
         errors.push({
           path: flag,
-          message: `Cannot tell which ${what} is meant: the file has ${names.join(", ")}`,
+          message: `Cannot tell which ${what} is meant: the file has ${someOf(names)}`,
         });
         continue;
       }

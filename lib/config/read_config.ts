@@ -1,7 +1,7 @@
 // From the text of lb.conf and the flags to a Config, or to all that is wrong with them, in one run.
 
 import { buildConfig } from "./build.ts";
-import { checkDraft } from "./checks.ts";
+import { checkDraft, type CheckIssue } from "./checks.ts";
 import type { Config } from "./config.ts";
 import {
   type ConfigError,
@@ -12,7 +12,7 @@ import {
 } from "./config_error.ts";
 import { takeDuplicatesOut } from "./duplicates.ts";
 import { Locator } from "./locate.ts";
-import { applyOverrides, type Overlaid, type Overrides, startsWith } from "./overrides.ts";
+import { applyOverrides, type Overlaid, type Overrides } from "./overrides.ts";
 import { applySchema, type SchemaIssue } from "./schema.ts";
 import {
   isList,
@@ -187,21 +187,25 @@ function issuesBeside(tree: YamlValue, found: readonly SchemaIssue[]): Issue[] {
   const meant = found.flatMap(({ path, at, suggestion }) =>
     at === "key" && suggestion !== undefined ? [[...path.slice(0, -1), suggestion]] : []
   );
-  const doubtful = [...faulty, ...meant];
-  return checkDraft(result.draft)
-    .map((issue) => ({
-      ...issue,
-      path: pruned.original(issue.path),
-      dependsOn: issue.dependsOn.map(pruned.original),
-    }))
-    .filter((issue) => !issue.dependsOn.some((path) => isDoubtful(path, doubtful)));
+  const isDoubtful = doubtsAbout([...faulty, ...meant]);
+  // Issues may share what they were concluded from.
+  const known = new Map<readonly ConfigPath[], boolean>();
+  const isNews = ({ dependsOn }: CheckIssue) => {
+    const news = known.get(dependsOn) ?? !dependsOn.map(pruned.original).some(isDoubtful);
+    known.set(dependsOn, news);
+    return news;
+  };
+  return checkDraft(result.draft).filter(isNews)
+    .map((issue) => ({ ...issue, path: pruned.original(issue.path) }));
 }
 
 /** Tells whether what stands at a path, or directly in it, was taken away. */
-function isDoubtful(path: ConfigPath, faulty: readonly ConfigPath[]): boolean {
-  return faulty.some((fault) =>
-    startsWith(path, fault) || startsWith(fault, path) && fault.length === path.length + 1
-  );
+function doubtsAbout(faulty: readonly ConfigPath[]): (path: ConfigPath) => boolean {
+  const gone = new Set(faulty.map((path) => JSON.stringify(path)));
+  const incomplete = new Set(faulty.map((path) => JSON.stringify(path.slice(0, -1))));
+  return (path) =>
+    incomplete.has(JSON.stringify(path)) ||
+    [...path.keys(), path.length].some((end) => gone.has(JSON.stringify(path.slice(0, end))));
 }
 
 interface Pruned {

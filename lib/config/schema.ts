@@ -9,6 +9,7 @@ import {
   FALLBACKS,
   FRONTEND_MODES,
   HEALTH_PROBES,
+  LOAD_SOURCES,
   LOG_FORMATS,
   LOG_LEVELS,
   STICKY_BY,
@@ -121,12 +122,13 @@ const frontend = section({
 }));
 
 const health = section({
-  probe: field(oneOf(HEALTH_PROBES, "a health probe"), "a health probe").prefault("tcp"),
+  probe: field(oneOf(["auto", ...HEALTH_PROBES], "a health probe"), "a health probe")
+    .prefault("auto"),
   interval: interval.prefault("5s"),
   timeout: timeout.exactOptional(),
   rise: field(integer(1, 100), "an integer").prefault("2"),
   fall: field(integer(1, 100), "an integer").prefault("3"),
-  expect: field(line("a banner", 255), "text").prefault("SSH-2.0-"),
+  expect: field(line("a banner", 255), "text").prefault("SSH-"),
 }, ({ interval, timeout, ...rest }) => ({
   ...rest,
   intervalMs: interval,
@@ -254,8 +256,12 @@ function wordIssue(issue: z.core.$ZodIssue, tree: YamlValue): SchemaIssue[] {
       const expected = keys.includes("*")
         ? "names, each with its own keys"
         : `keys (${keys.join(", ")})`;
-      const found = describeValue(valueAt(tree, path));
-      return [{ path, at, message: `Cannot read ${found} here: expected ${expected}` }];
+      const value = valueAt(tree, path);
+      const short = SHORT_FORMS[String(path.at(-1))];
+      const hint = typeof value === "string" && short?.words.includes(value)
+        ? `did you mean { ${short.key}: ${value} }?`
+        : `expected ${expected}`;
+      return [{ path, at, message: `Cannot read ${describeValue(value)} here: ${hint}` }];
     }
     default: {
       const meant = /did you mean "([^"]+)"\?$/.exec(issue.message)?.[1];
@@ -264,6 +270,15 @@ function wordIssue(issue: z.core.$ZodIssue, tree: YamlValue): SchemaIssue[] {
     }
   }
 }
+
+/** Sections that are written as one word, and the key that it is meant for. */
+const SHORT_FORMS: Readonly<Record<string, { key: string; words: readonly string[] }>> = {
+  load: { key: "source", words: LOAD_SOURCES },
+  health: { key: "probe", words: HEALTH_PROBES },
+  engine: { key: "kind", words: ENGINE_KINDS },
+  sticky: { key: "by", words: STICKY_BY },
+  admin: { key: "socket", words: ["auto", "off"] },
+};
 
 function unknownKey(path: ConfigPath, key: string, known: readonly string[]): SchemaIssue {
   const suggestion = nearest(key, known);

@@ -144,6 +144,10 @@ function syntaxError(error: unknown, text: string): YamlResult {
     column = (lines[line - 1] ?? "").trimEnd().length + 1;
   }
   let reason = match?.[1] ?? firstLine;
+  const colon = /multiline key|bad indentation|document separator/.test(reason)
+    ? missingColon(lines, line)
+    : undefined;
+  if (colon !== undefined) return colon;
   const isDuplicateKey = reason.endsWith("duplicated key");
   if (isDuplicateKey) reason = "Cannot use a key twice: the mapping has it already";
   const message = /^Cannot /.test(reason) ? reason : `Cannot read YAML: ${reason}`;
@@ -151,6 +155,32 @@ function syntaxError(error: unknown, text: string): YamlResult {
     ...stopped(message.replace(/[\p{Cc}]/gu, " "), line, Math.max(column, 1)),
     ...(isDuplicateKey ? { isDuplicateKey } : {}),
   };
+}
+
+/**
+ * Finds a key without a colon, which the parser takes for text that goes on in the next lines until it
+ * meets the colon of another key, where it reports the fault.
+ * @param reported where it did, counted from 1.
+ */
+function missingColon(lines: readonly string[], reported: number): YamlResult | undefined {
+  const texts = lines.map((line) => line.replace(/(^|\s)#.*$/, "").trimEnd());
+  const indentOf = (at: number) => /^ */.exec(texts[at] ?? "")?.[0].length ?? 0;
+  const isBare = (at: number) =>
+    /^ *(- +)*[\p{L}\p{N}_]/u.test(texts[at] ?? "") && !/:(\s|$)/.test(texts[at] ?? "");
+  const before = (at: number) => {
+    let above = at - 1;
+    while (texts[above] === "") above--;
+    return above;
+  };
+  let at = isBare(reported - 1) ? reported - 1 : before(reported - 1);
+  if (!isBare(at)) return undefined;
+  let above = before(at);
+  while (isBare(above) && indentOf(above) === indentOf(at)) [at, above] = [above, before(above)];
+  // Behind a value it may well be text that goes on.
+  if (indentOf(at) > indentOf(above) && !texts[above]?.endsWith(":")) return undefined;
+  const key = /^ *(- +)*[^\s:]+/.exec(texts[at] ?? "")?.[0] ?? "";
+  const message = 'Cannot read this line with the next: expected "key: value", is a colon missing?';
+  return stopped(message, at + 1, key.length + 1);
 }
 
 type CopyResult = { readonly ok: true; readonly value: YamlValue } | {

@@ -12,27 +12,34 @@ const NEVER = new AbortController().signal;
 
 /**
  * Hands on every connection until the listener is closed.
+ * @param accepted may return a promise: the next connection is accepted when it resolves.
  * @param troubled told once when accepting begins to fail, not again until it has not failed for a while.
  * @param trouble what listeners remember together that run out of the same (trouble.ts).
  */
 export async function acceptEach<T>(
   listener: { accept(): Promise<T> },
   clock: Clock,
-  accepted: (conn: T) => void,
+  accepted: (conn: T) => void | Promise<void>,
   troubled: (failure: FailureKind, message: string) => void = () => {},
   trouble: Int32Array = new Int32Array(1),
 ): Promise<void> {
   for (;;) {
     try {
-      accepted(await listener.accept());
+      const pause = accepted(await listener.accept());
+      if (pause !== undefined) await pause;
     } catch (error) {
       const failure = classify(error);
       if (failure === "closed") return;
-      if (failure === "reset") continue;
+      // Deno accepts no client whose own socket has a name that is not UTF-8, and closes it: no reason to rest.
+      if (failure === "reset" || isBadName(error)) continue;
       if (isNews(trouble, 0, clock.now())) troubled(failure, messageOf(error));
       await clock.sleep(PAUSE_MS, NEVER);
     }
   }
+}
+
+function isBadName(error: unknown): boolean {
+  return error instanceof Error && error.name === "InvalidData";
 }
 
 /** Closes what may be closed already. */

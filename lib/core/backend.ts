@@ -45,7 +45,7 @@ export function parseBackendSpec(text: string, defaultPort?: number): Result<Bac
 export function parseCores(text: string): Result<number> {
   const cores = /^\d{1,4}(\.\d{1,3})?$/.test(text) ? Number(text) : 0;
   if (cores <= 0 || cores > MAX_CORES) {
-    return failure(`Cannot read "${text}" as cores: expected a number up to ${MAX_CORES}`);
+    return failure(`Cannot read "${text}" as cores: expected a number above 0, up to ${MAX_CORES}`);
   }
   return success(cores);
 }

@@ -32,6 +32,15 @@ export const BACKENDS_FAULT: ReadonlySet<FailureKind> = new Set([
   "name_not_found",
 ]);
 
+/**
+ * Failures of ours, which say nothing of a backend: no descriptor, process or memory is left, or no local
+ * port or address to call from.
+ */
+export const OUR_FAULT: ReadonlySet<string> = new Set<FailureKind>([
+  "out_of_descriptors",
+  "address_not_available",
+]);
+
 const BY_NAME: Readonly<Record<string, FailureKind>> = {
   ConnectionRefused: "refused",
   ConnectionReset: "reset",
@@ -76,6 +85,9 @@ const BY_CODE: Readonly<Record<string, FailureKind>> = {
   ENOENT: "refused",
 };
 
+/** EMFILE, ENFILE, ENOBUFS and ENOMEM where an error has its number in its words alone, as fetch's have. */
+const SHORTAGE_IN_WORDS = /\(os error (?:12|23|24|105)\)/;
+
 /** Tells what kind of failure a caught value is; never throws. */
 export function classify(error: unknown): FailureKind {
   if (!(error instanceof Error)) return "other";
@@ -87,7 +99,7 @@ export function classify(error: unknown): FailureKind {
   ) {
     return "name_not_found";
   }
-  return "other";
+  return SHORTAGE_IN_WORDS.test(error.message) ? "out_of_descriptors" : "other";
 }
 
 /**
@@ -96,10 +108,15 @@ export function classify(error: unknown): FailureKind {
  */
 const AROUND = /^Failed to spawn '.*': | \(os error \d+\)(: \w+( '.*')?)?$/gs;
 
+/** What every message begins with that tells of a shortage of ours. */
+export const OUR_SHORTAGE = "compute-lb itself has no file descriptor, process or memory left";
+
 /** The message of a caught value, whatever was thrown, as far as it is for people. */
 export function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.replace(AROUND, "").replace(/^entity not found$/, "No such program") || message;
+  const words = message.replace(AROUND, "").replace(/^entity not found$/, "No such program") ||
+    message;
+  return classify(error) === "out_of_descriptors" ? `${OUR_SHORTAGE} (${words})` : words;
 }
 
 /**
@@ -107,7 +124,7 @@ export function messageOf(error: unknown): string {
  * system's words; "" where those say it all.
  */
 export function listenHint(error: unknown, address: Address): string {
-  if (address.transport !== "tcp") return "";
+  if (address.transport === "unix") return folderHint(error, address.path);
   switch (classify(error)) {
     case "permission_denied":
       return address.port < 1024 ? " (ports below 1024 take root or CAP_NET_BIND_SERVICE)" : "";
@@ -118,4 +135,15 @@ export function listenHint(error: unknown, address: Address): string {
     default:
       return "";
   }
+}
+
+/** A unix socket is made in a folder, and that is what is at fault. */
+function folderHint(error: unknown, path: string): string {
+  const folder = path.slice(0, path.lastIndexOf("/")) || "/";
+  const isMissing = error instanceof Error &&
+    (error.name === "NotFound" || "code" in error && error.code === "ENOENT");
+  if (isMissing) return ` (there is no folder ${folder})`;
+  return classify(error) === "permission_denied"
+    ? ` (this user cannot make files in ${folder})`
+    : "";
 }

@@ -35,6 +35,15 @@ export function formatIp(words: readonly number[] | Uint32Array): string {
   return ipv6Text(groups);
 }
 
+/** An IP literal in its one form: no zone, IPv4 out of IPv6; other text in lower case. */
+export function canonicalHost(host: string): string {
+  const words = new Uint32Array(IPV6_WORDS);
+  const count = readIp(host, words);
+  if (count === 0) return host.toLowerCase();
+  const isMapped = count === IPV6_WORDS && words[0] === 0 && words[1] === 0 && words[2] === 0xffff;
+  return formatIp(isMapped ? words.subarray(3) : words.subarray(0, count));
+}
+
 /** The eight groups of 16 bits of an IPv6 literal without zone, IPv4 at its end included. */
 export function ipv6Groups(literal: string): number[] {
   let text = literal;

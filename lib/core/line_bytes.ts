@@ -6,8 +6,11 @@
 const ZERO = 48;
 const MINUS = 45;
 const DOT = 46;
+const SPACE = 32;
 const QUOTE = 34;
+const COMMA = 44;
 const BACKSLASH = 92;
+const LAST_PRINTABLE = 126;
 
 export class LineBytes {
   #bytes: Uint8Array<ArrayBuffer>;
@@ -97,13 +100,17 @@ export class LineBytes {
     return length;
   }
 
-  /** Tells whether JSON would escape any of the bytes from `start` on, or they are not ASCII. */
-  needsEscape(start: number): boolean {
+  /**
+   * Tells whether the bytes from `start` on can stand in a log as they are, in a word of text or in JSON:
+   * printable ASCII without space, comma, quotation mark and backslash.
+   */
+  isWord(start: number): boolean {
     for (let i = start; i < this.#length; i++) {
       const byte = this.#bytes[i]!;
-      if (byte < 32 || byte > 126 || byte === QUOTE || byte === BACKSLASH) return true;
+      if (byte <= SPACE || byte > LAST_PRINTABLE) return false;
+      if (byte === QUOTE || byte === BACKSLASH || byte === COMMA) return false;
     }
-    return false;
+    return true;
   }
 
   /** The text from a byte on. */

@@ -48,6 +48,8 @@ export interface Member {
   nameFailure: string | undefined;
   /** The last sample, however old. */
   load: LoadSample | undefined;
+  /** Whether it was said that the last sample is too old. */
+  agedLoadTold: boolean;
   /** Why there is no newer sample. */
   loadFailure: string | undefined;
   /** Whether it was said that its load source does not answer. */
@@ -58,7 +60,6 @@ export interface Member {
   /** When the load source last said that no session must go there. */
   offlineSaidMs: number;
   learntCores: number | undefined;
-  assumedCoresTold: boolean;
   /** What of its weight counts while it comes back slowly; 1 otherwise. */
   share: number;
   /** While it is short of something: its ELIGIBLE where nothing else is in the way; 0: gets nothing. */
@@ -91,13 +92,13 @@ export function newMember(
     addresses: [],
     nameFailure: undefined,
     load: undefined,
+    agedLoadTold: false,
     loadFailure: undefined,
     silenceTold: false,
     holds: new Map(),
     agent: undefined,
     offlineSaidMs: -Infinity,
     learntCores: undefined,
-    assumedCoresTold: false,
     share: 1,
     standBy: 0,
     loadDoubt: undefined,

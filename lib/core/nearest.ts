@@ -12,7 +12,7 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   for (const candidate of candidates) {
     // The distance is at least the difference in length: spares hostile, very long words.
     if (Math.abs(candidate.length - word.length) > limit) continue;
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase(), bestDistance);
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
@@ -21,8 +21,11 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return best;
 }
 
-/** How many single edits turn one word into the other. */
-export function editDistance(from: string, to: string): number {
+/**
+ * How many single edits turn one word into the other.
+ * @param enough a distance at which counting may stop: the result is then this or more.
+ */
+export function editDistance(from: string, to: string, enough = Infinity): number {
   let beforePrevious: number[] = [];
   let previous = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let row = 1; row <= from.length; row++) {
@@ -39,6 +42,8 @@ export function editDistance(from: string, to: string): number {
       if (swapped) cost = Math.min(cost, at(beforePrevious, column - 2) + 1);
       current.push(cost);
     }
+    // What follows goes on from this row, or by a swap from the one before.
+    if (Math.min(...current, ...previous) >= enough) return enough;
     beforePrevious = previous;
     previous = current;
   }

@@ -39,7 +39,7 @@ export function parseNetwork(text: string): Result<Network> {
       `Cannot read "${prefixText}" as the prefix of "${address}": expected 0 to ${bits}`,
     );
   }
-  const network = { words: words.map((word, index) => leading(word, prefix - 32 * index)), prefix };
+  const network = widened({ words, prefix: bits }, prefix);
   if (network.words.some((word, index) => word !== words[index])) {
     return failure(
       `Cannot use "${text}" as a network: bits are set behind the prefix, ` +
@@ -61,12 +61,9 @@ export function formatNetwork({ words, prefix }: Network): string {
   return `${formatIp(words)}/${prefix}`;
 }
 
-/** Tells whether all of a network lies in another one, or is the same. */
-export function isWithin(inner: Network, outer: Network): boolean {
-  return inner.words.length === outer.words.length && inner.prefix >= outer.prefix &&
-    inner.words.every((word, index) =>
-      leading(word, outer.prefix - 32 * index) === outer.words[index]
-    );
+/** The network of a shorter prefix, or of the same, that holds all of another one. */
+export function widened({ words }: Network, prefix: number): Network {
+  return { words: words.map((word, index) => leading(word, prefix - 32 * index)), prefix };
 }
 
 /** The first address behind a network, or undefined where the address space ends with it. */

@@ -6,6 +6,7 @@ import { type Address, formatAddress } from "./address.ts";
 import { type AgentAdvice, AgentStanding, describeAdvice } from "./agent_advice.ts";
 import { type Backend, MAX_WEIGHT } from "./backend.ts";
 import { counted } from "./counted.ts";
+import { describeDuration } from "./duration.ts";
 import { BACKENDS_FAULT, type FailureKind } from "./errors.ts";
 import type { HealthState, ProbeResult } from "./health.ts";
 import { type LoadResult, type LoadSample, sampleIn } from "./load.ts";
@@ -44,6 +45,7 @@ export class Pool {
   readonly #members = new Map<string, Member>();
   #rules: PoolRules;
   #forgiven: ReadonlySet<Obstacle> = new Set();
+  #assumedCoresTold = false;
   readonly #cores = new KnownCores(() => this.#members.values());
   /** The longest rowRestMs so far: connections may still be made by the plan of an earlier reload. */
   #rowRestMs: number;
@@ -81,9 +83,15 @@ export class Pool {
     return this.#members.size + fresh <= this.table.capacity;
   }
 
+  /** Sessions of those that have left. */
+  get leavingSessions(): number {
+    return this.leaving.reduce((sum, { row }) => sum + this.table.read(row, ACTIVE), 0);
+  }
+
   /** Makes these the backends. Those that stay keep what is known of them; those that go drain. */
   setBackends(backends: readonly Backend[], nowMs: number): PoolChange[] {
     this.#cores.changed();
+    this.#assumedCoresTold = false;
     const changes: PoolChange[] = [];
     const ids = new Set(backends.map((backend) => backend.id));
     for (const member of this.members) {
@@ -107,7 +115,6 @@ export class Pool {
         this.#members.delete(backend.id);
         this.#members.set(backend.id, known);
         known.backend = backend;
-        known.assumedCoresTold = false;
       }
       if (!first && (known === undefined || known.leaving)) {
         changes.push({ level: "info", backend: backend.id, text: "joined the pool" });
@@ -142,7 +149,7 @@ export class Pool {
     member.connectFailures++;
     if (member.connectFailures < this.#rules.fall) return [];
     const before = member.health.state;
-    const reason = `${member.connectFailures} connections failed in a row: ${failure}`;
+    const reason = `${counted(member.connectFailures, "connection")} failed in a row: ${failure}`;
     return this.#afterHealth(member, before, member.health.force("down"), reason, nowMs);
   }
 
@@ -161,10 +168,12 @@ export class Pool {
     if (result.kind === "advice") changes.push(...this.#heed(member, result.advice, nowMs));
     const sample = sampleIn(result, this.coresOf(member).cores, nowMs);
     if (sample !== undefined) {
-      if (member.silenceTold || member.load === undefined) {
+      const isFresh = nowMs - sample.takenAtMs <= this.#rules.loadMaxAgeMs;
+      if (member.silenceTold || member.load === undefined || (member.agedLoadTold && isFresh)) {
         tell("info", `reports its load: ${sample.load1.toFixed(2)}`);
       }
       member.silenceTold = false;
+      if (isFresh) member.agedLoadTold = false;
       member.load = sample;
       member.loadFailure = undefined;
       if (sample.cores !== undefined && sample.cores !== member.learntCores) {
@@ -206,6 +215,16 @@ export class Pool {
     return told ? [{ level: "info", backend: id, text: "resolves again" }] : [];
   }
 
+  /** Takes in that a look-up gave addresses that must not be used; those of before are not, either. */
+  refuseName(id: string, reason: string): PoolChange[] {
+    const member = this.#members.get(id);
+    if (member === undefined) return [];
+    const told = member.addresses.length === 0 && member.nameFailure === reason;
+    member.addresses = [];
+    member.nameFailure = reason;
+    return told ? [] : [{ level: "warning", backend: id, text: `cannot be used: ${reason}` }];
+  }
+
   /**
    * Lets time pass: backends that have left are forgotten after their last tunnel, and what connects took
    * down is tried again where no probe would bring it back.
@@ -215,6 +234,14 @@ export class Pool {
     const { retryAfterMs, loadMaxAgeMs } = this.#rules;
     const changes: PoolChange[] = [];
     for (const member of this.members) {
+      const { load } = member;
+      if (load !== undefined && !member.agedLoadTold && nowMs - load.takenAtMs > loadMaxAgeMs) {
+        member.agedLoadTold = true;
+        const text = `has no load any more: the last one is older than max_age, ${
+          describeDuration(loadMaxAgeMs)
+        }`;
+        changes.push({ level: "warning", backend: member.backend.id, text });
+      }
       if (nowMs - member.offlineSaidMs <= loadMaxAgeMs) continue;
       const { id } = member.backend;
       changes.push(...this.letGo(id, "offline", "its load source has said nothing for too long"));
@@ -234,6 +261,7 @@ export class Pool {
     const member = this.#members.get(id);
     if (member === undefined) return [];
     member.load = undefined;
+    member.agedLoadTold = false;
     member.loadFailure = undefined;
     member.silenceTold = false;
     member.learntCores = undefined;
@@ -325,16 +353,18 @@ export class Pool {
     return this.#cores.of(member);
   }
 
-  /** Says, once for each backend with a load, that its cores are an assumption. */
+  /** Says once, of the first backend with a load, that cores are an assumption. */
   tellAssumedCores(): PoolChange[] {
-    return this.members.flatMap((member) => {
-      const { cores, from } = this.coresOf(member);
-      if (from !== "assumed" || member.load === undefined || member.assumedCoresTold) return [];
-      member.assumedCoresTold = true;
-      const text =
-        `has ${cores} cores by assumption: neither lb.conf nor its load source says how many`;
-      return [{ level: "warning", backend: member.backend.id, text }];
-    });
+    if (this.#assumedCoresTold) return [];
+    const first = this.members.find((member) =>
+      member.load !== undefined && this.coresOf(member).from === "assumed"
+    );
+    if (first === undefined) return [];
+    this.#assumedCoresTold = true;
+    const text =
+      `has ${counted(this.coresOf(first).cores, "core")} by assumption: neither lb.conf ` +
+      'nor its load source says how many (said once; status marks such backends with "?")';
+    return [{ level: "warning", backend: first.backend.id, text }];
   }
 
   /** Takes in what a backend's agent says; it holds until the agent says otherwise. */
@@ -347,9 +377,8 @@ export class Pool {
     if (limit !== this.maxConnectionsOf(member)) {
       const now = this.maxConnectionsOf(member);
       this.table.write(member.row, MAX_CONNECTIONS, now);
-      const text = `takes ${
-        now === 0 ? "any number of" : `at most ${now}`
-      } sessions: its agent says so`;
+      const many = now === 0 ? "any number of sessions" : `at most ${counted(now, "session")}`;
+      const text = `takes ${many}: its agent says so`;
       changes.push({ level: "info", backend: id, text });
     }
     const { objection } = agent;

@@ -48,8 +48,8 @@ export class ShortageWatch {
   #gauges: readonly Gauge[] = [];
   /** What each backend is short of, used or not. */
   #short = new Map<string, ReadonlySet<HoldCause>>();
-  /** Whose source was said not to tell what. */
-  readonly #silenceTold = new Set<string>();
+  /** Of what it was said that some source does not tell it. */
+  readonly #silenceTold = new Set<HoldCause>();
   #allShort = false;
   /** Fewest tunnels of each that stands by since it does; TOLD once it was said that it got more. */
   #fewest: ReadonlyMap<string, number> = new Map();
@@ -173,10 +173,10 @@ export class ShortageWatch {
   }
 
   #tellSilence(id: string, { cause, words: { quantity } }: Gauge): PoolChange[] {
-    const key = `${cause} ${id}`;
-    if (this.#silenceTold.has(key)) return [];
-    this.#silenceTold.add(key);
-    const text = `does not tell its ${quantity}: its load source knows nothing of it`;
+    if (this.#silenceTold.has(cause)) return [];
+    this.#silenceTold.add(cause);
+    const text = `does not tell its ${quantity}: its load source knows nothing of it (said once, ` +
+      "whatever others do not tell)";
     return [{ level: "warning", backend: id, text }];
   }
 }

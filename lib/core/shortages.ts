@@ -52,16 +52,31 @@ function memoryGauge(floor: MemoryFloor): Gauge | undefined {
     read: ({ memoryAvailableBytes: available, memoryTotalBytes: total }): Plenty | undefined => {
       if (available === undefined) return undefined;
       if ("bytes" in floor) {
-        const reason = `${describeSize(available)} of memory is available, less than ` +
-          describeSize(floor.bytes);
-        return { ratio: available / floor.bytes, reason };
+        const ratio = available / floor.bytes;
+        const [limit, back] = [floor.bytes, floor.bytes * MEMORY_ENOUGH].map(describeSize);
+        const told = describeSize(available);
+        // Rounding must not make two equal that are not.
+        const exact = told === limit || told === back
+          ? `${Math.floor(available / 2 ** 20)}MiB`
+          : told;
+        return {
+          ratio,
+          reason: `${exact} of memory is available, less than ${until(ratio, limit, back)}`,
+        };
       }
       if (total === undefined) return undefined;
+      const ratio = available / (floor.share * total);
+      const [limit, back] = [floor.share, floor.share * MEMORY_ENOUGH].map(describePercent);
       const reason = `${describeSize(available)} of ${describeSize(total)} memory is available, ` +
-        `less than ${describePercent(floor.share)}`;
-      return { ratio: available / (floor.share * total), reason };
+        `less than ${until(ratio, limit, back)}`;
+      return { ratio, reason };
     },
   };
+}
+
+/** The limit, and where a backend that was short comes back; beyond the limit, the latter alone. */
+function until(ratio: number, limit = "", back = ""): string {
+  return ratio < 1 ? `${limit} (back at ${back})` : `the ${back} at which it comes back`;
 }
 
 function pressureGauge({ maxCpu, maxMemory }: ShortageRules["pressure"]): Gauge | undefined {
@@ -82,10 +97,11 @@ function pressureGauge({ maxCpu, maxMemory }: ShortageRules["pressure"]): Gauge 
       for (const { what, key, most } of limits) {
         const share = sample[key];
         if (most === undefined || share === undefined) continue;
-        const reason = `tasks wait for ${what} ${describePercent(share)} of the time, more than ` +
-          describePercent(most);
         // Without any pressure the ratio is infinite: enough.
         const ratio = most / share;
+        const [limit, back] = [most, most / PRESSURE_ENOUGH].map(describePercent);
+        const reason = `tasks wait for ${what} ${describePercent(share)} of the time, more than ` +
+          until(ratio, limit, back);
         if (worst === undefined || ratio < worst.ratio) worst = { ratio, reason };
       }
       return worst;

@@ -32,6 +32,30 @@ export function chooseEngine(kind: EngineKind): EngineChoice {
   return { name: "portable", reason: `no splice engine: ${obstacle}` };
 }
 
+/**
+ * Says why listening sockets that the program was started with cannot be used, and what to do; undefined
+ * when they can, or there are none. Deno.listen takes no descriptor. node:net does, but what it then
+ * accepts loses bytes: a write that waits fails once a peer that sent nothing has closed its write side
+ * (EPIPE, Deno 2.9.6).
+ * @param names what systemd calls them, in the same order (LISTEN_FDNAMES).
+ */
+export function findInheritedObstacle(
+  kind: EngineKind,
+  descriptors: readonly number[],
+  names: readonly string[],
+): string | undefined {
+  if (descriptors.length === 0 || kind === "splice") return undefined;
+  const { name, reason } = chooseEngine(kind);
+  if (name === "splice") return undefined;
+  const shown = descriptors.map((fd, index) => names[index] ? `${fd} (${names[index]})` : `${fd}`);
+  const which = `descriptor${shown.length === 1 ? "" : "s"} ${shown.join(", ")}`;
+  const only = `Cannot take over ${which} from systemd: only the splice engine can`;
+  const alone = "disable the socket unit, so that the balancer listens by itself";
+  return kind === "portable"
+    ? `${only}; choose "auto" or "splice", or ${alone}`
+    : `${only}, and there is ${reason}; ${alone}`;
+}
+
 /** What keeps the splice engine from running here; undefined when nothing does. */
 function findObstacle(): string | undefined {
   if (Deno.build.os !== "linux") return `it needs Linux, this is ${Deno.build.os}`;

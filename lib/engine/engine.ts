@@ -62,7 +62,9 @@ export type RefusalReason =
   | "no_backend"
   /** Backends were tried, none took the connection. */
   | "connect_failed"
-  | "frontend_full";
+  | "frontend_full"
+  /** The process or the machine ran out of descriptors or memory, and stayed so for as long as a connect may take. */
+  | "out_of_descriptors";
 
 /** One pick for a connection, and what became of it. */
 export interface PickTrace {
@@ -214,14 +216,27 @@ export interface Engine extends AsyncDisposable {
   /**
    * Listens for exactly these frontends: binds the new ones, keeps those whose address stays, stops
    * those that are gone (their tunnels go on). All or nothing.
+   * @param atSwitch runs, without a pause, between the last client that goes by the frontends and plans of
+   * before and the first that goes by these. What is published, withdrawn and written into tables in it
+   * holds from there on; no client meets some of the one and some of the other. Must not throw; does not
+   * run when an address cannot be bound.
    * @returns the bound addresses by frontend, port 0 resolved, in the order of `listen`.
    * @throws {Error} naming the address that cannot be bound; then nothing has changed.
    */
-  start(frontends: readonly Frontend[]): Promise<ReadonlyMap<string, readonly Address[]>>;
-  /** Makes a pool's plan the one that connections accepted from now on use. */
+  start(
+    frontends: readonly Frontend[],
+    atSwitch?: () => void,
+  ): Promise<ReadonlyMap<string, readonly Address[]>>;
+  /**
+   * Makes a pool's plan the one that connections accepted from now on use. Those that look for a backend
+   * already go on by the plan with which they began, as far as its rows are still eligible; when none is
+   * left, they begin anew as if they came now.
+   */
   publish(pool: string, plan: PoolPlan): void;
   /** Forgets a pool: clients of a frontend that names it are refused. */
   withdraw(pool: string): void;
+  /** Whether a plan in use, or a client that one was made for, needs this table. */
+  uses(table: PickTable): boolean;
   counters(): EngineCounters;
   /**
    * Calls the one listener for every event, in order, until the engine is disposed. The event is good

@@ -1,4 +1,4 @@
-// The probe `banner`: the backend is up when the first line it sends begins as expected ("SSH-2.0-"). It
+// The probe `banner`: the backend is up when one of its first lines begins as expected ("SSH-"). It
 // tells a wedged sshd, whose kernel still accepts, from one that lives.
 
 import { closeQuietly } from "../core/accept_loop.ts";
@@ -13,6 +13,8 @@ import { connectAny } from "./tcp_probe.ts";
 /** RFC 4253 section 4.2: an identification line has at most 255 characters, other lines may precede it. */
 const MAX_BYTES = 4096;
 const LONGEST_SHOWN = 100;
+/** How sshd turns people away while many are logging in (MaxStartups): busy, but alive. */
+const BUSY_SSHD = "Exceeded MaxStartups";
 
 export class BannerProbe implements HealthProbe {
   readonly kind = "banner";
@@ -59,6 +61,11 @@ export class BannerProbe implements HealthProbe {
     return Promise.resolve();
   }
 
+  #isExpected(line: string): boolean {
+    return line.startsWith(this.#expect) ||
+      (this.#expect.startsWith("SSH-") && line.startsWith(BUSY_SSHD));
+  }
+
   async #listen(
     conn: Deno.Conn,
     signal: AbortSignal,
@@ -76,7 +83,7 @@ export class BannerProbe implements HealthProbe {
         if (count === null) break;
         length += count;
         text = new TextDecoder("latin1").decode(bytes.subarray(0, length));
-        const line = text.split("\n").find((candidate) => candidate.startsWith(this.#expect));
+        const line = text.split("\n").find((candidate) => this.#isExpected(candidate));
         if (line !== undefined) return { line: line.trimEnd() };
       }
     } catch {

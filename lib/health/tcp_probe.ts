@@ -49,12 +49,14 @@ export async function connectAny(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<{ conn: Deno.Conn } | Failed> {
-  let failed: Failed = { failure: "name_not_found", reason: "its name does not resolve" };
+  let failed: Failed = { failure: "name_not_found", reason: "it has no address" };
   for (const address of addresses) {
     const connected = await connectOne(address, timeoutMs / addresses.length, clock, signal);
     if ("conn" in connected) return connected;
-    failed = connected;
-    if (signal.aborted) break;
+    // What another address of the backend gave says more than that we cannot call this one.
+    const isOurs = connected.failure === "address_not_available";
+    if (!isOurs || failed.failure === "name_not_found") failed = connected;
+    if (signal.aborted || connected.failure === "out_of_descriptors") break;
   }
   return failed;
 }

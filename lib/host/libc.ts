@@ -8,6 +8,8 @@ const SYMBOLS = {
   getpwuid: { parameters: ["u32"], result: "pointer" },
   initgroups: { parameters: ["buffer", "u32"], result: "i32" },
   setgid: { parameters: ["u32"], result: "i32" },
+  malloc_trim: { parameters: ["usize"], result: "i32" },
+  signal: { parameters: ["i32", "usize"], result: "usize" },
   setuid: { parameters: ["u32"], result: "i32" },
 } as const;
 

@@ -1,5 +1,6 @@
-// Raises the limit on open descriptors: a session costs two sockets, and a compiled binary, unlike
-// `deno run`, starts with the shell's soft limit (often 1024).
+// Raises the limit on open descriptors: a session costs two sockets, and two pipes more while it is stalled
+// (app/descriptors.ts has the sum). A compiled binary, unlike `deno run`, starts with the shell's soft limit
+// (often 1024).
 
 import { openLibc } from "./libc.ts";
 

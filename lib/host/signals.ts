@@ -1,4 +1,33 @@
-// Signals as functions. SIGUSR1 is left alone: it opens Deno's inspector.
+// Signals as functions, and those that must do nothing.
+
+import { openLibc } from "./libc.ts";
+
+/** Numbers on Linux, x86-64 and arm64; SIG_IGN (asm-generic/signal-defs.h). */
+const USER_SIGNALS = [["SIGUSR1", 10], ["SIGUSR2", 12]] as const;
+const SIG_IGN = 1n;
+
+const doNothing = () => {};
+
+/**
+ * Makes SIGUSR1 and SIGUSR2 harmless. Left alone, the one opens the runtime's inspector to every user
+ * of this machine, listener or not, and the other ends the process.
+ */
+export function ignoreUserSignals(): void {
+  for (const [name, number] of USER_SIGNALS) {
+    // The runtime sets a signal up for the first who asks for it, and asks for SIGUSR1 itself half a
+    // second after the start. It leaves alone, therefore, what is set here behind the first listener.
+    Deno.addSignalListener(name, doNothing);
+    openLibc()?.signal(number, SIG_IGN);
+  }
+}
+
+/**
+ * From now on a HUP does not end the process. What it asks for, that the configuration be read, is still
+ * to come when a service has only just started.
+ */
+export function outliveHangups(): void {
+  Deno.addSignalListener("SIGHUP", doNothing);
+}
 
 export interface SignalHandlers {
   reload(): void;

@@ -3,6 +3,8 @@
 // leaves the group (setsid, a daemon) may hold its pipes open for good: nobody waits for those.
 
 import type { Clock } from "../core/clock.ts";
+import { messageOf, OUR_SHORTAGE } from "../core/errors.ts";
+import { oneLine } from "./reason.ts";
 
 /** Time that the pipes of a process have after its end, for what is still in them. */
 const PIPE_GRACE_MS = 200;
@@ -20,6 +22,15 @@ export function spawnLeader(
     stderr: "piped",
     detached: true,
   }).spawn();
+}
+
+/** Why a program could not be started. */
+export function spawnReason(program: string, error: unknown): string {
+  // EAGAIN: the user's limit on processes, or the control group's, is reached (fork(2)).
+  const what = error instanceof Deno.errors.WouldBlock
+    ? `${OUR_SHORTAGE} (${messageOf(error)})`
+    : messageOf(error);
+  return `Cannot run "${program}": ${oneLine(what)}`;
 }
 
 /** Sends a signal to a leader and all of its group; none of them being left is as good. */

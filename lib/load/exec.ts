@@ -5,7 +5,6 @@
 import type { Backend } from "../core/backend.ts";
 import { MAX_CORES } from "../core/backend.ts";
 import type { Clock } from "../core/clock.ts";
-import { messageOf } from "../core/errors.ts";
 import type { LoadResult } from "../core/load.ts";
 import {
   describeStatus,
@@ -14,6 +13,7 @@ import {
   readText,
   signalGroup,
   spawnLeader,
+  spawnReason,
 } from "./child_process.ts";
 import type { LoadSource } from "./load_source.ts";
 import { abortReason, lastLine, oneLine } from "./reason.ts";
@@ -134,7 +134,7 @@ async function run(
   try {
     process = spawnLeader(program, args, "null");
   } catch (error) {
-    return failed(`Cannot run "${program}": ${oneLine(messageOf(error))}`);
+    return failed(spawnReason(program, error));
   }
   const enough = new AbortController();
   const kill = () => signalGroup(process.pid, "SIGKILL");

@@ -40,10 +40,11 @@ const WANTED: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * What has not been heard for so many times its TMAX is down: so Ganglia's own programs say (host_alive
- * in its web front-end, UP and DOWN in gmetad's summaries).
+ * What has not been heard for so many times its TMAX says nothing of now. Ganglia's own programs call such a
+ * host down (host_alive in its web front-end, UP and DOWN in gmetad's summaries), but it may as well be its
+ * gmond, or a collector that has just started: no load, and no verdict about the backend.
  */
-const DOWN_AFTER = 4;
+const STALE_AFTER = 4;
 /** More than any cluster has. */
 const MAX_HOSTS = 20_000;
 const KIBIBYTE = 1024;
@@ -152,17 +153,17 @@ function firstLabel(name: string): string {
  * @param answeredMs when gmond answered; the sample was taken as much earlier as load_one is old.
  */
 export function sampleOf(host: GmondHost, answeredMs: number): Result<LoadSample> {
-  if (isGone(host)) {
+  if (isStale(host)) {
     return failure(
-      `gmond has not heard of ${oneLine(host.name, 80)} for ${span(host.tn)}, ` +
-        `more than ${DOWN_AFTER} times its ${span(host.tmax)}: it is down, or its gmond is`,
+      `gmond has not heard of ${oneLine(host.name, 80)} for ${span(host.tn)}, more than ` +
+        `${STALE_AFTER} times its ${span(host.tmax)}: no load is taken from it`,
     );
   }
   const load = host.metrics.get("load_one");
   if (load === undefined) {
     return failure(`gmond knows no load_one of ${oneLine(host.name, 80)}: does it collect it?`);
   }
-  if (isGone(load)) {
+  if (isStale(load)) {
     return failure(`load_one of ${oneLine(host.name, 80)} is ${span(load.tn)} old`);
   }
   if (load.value > MOST_LOAD) {
@@ -194,11 +195,11 @@ function memoryAvailable(host: GmondHost): number | undefined {
 
 function fresh(host: GmondHost, name: string): number | undefined {
   const metric = host.metrics.get(name);
-  return metric === undefined || isGone(metric) ? undefined : metric.value;
+  return metric === undefined || isStale(metric) ? undefined : metric.value;
 }
 
-function isGone({ tn, tmax, dmax }: Ages): boolean {
-  return (tmax > 0 && tn > DOWN_AFTER * tmax) || (dmax > 0 && tn > dmax);
+function isStale({ tn, tmax, dmax }: Ages): boolean {
+  return (tmax > 0 && tn > STALE_AFTER * tmax) || (dmax > 0 && tn > dmax);
 }
 
 function span(seconds: number): string {

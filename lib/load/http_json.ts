@@ -10,7 +10,7 @@ import { failure, type Result, success } from "../core/result.ts";
 import { type HttpFields, parseHttpAnswer } from "./http_answer.ts";
 import { clientTrusting, systemAuthorities } from "./authorities.ts";
 import type { LoadSource } from "./load_source.ts";
-import { abortReason, oneLine } from "./reason.ts";
+import { abortReason, noSuchName, oneLine } from "./reason.ts";
 import { UnderWay } from "./under_way.ts";
 
 export interface HttpOptions {
@@ -176,7 +176,7 @@ function fetchReason(error: unknown, place: string): string {
   );
   if (/Connection refused/.test(message)) return `connection refused (${place})`;
   if (/No route to host|Network is unreachable/.test(message)) return `no route to host (${place})`;
-  if (/dns error/.test(message)) return `host name not found (${place})`;
+  if (/dns error/.test(message)) return noSuchName(place);
   if (/Connection reset|connection closed before/.test(message)) {
     return `connection closed without an answer (${place})`;
   }

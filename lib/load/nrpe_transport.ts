@@ -111,7 +111,10 @@ export async function connectWithCertificates(
       signal,
     );
   } catch (error) {
-    // Bad PEM text is found out here, before anything is sent.
+    // Bad PEM text is found out here, before anything is sent; and what is wrong with our certificate, in
+    // words that could be about the daemon's.
+    const ours = ownCertificateReason(error, files);
+    if (ours !== undefined) throw new TransportError("local", ours);
     const kind = error instanceof Deno.errors.InvalidData ? "local" : "connect";
     throw new TransportError(kind, connectReason(error, place));
   }
@@ -130,11 +133,14 @@ export async function connectWithCertificates(
 const CLOSED =
   "the daemon closed (is this balancer in allowed_hosts, and does the daemon use TLS?)";
 
+const VERSION_1 = "it is of X.509 version 1, expected version 3";
+
 /** rustls's words for what happens most, in an administrator's. */
 export function tlsReason(error: unknown): string {
   const message = oneLine(messageOf(error));
   if (classify(error) === "closed" || classify(error) === "reset") return CLOSED;
   if (/CertificateRequired/.test(message)) return `the daemon wants a certificate (${message})`;
+  if (/UnsupportedCertVersion/.test(message)) return `the daemon's certificate: ${VERSION_1}`;
   if (/NotValidForName|not valid for name/.test(message)) {
     return `the daemon's certificate is for another name (${message})`;
   }
@@ -142,6 +148,17 @@ export function tlsReason(error: unknown): string {
     return `the daemon's certificate is not from a trusted authority (${message})`;
   }
   return message;
+}
+
+/** What is wrong with the certificate or the key that a connection is to be made with. */
+function ownCertificateReason(error: unknown, files: CertificateFiles): string | undefined {
+  const message = oneLine(messageOf(error));
+  if (/UnsupportedCertVersion/.test(message)) {
+    return `Cannot use the certificate "${files.certificate}": ${VERSION_1} (${message})`;
+  }
+  return /KeyMismatch/.test(message)
+    ? `Cannot use the key "${files.key}": it is not the one of "${files.certificate}" (${message})`
+    : undefined;
 }
 
 /** Waits for a connection that cannot be cancelled; one that comes after the signal is closed. */

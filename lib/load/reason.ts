@@ -24,14 +24,24 @@ export function connectReason(error: unknown, place: string): string {
     case "timeout":
       return `connection timed out (${place})`;
     case "name_not_found":
-      return `host name not found (${place})`;
+      return noSuchName(place);
     case "reset":
       return `connection reset (${place})`;
     case "out_of_descriptors":
-      return "this process has no file descriptor left";
+      return oneLine(messageOf(error));
     default:
       return `${oneLine(messageOf(error))} (${place})`;
   }
+}
+
+/** Why a name was not found. A resolver that gets no descriptor says that there is no such name. */
+export function noSuchName(place: string): string {
+  try {
+    Deno.openSync("/dev/null").close();
+  } catch (error) {
+    if (classify(error) === "out_of_descriptors") return messageOf(error);
+  }
+  return `host name not found (${place})`;
 }
 
 /**

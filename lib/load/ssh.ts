@@ -2,12 +2,13 @@
 // small shell loop answers each probe with one line. No login and no new process per sample, on either
 // side; ssh_config, known_hosts, agents and jump hosts work as they do for the user who runs this.
 
+import { userInfo } from "node:os";
 import { formatAddress, type TcpAddress } from "../core/address.ts";
 import type { Backend } from "../core/backend.ts";
 import type { Clock, Random } from "../core/clock.ts";
 import type { LoadResult } from "../core/load.ts";
 import type { LoadSource } from "./load_source.ts";
-import { SshLink } from "./ssh_link.ts";
+import { type SshComplaint, SshLink } from "./ssh_link.ts";
 import { REMOTE_COMMAND } from "./ssh_remote.ts";
 
 export interface SshOptions {
@@ -49,7 +50,9 @@ export class SshSource implements LoadSource {
     let link = this.#links.get(backend.id);
     if (link === undefined) {
       const { clock, random, program = "ssh" } = this.#options;
-      link = new SshLink({ program, args: sshArguments(this.#options, place), clock, random });
+      const explain = (complaint: SshComplaint) => explainSsh(complaint, this.#options, place);
+      const args = sshArguments(this.#options, place);
+      link = new SshLink({ program, args, clock, random, explain });
       this.#links.set(backend.id, link);
     }
     return link.probe(signal);
@@ -97,4 +100,33 @@ export function sshArguments(options: SshOptions, place: TcpAddress): string[] {
     ...settings.flatMap((setting) => ["-o", setting]),
     ...["--", place.host, REMOTE_COMMAND],
   ];
+}
+
+/** Says of a host key that is not known, or is another one, whose it is, where, and what to type. */
+export function explainSsh(
+  { text, otherKeyAt }: SshComplaint,
+  { options }: Pick<SshOptions, "options">,
+  { host, port }: TcpAddress,
+): string {
+  if (!/^Host key verification failed/.test(text)) return text;
+  const { name, home } = currentUser();
+  if (otherKeyAt !== undefined) {
+    const file = otherKeyAt.replace(/:\d+$/, "");
+    const entry = port === 22 ? host : `"[${host}]:${port}"`;
+    return `Host key verification failed: ${host} (port ${port}) shows another key than ${name} has ` +
+      `in ${otherKeyAt}; if that is meant, type: sudo ssh-keygen -f ${file} -R ${entry}`;
+  }
+  const named = options.flatMap((option) => /^UserKnownHostsFile=(\S+)/i.exec(option)?.[1] ?? []);
+  const file = named[0] ?? `${home}/.ssh/known_hosts`;
+  return `Host key verification failed: ${name} has no key of ${host} (port ${port}) in ${file}; ` +
+    `type: ssh-keyscan -p ${port} ${host} | sudo tee -a ${file}, and compare it with the server's`;
+}
+
+function currentUser(): { readonly name: string; readonly home: string } {
+  try {
+    const { username, homedir } = userInfo();
+    return { name: `user ${username}`, home: homedir ?? "~" };
+  } catch {
+    return { name: "this user", home: "~" };
+  }
 }

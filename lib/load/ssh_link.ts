@@ -3,7 +3,7 @@
 
 import type { Clock, Random } from "../core/clock.ts";
 import { describeDuration } from "../core/duration.ts";
-import { messageOf } from "../core/errors.ts";
+import { OUR_SHORTAGE } from "../core/errors.ts";
 import type { LoadResult } from "../core/load.ts";
 import {
   describeStatus,
@@ -11,11 +11,22 @@ import {
   readLines,
   signalGroup,
   spawnLeader,
+  spawnReason,
 } from "./child_process.ts";
 import { abortReason, oneLine } from "./reason.ts";
 import { parseRemoteLine, type RemoteAnswer } from "./ssh_remote.ts";
 
+/** What ssh has said on stderr before it ended. */
+export interface SshComplaint {
+  /** The last line. */
+  readonly text: string;
+  /** Where a known_hosts file has another key for the host: "/path:line". */
+  readonly otherKeyAt: string | undefined;
+}
+
 export interface SshLinkOptions {
+  /** Words ssh's complaint for an administrator. */
+  readonly explain: (complaint: SshComplaint) => string;
   readonly program: string;
   readonly args: readonly string[];
   readonly clock: Clock;
@@ -84,17 +95,18 @@ export class SshLink {
   /** The process, started if need be; or why there is none. */
   #running(): SshProcess | string {
     if (this.#process !== undefined) return this.#process;
-    const { clock, program, args } = this.#options;
+    const { clock, program, args, explain } = this.#options;
     const pauseMs = this.#notBeforeMs - clock.now();
     if (pauseMs > 0) return `${this.#lastReason} (next try in ${describeDuration(pauseMs)})`;
     let process: SshProcess;
     try {
-      process = new SshProcess(spawnLeader(program, args, "piped"), clock);
+      process = new SshProcess(spawnLeader(program, args, "piped"), clock, explain);
     } catch (error) {
       this.#lastReason = error instanceof Deno.errors.NotFound
         ? `Cannot run "${program}": it is not installed`
-        : `Cannot run "${program}": ${oneLine(messageOf(error))}`;
-      this.#pause();
+        : spawnReason(program, error);
+      // A shortage of ours is over when it is over; the daemon has been asked nothing yet.
+      if (!this.#lastReason.includes(OUR_SHORTAGE)) this.#pause();
       return this.#lastReason;
     }
     this.#process = process;
@@ -144,14 +156,17 @@ class SshProcess {
   readonly #process: Deno.ChildProcess;
   readonly #clock: Clock;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #explain: SshLinkOptions["explain"];
   #complaint = "";
+  #otherKeyAt: string | undefined;
   #waiting:
     | { readonly number: number; readonly resolve: (answer: RemoteAnswer) => void }
     | undefined;
 
-  constructor(process: Deno.ChildProcess, clock: Clock) {
+  constructor(process: Deno.ChildProcess, clock: Clock, explain: SshLinkOptions["explain"]) {
     this.#process = process;
     this.#clock = clock;
+    this.#explain = explain;
     this.#input = process.stdin.getWriter();
     // It breaks when the process ends, and `ended` tells of that.
     this.#input.closed.catch(() => {});
@@ -196,6 +211,7 @@ class SshProcess {
       readLines(this.#process.stdout, enough.signal, LONGEST_LINE, (line) => this.#take(line)),
       readLines(this.#process.stderr, enough.signal, LONGEST_LINE, (line) => {
         if (line.trim() !== "") this.#complaint = oneLine(line);
+        this.#otherKeyAt ??= /^Offending .*key in (\S+:\d+)\s*$/.exec(line)?.[1];
       }),
     ]);
     const status = await this.#process.status;
@@ -204,7 +220,9 @@ class SshProcess {
     // What has left the group (ControlPersist, a proxy command that became a daemon) holds them on.
     await finishReading(readers, enough, this.#clock);
     await this.#input.abort().catch(() => {});
-    return this.complaint === "" ? `ssh: ${describeStatus(status)}` : this.complaint;
+    return this.complaint === ""
+      ? `ssh: ${describeStatus(status)}`
+      : this.#explain({ text: this.complaint, otherKeyAt: this.#otherKeyAt });
   }
 
   #take(line: string): void {

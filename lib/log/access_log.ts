@@ -7,8 +7,9 @@
 // closed: sent (client to backend), received (backend to client), duration_ms, reason.
 // `why` is one word, `seen` what every backend of the pool looked like to the pick: in JSON a list, in text
 // BACKEND:FREE/SESSIONS (with "*" behind the winner's, "-" for an unknown FREE) or BACKEND:REASON where a
-// backend could not be chosen, joined by commas, "+N" for those that are left out. A comma or white space
-// in a backend's name is percent-encoded. `decisions` turns both off.
+// backend could not be chosen, joined by commas, "+N" for those that are left out. `decisions` turns both
+// off. What would not be seen as it is in a name is spelled out; in text, a comma or white space in it is
+// percent-encoded.
 // Times have at most three decimals: clocks give more, and none of them means anything.
 // `outgoing` is the balancer's own address that the backend sees: it ties a line of sshd's log, or a
 // fail2ban ban, to the client.
@@ -17,6 +18,7 @@ import type { Chosen } from "../core/choice.ts";
 import type { PickOutcome, SnapshotReader } from "../core/decision_snapshot.ts";
 import type { LineBytes } from "../core/line_bytes.ts";
 import { UNKNOWN_FREE } from "../core/pick_table.ts";
+import { printable } from "../core/printable.ts";
 import type { BatchWriter } from "./batch_writer.ts";
 
 /** What both records of a tunnel tell. */
@@ -62,6 +64,7 @@ const COMPARED: ReadonlySet<PickOutcome> = new Set<PickOutcome>([
   "chosen",
   "less_free",
   "busier",
+  "new_logins",
   "near_equal",
   "more_sessions",
   "not_its_turn",
@@ -196,12 +199,14 @@ export class AccessLog {
   }
 
   #close(line: LineBytes, at: number): void {
-    if (this.format !== "json") return;
-    if (line.needsEscape(at + 1)) {
+    if (this.format !== "json") {
+      if (!line.isWord(at)) rewrite(line, at, word);
+    } else if (line.isWord(at + 1)) line.char(QUOTE);
+    else {
       const value = line.textFrom(at + 1);
       line.truncate(at);
-      line.text(JSON.stringify(value));
-    } else line.char(QUOTE);
+      line.text(printable(JSON.stringify(value)));
+    }
   }
 
   #integer(line: LineBytes, key: string, value: number): void {
@@ -230,7 +235,7 @@ export class AccessLog {
     line.text("[");
     for (let first = true; seen.next(); first = false) {
       line.text(first ? '{"backend":' : ',{"backend":');
-      line.text(JSON.stringify(seen.backend));
+      line.text(printable(JSON.stringify(seen.backend)));
       line.text(`,"outcome":"`);
       line.text(seen.outcome);
       line.char(QUOTE);
@@ -251,7 +256,9 @@ function putSeen(line: LineBytes, seen: SeenBackends): void {
   for (; seen.next(); left--) {
     const at = line.length;
     if (at > start) line.char(COMMA);
-    line.text(nameInWord(seen.backend));
+    const nameAt = line.length;
+    line.text(seen.backend);
+    if (!line.isWord(nameAt)) rewrite(line, nameAt, word);
     line.char(COLON);
     const { outcome } = seen;
     if (COMPARED.has(outcome)) {
@@ -270,8 +277,16 @@ function putSeen(line: LineBytes, seen: SeenBackends): void {
   if (line.length === start) line.char(MINUS);
 }
 
-function nameInWord(name: string): string {
-  return /[\s,]/.test(name) ? name.replace(/[\s,]/g, encodeURIComponent) : name;
+/** Writes what stands from a byte on in another way. */
+function rewrite(line: LineBytes, at: number, how: (text: string) => string): void {
+  const text = line.textFrom(at);
+  line.truncate(at);
+  line.text(how(text));
+}
+
+/** A name as one word, whoever has chosen it: it can neither begin a record nor look like another key. */
+function word(name: string): string {
+  return printable(name).replace(/[\s,]/g, encodeURIComponent);
 }
 
 /** Milli-cores as cores with one decimal. */

@@ -2,6 +2,7 @@
 // configures it; the rest of the program is handed an area to write to.
 
 import { configure, getLogger, type Logger, type LogRecord, reset } from "@logtape/logtape";
+import { printable } from "../core/printable.ts";
 import type { BatchWriter } from "./batch_writer.ts";
 
 export type LogLevel = "error" | "warning" | "info" | "debug";
@@ -105,9 +106,8 @@ class Area implements LogArea {
 function textOf(record: LogRecord): string {
   const { text } = record.properties;
   const plain = typeof text === "string" ? text : record.message.map(String).join("");
-  // One record is one line, whatever a backend may have put into a reason.
-  // deno-lint-ignore no-control-regex -- control characters are what is meant
-  return plain.replace(/[\u0000-\u001f\u007f]+/g, " ");
+  // One record is one line that reads as it was written, whatever a backend may have put into a reason.
+  return printable(plain);
 }
 
 function areaOf(record: LogRecord): string {
@@ -132,5 +132,5 @@ function jsonLine(record: LogRecord): string {
     area: areaOf(record),
     message: textOf(record),
     ...fields,
-  });
+  }, (_, value: unknown) => typeof value === "string" ? printable(value) : value);
 }

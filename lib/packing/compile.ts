@@ -73,7 +73,9 @@ async function buildElf(path: string): Promise<void> {
   const { success } = await new Deno.Command(Deno.execPath(), {
     cwd: ROOT,
     // main.ts is its own worker, so nothing is included besides its imports.
+    // No code cache: it would lie in /tmp, where another user could have put it for root to run.
     args: ["compile", "--quiet", "--allow-all", "--no-check", "--exclude-unused-npm"]
+      .concat("--no-code-cache")
       .concat(`--v8-flags=${V8_FLAGS}`, "--output", path, "main.ts"),
     stdin: "null",
     stdout: "null",

@@ -10,6 +10,17 @@
 #   has unpacked there), $XDG_CACHE_HOME/compute-lb, ~/.cache/compute-lb, $TMPDIR/compute-lb-UID
 set -eu
 
+# What would end the program before it can listen to signals. Signals that are ignored stay so through
+# exec, until the program asks for them: a service reads its configuration after a HUP that comes now.
+trap '' USR1 USR2
+case ${1-} in
+  run | agent | '') service=yes ;;
+  --version | -V | --help | -h) service=no ;;
+  -*) service=yes ;;
+  *) service=no ;;
+esac
+[ "$service" = no ] || trap '' HUP
+
 version='@VERSION@'
 digest='@DIGEST@'
 payload_start='@PAYLOAD_START@'
@@ -121,17 +132,27 @@ prune() {
   done
 }
 
+# Tells whether this very file was whole when it was last read to the end: reading it takes a tenth of
+# a second. Size, times and inode are kept with what was unpacked from it.
+is_verified() {
+  [ -n "$stamp" ] && [ -r "$runtime/.verified" ] && read -r known <"$runtime/.verified" &&
+    [ "$known" = "$stamp" ]
+}
+
+verify() {
+  [ -r "$self" ] || die "Cannot read $self"
+  found=$(tail -c "+$payload_start" "$self" | sha256sum) || die "Cannot read $self"
+  [ "${found%% *}" = "$digest" ] ||
+    die "Cannot run $self: the file is damaged (SHA-256 differs), copy it again"
+}
+
 # Unpacks into a directory of its own and renames that, so that there is a whole one or none,
 # whoever else does the same at this moment.
 unpack() {
   umask "$mask"
-  [ -r "$self" ] || die "Cannot read $self"
-  found=$(tail -c "+$payload_start" "$self" | sha256sum) || die "Cannot read $self"
-  [ "${found%% *}" = "$digest" ] ||
-    die "Cannot unpack $self: the file is damaged (SHA-256 differs), copy it again"
   fresh=$(mktemp -d "$base/.unpack.$$.XXXXXX") || die "Cannot write to $base"
   trap 'rm -rf "$fresh"' EXIT
-  trap 'exit 129' HUP
+  [ "$service" = yes ] || trap 'exit 129' HUP
   trap 'exit 130' INT
   trap 'exit 143' TERM
   tail -c "+$payload_start" "$self" | gzip -dc | (cd "$fresh" && tar -xmf -) ||
@@ -168,18 +189,28 @@ main() {
   [ "$uid" != 0 ] || mask=022
   choose_base
   runtime=$base/$key
+  stamp=$(TZ=UTC0 stat -Lc '%d %i %s %y %z' "$self" 2>/dev/null) || stamp=
+  is_verified || verify
   is_unpacked "$runtime" || (unpack) || exit
+  is_verified || ! [ -w "$runtime" ] || (umask "$mask" && echo "$stamp" >"$runtime/.verified")
   if [ "${1-}" = --unpack-only ]; then
     printf '%s\n' "$runtime"
     exit 0
   fi
   COMPUTE_LB_SELF=$self
+  # A service may become another user, which must not hold root's caches open. It starts without
+  # them; in a path below a file none can be made.
+  set -- "$runtime/main.js" "$@"
   DENO_DIR=$runtime/deno
+  if [ "$service" = yes ]; then
+    DENO_DIR=/dev/null/none
+    set -- --no-code-cache "$@"
+  fi
   DENO_NO_PACKAGE_JSON=1
   DENO_NO_UPDATE_CHECK=1
   export COMPUTE_LB_SELF DENO_DIR DENO_NO_PACKAGE_JSON DENO_NO_UPDATE_CHECK
   exec "$runtime/compute-lb" run -A --no-config --no-lock --no-npm --no-remote --cached-only \
-    --no-prompt --no-check --v8-flags=@V8_FLAGS@ "$runtime/main.js" "$@"
+    --no-prompt --no-check --v8-flags=@V8_FLAGS@ "$@"
 }
 
 main "$@"

@@ -1,6 +1,7 @@
 // What every engine must do, as cases that run on each. A skip needs a reason.
 
 import type { Engine } from "../../lib/engine/engine.ts";
+import { BURST_CASES } from "./burst_cases.ts";
 import { DECISION_CASES } from "./decision_cases.ts";
 import { EngineFixture } from "./engine_fixture.ts";
 import { LOCATION_CASES } from "./location_cases.ts";
@@ -8,6 +9,7 @@ import { PLACING_CASES } from "./placing_cases.ts";
 import { RELAY_CASES } from "./relay_cases.ts";
 import { RUNNING_CASES } from "./running_cases.ts";
 import { STRATEGY_CASES } from "./strategy_cases.ts";
+import { URGENT_CASES } from "./urgent_cases.ts";
 
 export interface EngineCase {
   readonly name: string;
@@ -21,9 +23,11 @@ export function engineConformance(
 ): void {
   const cases = [
     ...RELAY_CASES,
+    ...URGENT_CASES,
     ...PLACING_CASES,
     ...DECISION_CASES,
     ...STRATEGY_CASES,
+    ...BURST_CASES,
     ...LOCATION_CASES,
     ...RUNNING_CASES,
   ];

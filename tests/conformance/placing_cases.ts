@@ -15,6 +15,11 @@ export function deadAddress(): string {
   return `127.0.0.1:${listener.addr.port}`;
 }
 
+function deadPort(): number {
+  const address = deadAddress();
+  return Number(address.slice(address.lastIndexOf(":") + 1));
+}
+
 /** Connects to a unix socket until nobody more fits in; those who wait there are gone already. */
 async function fillBacklog(path: string): Promise<void> {
   for (;;) {
@@ -238,6 +243,53 @@ export const PLACING_CASES: readonly EngineCase[] = [
       fixture.engine.withdraw("p");
       assertEquals(await receive(client, 1), "g");
       assertEquals((await fixture.nth("connect_failed")).failure, "timeout");
+    },
+  },
+  {
+    name: "a table is in use until no plan and no client needs it",
+    run: async (fixture) => {
+      await using a = new TcpPeer(echo);
+      const plan = planOf([a.address]);
+      const port = await fixture.listen(plan);
+      assertEquals(fixture.engine.uses(plan.table), true);
+      using client = await connectTo(port);
+      await send(client, "x");
+      assertEquals(await receive(client, 1), "x");
+      fixture.engine.withdraw("p");
+      await fixture.engine.start([]);
+      assertEquals(fixture.engine.uses(plan.table), true);
+      client.close();
+      await waitFor("the table to be free", () => !fixture.engine.uses(plan.table));
+    },
+  },
+  {
+    name: "a client whose backends a reload takes away begins anew, where the frontend leads now",
+    run: async (fixture) => {
+      await using hole = await BlackHole.open();
+      await using old = new TcpPeer(greetThenEcho("o"));
+      await using other = new TcpPeer(greetThenEcho("x"));
+      // Both stand in one table; the first plan does not know the second yet.
+      const { table, endpoints, ...rest } = planOf([
+        hole.address,
+        { address: other.address, eligible: false },
+      ], { connectTimeoutMs: 300 });
+      const listen = [{ transport: "tcp", host: "127.0.0.1", port: deadPort() }] as const;
+      const port = await fixture.listen({ table, endpoints: endpoints.slice(0, 1), ...rest }, {
+        listen,
+      });
+      using client = await connectTo(port);
+      await waitFor("the client to be on its way", () => table.read(0, ACTIVE) === 1);
+      // The client's frontend leads elsewhere now, and its pool is others'.
+      await fixture.engine.start([frontendOf({ listen, pool: "q" })], () => {
+        table.write(0, ELIGIBLE, 0);
+        table.write(1, ELIGIBLE, 1);
+        fixture.engine.publish("p", { table, endpoints, ...rest });
+        fixture.engine.publish("q", planOf([old.address]));
+      });
+      assertEquals(await receive(client, 1), "o");
+      assertEquals((await fixture.nth("connect_failed")).pool, "p");
+      const opened = await fixture.nth("opened");
+      assertEquals([opened.pool, opened.backend, other.accepted], ["q", old.address, 0]);
     },
   },
   {

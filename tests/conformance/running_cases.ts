@@ -3,12 +3,16 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { Address } from "../../lib/core/address.ts";
 import { ACTIVE } from "../../lib/core/pick_table.ts";
-import { echo, greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
+import { echo, greetThenEcho, silent, TcpPeer } from "../peers/tcp_peer.ts";
 import { readAll, receive, send } from "../support/bytes.ts";
+import { NamedClient } from "../support/named_client.ts";
 import { connectResettable } from "../support/reset.ts";
+import { TemporaryDirectory } from "../support/run_program.ts";
 import { waitFor, within } from "../support/wait_for.ts";
 import type { EngineCase } from "./engine_cases.ts";
 import { connectTo, frontendOf, openDescriptors, planOf, portOf } from "./engine_fixture.ts";
+
+const encode = (text: string) => new TextEncoder().encode(text);
 
 /** Leaves the file of a unix socket on which nobody listens. */
 async function leaveSocketFile(path: string): Promise<void> {
@@ -95,6 +99,28 @@ export const RUNNING_CASES: readonly EngineCase[] = [
         await fixture.engine.start([]);
         await Deno.remove(folder, { recursive: true });
       }
+    },
+  },
+  {
+    name: "a client of a unix socket has no name, whatever name its own end has",
+    run: async (fixture) => {
+      await using a = new TcpPeer(silent);
+      await using folder = new TemporaryDirectory();
+      const path = `${folder.path}/f.sock`;
+      fixture.engine.publish("p", planOf([a.address]));
+      await fixture.engine.start([frontendOf({ listen: [{ transport: "unix", path }] })]);
+      const unique = crypto.randomUUID();
+      {
+        // The portable engine closes clients whose name is not UTF-8: Deno does.
+        using _notText = new NamedClient(new Uint8Array([255, ...encode(unique)]), path);
+      }
+      using _forger = new NamedClient(encode(`${unique}\n2026 closed client=x`), path);
+      const opened = await waitFor(
+        "the second client's session",
+        () => fixture.of("opened").at(-1),
+      );
+      assertEquals(opened.client, { transport: "unix", path: "" });
+      assertEquals(opened.local, { transport: "unix", path });
     },
   },
   {

@@ -4,6 +4,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ANSWER, buildCommand, compiledBinary } from "../support/compiled_binary.ts";
 import { needs } from "../support/needs.ts";
+import { portsListenedOn } from "../support/processes.ts";
 import {
   endNow,
   entries,
@@ -127,11 +128,10 @@ Deno.test("the process that is started is the balancer: same pid, TERM ends it w
     stderr: "null",
   }).spawn();
   try {
-    const socket = `/proc/${child.pid}/fd`;
     // It listens: only then has it asked for its signals.
     await waitFor("the balancer to listen", async () => {
       const executable = await Deno.readLink(`/proc/${child.pid}/exe`);
-      return executable.endsWith("/compute-lb") && await isListening(socket, child.pid);
+      return executable.endsWith("/compute-lb") && (await portsListenedOn(child.pid)).length > 0;
     });
     const environment = (await Deno.readTextFile(`/proc/${child.pid}/environ`)).split("\0");
     assert(environment.includes(`COMPUTE_LB_SELF=${program}`));
@@ -141,23 +141,6 @@ Deno.test("the process that is started is the balancer: same pid, TERM ends it w
     await endNow(child);
   }
 });
-
-/** Whether a process holds a listening TCP socket, by proc(5). */
-async function isListening(descriptors: string, pid: number): Promise<boolean> {
-  const listening = new Set<string>();
-  for (const name of ["tcp", "tcp6"]) {
-    const table = await Deno.readTextFile(`/proc/${pid}/net/${name}`);
-    for (const line of table.split("\n").slice(1)) {
-      const fields = line.trim().split(/\s+/);
-      if (fields[3] === "0A") listening.add(`socket:[${fields[9]}]`);
-    }
-  }
-  for await (const { name } of Deno.readDir(descriptors)) {
-    const target = await Deno.readLink(`${descriptors}/${name}`).catch(() => "");
-    if (listening.has(target)) return true;
-  }
-  return false;
-}
 
 Deno.test("two builds of the same sources are equal", async () => {
   await using directory = new TemporaryDirectory();

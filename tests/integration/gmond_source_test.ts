@@ -9,6 +9,7 @@ import { Gmond } from "../peers/gmond.ts";
 import { backendAt } from "../support/backends.ts";
 import { Deadline } from "../support/deadline.ts";
 import { ManualClock } from "../support/manual_clock.ts";
+import { runningPool, texts, usableIn } from "../support/pools.ts";
 import { requirePeer } from "../support/require_peer.ts";
 import { waitFor } from "../support/wait_for.ts";
 
@@ -96,6 +97,12 @@ Deno.test({
       return result.kind === "failed" && result.reason;
     });
     assertMatch(reason, /^load_one of dead is \d+(\.0)?s old$/);
+    // Ganglia calls such a host down; health does not, and it goes on being used.
+    const pool = runningPool(["dead"]);
+    const told = pool.observeLoad("dead", { kind: "failed", reason }, SYSTEM_CLOCK.now());
+    assertEquals(texts(told), [`dead does not report its load: ${reason}`]);
+    assertEquals(usableIn(pool), ["dead"]);
+    assertEquals(pool.member("dead")?.health.state, "up");
   },
 });
 
@@ -161,7 +168,7 @@ Deno.test("gmond: one answer of a collector serves everybody for an interval", a
   assertEquals(a, { kind: "sample", sample: { load1: 1.5, takenAtMs: clock.now() - 3000 } });
   assertEquals(
     reasonOf(b),
-    "gmond has not heard of b for 1m21s, more than 4 times its 20s: it is down, or its gmond is",
+    "gmond has not heard of b for 1m21s, more than 4 times its 20s: no load is taken from it",
   );
   await clock.advance(8400);
   // As old as it was, and as the answer.

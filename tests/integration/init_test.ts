@@ -11,7 +11,7 @@ import { waitFor, within } from "../support/wait_for.ts";
 
 interface InitSystem {
   readonly firstProcess: "shell" | "systemd";
-  /** Makes the machine one that runs this init system, with one second for stop. */
+  /** Makes the machine one that runs this init system, with four seconds for stop. */
   readonly prepare: string;
   /** The command for start, stop, ... */
   readonly service: (action: string) => string;
@@ -33,7 +33,7 @@ const STOPPED = 3;
 
 const SYSV: InitSystem = {
   firstProcess: "shell",
-  prepare: "rm -f /etc/rc?.d/*compute-lb; echo stop_seconds=1 >/etc/default/compute-lb",
+  prepare: "rm -f /etc/rc?.d/*compute-lb; echo stop_seconds=4 >/etc/default/compute-lb",
   service: (action) => `/etc/init.d/compute-lb ${action}`,
   crashed: 1,
   checksBeforeRestart: true,
@@ -45,7 +45,7 @@ const SYSV: InitSystem = {
 const OPENRC: InitSystem = {
   firstProcess: "shell",
   prepare: `${BECOME_OPENRC}
-    echo stop_seconds=1 >/etc/conf.d/compute-lb`,
+    echo stop_seconds=4 >/etc/conf.d/compute-lb`,
   service: (action) => `rc-service compute-lb ${action}`,
   crashed: undefined,
   checksBeforeRestart: true,
@@ -59,7 +59,7 @@ const SYSTEMD: InitSystem = {
   prepare: `
     mkdir -p /etc/systemd/system/compute-lb.service.d
     # The devices of this machine are bind mounts, of which systemd cannot make private ones.
-    printf '[Service]\\nTimeoutStopSec=1\\nPrivateDevices=no\\n' \\
+    printf '[Service]\\nTimeoutStopSec=4\\nEnvironment=CLB_STOP_SECONDS=4\\nPrivateDevices=no\\n' \\
       >/etc/systemd/system/compute-lb.service.d/test.conf
     # Where even root may not raise limits (no CAP_SYS_RESOURCE), systemd would refuse to start it.
     (ulimit -n 524288) 2>/dev/null ||
@@ -187,7 +187,7 @@ async function acceptance(t: Deno.TestContext, init: InitSystem): Promise<void> 
       await stillEchoes(session, "after the upgrade");
     });
 
-    await t.step("stop closes the port, then cuts what is left after its time", async () => {
+    await t.step("stop closes the port, then cuts what is left, and says so", async () => {
       const { code, stdout, stderr } = await service("stop");
       assertEquals({ code, text: code === 0 ? "" : stdout + stderr }, { code: 0, text: "" });
       assertEquals((await service("status")).code, STOPPED);
@@ -198,6 +198,9 @@ async function acceptance(t: Deno.TestContext, init: InitSystem): Promise<void> 
         ));
       const refused = await greeting(port).then(() => false, () => true);
       assert(refused, "the port is closed");
+      const log = await machine.must(init.log);
+      assertMatch(log, /1 session may go on, those left are cut at [0-9:]+Z \(in 2.0s/);
+      assertStringIncludes(log, " reason=shutdown");
     });
   } finally {
     closeQuietly(session);
@@ -239,6 +242,23 @@ async function acceptance(t: Deno.TestContext, init: InitSystem): Promise<void> 
     assertStringIncludes(stderr, `127.0.0.1:${port}`);
     assertEquals((await service("status")).code, STOPPED);
   });
+
+  await t.step(
+    "install.sh says who holds its port, and leaves nothing that tries again",
+    async () => {
+      await machine.must(
+        `setsid compute-lb agent --listen 127.0.0.1:${port} >/dev/null 2>&1 </dev/null &
+         echo $! >/tmp/taker`,
+      );
+      await waitFor("the port to be taken", () => greeting(port).then(() => true, () => false));
+      const { code, stdout, stderr } = await machine.run("/srv/install/install.sh");
+      assertEquals([code, stdout.includes("is running")], [1, false]);
+      assertMatch(stderr, new RegExp(`port ${port} is taken by compute-lb \\(pid \\d+\\)\n`));
+      assertStringIncludes(stderr, "\nThen: ");
+      assertEquals((await service("status")).code, STOPPED);
+      await machine.must("kill $(cat /tmp/taker)");
+    },
+  );
 
   await t.step("uninstall --purge stops it and leaves nothing behind", async () => {
     await service("start");

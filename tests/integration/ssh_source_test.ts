@@ -1,7 +1,9 @@
 // The load source ssh against the real sshd: login shells, noise, dead processes, dead networks.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { userInfo } from "node:os";
 import type { Backend } from "../../lib/core/backend.ts";
+import { usage } from "../../lib/cli/usage.ts";
 import type { LoadResult } from "../../lib/core/load.ts";
 import { type SshOptions, SshSource } from "../../lib/load/ssh.ts";
 import { FrozenRelay } from "../peers/frozen_relay.ts";
@@ -12,6 +14,7 @@ import { ManualClock } from "../support/manual_clock.ts";
 import { childrenOf, endByFile, isAlive, startStranger } from "../support/processes.ts";
 import { waitFor, within } from "../support/wait_for.ts";
 import { requirePeer } from "../support/require_peer.ts";
+import { runProgram } from "../support/run_program.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 
 function sourceFor(sshd: Sshd, more: Partial<SshOptions> = {}): SshSource {
@@ -216,7 +219,22 @@ Deno.test({
     const backend = backendAt(sshd.address, sshd.port);
     const ours = [`IdentityFile=${sshd.client.identityFile}`, "IdentitiesOnly=yes"];
     await using distrusting = sourceFor(other, { options: ours });
-    assertEquals(reasonOf(await ask(distrusting, backend)), "Host key verification failed.");
+    const file = other.client.knownHostsFile;
+    const { host, port } = { host: sshd.address, port: sshd.port };
+    assertEquals(
+      reasonOf(await ask(distrusting, backend)),
+      `Host key verification failed: ${host} (port ${port}) shows another key than user ` +
+        `${userInfo().username} has in ${file}:1; if that is meant, type: ` +
+        `sudo ssh-keygen -f ${file} -R "[${host}]:${port}"`,
+    );
+    const empty = `${sshd.directory}/no_known_hosts`;
+    await using stranger = sourceFor(sshd, { options: [`UserKnownHostsFile=${empty}`] });
+    assertEquals(
+      reasonOf(await ask(stranger, backend)),
+      `Host key verification failed: user ${userInfo().username} has no key of ${host} ` +
+        `(port ${port}) in ${empty}; type: ssh-keyscan -p ${port} ${host} | sudo tee -a ${empty}, ` +
+        "and compare it with the server's",
+    );
     await using unknown = sourceFor(sshd, {
       options: [`IdentityFile=${other.client.identityFile}`, "IdentitiesOnly=yes"],
       configFile: await configWithoutIdentity(sshd),
@@ -391,4 +409,23 @@ Deno.test("ssh: dispose does not wait for what has left its process group", asyn
     await endByFile(`${directory}/stranger`);
     await Deno.remove(directory, { recursive: true });
   }
+});
+
+Deno.test({
+  ...requirePeer("sshd", "ssh"),
+  name: "ssh: the line of help load lets a key tell the load, and nothing else",
+  async fn() {
+    const line = usage("load").split("\n").find((text) => text.startsWith("restrict,")) ?? "";
+    await using sshd = await Sshd.start();
+    const key = await Deno.readTextFile(`${sshd.directory}/identity.pub`);
+    await Deno.writeTextFile(
+      `${sshd.directory}/authorized_keys`,
+      line.replace(/ssh-ed25519 AAAA\.\.\.$/, key),
+    );
+    await using source = sourceFor(sshd);
+    assertOwnLoad(await ask(source, backendAt(sshd.address, sshd.port)));
+    const login = ["-n", ...sshd.clientArguments(), "-p", String(sshd.port), sshd.address];
+    const { stdout } = await runProgram(["ssh", ...login, "echo of my own"]);
+    assertEquals(stdout, "");
+  },
 });

@@ -81,6 +81,50 @@ Deno.test("a damaged or cut-off file is refused and leaves nothing behind", asyn
   await check();
 });
 
+Deno.test("a file that has changed is refused, though its version is unpacked already", async () => {
+  await using directory = new TemporaryDirectory();
+  const program = `${directory.path}/compute-lb`;
+  const cache = `${directory.path}/cache`;
+  await Deno.copyFile(await compiledBinary(), program);
+  assertEquals((await answerVersion(cache, program)).stdout, ANSWER);
+  const { size } = await Deno.stat(program);
+  const harms: ((file: Deno.FsFile) => Promise<unknown>)[] = [
+    (file) => file.truncate(size - 1000),
+    // As long as before, in the same inode.
+    (file) => file.truncate(size),
+  ];
+  for (const harm of harms) {
+    {
+      using file = await Deno.open(program, { write: true });
+      await harm(file);
+    }
+    // A refusal is not remembered as an approval.
+    for (let start = 0; start < 2; start++) {
+      const { code, stdout, stderr } = await answerVersion(cache, program);
+      assertEquals([code, stdout], [1, ""]);
+      assertStringIncludes(stderr, "is damaged");
+    }
+  }
+  await Deno.copyFile(await compiledBinary(), program);
+  assertEquals((await answerVersion(cache, program)).stdout, ANSWER);
+});
+
+Deno.test("a file is read to its end once, not at every start", async () => {
+  await using directory = new TemporaryDirectory();
+  const program = `${directory.path}/compute-lb`;
+  await Deno.copyFile(await compiledBinary(), program);
+  // Counts what verifies.
+  const counter = `#!/bin/sh\necho >>${directory.path}/count\nexec /usr/bin/sha256sum "$@"\n`;
+  await Deno.mkdir(`${directory.path}/bin`);
+  await Deno.writeTextFile(`${directory.path}/bin/sha256sum`, counter, { mode: 0o755 });
+  const env = {
+    CLB_RUNTIME_DIR: `${directory.path}/cache`,
+    PATH: `${directory.path}/bin:${Deno.env.get("PATH")}`,
+  };
+  for (let start = 0; start < 3; start++) await runProgram([program, "--version"], { env });
+  assertEquals(await Deno.readTextFile(`${directory.path}/count`), "\n");
+});
+
 Deno.test("a cache that others can write to is refused", async () => {
   await using directory = new TemporaryDirectory();
   for (const mode of [0o770, 0o707, 0o777, 0o1777]) {

@@ -12,12 +12,14 @@ export class AgentProcess implements AsyncDisposable {
    * Starts it on a free port of 127.0.0.1 and waits until it listens.
    * @param prefix put before the program, such as ["unshare", "--mount"]; it must become the program.
    * @param flags more of them.
+   * @param command another program and its first arguments.
    */
   static async start(
     prefix: readonly string[] = [],
     flags: readonly string[] = [],
+    command: readonly string[] = programCommand(),
   ): Promise<AgentProcess> {
-    const [program = "", ...args] = [...prefix, ...programCommand()];
+    const [program = "", ...args] = [...prefix, ...command];
     const child = new Deno.Command(program, {
       args: [...args, "agent", "--listen", "127.0.0.1:0", ...flags],
       stdin: "null",

@@ -59,11 +59,11 @@ Deno.test("a client on its way to another worker stays its frontend's", () => {
     idleTimeoutMs: 0,
     unix: false,
   });
-  acceptor.listen([listener(3)], () => {});
+  acceptor.listen([listener(3)]);
   new Inbox(inboxes[0] ?? Inbox.allocate())
     .put(client, 0, 3, new Int32Array(SOCKADDR_BYTES / 4));
-  acceptor.listen([listener(4)], () => {});
-  const slot = acceptor.receive(0);
+  acceptor.listen([listener(4)]);
+  const slot = acceptor.receive(0, 0);
   assertEquals(memory.words[slot * TUNNEL_WORDS + FRONTEND], 3);
   for (const fd of [client, listening, epollFd]) close(fd);
   libc.close();

@@ -76,6 +76,7 @@ Deno.test("a cut ends the clients in a worker's inbox, too, when its records are
   loop.listen([spec]);
   using _client = await connectTo(listening.bound.transport === "tcp" ? listening.bound.port : 0);
   // What is queued is taken; it takes the only record, on its way to the backend.
+  loop.hold([0]);
   loop.listen([]);
   assertEquals(engine[WORKER_LOAD], 1);
   const second = libc.calls.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

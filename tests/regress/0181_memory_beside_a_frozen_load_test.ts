@@ -27,7 +27,7 @@ Deno.test("a backend short of memory stays out although its load has stopped mov
     assertEquals(usableIn(pool), ["well"]);
   }
   assertEquals(told, [
-    "short is held back: 500B of memory is available, less than 1.0KiB",
+    "short is held back: 500B of memory is available, less than 1.0KiB (back at 1.1KiB)",
     "short reports a load of 0.37 and nothing else for 2 min, which no kernel does; " +
     "it is placed as if its load were unknown",
   ]);

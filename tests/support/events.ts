@@ -21,6 +21,8 @@ export const CHOSEN: Chosen = {
   runnerUpActive: 0,
   sticky: false,
   paced: false,
+  step: 0,
+  charge: 0,
 };
 
 /** A store that remembers these picks of the one connection there is. */

@@ -12,6 +12,7 @@ import {
   EPOLLHUP,
   EPOLLIN,
   EPOLLOUT,
+  EPOLLPRI,
   EPOLLRDHUP,
   type Libc,
 } from "../../lib/engine/splice/libc.ts";
@@ -66,6 +67,8 @@ export class FakeSocket {
   readonly #outbound = new Bytes();
   #wantsRoom = false;
   #isResetTold = false;
+  /** Plain bytes before the urgent one that waits. */
+  #beforeUrgent = Infinity;
 
   constructor(readonly inboundRoom: number, readonly outboundRoom: number) {}
 
@@ -79,6 +82,13 @@ export class FakeSocket {
     for (let i = 0; i < piece.length; i++) piece[i] = byteAt(this.sent++);
     this.#inbound.put(piece);
     if (piece.length > 0) this.events |= EPOLLIN;
+  }
+
+  /** Sends an urgent byte, which no read gives; the kernel knows of one at a time. */
+  peerUrges(): void {
+    if (this.hasEnded || this.isReset || this.#beforeUrgent !== Infinity) return;
+    this.#beforeUrgent = this.#inbound.length;
+    this.events |= this.#inbound.length > 0 ? EPOLLIN | EPOLLPRI : EPOLLPRI;
   }
 
   peerReads(count: number): void {
@@ -108,9 +118,20 @@ export class FakeSocket {
     this.events |= RESET_EVENTS;
   }
 
-  /** @returns the bytes, none at the end, or an errno. */
-  read(count: number): Uint8Array | number {
-    if (this.#inbound.length > 0) return this.#inbound.take(count);
+  /**
+   * Reads no further than to the urgent byte, and past that when it is the next: splice(2) cannot.
+   * @returns the bytes, none at the end, or an errno.
+   */
+  read(count: number, passesUrgent: boolean): Uint8Array | number {
+    if (this.#beforeUrgent === 0) {
+      if (!passesUrgent) return this.hasEnded ? new Uint8Array() : EAGAIN;
+      this.#beforeUrgent = Infinity;
+    }
+    if (this.#inbound.length > 0) {
+      const bytes = this.#inbound.take(Math.min(count, this.#beforeUrgent));
+      this.#beforeUrgent -= bytes.length;
+      return bytes;
+    }
     if (this.isReset && !this.#isResetTold) {
       this.#isResetTold = true;
       return ECONNRESET;
@@ -171,7 +192,7 @@ export function fakeLibc(real: Libc, sockets: readonly FakeSocket[], mischief: M
     ...real.calls,
     recv: (fd, buffer, length) => {
       if (isInterrupted()) return fail(EINTR);
-      const bytes = socketOf(fd).read(amount(length));
+      const bytes = socketOf(fd).read(amount(length), true);
       if (typeof bytes === "number") return fail(bytes);
       memoryAt(buffer, length).set(bytes);
       return bytes.length;
@@ -181,7 +202,7 @@ export function fakeLibc(real: Libc, sockets: readonly FakeSocket[], mischief: M
     splice: (from, _from, to, _to, length) => {
       if (isInterrupted()) return fail(EINTR);
       if (from < FIRST_PIPE) {
-        const bytes = socketOf(from).read(amount(length));
+        const bytes = socketOf(from).read(amount(length), false);
         if (typeof bytes === "number") return fail(bytes);
         pipeOf(to).put(bytes);
         return bytes.length;

@@ -66,6 +66,26 @@ export async function endByFile(path: string): Promise<void> {
   signal(pid, "SIGKILL");
 }
 
+/** The TCP ports that a process listens on, in order, by proc(5). */
+export async function portsListenedOn(pid: number): Promise<number[]> {
+  const portOf = new Map<string, number>();
+  for (const name of ["tcp", "tcp6"]) {
+    const table = await Deno.readTextFile(`/proc/${pid}/net/${name}`).catch(() => "");
+    for (const line of table.split("\n").slice(1)) {
+      const [, local = "", , state, , , , , , inode] = line.trim().split(/\s+/);
+      const port = Number(`0x${local.slice(local.indexOf(":") + 1)}`);
+      if (state === "0A") portOf.set(`socket:[${inode}]`, port);
+    }
+  }
+  const ports = new Set<number>();
+  for await (const { name } of Deno.readDir(`/proc/${pid}/fd`)) {
+    const target = await Deno.readLink(`/proc/${pid}/fd/${name}`).catch(() => "");
+    const port = portOf.get(target);
+    if (port !== undefined) ports.add(port);
+  }
+  return [...ports].sort((a, b) => a - b);
+}
+
 /** Whether a process is there and not a zombie. */
 export async function isAlive(pid: number): Promise<boolean> {
   const stat = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => "");

@@ -65,6 +65,7 @@ interface Server {
 interface Session {
   readonly endsAt: number;
   readonly row: number;
+  readonly step: number;
   readonly backend: string;
   readonly tunnel: number;
   readonly busy: boolean;
@@ -167,16 +168,16 @@ pools:
     const busy = chance.next() < 0.6;
     const server = servers[numberOf(backend)];
     if (server !== undefined && busy) server.sessions++;
-    sessions.push({ endsAt, row, backend, tunnel: ++tunnel, busy, client });
+    sessions.push({ endsAt, row, step: choice.step, backend, tunnel: ++tunnel, busy, client });
     const store = storeOf(picks);
     const decision = describeChoice(choice, plan?.endpoints ?? [], picks);
     tell(openedEvent({ tunnel, ...where, row, backend, outgoing: OWN, store, decision }));
   };
-  const leave = ({ row, backend, tunnel, busy, client }: Session) => {
+  const leave = ({ row, step, backend, tunnel, busy, client }: Session) => {
     const server = servers[numberOf(backend)];
     if (server !== undefined && busy) server.sessions--;
     source.setAddress(client);
-    endTunnel(table, row, source);
+    endTunnel(table, row, source, step);
     const where = { frontend: "ssh", pool: "p", client, atMs: clock.wall() };
     tell(closedEvent({ tunnel, ...where, row, backend, outgoing: OWN }));
   };

@@ -59,21 +59,30 @@ interface Draft {
   /** What has happened since the last reset. */
   segment: ReplayEvent[];
   resetAt: number;
-  mustReset: boolean;
+  /** Which of the recordings in the file its pool line was last seen in. */
+  recording: number;
   readonly open: Map<number, { session: RecordedSession; t: number }>;
   sessions: number;
   refused: number;
 }
 
+/**
+ * The longest line that is read. The program's own longest, a pool of 1024 rows or a client for whom
+ * 32 backends were tried in vain, take less than a megabyte.
+ */
+export const LONGEST_LINE = 4 * 1024 ** 2;
+
 /** Takes the lines of a recording one after the other. */
 export class RecordingReader {
   readonly #pools = new Map<string, Draft>();
   #lines = 0;
+  /** Recordings that have begun: the balancer was started again, or lines were lost. */
+  #recordings = 0;
 
   /** Takes the next line; the message of a bad one begins with its number. */
   add(text: string): Result<undefined> {
     this.#lines++;
-    const parsed = parseRecordLine(text);
+    const parsed = text.length > LONGEST_LINE ? tooLong(text) : parseRecordLine(text);
     const done = parsed.ok ? this.#take(parsed.value) : parsed;
     return done.ok ? success(undefined) : failure(`line ${this.#lines}: ${done.message}`);
   }
@@ -90,7 +99,7 @@ export class RecordingReader {
 
   #take(line: RecordLine): Result<undefined> {
     if (line.kind === "recording") {
-      for (const draft of this.#pools.values()) draft.mustReset = true;
+      this.#recordings++;
       return success(undefined);
     }
     if (this.#lines === 1) {
@@ -101,7 +110,7 @@ export class RecordingReader {
       return success(undefined);
     }
     const draft = this.#pools.get(line.pool);
-    if (draft === undefined || draft.mustReset) {
+    if (draft?.recording !== this.#recordings) {
       return failure(`Cannot use a line of kind "${line.kind}" before its pool's, "${line.pool}"`);
     }
     switch (line.kind) {
@@ -140,7 +149,7 @@ export class RecordingReader {
         events: [],
         segment: [],
         resetAt: 0,
-        mustReset: true,
+        recording: 0,
         open: new Map(),
         sessions: 0,
         refused: 0,
@@ -148,13 +157,13 @@ export class RecordingReader {
       this.#pools.set(line.pool, draft);
     }
     const { t } = line;
-    if (!draft.mustReset) {
+    if (draft.recording === this.#recordings) {
       draft.segment.push({ kind: "pool", t, line });
       return;
     }
     closeSegment(draft);
     draft.open.clear();
-    draft.mustReset = false;
+    draft.recording = this.#recordings;
     draft.resetAt = t;
     draft.events.push({ kind: "reset", t, line });
   }
@@ -187,12 +196,21 @@ export async function readRecording(
   const reader = new RecordingReader();
   let rest = "";
   for await (const piece of pieces) {
-    const lines = (rest + piece).split("\n");
-    rest = lines.pop() ?? "";
+    const end = piece.lastIndexOf("\n");
+    const lines = end === -1 ? [] : (rest + piece.slice(0, end)).split("\n");
+    rest = end === -1 ? rest + piece : piece.slice(end + 1);
+    // A line without an end would be collected for ever.
+    if (rest.length > LONGEST_LINE) lines.push(rest);
     for (const line of lines) {
       const added = reader.add(line);
       if (!added.ok) return added;
     }
   }
   return reader.finish();
+}
+
+function tooLong({ length }: string): Result<never> {
+  return failure(
+    `Cannot read ${length} or more characters in one line: expected at most ${LONGEST_LINE}`,
+  );
 }

@@ -12,17 +12,18 @@ import { Choice, countTunnel, endTunnel, pick, release, Tried } from "../../core
 import {
   ACTIVE,
   CURSOR,
+  FRESH,
   HEADER_WORDS,
-  PACE_LIMIT,
   PASS,
   ROW_WORDS,
-  STARTED,
+  STEP,
   STICKY_SECONDS,
   WEIGHTED,
 } from "../../core/pick_table.ts";
 import { Chance } from "../../core/simulation/chance.ts";
 import { Source } from "../../core/source_hash.ts";
 import { recall, remember, renew } from "../../core/sticky.ts";
+import { LONG_AGO } from "../../core/young.ts";
 import type { StrategyName } from "../../strategy/registry.ts";
 import type { PickLine } from "../record_format.ts";
 import { Course } from "./course.ts";
@@ -54,7 +55,7 @@ export function replay(
   learnt: LearntLoad,
   strategy: StrategyName,
 ): Replayed {
-  return new Replay(learnt, strategy, false).run(pool.events);
+  return new Replay(pool, learnt, strategy, false).run();
 }
 
 /**
@@ -66,10 +67,17 @@ export function agree(
   learnt: LearntLoad,
   strategy: StrategyName,
 ): Agreement {
-  return new Replay(learnt, strategy, true).run(pool.events);
+  return new Replay(pool, learnt, strategy, true).run();
+}
+
+/** Where a session is, and the step in which it came (core/young.ts). */
+interface Placed {
+  readonly member: ReplayedMember;
+  readonly step: number;
 }
 
 class Replay {
+  readonly #events: readonly ReplayEvent[];
   readonly #learnt: LearntLoad;
   readonly #isForced: boolean;
   /** For picks whose draw the recording does not have. */
@@ -81,23 +89,29 @@ class Replay {
   readonly #pool: ReplayedPool;
   /** By row, as they were before the last pick. */
   readonly #passes: number[] = [];
-  #placed = new Map<RecordedSession, ReplayedMember>();
+  #placed = new Map<RecordedSession, Placed>();
   #turnedAway = 0;
   #elsewhere = 0;
   #same = 0;
   #otherByChance = 0;
 
   /** @param isForced whether every session goes where it was recorded to go, whatever is chosen. */
-  constructor(learnt: LearntLoad, strategy: StrategyName, isForced: boolean) {
+  constructor(
+    { events }: RecordedPool,
+    learnt: LearntLoad,
+    strategy: StrategyName,
+    isForced: boolean,
+  ) {
+    this.#events = events;
     this.#learnt = learnt;
-    this.#pool = new ReplayedPool(strategy, learnt.sessionCost);
+    this.#pool = new ReplayedPool(strategy, learnt.sessionCost, events.some(isSticky));
     this.#isForced = isForced;
     this.#measure = new Measure(learnt.sessionCost);
   }
 
-  run(events: readonly ReplayEvent[]): Replayed & Agreement {
+  run(): Replayed & Agreement {
     const course = new Course(this.#measure, this.#learnt);
-    for (const event of events) {
+    for (const event of this.#events) {
       if (event.kind !== "reset") this.#pool.advance(event.t);
       course.take(event);
       this.#take(event);
@@ -159,7 +173,7 @@ class Replay {
       return;
     }
     if (recorded === undefined) {
-      if (chosen !== undefined) release(table, chosen.row);
+      if (chosen !== undefined) release(table, chosen.row, this.#choice.step);
       return;
     }
     if (chosen !== recorded) {
@@ -182,7 +196,7 @@ class Replay {
       const row = pick(table, tried, random, this.#choice, this.#source);
       const member = row < 0 ? undefined : this.#pool.memberAt(row);
       if (member === undefined || !failed.has(member.state.backend)) return member;
-      release(table, row);
+      release(table, row, this.#choice.step);
       tried.add(row);
     }
     return undefined;
@@ -196,14 +210,14 @@ class Replay {
     if (chosen === undefined) return;
     // It would have been served. What would have become of it is not known.
     if (this.#isForced) this.#undo(chosen);
-    else release(this.#pool.table, chosen.row);
+    else release(this.#pool.table, chosen.row, this.#choice.step);
   }
 
   /** A session takes the place that is reserved for it. */
   #place(session: RecordedSession, member: ReplayedMember, t: number): void {
     countTunnel(this.#pool.table, member.row, this.#source);
     member.surplus.add(1, t);
-    this.#placed.set(session, member);
+    this.#placed.set(session, { member, step: this.#pool.table.words[STEP] ?? LONG_AGO });
     if (member.state.backend !== session.backend) this.#elsewhere++;
     this.#measure.place(member.state.backend);
   }
@@ -224,9 +238,8 @@ class Replay {
   /** Takes back what the last pick did in a row. */
   #undo({ row }: ReplayedMember): void {
     const { table } = this.#pool;
-    release(table, row);
+    release(table, row, this.#choice.step);
     table.write(row, PASS, this.#passes[row] ?? 0);
-    if (table.words[PACE_LIMIT] !== 0) table.add(row, STARTED, -1);
   }
 
   /** Does what the last pick would have done in a row if it had chosen it. */
@@ -234,7 +247,7 @@ class Replay {
     const { table } = this.#pool;
     const { words } = table;
     table.add(row, ACTIVE, 1);
-    if (words[PACE_LIMIT] !== 0) table.add(row, STARTED, 1);
+    table.add(row, FRESH, 1);
     if (isSticky) return;
     // Whose turn is next depends on who had the last.
     Atomics.store(words, CURSOR, row);
@@ -263,13 +276,14 @@ class Replay {
 
   #end(session: RecordedSession, t: number): void {
     this.#pool.member(session.backend)?.surplus.add(1, t);
-    const member = this.#placed.get(session);
-    if (member === undefined) return;
+    const placed = this.#placed.get(session);
+    if (placed === undefined) return;
+    const { member, step } = placed;
     this.#placed.delete(session);
     member.surplus.add(-1, t);
     this.#setSource(session.client);
     // Another backend may stand in the row of one that has left.
-    if (!member.isReplaced) endTunnel(this.#pool.table, member.row, this.#source);
+    if (!member.isReplaced) endTunnel(this.#pool.table, member.row, this.#source, step);
     this.#measure.hold(member.state.backend, -1);
   }
 
@@ -281,7 +295,7 @@ class Replay {
     if (client === undefined) this.#source.setUnknown();
     else this.#setSource(client);
     this.#wasAt(member);
-    endTunnel(table, member.row, this.#source);
+    endTunnel(table, member.row, this.#source, LONG_AGO);
   }
 
   #setSource(client: string): void {
@@ -289,6 +303,11 @@ class Replay {
     if (address.ok) this.#source.setAddress(address.value);
     else this.#source.setUnknown();
   }
+}
+
+/** Whether clients come back to where they were from this event on. */
+function isSticky(event: ReplayEvent): boolean {
+  return (event.kind === "reset" || event.kind === "pool") && (event.line.sticky ?? 0) > 0;
 }
 
 function isChance(why: PickLine["why"]): boolean {

@@ -70,8 +70,8 @@ const PACE = { sessions: 8, within: 10_000 };
 export class ReplayedPool {
   readonly #sessionCost: number;
   readonly #strategyName: StrategyName;
-  #table = PickTable.allocate(DEFAULT_CAPACITY, STICKY_CLIENTS);
-  #rules = new TableRules(this.#table, 0);
+  readonly #table: PickTable;
+  #rules: TableRules;
   #strategy: Strategy;
   #fallback: Strategy = createStrategy(FALLBACK);
   /** In the order of the configuration. */
@@ -82,11 +82,16 @@ export class ReplayedPool {
   #memoryWeight = 0;
   #weighedMs = 0;
 
-  /** @param sessionCost cores that a session takes along. */
-  constructor(strategy: StrategyName, sessionCost: number) {
+  /**
+   * @param sessionCost cores that a session takes along.
+   * @param isSticky whether clients stick at any time of the recording; the table has room for them then.
+   */
+  constructor(strategy: StrategyName, sessionCost: number, isSticky: boolean) {
     this.#strategyName = strategy;
     this.#strategy = createStrategy(strategy);
     this.#sessionCost = sessionCost;
+    this.#table = PickTable.allocate(DEFAULT_CAPACITY, isSticky ? STICKY_CLIENTS : 0);
+    this.#rules = new TableRules(this.#table, 0);
   }
 
   get table(): PickTable {
@@ -111,7 +116,8 @@ export class ReplayedPool {
 
   /** All that stood before is void. */
   reset(line: PoolLine): void {
-    this.#table = PickTable.allocate(DEFAULT_CAPACITY, STICKY_CLIENTS);
+    // Not a new table: a recording may hold very many restarts, and a table takes megabytes.
+    this.#table.clear();
     this.#rules = new TableRules(this.#table, line.t);
     this.#members = new Map();
     this.#left = new Map();

@@ -7,6 +7,7 @@ import { NO_LOCATIONS } from "../../app/locations.ts";
 import { loadSourceMaker, makeEngine, makeLogs } from "../../app/parts.ts";
 import type { Config } from "../../config/config.ts";
 import { readConfig } from "../../config/read_config.ts";
+import { counted } from "../../core/counted.ts";
 import { toDecimals } from "../../core/thousandths.ts";
 import { SYSTEM_CLOCK } from "../../host/clock.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit_code.ts";
@@ -174,7 +175,8 @@ function drawNow(report: StatusReport, port: number, counts: ClientCounts, endMs
 function plainLine(report: StatusReport, counts: ClientCounts): string {
   const backends = report.pools.flatMap((pool) => pool.backends).map((backend) => {
     const free = backend.free === null ? "?" : toDecimals(backend.free, 1);
-    return `${backend.id} ${backend.active} of ${backend.cores} busy, ${free} free`;
+    const sessions = counted(backend.active, "session");
+    return `${backend.id} ${sessions} on ${backend.cores} cores, ${free} free by estimate`;
   });
   return `${counts.started} arrived, ${counts.served} served, ${counts.failed} failed | ` +
     `${backends.join(" | ")}\n`;

@@ -39,7 +39,12 @@ export function drawFrame(frame: Frame): string {
     "",
     ...report.pools.flatMap((pool) => pool.backends.map(bar)),
     "",
-    paint("# a core with a session  . a free core  ! a session that has to wait", DIM, colours),
+    paint("# a core with a session  . a core without  ! a session that has to wait", DIM, colours),
+    paint(
+      "FREE is not counted: the balancer estimates it from the loads it is told.",
+      DIM,
+      colours,
+    ),
     "",
     `clients: ${counts.started} arrived, ${counts.served} served, ` +
     paint(`${counts.failed} failed`, counts.failed === 0 ? DIM : RED, colours),

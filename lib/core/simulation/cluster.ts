@@ -3,8 +3,9 @@
 //
 // `!` on typed-array and per-server reads: indices are below the arrays' length by construction.
 
+import { Arrivals } from "./arrivals.ts";
 import { Chance, mix32 } from "./chance.ts";
-import { clientOf, POPULATION } from "./clients.ts";
+import { POPULATION } from "./clients.ts";
 import { EventQueue } from "./event_queue.ts";
 import { type JobSummary, JobTimes } from "./job_times.ts";
 import { LOAD_STEP_SECONDS, LoadAverage } from "./load_average.ts";
@@ -29,6 +30,10 @@ export interface Outcome extends JobSummary {
   readonly largestShare: number;
   /** What share that server had of the cores that were free when the class began. */
   readonly fairShare: number;
+  /** Of a class start: the share of its sessions that fair shares would have put on other servers. */
+  readonly misplacedShare: number;
+  /** Of a class start: its sessions by server. */
+  readonly classSessions: readonly number[];
   readonly events: number;
 }
 
@@ -51,7 +56,7 @@ export class ClusterSimulation {
   readonly #overload: Overload;
   readonly #step = new Step();
   readonly #sessionChance = new SessionChance();
-  readonly #streamChance: Chance[];
+  readonly #arrivals: Arrivals[];
   readonly #pollChance: Chance[];
   readonly #classChance: Chance;
   /** The load that a poll has read and that is on its way; NaN: lost, or none is. */
@@ -60,7 +65,6 @@ export class ClusterSimulation {
   readonly #pressureOnTheWay: Float64Array;
   readonly #pollNext: Float64Array;
   readonly #churn: readonly Churn[];
-  readonly #directSums: (number | undefined)[];
   /** First actor of each kind, after the servers. */
   readonly #firstPoll: number;
   readonly #firstStream: number;
@@ -71,7 +75,7 @@ export class ClusterSimulation {
   #churned = 0;
   #classTimes: Float64Array;
   #classPlaced = 0;
-  readonly #classShare: Int32Array;
+  readonly #classSessions: Int32Array;
   #classFree: number[] = [];
   #seed: number;
   #sessionNumber = 0;
@@ -95,8 +99,9 @@ export class ClusterSimulation {
     this.#churnActor = this.#classActor + 1;
     this.#firstSession = this.#churnActor + 1;
     this.#calendar = new EventQueue(this.#firstSession + 1024);
-    this.#streamChance = streams.map((_, index) => new Chance(seed, 100 + index));
-    this.#directSums = streams.map(({ direct }) => direct?.reduce((sum, part) => sum + part, 0));
+    this.#arrivals = streams.map((stream, index) =>
+      new Arrivals(stream, new Chance(seed, 100 + index))
+    );
     this.#pollChance = Array.from(
       { length: balancers },
       (_, index) => new Chance(seed, 200 + index),
@@ -108,7 +113,7 @@ export class ClusterSimulation {
     this.#pressureOnTheWay = new Float64Array(polls);
     this.#pollNext = new Float64Array(polls);
     this.#churn = [...scenario.churn ?? []].sort((a, b) => a.at - b.at);
-    this.#classShare = new Int32Array(cores.length);
+    this.#classSessions = new Int32Array(cores.length);
     this.#classTimes = new Float64Array(classStart?.sessions ?? 0)
       .map(() => (classStart?.at ?? 0) + this.#classChance.next() * (classStart?.overSeconds ?? 0))
       .sort();
@@ -142,7 +147,7 @@ export class ClusterSimulation {
       avoidableOverload: this.#overload.avoidableShare,
       utilisation: this.#overload.threadSeconds / (total * measureSeconds),
       refused: this.#refused,
-      ...this.#classShares(),
+      ...this.#classOutcome(),
       events,
     };
   }
@@ -173,9 +178,7 @@ export class ClusterSimulation {
         }
       }
     }
-    streams.forEach((stream, index) => {
-      if (stream.rate > 0) this.#scheduleArrival(index);
-    });
+    streams.forEach((_, index) => this.#scheduleArrival(index));
     if (this.#classTimes.length > 0) {
       this.#calendar.schedule(this.#classActor, this.#classTimes[0]!);
     }
@@ -192,25 +195,17 @@ export class ClusterSimulation {
   }
 
   #scheduleArrival(index: number): void {
-    const mean = 1 / this.#scenario.streams[index]!.rate;
-    const gap = this.#streamChance[index]!.exponential(mean);
-    this.#calendar.schedule(this.#firstStream + index, this.#now + gap);
+    this.#calendar.schedule(this.#firstStream + index, this.#arrivals[index]!.next(this.#now));
   }
 
   #arrival(index: number): void {
-    const chance = this.#streamChance[index]!;
-    const { direct } = this.#scenario.streams[index]!;
-    const uniform = chance.next();
+    const arrivals = this.#arrivals[index]!;
+    const uniform = arrivals.chance.next();
+    const key = arrivals.come(this.#nextKey());
     this.#scheduleArrival(index);
-    if (direct === undefined) {
-      const balancer = Math.floor(uniform * this.#placers.length);
-      this.#login(balancer, index, clientOf(this.#nextKey()));
-      return;
-    }
-    let left = uniform * this.#directSums[index]!;
-    let server = 0;
-    while (server < direct.length - 1 && left >= direct[server]!) left -= direct[server++]!;
-    this.#open(server, NOBODY, index);
+    const server = arrivals.direct(uniform);
+    if (server !== undefined) this.#open(server, NOBODY, index, key);
+    else this.#login(Math.floor(uniform * this.#placers.length), index, arrivals.client, key);
   }
 
   #classArrival(): void {
@@ -220,28 +215,28 @@ export class ClusterSimulation {
     const balancer = this.#classChance.below(this.#placers.length);
     // Everybody in a class sits at a machine of their own.
     const client = POPULATION + this.#classPlaced;
-    const server = this.#login(balancer, this.#scenario.streams.length, client);
-    if (server >= 0) this.#classShare[server]!++;
+    const server = this.#login(balancer, this.#scenario.streams.length, client, this.#nextKey());
+    if (server >= 0) this.#classSessions[server]!++;
     this.#classPlaced++;
     if (this.#classPlaced < this.#classTimes.length) {
       this.#calendar.schedule(this.#classActor, this.#classTimes[this.#classPlaced]!);
     }
   }
 
-  #login(balancer: number, stream: number, client: number): number {
+  #login(balancer: number, stream: number, client: number, key: number): number {
     const placer = this.#placers[balancer]!;
-    if (placer.foresee !== undefined) placer.foresee(this.#jobsOf(stream, this.#nextKey()));
+    if (placer.foresee !== undefined) placer.foresee(this.#jobsOf(stream, key));
     const server = placer.place(this.#now, client);
     if (server < 0) this.#refused++;
-    else this.#open(server, balancer, stream);
+    else this.#open(server, balancer, stream, key);
     return server;
   }
 
-  #open(server: number, balancer: number, stream: number): void {
+  #open(server: number, balancer: number, stream: number, key: number): void {
     const session = this.#sessions.add(server, balancer, stream);
-    const key = this.#nextKey();
     this.#sessionNumber++;
     this.#sessions.key[session] = key;
+    this.#sessions.placedAt[session] = this.#now;
     for (const placer of this.#placers) placer.opened?.(server, this.#jobsOf(stream, key));
     this.#plan(session);
   }
@@ -297,7 +292,8 @@ export class ClusterSimulation {
     if (threads === 0) {
       const balancer = sessions.balancer[session]!;
       sessions.remove(session);
-      if (balancer >= 0) this.#placers[balancer]!.ended(server, this.#now);
+      const placedAt = sessions.placedAt[session]!;
+      if (balancer >= 0) this.#placers[balancer]!.ended(server, this.#now, placedAt);
       return;
     }
     sessions.startedAt[session] = this.#now;
@@ -377,15 +373,24 @@ export class ClusterSimulation {
     if (next !== undefined) this.#calendar.schedule(this.#churnActor, next.at);
   }
 
-  #classShares(): { largestShare: number; fairShare: number } {
+  #classOutcome(): Pick<
+    Outcome,
+    "largestShare" | "fairShare" | "misplacedShare" | "classSessions"
+  > {
     const sum = this.#classFree.reduce((total, free) => total + free, 0);
+    const share = (server: number) => this.#classSessions[server]! / this.#classPlaced;
+    const fair = (server: number) => (this.#classFree[server] ?? NaN) / sum;
     let most = 0;
-    for (let server = 1; server < this.#classShare.length; server++) {
-      if (this.#classShare[server]! > this.#classShare[most]!) most = server;
+    let apart = 0;
+    for (let server = 0; server < this.#classSessions.length; server++) {
+      if (this.#classSessions[server]! > this.#classSessions[most]!) most = server;
+      apart += Math.abs(share(server) - fair(server));
     }
     return {
-      largestShare: this.#classShare[most]! / this.#classPlaced,
-      fairShare: (this.#classFree[most] ?? NaN) / sum,
+      largestShare: share(most),
+      fairShare: fair(most),
+      misplacedShare: apart / 2,
+      classSessions: [...this.#classSessions],
     };
   }
 }

@@ -1,5 +1,6 @@
 // What a simulation is about: servers, who comes, how often balancers ask, what happens meanwhile.
 
+import type { Stream } from "./arrivals.ts";
 import type { Behaviour } from "./workload.ts";
 
 export interface Polls {
@@ -11,18 +12,6 @@ export interface Polls {
   readonly delaySeconds: number;
   /** Share of samples that never arrive. */
   readonly loss: number;
-}
-
-/** Sessions that come as a Poisson stream. */
-export interface Stream {
-  readonly behaviour: Behaviour;
-  /** Sessions a second, over all servers and balancers. */
-  readonly rate: number;
-  /**
-   * Absent: a balancer places them. Otherwise they come to the servers directly, each server with a
-   * chance in proportion to its number here.
-   */
-  readonly direct?: readonly number[];
 }
 
 /** Sessions that log in together. */

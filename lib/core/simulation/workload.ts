@@ -85,6 +85,31 @@ export function oneJob(sizes: Sizes, wide: readonly ThreadShare[] = []): Behavio
   };
 }
 
+/** Logs in, does nothing that takes CPU time, and logs out. */
+export function idling(stay: Sizes): Behaviour {
+  return {
+    meanWork: 0,
+    next(step, chance) {
+      step.threads = 0;
+      step.pause = stay.draw(chance.next());
+    },
+  };
+}
+
+/** Jobs of a log, one a session: the session's key is the job's number in both columns. */
+export function recordedJobs(threads: Int32Array, seconds: Float64Array): Behaviour {
+  const work = seconds.reduce((sum, alone, job) => sum + alone * (threads[job] ?? 0), 0);
+  return {
+    meanWork: work / seconds.length,
+    next(step, chance) {
+      step.pause = 0;
+      step.threads = step.phase === 0 ? threads[chance.key] ?? 0 : 0;
+      step.seconds = seconds[chance.key] ?? 0;
+      step.phase = 1;
+    },
+  };
+}
+
 export interface InteractiveShape {
   /** Share of sessions that never run a job. */
   readonly idleShare: number;

@@ -1,14 +1,18 @@
 // Connects to a backend within a deadline.
 
 import type { Address } from "../../core/address.ts";
+import type { Clock } from "../../core/clock.ts";
+import { classify } from "../../core/errors.ts";
 
-/** How soon a unix socket whose backlog is full is tried again. */
-const FULL_MS = 20;
+/** How soon an attempt is repeated that failed for want of a descriptor or of backlog. */
+const WAIT_MS = 20;
 
 /**
- * Connects to the first address that answers. Several addresses share the time.
+ * Connects to the first address that answers. Several addresses share the time. For as long again it
+ * waits for a descriptor when none is left: that must not shorten the backend's time.
  * @param timeoutMs for all addresses together; spent in equal parts.
  * @param signal gives up at once when it is aborted.
+ * @param starving is told when a wait for a descriptor begins (the first failure) and when it ends.
  * @throws {DOMException} TimeoutError at the deadline, AbortError when aborted, or the last address's
  * own error.
  */
@@ -16,17 +20,58 @@ export async function connect(
   addresses: readonly Address[],
   timeoutMs: number,
   signal: AbortSignal,
+  clock: Clock,
+  starving: StarvationWatch,
 ): Promise<Deno.Conn> {
   let last: unknown = new DOMException("Cannot connect: name does not resolve", "NotFoundError");
   for (const address of addresses) {
     try {
-      return await connectOne(address, timeoutMs / addresses.length, signal);
+      return await connectInTime(address, timeoutMs / addresses.length, signal, clock, starving);
     } catch (error) {
       if (signal.aborted) throw new DOMException("Connecting was given up", "AbortError");
       last = error;
+      // Another address would not cure it.
+      if (classify(error) === "out_of_descriptors") break;
     }
   }
   throw last;
+}
+
+/** What is told of clients that wait for a descriptor. */
+export interface StarvationWatch {
+  begin(error: unknown): void;
+  end(): void;
+}
+
+/**
+ * Tries an address again while what failed passes: we are short, or the backlog of a unix socket is full,
+ * which, unlike that of a TCP one, is told at once.
+ */
+async function connectInTime(
+  address: Address,
+  timeoutMs: number,
+  signal: AbortSignal,
+  clock: Clock,
+  starving: StarvationWatch,
+): Promise<Deno.Conn> {
+  const untilMs = clock.now() + timeoutMs;
+  let starves = false;
+  try {
+    for (;;) {
+      try {
+        return await connectOne(address, timeoutMs, signal);
+      } catch (error) {
+        const short = classify(error) === "out_of_descriptors";
+        const passes = short || error instanceof Deno.errors.WouldBlock;
+        if (!passes || signal.aborted || clock.now() >= untilMs) throw error;
+        if (short && !starves) starving.begin(error);
+        starves ||= short;
+      }
+      await clock.sleep(WAIT_MS, signal);
+    }
+  } finally {
+    if (starves) starving.end();
+  }
 }
 
 async function connectOne(
@@ -44,7 +89,7 @@ async function connectOne(
   try {
     signal.throwIfAborted();
     if (address.transport === "unix") {
-      return await connectUnix(address.path, deadline.signal);
+      return await Deno.connect({ transport: "unix", path: address.path });
     }
     const conn = await Deno.connect({
       hostname: address.host,
@@ -62,27 +107,4 @@ async function connectOne(
     clearTimeout(timer);
     signal.removeEventListener("abort", giveUp);
   }
-}
-
-/** A full backlog passes, unlike a TCP one it is told at once: waits for room, until the signal. */
-async function connectUnix(path: string, signal: AbortSignal): Promise<Deno.Conn> {
-  for (;;) {
-    try {
-      return await Deno.connect({ transport: "unix", path });
-    } catch (error) {
-      if (!(error instanceof Deno.errors.WouldBlock) || signal.aborted) throw error;
-    }
-    await rest(FULL_MS, signal);
-  }
-}
-
-/** Waits, at most until the signal. */
-async function rest(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  const wake = () => resolve();
-  signal.addEventListener("abort", wake, { once: true });
-  await promise;
-  clearTimeout(timer);
-  signal.removeEventListener("abort", wake);
 }

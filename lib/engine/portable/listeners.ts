@@ -11,7 +11,8 @@ import { adjustMode, bindWithMode } from "../socket_mode.ts";
 const BACKLOG = 4096;
 
 export interface AcceptHandlers {
-  accepted(frontend: string, conn: Deno.Conn): void;
+  /** @returns what the next client of this listener has to wait for, if anything. */
+  accepted(frontend: string, conn: Deno.Conn): Promise<void> | undefined;
   failed(frontend: string, failure: FailureKind, message: string): void;
 }
 
@@ -23,6 +24,8 @@ interface Listening {
   /** What the frontend said of a unix socket's mode. */
   mode: number | undefined;
   loop: Promise<void>;
+  /** Resolved when it is closed. */
+  readonly closed: PromiseWithResolvers<void>;
 }
 
 export class Listeners {
@@ -30,12 +33,13 @@ export class Listeners {
 
   readonly #handlers: AcceptHandlers;
   readonly #clock: Clock;
-  /** Descriptors run out for all listeners at once. */
-  readonly #trouble = new Int32Array(1);
+  readonly #trouble: Int32Array;
 
-  constructor(handlers: AcceptHandlers, clock: Clock) {
+  /** @param trouble a word: descriptors run out for all listeners, and whoever else needs one, at once. */
+  constructor(handlers: AcceptHandlers, clock: Clock, trouble: Int32Array) {
     this.#handlers = handlers;
     this.#clock = clock;
+    this.#trouble = trouble;
   }
 
   /**
@@ -65,6 +69,7 @@ export class Listeners {
               frontend: frontend.name,
               mode: frontend.socketMode,
               loop: Promise.resolve(),
+              closed: Promise.withResolvers(),
             };
             fresh.push(entry);
           }
@@ -93,7 +98,8 @@ export class Listeners {
         this.#clock,
         (conn) => {
           tune(conn);
-          this.#handlers.accepted(entry.frontend, conn);
+          const pause = this.#handlers.accepted(entry.frontend, conn);
+          return pause === undefined ? undefined : Promise.race([pause, entry.closed.promise]);
         },
         (failure, message) => this.#handlers.failed(entry.frontend, failure, message),
         this.#trouble,
@@ -103,13 +109,6 @@ export class Listeners {
     this.#listening = next;
     await closeAll(gone);
     return bound;
-  }
-
-  /** Stops accepting everywhere. */
-  async stop(): Promise<void> {
-    const all = [...this.#listening.values()];
-    this.#listening = new Map();
-    await closeAll(all);
   }
 }
 
@@ -132,7 +131,10 @@ function keyOf(frontend: Frontend, index: number, address: Address): string {
 }
 
 async function closeAll(entries: readonly Listening[]): Promise<void> {
-  for (const entry of entries) closeQuietly(entry.listener);
+  for (const entry of entries) {
+    closeQuietly(entry.listener);
+    entry.closed.resolve();
+  }
   // The port is free only after the pending accept has ended (denoland/deno#22885).
   await Promise.all(entries.map((entry) => entry.loop));
 }

@@ -4,12 +4,13 @@ import { closeQuietly } from "../../core/accept_loop.ts";
 import { type Address, formatAddress, unmapHost } from "../../core/address.ts";
 import type { Clock, Random } from "../../core/clock.ts";
 import { drawWord, SNAPSHOT_WORDS, takeSnapshot } from "../../core/decision_snapshot.ts";
-import { classify, type FailureKind, messageOf } from "../../core/errors.ts";
+import { classify, type FailureKind, messageOf, OUR_FAULT } from "../../core/errors.ts";
 import type { LineBytes } from "../../core/line_bytes.ts";
 import type { Chosen } from "../../core/choice.ts";
 import { Choice, countTunnel, endTunnel, pick, release, Tried } from "../../core/pick_kernels.ts";
 import { CONNECT_FAILURES, type PickTable } from "../../core/pick_table.ts";
 import { Source } from "../../core/source_hash.ts";
+import { isNews } from "../../core/trouble.ts";
 import { describeChoice } from "../decision.ts";
 import type {
   Engine,
@@ -24,6 +25,8 @@ import { NO_PICK, PickStore } from "../pick_store.ts";
 import { connect } from "./connect.ts";
 import { Listeners } from "./listeners.ts";
 import { BufferPool, Relay } from "./relay.ts";
+import { UrgentMarks } from "./urgent_marks.ts";
+import { Starvation } from "./starvation.ts";
 
 export interface PortableEngineOptions {
   readonly clock: Clock;
@@ -32,15 +35,20 @@ export interface PortableEngineOptions {
   readonly bufferBytes: number;
 }
 
-/** How often the shared tick advances and idle tunnels are looked for. */
+/** How often idle tunnels are looked for. */
 const TICK_MS = 250;
 /** A tick that comes later than this says that the process was stopped, or too busy to read. */
 const MOST_TICK_MS = 2 * TICK_MS;
 
+const NO_PLANS: ReadonlyMap<string, PoolPlan> = new Map();
+
 /** A client on its way to a backend. */
 interface Visitor {
   readonly frontend: string;
-  readonly pool: string;
+  /** What it goes by: its frontend's pools and plans at one instant. */
+  plan: PoolPlan | undefined;
+  /** Another where a reload has sent the client elsewhere. */
+  pool: string;
   readonly client: Address;
   attempts: number;
   /** The place of the last pick for it. */
@@ -50,6 +58,8 @@ interface Visitor {
 /** A backend that has taken the connection. */
 interface Place {
   readonly row: number;
+  /** When the place was taken, as `release` wants to know it. */
+  readonly step: number;
   readonly table: PickTable;
   readonly backend: string;
   readonly conn: Deno.Conn;
@@ -61,6 +71,8 @@ interface Place {
 /** What lives as long as tunnels of a frontend's name do. */
 interface FrontendState {
   settings: Frontend;
+  /** By pool: the plans of the configuration that the settings are from. */
+  plans: ReadonlyMap<string, PoolPlan>;
   /** Clients accepted and not yet done with, tunnel or not. */
   active: number;
 }
@@ -70,18 +82,27 @@ export class PortableEngine implements Engine {
   readonly #options: PortableEngineOptions;
   readonly #listeners: Listeners;
   readonly #frontends = new Map<string, FrontendState>();
-  readonly #plans = new Map<string, PoolPlan>();
+  #plans = new Map<string, PoolPlan>();
   readonly #events = new EventQueue<EngineEvent>();
   readonly #buffers: BufferPool;
   readonly #relays = new Map<Relay, FrontendState>();
   readonly #serving = new Set<Promise<void>>();
+  /** Clients on their way or with a tunnel. */
+  readonly #visitors = new Set<Visitor>();
+  readonly #starvation = new Starvation();
+  /** What is remembered of a lack of descriptors, so that it is said once (core/trouble.ts). */
+  readonly #trouble = new Int32Array(1);
   readonly #choice = new Choice();
   readonly #snapshot = new Int32Array(SNAPSHOT_WORDS);
   readonly #source = new Source();
   readonly #picks = new PickStore();
-  readonly #ticks: { now: number };
+  readonly #now: () => number;
+  #tickedMs: number;
   readonly #ticker: ReturnType<typeof setInterval>;
+  readonly #urgentMarks = UrgentMarks.open();
   #nextTunnel = 1;
+  /** Starts run one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
   /** Aborted when what stands, and what is on its way, must end. */
   readonly #cutting = new AbortController();
   #accepted = 0;
@@ -94,35 +115,51 @@ export class PortableEngine implements Engine {
   constructor(options: PortableEngineOptions) {
     this.#options = options;
     this.#buffers = new BufferPool(options.bufferBytes);
-    this.#ticks = { now: options.clock.now() };
+    this.#now = () => options.clock.now();
+    this.#tickedMs = this.#now();
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
-    this.#listeners = new Listeners({
-      accepted: (frontend, conn) => this.#accept(frontend, conn),
-      failed: (frontend, failure, message) =>
-        this.#events.push({
-          kind: "accept_failed",
-          frontend,
-          failure,
-          message,
-          atMs: this.#wall(),
-        }),
-    }, options.clock);
+    this.#listeners = new Listeners(
+      {
+        accepted: (frontend, conn) => {
+          this.#accept(frontend, conn);
+          return this.#starvation.over;
+        },
+        failed: (frontend, failure, message) => this.#acceptFailed(frontend, failure, message),
+      },
+      options.clock,
+      this.#trouble,
+    );
   }
 
-  async start(
+  start(
     frontends: readonly Frontend[],
+    atSwitch: () => void = () => {},
+  ): Promise<ReadonlyMap<string, readonly Address[]>> {
+    const started = this.#turn.then(() => this.#start(frontends, atSwitch));
+    this.#turn = started.catch(() => {});
+    return started;
+  }
+
+  async #start(
+    frontends: readonly Frontend[],
+    atSwitch: () => void,
   ): Promise<ReadonlyMap<string, readonly Address[]>> {
     const bound = await this.#listeners.replace(frontends, () => {
+      // The last clients of frontends that go are still to be accepted: they keep the plans of before.
+      const plans = this.#plans = new Map(this.#plans);
+      atSwitch();
       for (const settings of frontends) {
         const state = this.#frontends.get(settings.name);
-        if (state === undefined) this.#frontends.set(settings.name, { settings, active: 0 });
-        else state.settings = settings;
+        if (state === undefined) {
+          this.#frontends.set(settings.name, { settings, plans, active: 0 });
+        } else Object.assign(state, { settings, plans });
       }
     });
     // Only now are the last clients of those that are gone accepted.
     for (const [name, state] of this.#frontends) {
       const named = frontends.some((frontend) => frontend.name === name);
       if (!named && state.active === 0) this.#frontends.delete(name);
+      else if (!named) state.plans = NO_PLANS;
     }
     return bound;
   }
@@ -133,6 +170,13 @@ export class PortableEngine implements Engine {
 
   withdraw(pool: string): void {
     this.#plans.delete(pool);
+  }
+
+  uses(table: PickTable): boolean {
+    const holds = (plans: ReadonlyMap<string, PoolPlan>) =>
+      plans.values().some((plan) => plan.table === table);
+    return holds(this.#plans) || this.#frontends.values().some(({ plans }) => holds(plans)) ||
+      this.#visitors.values().some(({ plan }) => plan?.table === table);
   }
 
   counters(): EngineCounters {
@@ -154,7 +198,7 @@ export class PortableEngine implements Engine {
   }
 
   async drain(signal: AbortSignal): Promise<void> {
-    await this.#listeners.stop();
+    await this.start([]);
     const cut = () => {
       this.#cutting.abort();
       for (const relay of this.#relays.keys()) relay.cut("shutdown");
@@ -168,11 +212,8 @@ export class PortableEngine implements Engine {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.drain(AbortSignal.abort());
     clearInterval(this.#ticker);
+    this.#urgentMarks?.close();
     this.#events.end();
-  }
-
-  #now(): number {
-    return this.#options.clock.now();
   }
 
   /** For records. */
@@ -182,8 +223,9 @@ export class PortableEngine implements Engine {
 
   #tick(): void {
     const now = this.#now();
-    const stoodStill = now - this.#ticks.now > MOST_TICK_MS;
-    this.#ticks.now = now;
+    const stoodStill = now - this.#tickedMs > MOST_TICK_MS;
+    this.#tickedMs = now;
+    if (this.#relays.size > 0) this.#urgentMarks?.wakeSome();
     // What has come meanwhile is read first.
     if (stoodStill) return;
     for (const [relay, { settings }] of this.#relays) {
@@ -197,36 +239,40 @@ export class PortableEngine implements Engine {
     const state = this.#frontends.get(name);
     if (state === undefined) return closeQuietly(client);
     const { maxConnections } = state.settings;
-    const address = addressOf(client.remoteAddr);
+    const address = clientOf(client.remoteAddr);
     const pool = poolOf(state.settings, address);
+    const plan = state.plans.get(pool);
+    const visitor: Visitor = {
+      frontend: name,
+      pool,
+      plan,
+      client: address,
+      attempts: 0,
+      lastPick: NO_PICK,
+    };
     if (maxConnections > 0 && state.active >= maxConnections) {
-      const visitor = { frontend: name, pool, client: address, attempts: 0, lastPick: NO_PICK };
       this.#refuse(client, visitor, "frontend_full");
       return;
     }
     state.active++;
-    const served = this.#serve(state, pool, client, address).finally(() => {
+    this.#visitors.add(visitor);
+    const served = this.#serve(state, visitor, client).finally(() => {
+      this.#visitors.delete(visitor);
       state.active--;
       this.#serving.delete(served);
     });
     this.#serving.add(served);
   }
 
-  async #serve(
-    state: FrontendState,
-    pool: string,
-    client: Deno.Conn,
-    address: Address,
-  ): Promise<void> {
+  async #serve(state: FrontendState, visitor: Visitor, client: Deno.Conn): Promise<void> {
     const acceptedMs = this.#now();
-    const { name: frontend } = state.settings;
-    const visitor: Visitor = { frontend, pool, client: address, attempts: 0, lastPick: NO_PICK };
     const place = await this.#findPlace(visitor);
-    if (place === undefined) {
-      this.#refuse(client, visitor, visitor.attempts === 0 ? "no_backend" : "connect_failed");
+    const { frontend, pool, client: address } = visitor;
+    if (typeof place === "string") {
+      this.#refuse(client, visitor, place);
       return;
     }
-    const relay = new Relay(client, place.conn, this.#buffers, this.#ticks);
+    const relay = new Relay(client, place.conn, this.#buffers, this.#now);
     this.#relays.set(relay, state);
     if (this.#cutting.signal.aborted) relay.cut("shutdown");
     this.#opened++;
@@ -264,7 +310,7 @@ export class PortableEngine implements Engine {
     const reason = await relay.run();
     this.#relays.delete(relay);
     this.#source.setAddress(address);
-    endTunnel(place.table, place.row, this.#source);
+    endTunnel(place.table, place.row, this.#source, place.step);
     const { bytesToBackend, bytesToClient } = relay;
     this.#bytesToBackend += bytesToBackend;
     this.#bytesToClient += bytesToClient;
@@ -279,30 +325,33 @@ export class PortableEngine implements Engine {
     });
   }
 
-  /** Picks and connects until a backend takes the connection; its place in the table stays reserved. */
-  async #findPlace(visitor: Visitor): Promise<Place | undefined> {
+  /**
+   * Picks and connects until a backend takes the connection; its place in the table stays reserved.
+   * @returns the place, or why there is none.
+   */
+  async #findPlace(visitor: Visitor): Promise<Place | RefusalReason> {
+    const { plan } = visitor;
+    if (plan === undefined) return "no_backend";
+    const { table, endpoints } = plan;
     let tried: Tried | null = null;
-    let plan: PoolPlan | undefined;
     while (!this.#cutting.signal.aborted && !tried?.full) {
-      // Anew each time: while a connect was awaited, a reload may have changed who stands in which row. In a
-      // pool that was withdrawn nothing changes any more.
-      plan = this.#plans.get(visitor.pool) ?? plan;
-      if (plan === undefined || visitor.attempts > plan.connectRetries) return undefined;
-      const { table, endpoints } = plan;
+      if (visitor.attempts > plan.connectRetries) break;
       this.#source.setAddress(visitor.client);
       const random = this.#options.random();
       const row = pick(table, tried, random, this.#choice, this.#source);
+      const { step } = this.#choice;
       const pickPlace = this.#remember(plan, tried, random, visitor.lastPick);
       if (row < 0) {
         visitor.lastPick = pickPlace;
-        return undefined;
+        if (this.#beginsAnew(visitor)) return await this.#findPlace(visitor);
+        break;
       }
       tried ??= new Tried();
       tried.add(row);
       const endpoint = endpoints[row];
       if (endpoint === undefined) {
-        // Weighed, but the plan that says where it is has not come yet.
-        release(table, row);
+        // It joined after the client came.
+        release(table, row, step);
         continue;
       }
       visitor.lastPick = pickPlace;
@@ -315,23 +364,53 @@ export class PortableEngine implements Engine {
           endpoint.addresses,
           plan.connectTimeoutMs,
           this.#cutting.signal,
+          this.#options.clock,
+          {
+            begin: (error) => this.#starve(visitor.frontend, error),
+            end: () => this.#starvation.end(),
+          },
         );
         this.#source.setAddress(visitor.client);
         countTunnel(table, row, this.#source);
         const connectMs = Math.round(this.#now() - startedMs);
-        return { row, table, backend, conn, connectMs, choice, endpoints };
+        return { row, step, table, backend, conn, connectMs, choice, endpoints };
       } catch (error) {
-        release(table, row);
+        release(table, row, step);
         const failure = classify(error);
-        if (failure === "aborted") return undefined;
+        if (failure === "aborted") break;
         this.#picks.failed(pickPlace, failure);
-        table.add(row, CONNECT_FAILURES, 1);
+        if (!OUR_FAULT.has(failure)) {
+          table.add(row, CONNECT_FAILURES, 1);
+          this.#connectFailures++;
+        }
         this.#connectFailed(visitor, row, backend, failure, messageOf(error));
         // Our own lack of descriptors is not cured by asking elsewhere.
-        if (failure === "out_of_descriptors") return undefined;
+        if (failure === "out_of_descriptors") return failure;
       }
     }
-    return undefined;
+    return visitor.attempts === 0 ? "no_backend" : "connect_failed";
+  }
+
+  /** A client waits for a descriptor. */
+  #starve(frontend: string, error: unknown): void {
+    this.#starvation.begin();
+    if (!isNews(this.#trouble, 0, this.#now())) return;
+    this.#acceptFailed(frontend, "out_of_descriptors", messageOf(error));
+  }
+
+  #acceptFailed(frontend: string, failure: FailureKind, message: string): void {
+    this.#events.push({ kind: "accept_failed", frontend, failure, message, atMs: this.#wall() });
+  }
+
+  /** Lets a client look by another plan, if a reload has made it so. */
+  #beginsAnew(visitor: Visitor): boolean {
+    const state = this.#frontends.get(visitor.frontend);
+    if (state === undefined) return false;
+    const pool = poolOf(state.settings, visitor.client);
+    const plan = state.plans.get(pool);
+    if (plan === undefined || plan === visitor.plan) return false;
+    Object.assign(visitor, { pool, plan, attempts: 0 });
+    return true;
   }
 
   /** Keeps what the pick that was just made saw. @returns its place. */
@@ -352,7 +431,6 @@ export class PortableEngine implements Engine {
     failure: FailureKind,
     message: string,
   ): void {
-    this.#connectFailures++;
     const atMs = this.#wall();
     const where = { frontend, pool, row, backend, client, atMs };
     this.#events.push({ kind: "connect_failed", ...where, failure, message });
@@ -365,11 +443,12 @@ export class PortableEngine implements Engine {
   ): void {
     closeQuietly(conn);
     this.#refused++;
+    const { plan: _, ...client } = visitor;
     const { lastPick } = visitor;
     const store = this.#picks;
     this.#events.push({
       kind: "refused",
-      ...visitor,
+      ...client,
       store,
       get picks() {
         return store.chain(lastPick);
@@ -386,7 +465,13 @@ function poolOf({ pool, location }: Frontend, client: Address): string {
   return location.pools[location.table.findHost(client.host)] ?? pool;
 }
 
-/** An address as Deno gives it, in our words; clients of a unix socket have no name. */
+/** A client's address. The name that one may give its end of a unix socket says nothing, and is left out. */
+function clientOf(address: Deno.Addr): Address {
+  const client = addressOf(address);
+  return client.transport === "tcp" ? client : { transport: "unix", path: "" };
+}
+
+/** An address as Deno gives it, in our words. */
 function addressOf(address: Deno.Addr): Address {
   if (address.transport === "tcp" || address.transport === "udp") {
     return { transport: "tcp", host: unmapHost(address.hostname), port: address.port };

@@ -40,7 +40,7 @@ export class BufferPool {
 export class Relay {
   bytesToBackend = 0;
   bytesToClient = 0;
-  /** Engine ticks; the engine writes `now`, the pumps copy it here. Idle tunnels are found by it. */
+  /** When bytes moved last. Idle tunnels are found by it. */
   lastActivity: number;
   #reason: EndReason | undefined;
   #finished = false;
@@ -49,9 +49,9 @@ export class Relay {
     readonly client: Deno.Conn,
     readonly backend: Deno.Conn,
     readonly buffers: BufferPool,
-    readonly ticks: { now: number },
+    readonly now: () => number,
   ) {
-    this.lastActivity = ticks.now;
+    this.lastActivity = now();
   }
 
   /** Relays until both directions have ended, closes both connections, says why it ended. */
@@ -87,10 +87,12 @@ export class Relay {
           return;
         }
         if (count === null) break;
-        this.lastActivity = this.ticks.now;
+        this.lastActivity = this.now();
         try {
-          let written = await to.write(buffer.subarray(0, count));
-          while (written < count) written += await to.write(buffer.subarray(written, count));
+          for (let written = 0; written < count;) {
+            written += await to.write(buffer.subarray(written, count));
+            this.lastActivity = this.now();
+          }
         } catch (error) {
           if (toBackend) await this.#backendTakesNoMore();
           else this.#fail("client_reset", error);

@@ -34,16 +34,15 @@ import {
   EAGAIN,
   EINVAL,
   EMFILE,
-  ENFILE,
-  ENOBUFS,
-  ENOMEM,
+  isShortage,
   type Libc,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
 } from "./libc.ts";
 import type { ListenerSpec, WorkerSetup } from "./mail.ts";
 import type { Poller } from "./poller.ts";
-import { FRONTEND_FULL, type Recorder } from "./records.ts";
+import { FRONTEND_FULL, NO_BACKEND, type Recorder } from "./records.ts";
+import { Reserve } from "./reserve.ts";
 import { readSockaddrIp, SOCKADDR_BYTES, SOCKADDR_WORDS } from "./sockaddr.ts";
 import { STUTTERS, type TunnelTable } from "./tunnel.ts";
 
@@ -59,6 +58,7 @@ const NONE = -1;
 export interface Listener {
   readonly spec: ListenerSpec;
   readonly location: LocationTable | undefined;
+  readonly isOpen: boolean;
 }
 
 export class Acceptor {
@@ -79,11 +79,14 @@ export class Acceptor {
   readonly #wakeFds: readonly number[];
   readonly #inboxes: readonly Inbox[];
   readonly #inbox: Inbox;
+  readonly #reserve: Reserve;
   /** By the pool's number. */
   readonly #plans: (Plan | undefined)[] = [];
   /** Listeners by id; those that are closed stay known to their tunnels. */
   readonly #listeners: Listener[] = [];
   #open: Listener[] = [];
+  /** Between two configurations: no listener is watched. */
+  #held = false;
   readonly #address = new Int32Array(SOCKADDR_BYTES / 4);
   readonly #addressPointer = addressOf(this.#address);
   readonly #length = new Int32Array(16);
@@ -111,29 +114,30 @@ export class Acceptor {
     this.#wakeFds = setup.wakeFds;
     this.#inboxes = setup.inboxes.map((buffer) => new Inbox(buffer));
     this.#inbox = this.#inboxes[setup.number] ?? new Inbox(Inbox.allocate());
+    this.#reserve = new Reserve(libc, setup.engine);
     this.#bell.set([1, 0]);
   }
 
-  /**
-   * Accepts on exactly these from now on.
-   * @param last is called with each listener that goes, to take what it has queued.
-   */
-  listen(specs: readonly ListenerSpec[], last: (listener: Listener) => void): void {
-    const staying = new Set(specs.map((spec) => spec.id));
-    for (const listener of this.#open) {
-      if (staying.has(listener.spec.id)) continue;
-      last(listener);
-      this.#poller.remove(listener.spec.fd);
+  /** Accepts nobody until {@linkcode listen}, but who is asked for by name; hands nobody over. */
+  hold(): void {
+    this.#held = true;
+    this.#unwatch();
+  }
+
+  /** Accepts on exactly these from now on. */
+  listen(specs: readonly ListenerSpec[]): void {
+    this.#unwatch();
+    for (const { spec: { location: _, ...spec } } of this.#open) {
+      this.#listeners[spec.id] = { spec, location: undefined, isOpen: false };
     }
-    const before = new Set(this.#open.map((listener) => listener.spec.id));
     this.#open = specs.map((spec) => ({
       spec,
       location: spec.location && new LocationTable(spec.location),
+      isOpen: true,
     }));
-    for (const listener of this.#open) {
-      this.#listeners[listener.spec.id] = listener;
-      if (!before.has(listener.spec.id) && this.#resumeAt === 0) this.#watch(listener);
-    }
+    for (const listener of this.#open) this.#listeners[listener.spec.id] = listener;
+    this.#held = false;
+    if (this.#resumeAt === 0) this.#watch();
   }
 
   publish(pool: number, plan: Plan | undefined): void {
@@ -156,6 +160,7 @@ export class Acceptor {
       this.pause(listener.spec.frontend, EMFILE, nowMs, atMs);
       return Acceptor.NOTHING;
     }
+    if (!this.#reserve.keep()) return this.#refusedByKernel(listener, nowMs, atMs);
     this.#length[0] = SOCKADDR_BYTES;
     const { spec } = listener;
     const fd = this.#libc.calls.accept4(
@@ -170,14 +175,14 @@ export class Acceptor {
     if (this.#length[0]! < 4) this.#address[0] = AF_UNIX;
     const active = Atomics.add(this.#engine, FRONTEND_ACTIVE + spec.frontend, 1);
     if (spec.maxConnections > 0 && active >= spec.maxConnections) {
-      this.#counters[REFUSED]! += 1;
       const pool = this.#poolOf(listener, this.#address);
-      this.#recorder.refused(-1, spec.frontend, pool, atMs, FRONTEND_FULL, 0, this.#address, 0);
+      this.#refuse(spec.frontend, pool, atMs, FRONTEND_FULL, this.#address);
       Atomics.sub(this.#engine, FRONTEND_ACTIVE + spec.frontend, 1);
       this.#libc.calls.close(fd);
       return Acceptor.TURNED_AWAY;
     }
-    const target = this.#leastBusy();
+    // Who comes from a listener that closes is begun before the next configuration is.
+    const target = this.#held ? this.#number : this.#leastBusy();
     Atomics.add(this.#engine, WORKER_LOAD + target, 1);
     if (target !== this.#number) {
       if (this.#handOver(target, fd, spec)) return Acceptor.HANDED_OVER;
@@ -196,12 +201,17 @@ export class Acceptor {
    * Takes a client that another worker has accepted; the table must not be full.
    * @returns its slot, or TURNED_AWAY.
    */
-  receive(nowMs: number): number {
+  receive(nowMs: number, atMs: number): number {
     this.#inbox.take();
     const { fd, frontend, address } = this.#inbox;
     const listener = this.#listeners[this.#inbox.listener];
     // This worker is the successor of a dead one, for which the client was meant before a reload.
     if (listener === undefined) return this.#dismiss(fd, frontend);
+    if (!listener.isOpen) {
+      // There was no room until a reload closed the listener, and its pools may have other backends now.
+      this.#refuse(frontend, listener.spec.pools[0]!, atMs, NO_BACKEND, address);
+      return this.#dismiss(fd, frontend);
+    }
     return this.#take(listener, fd, address, frontend, nowMs);
   }
 
@@ -239,10 +249,22 @@ export class Acceptor {
   }
 
   /** The number of the pool that a client goes to, by its sockaddr. */
-  #poolOf({ spec, location }: Listener, address: Int32Array): number {
+  #poolOf({ spec, location }: Listener, address: Int32Array, at = 0): number {
     if (location === undefined) return spec.pools[0]!;
-    const words = readSockaddrIp(address, 0, this.#ip);
+    const words = readSockaddrIp(address, at, this.#ip);
     return spec.pools[words === 0 ? 0 : location.find(this.#ip, words)]!;
+  }
+
+  /** Counts and records a client that gets no slot. */
+  #refuse(
+    frontend: number,
+    pool: number,
+    atMs: number,
+    reason: number,
+    address: Int32Array,
+  ): void {
+    this.#counters[REFUSED]! += 1;
+    this.#recorder.refused(-1, frontend, pool, atMs, reason, 0, address, 0);
   }
 
   /** Closes a client that was counted already. */
@@ -288,7 +310,20 @@ export class Acceptor {
     return this.#address;
   }
 
-  /** The plan that a client goes by who comes in now. */
+  /**
+   * Sends a client that has no backend yet to the pool where it would go if it came in now.
+   * @returns false when its listener is closed.
+   */
+  renew(slot: number): boolean {
+    const { words } = this.#table;
+    const base = slot * TUNNEL_WORDS;
+    const listener = this.#listeners[words[base + LISTENER]!];
+    if (listener?.isOpen !== true) return false;
+    words[base + POOL] = this.#poolOf(listener, words, base + CLIENT_ADDRESS);
+    return true;
+  }
+
+  /** The plan that clients of its pool go by who come in now. */
   planOf(slot: number): Plan | undefined {
     return this.#plans[this.#table.words[slot * TUNNEL_WORDS + POOL]!];
   }
@@ -321,7 +356,7 @@ export class Acceptor {
       return;
     }
     this.#resumeAt = 0;
-    for (const listener of this.#open) this.#watch(listener);
+    if (!this.#held) this.#watch();
   }
 
   /**
@@ -339,7 +374,7 @@ export class Acceptor {
    * could go on, else none does.
    */
   standBack(nowMs: number): void {
-    if (this.#resumeAt === 0) { for (const { spec } of this.#open) this.#poller.remove(spec.fd); }
+    if (this.#resumeAt === 0) this.#unwatch();
     this.#resumeAt = nowMs + PAUSE_MS;
   }
 
@@ -350,14 +385,18 @@ export class Acceptor {
     return listener.spec;
   }
 
-  #watch(listener: Listener): void {
-    this.#poller.addListener(listener.spec.fd, listener.spec.id);
+  #watch(): void {
+    for (const { spec } of this.#open) this.#poller.addListener(spec.fd, spec.id);
+  }
+
+  #unwatch(): void {
+    for (const { spec } of this.#open) this.#poller.remove(spec.fd);
   }
 
   #refusedByKernel(listener: Listener, nowMs: number, atMs: number): number {
     const errno = this.#libc.errno[0]!;
     if (errno === EAGAIN) return Acceptor.NOTHING;
-    if (errno === EMFILE || errno === ENFILE || errno === ENOBUFS || errno === ENOMEM) {
+    if (isShortage(errno)) {
       this.pause(listener.spec.frontend, errno, nowMs, atMs);
       return Acceptor.NOTHING;
     }

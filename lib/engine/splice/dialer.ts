@@ -22,6 +22,7 @@ import {
   SERIAL,
   STARVING,
   STATE,
+  STEP,
   TUNNEL_NUMBERS,
   TUNNEL_WORDS,
   WAITING,
@@ -29,16 +30,15 @@ import {
 import {
   addressOf,
   AF_UNIX,
+  EADDRNOTAVAIL,
   EAGAIN,
   EALREADY,
   EINPROGRESS,
   EINTR,
   EISCONN,
-  EMFILE,
-  ENFILE,
-  ENOBUFS,
   ENOMEM,
   IPPROTO_TCP,
+  isShortage,
   type Libc,
   SO_ERROR,
   SOCK_CLOEXEC,
@@ -51,6 +51,7 @@ import {
 import type { PlanSpec, WorkerSetup } from "./mail.ts";
 import type { Poller } from "./poller.ts";
 import { keepChoice, type Recorder } from "./records.ts";
+import { Reserve } from "./reserve.ts";
 import { readSource, SOCKADDR_WORDS } from "./sockaddr.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
 import { READABLE, STUTTERS } from "./tunnel.ts";
@@ -87,6 +88,10 @@ export const DIALLING = 0;
 export const CONNECTED = 1;
 /** No backend took the connection; the tunnel holds no place in the table any more. */
 export const GAVE_UP = 2;
+/** No descriptor or no memory was to be had within the time to connect; it holds no place either. */
+export const STARVED = 3;
+/** No row of the plan can take it: not those tried in vain, not one that has left; it holds no place. */
+export const NOBODY = 4;
 
 /** How soon an attempt is repeated that failed for want of a descriptor or of backlog. */
 const WAIT_MS = 20;
@@ -115,6 +120,7 @@ export class Dialer {
   readonly #wheel: TimerWheel;
   readonly #recorder: Recorder;
   readonly #random: () => number;
+  readonly #reserve: Reserve;
   readonly #choice = new Choice();
   readonly #snapshot = new Int32Array(SNAPSHOT_WORDS);
   /** The last pick's random number, as snapshots keep it. */
@@ -150,6 +156,7 @@ export class Dialer {
     this.#wheel = wheel;
     this.#recorder = recorder;
     this.#random = random;
+    this.#reserve = new Reserve(libc, setup.engine);
   }
 
   /** Tells whether a client of any worker waits for want of descriptors or memory. */
@@ -193,20 +200,9 @@ export class Dialer {
 
   /** The deadline of a tunnel that connects or waits has come. */
   expired(slot: number, timedOut: number, nowMs: number, atMs: number): number {
-    const base = slot * TUNNEL_WORDS;
-    const started = this.#numbers[slot * TUNNEL_NUMBERS + CONNECT_STARTED]!;
     const plan = this.planOf(slot);
-    if (
-      this.#words[base + STATE] === WAITING &&
-      nowMs < started + timeoutMs(plan, this.#words[base + ROW]!)
-    ) {
+    if (this.#words[slot * TUNNEL_WORDS + STATE] === WAITING) {
       return this.#attempt(slot, plan, nowMs, atMs);
-    }
-    if (this.#words[base + STATE] === WAITING) {
-      // What it waited for is the better reason.
-      const errno = this.#words[base + ERRNO]!;
-      this.#leaveWait(base);
-      return this.#failed(slot, errno, nowMs, atMs);
     }
     const errno = this.#connectErrno(slot, plan);
     if (errno === 0 || errno === EISCONN) return this.#connected(slot);
@@ -230,8 +226,9 @@ export class Dialer {
   abandon(slot: number): void {
     this.#leaveWait(slot * TUNNEL_WORDS);
     this.#closeSocket(slot);
-    release(this.planOf(slot).table, this.#words[slot * TUNNEL_WORDS + ROW]!);
-    this.#words[slot * TUNNEL_WORDS + ROW] = NO_ROW;
+    const base = slot * TUNNEL_WORDS;
+    release(this.planOf(slot).table, this.#words[base + ROW]!, this.#words[base + STEP]!);
+    this.#words[base + ROW] = NO_ROW;
     this.forget(slot);
   }
 
@@ -242,7 +239,7 @@ export class Dialer {
     let row = this.#pick(slot, plan);
     // Weighed, but the plan that says where it is has not come yet.
     while (row >= 0 && plan.rows[row] === undefined) {
-      release(plan.table, row);
+      release(plan.table, row, this.#choice.step);
       this.#triedInVain(slot, row);
       // What cannot be remembered would be picked again, for ever.
       row = this.#tried[slot]?.full ? NO_ROW : this.#pick(slot, plan);
@@ -251,7 +248,11 @@ export class Dialer {
     const tried = this.#tried[slot] ?? null;
     const length = takeSnapshot(plan.table, tried, this.#choice, this.#draw, this.#snapshot);
     this.#recorder.picked(base, atMs, this.#snapshot, length);
-    if (row < 0) return this.#giveUp(slot);
+    if (row < 0) {
+      this.forget(slot);
+      return NOBODY;
+    }
+    this.#words[base + STEP] = this.#choice.step;
     this.#words[base + ROW] = row;
     this.#words[base + ADDRESS] = 0;
     this.#words[base + ATTEMPTS]! += 1;
@@ -267,10 +268,12 @@ export class Dialer {
     const calls = this.#libc.calls;
     const target = plan.rows[words[base + ROW]!]?.[words[base + ADDRESS]!];
     if (target === undefined) return this.#failed(slot, UNRESOLVED, nowMs, atMs);
+    const starved = starves(words, base);
     this.#leaveWait(base);
     words[base + FLAGS]! &= ~((READABLE | STUTTERS) << 1);
     const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-    const fd = calls.socket(target.family, type, 0);
+    let fd = calls.socket(target.family, type, 0);
+    if (fd < 0 && this.#reserve.spend()) fd = calls.socket(target.family, type, 0);
     if (fd < 0) return this.#wait(slot, this.#libc.errno[0]!, nowMs, atMs);
     words[base + FD + 1] = fd;
     if (target.family !== AF_UNIX) {
@@ -285,6 +288,8 @@ export class Dialer {
     const errno = this.#libc.errno[0]!;
     if (errno !== EINPROGRESS && errno !== EINTR) return this.#wait(slot, errno, nowMs, atMs);
     if (!this.#poller.add(slot, 1)) return this.#wait(slot, ENOMEM, nowMs, atMs);
+    // That we were short must not shorten the backend's time.
+    if (starved) this.#numbers[slot * TUNNEL_NUMBERS + CONNECT_STARTED] = nowMs;
     const started = this.#numbers[slot * TUNNEL_NUMBERS + CONNECT_STARTED]!;
     this.#wheel.set(slot, started + timeoutMs(plan, words[base + ROW]!));
     return DIALLING;
@@ -295,14 +300,15 @@ export class Dialer {
    * unix backlog (EAGAIN) passes: both wait a little, within the deadline. All else is a failure.
    */
   #wait(slot: number, errno: number, nowMs: number, atMs: number): number {
-    const passing = errno === EMFILE || errno === ENFILE || errno === ENOBUFS ||
-      errno === ENOMEM || errno === EAGAIN;
-    if (!passing) return this.#failed(slot, errno, nowMs, atMs);
-    this.#closeSocket(slot);
     const base = slot * TUNNEL_WORDS;
+    const short = isShortage(errno);
+    const started = this.#numbers[slot * TUNNEL_NUMBERS + CONNECT_STARTED]!;
+    const over = nowMs >= started + timeoutMs(this.planOf(slot), this.#words[base + ROW]!);
+    if (over || !(short || errno === EAGAIN)) return this.#failed(slot, errno, nowMs, atMs);
+    this.#closeSocket(slot);
     this.#words[base + STATE] = WAITING;
     this.#words[base + ERRNO] = errno;
-    if (errno !== EAGAIN) Atomics.add(this.#engine, STARVING, 1);
+    if (short) Atomics.add(this.#engine, STARVING, 1);
     this.#wheel.set(slot, nowMs + WAIT_MS);
     return DIALLING;
   }
@@ -322,16 +328,25 @@ export class Dialer {
     this.#closeSocket(slot);
     this.#wheel.clear(slot);
     words[base + ERRNO] = errno;
-    if (words[base + ADDRESS]! + 1 < (plan.rows[row]?.length ?? 0)) {
+    const short = isShortage(errno);
+    if (!short && words[base + ADDRESS]! + 1 < (plan.rows[row]?.length ?? 0)) {
       words[base + ADDRESS]! += 1;
       this.#numbers[slot * TUNNEL_NUMBERS + CONNECT_STARTED] = nowMs;
       return this.#attempt(slot, plan, nowMs, atMs);
     }
-    release(plan.table, row);
-    plan.table.add(row, CONNECT_FAILURES, 1);
-    this.#counters[CONNECT_FAILED]! += 1;
+    release(plan.table, row, words[base + STEP]!);
+    // Neither our shortage, nor that we have no port or address left to call from, is the backend's failure.
+    if (!short && errno !== EADDRNOTAVAIL) {
+      plan.table.add(row, CONNECT_FAILURES, 1);
+      this.#counters[CONNECT_FAILED]! += 1;
+    }
     this.#recorder.connectFailed(base, atMs);
     words[base + ROW] = NO_ROW;
+    if (short) {
+      // Another backend would not cure it.
+      this.forget(slot);
+      return STARVED;
+    }
     this.#triedInVain(slot, row);
     return this.#next(slot, plan, nowMs, atMs);
   }

@@ -32,6 +32,7 @@ import {
   KERNEL_MASK,
   NO_BACKEND,
   OPENED_RECORD,
+  OUT_OF_DESCRIPTORS,
   PACED_FLAG,
   PICKED_RECORD,
   REFUSED_RECORD,
@@ -54,6 +55,7 @@ const REFUSALS: Readonly<Record<number, RefusalReason>> = {
   [NO_BACKEND]: "no_backend",
   [CONNECT_FAILURE]: "connect_failed",
   [FRONTEND_FULL]: "frontend_full",
+  [OUT_OF_DESCRIPTORS]: "out_of_descriptors",
 };
 
 /** A plan that tunnels were made by. */

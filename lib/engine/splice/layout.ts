@@ -48,6 +48,7 @@ export const LISTENER = 26;
 export const CLIENT_ADDRESS = 27;
 export const OUTGOING_ADDRESS = CLIENT_ADDRESS + SOCKADDR_WORDS;
 export const POOL = OUTGOING_ADDRESS + SOCKADDR_WORDS;
+export const STEP = POOL + 1; // in which the place was taken (core/young.ts)
 export const TUNNEL_WORDS = 48;
 
 /** Numbers of one tunnel (Float64, written by the worker). */
@@ -87,6 +88,8 @@ export const NEXT_RECORD = 2;
 export const STARVING = 3;
 /** What is remembered of a shortage, so that all workers together say it once (core/trouble.ts). */
 export const SHORTAGE = 4;
+/** The descriptor that is kept back, plus 1; 0: none is (reserve.ts). */
+export const RESERVE = 5;
 /** Clients that each worker has: tunnels, those that still connect, those in its inbox. */
 export const WORKER_LOAD = 16;
 export const FRONTEND_ACTIVE = WORKER_LOAD + MAX_WORKERS;

@@ -106,6 +106,7 @@ export const SO_REUSEADDR = 2;
 export const SO_ERROR = 4;
 export const SO_KEEPALIVE = 9;
 export const SO_LINGER = 13;
+export const SO_RCVLOWAT = 18;
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
 export const TCP_KEEPIDLE = 4;
@@ -116,6 +117,8 @@ export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY = 26;
 /** Bytes of a socket that its peer has not acknowledged yet (tcp(7)). */
 export const SIOCOUTQ = 0x5411;
+/** Whether the next byte is the urgent one (sockatmark(3)). */
+export const SIOCATMARK = 0x8905;
 
 export const O_NONBLOCK = 0o4000;
 export const O_CLOEXEC = 0o2000000;
@@ -149,6 +152,11 @@ export const ETIMEDOUT = 110;
 export const ECONNREFUSED = 111;
 export const EALREADY = 114;
 export const EINPROGRESS = 115;
+
+/** Whether an errno tells that this process or machine is short of descriptors or memory. */
+export function isShortage(errno: number): boolean {
+  return errno === EMFILE || errno === ENFILE || errno === ENOBUFS || errno === ENOMEM;
+}
 
 /** errno values by name, with what they mean (asm-generic/errno.h). */
 const ERRNO: Readonly<Record<number, readonly [code: string, text: string]>> = {

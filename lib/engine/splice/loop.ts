@@ -4,7 +4,7 @@
 // `!` on typed-array reads: slots come from the tunnel table.
 
 import { Acceptor, type Listener } from "./acceptor.ts";
-import { CONNECTED, Dialer, DIALLING, GAVE_UP, type Plan } from "./dialer.ts";
+import { CONNECTED, Dialer, DIALLING, GAVE_UP, NOBODY, type Plan, STARVED } from "./dialer.ts";
 import {
   ATTEMPTS,
   FD,
@@ -40,7 +40,14 @@ import {
 import type { ListenerSpec, WorkerSetup } from "./mail.ts";
 import { Pipes } from "./pipes.ts";
 import { LISTENER_KEY, Poller, WAKE_KEY } from "./poller.ts";
-import { CONNECT_FAILURE, IDLE_TIMEOUT, NO_BACKEND, Recorder, SHUTDOWN } from "./records.ts";
+import {
+  CONNECT_FAILURE,
+  IDLE_TIMEOUT,
+  NO_BACKEND,
+  OUT_OF_DESCRIPTORS,
+  Recorder,
+  SHUTDOWN,
+} from "./records.ts";
 import { SocketOptions } from "./socket_options.ts";
 import { Sessions } from "./sessions.ts";
 import { TurnQueue } from "./turn_queue.ts";
@@ -136,10 +143,18 @@ export class Loop {
     return this.#acceptor;
   }
 
-  /** Accepts on exactly these from now on; what the others have queued is taken first. */
+  /** Begins whoever waits at the closing listeners or in the inbox, and then nobody until `listen`. */
+  hold(closing: readonly number[]): void {
+    this.#updateTime();
+    this.#acceptor.hold();
+    for (const id of closing) this.#acceptOn(this.#acceptor.find(id), true);
+    this.#receive(true);
+  }
+
+  /** Accepts on exactly these from now on. */
   listen(listeners: readonly ListenerSpec[]): void {
     this.#updateTime();
-    this.#acceptor.listen(listeners, (listener) => this.#acceptOn(listener, true));
+    this.#acceptor.listen(listeners);
     // The idle timeout may be another now: every tunnel is looked at anew.
     for (let slot = 0; slot < this.#table.touched; slot++) {
       if (this.#words[slot * TUNNEL_WORDS + STATE] === OPEN) {
@@ -167,7 +182,7 @@ export class Loop {
           this.#acceptOn(this.#acceptor.find(LISTENER_KEY - key), false);
         } else if (key === WAKE_KEY) this.#acceptor.wakened();
       }
-      this.#receive();
+      this.#receive(false);
       this.#serveQueue();
       const due = wheel.advance(time[0]!);
       for (let i = 0; i < due; i++) this.#expired(wheel.due[i]!);
@@ -206,11 +221,11 @@ export class Loop {
     }
   }
 
-  /** Takes the clients that other workers have accepted for this one. */
-  #receive(): void {
+  /** Takes the clients that other workers have accepted for this one; `all`: though mail waits. */
+  #receive(all: boolean): void {
     const { inbox } = this.#acceptor;
-    while (!inbox.empty && !this.#table.full && !this.#mailWaits()) {
-      const slot = this.#acceptor.receive(this.#time[0]!);
+    while (!inbox.empty && !this.#table.full && (all || !this.#mailWaits())) {
+      const slot = this.#acceptor.receive(this.#time[0]!, this.#time[1]!);
       if (slot >= 0) this.#begin(slot);
     }
   }
@@ -250,7 +265,7 @@ export class Loop {
     }
     // Now there is a record for each of them.
     while (!this.#acceptor.inbox.empty) {
-      const slot = this.#acceptor.receive(this.#time[0]!);
+      const slot = this.#acceptor.receive(this.#time[0]!, this.#time[1]!);
       if (slot >= 0) this.#sessions.turnAway(slot, NO_BACKEND);
     }
     this.#report();
@@ -316,11 +331,22 @@ export class Loop {
       this.#open(slot, plan);
       return;
     }
+    if (result === NOBODY && this.#beginAnew(slot, plan)) return;
+    const tried = this.#words[base + ATTEMPTS] === 0 ? NO_BACKEND : CONNECT_FAILURE;
+    this.#sessions.turnAway(slot, result === STARVED ? OUT_OF_DESCRIPTORS : tried);
+    // Last: while the plan is in use, the pool that the record names keeps its number.
     Atomics.sub(this.#engine, PLAN_REFERENCES + plan.seat, 1);
-    this.#sessions.turnAway(
-      slot,
-      this.#words[base + ATTEMPTS] === 0 ? NO_BACKEND : CONNECT_FAILURE,
-    );
+  }
+
+  /** Lets a client look by another plan, if a reload has made it so. Closed listeners have no other. */
+  #beginAnew(slot: number, before: Plan): boolean {
+    const acceptor = this.#acceptor;
+    if (!acceptor.renew(slot)) return false;
+    const plan = acceptor.planOf(slot);
+    if (plan === undefined || plan === before) return false;
+    Atomics.sub(this.#engine, PLAN_REFERENCES + before.seat, 1);
+    this.#begin(slot);
+    return true;
   }
 
   #open(slot: number, plan: Plan): void {
@@ -333,7 +359,14 @@ export class Loop {
 
   /** @returns true when the tunnel is closed. */
   #pump(slot: number, d: number): boolean {
-    return this.#after(slot, this.#relay.pump(slot, d, this.#time[0]!));
+    const now = this.#time[0]!;
+    const result = this.#relay.pump(slot, d, now);
+    const move = slot * TUNNEL_NUMBERS + LAST_MOVE;
+    // Idle from the move on and not from the turn's beginning: a turn may take long.
+    if (this.#numbers[move] === now && this.#acceptor.idleTimeoutMs(slot) > 0) {
+      this.#numbers[move] = performance.now() + this.#clockOffset;
+    }
+    return this.#after(slot, result);
   }
 
   #after(slot: number, result: number): boolean {

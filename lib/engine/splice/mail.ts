@@ -61,7 +61,12 @@ export interface WorkerSetup {
 
 export type ToWorker =
   | { readonly kind: "setup"; readonly setup: WorkerSetup }
-  /** Accept on exactly these from now on. What the others have queued is accepted first. */
+  /**
+   * Begin no client from now on until told to listen. First those are begun who wait at listeners that will
+   * be closed, and those whom other workers have handed over.
+   */
+  | { readonly kind: "hold"; readonly id: number; readonly closing: readonly number[] }
+  /** Accept on exactly these from now on. */
   | { readonly kind: "listen"; readonly id: number; readonly listeners: readonly ListenerSpec[] }
   | { readonly kind: "publish"; readonly plan: PlanSpec }
   | { readonly kind: "withdraw"; readonly pool: number }
@@ -74,6 +79,7 @@ export type FromWorker =
   /** It listens: what was posted before would be lost while its modules load. */
   | { readonly kind: "hello" }
   | { readonly kind: "ready" }
-  | { readonly kind: "listening"; readonly id: number }
+  /** It has acted on the message of that id. */
+  | { readonly kind: "done"; readonly id: number }
   | { readonly kind: "events" }
   | { readonly kind: "stopped" };

@@ -7,6 +7,7 @@ import type { PoolPlan } from "../engine.ts";
 import type { NamedPlan } from "./events.ts";
 import { MAX_PLANS, PLAN_REFERENCES } from "./layout.ts";
 import type { PlanSpec, ToWorker } from "./mail.ts";
+import { Numbers, type RecordsRead } from "./numbers.ts";
 
 interface Seat extends NamedPlan {
   readonly spec: PlanSpec;
@@ -16,7 +17,7 @@ export class PlanSeats {
   readonly #references: Int32Array;
   readonly #sockaddr: (address: Address) => Uint8Array<ArrayBuffer> | undefined;
   readonly #poolNumber: (name: string) => number;
-  readonly #seats: (Seat | undefined)[] = [];
+  readonly #seats = new Numbers<Seat>();
   readonly #current = new Map<string, number>();
 
   /**
@@ -35,18 +36,18 @@ export class PlanSeats {
 
   /**
    * Makes a plan its pool's own.
-   * @param forgettable tells whether seats without tunnels may be emptied now.
    * @returns the message for the workers; undefined when the pool has this very plan already.
    * @throws {RangeError} when every seat is taken.
    */
-  publish(pool: string, plan: PoolPlan, forgettable: () => boolean): ToWorker | undefined {
-    const known = this.#seats.findIndex((seat) => seat?.pool === pool && seat.plan === plan);
-    if (known >= 0 && this.#current.get(pool) === known) return undefined;
-    const seat = known >= 0 ? known : this.#freeSeat(forgettable);
-    const spec = this.#seats[seat]?.spec ?? this.#specOf(seat, pool, plan);
-    this.#seats[seat] = { pool, plan, spec };
-    this.#current.set(pool, seat);
-    return { kind: "publish", plan: spec };
+  publish(pool: string, plan: PoolPlan): ToWorker | undefined {
+    let number = this.#seats.find((seat) => seat.pool === pool && seat.plan === plan);
+    if (number >= 0 && this.#current.get(pool) === number) return undefined;
+    if (number < 0) {
+      number = this.#seats.add((seat) => ({ pool, plan, spec: this.#specOf(seat, pool, plan) }));
+    }
+    this.#current.set(pool, number);
+    const seat = this.#seats.get(number);
+    return seat && { kind: "publish", plan: seat.spec };
   }
 
   withdraw(pool: string): void {
@@ -54,41 +55,41 @@ export class PlanSeats {
   }
 
   named(seat: number): NamedPlan | undefined {
-    return this.#seats[seat];
+    return this.#seats.get(seat);
   }
 
   tableOf(seat: number): PickTable | undefined {
-    return this.#seats[seat]?.plan.table;
+    return this.#seats.get(seat)?.plan.table;
+  }
+
+  /** Whether a plan of the pool, or with the table, is in use or has tunnels left. */
+  knows(poolOrTable: string | PickTable): boolean {
+    return this.#seats.find(({ pool, plan }) =>
+      pool === poolOrTable || plan.table === poolOrTable
+    ) >= 0;
   }
 
   /** The plans in use, as messages for a worker that knows none. */
   current(): ToWorker[] {
     return [...this.#current.values()].flatMap((number) => {
-      const seat = this.#seats[number];
+      const seat = this.#seats.get(number);
       return seat === undefined ? [] : [{ kind: "publish", plan: seat.spec }];
     });
   }
 
-  #freeSeat(forgettable: () => boolean): number {
+  /** Forgets plans that nobody uses any more. Workers must have acted on all that was posted. */
+  sweep(records: RecordsRead): void {
     const used = new Set(this.#current.values());
-    // The order matters: a seat counts as left only if nobody can sit down any more at that moment.
-    if (this.#seats.length >= MAX_PLANS / 4 || this.#seats.length > 2 * used.size) {
-      if (forgettable()) {
-        for (const seat of this.#seats.keys()) {
-          const left = Atomics.load(this.#references, PLAN_REFERENCES + seat) === 0;
-          if (left && !used.has(seat)) this.#seats[seat] = undefined;
-        }
-      }
-    }
-    const gap = this.#seats.indexOf(undefined);
-    if (gap >= 0) return gap;
-    if (this.#seats.length >= MAX_PLANS) {
-      throw new RangeError(`Cannot publish a plan: ${MAX_PLANS} are in use`);
-    }
-    return this.#seats.length;
+    this.#seats.sweep(
+      (_, seat) => !used.has(seat) && Atomics.load(this.#references, PLAN_REFERENCES + seat) === 0,
+      records,
+    );
   }
 
   #specOf(seat: number, pool: string, plan: PoolPlan): PlanSpec {
+    if (seat >= MAX_PLANS) {
+      throw new RangeError(`Cannot publish a plan: ${MAX_PLANS} are in use`);
+    }
     return {
       seat,
       pool: this.#poolNumber(pool),

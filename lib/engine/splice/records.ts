@@ -48,6 +48,7 @@ export const SHUTDOWN = 6;
 export const NO_BACKEND = 1;
 export const CONNECT_FAILURE = 2;
 export const FRONTEND_FULL = 3;
+export const OUT_OF_DESCRIPTORS = 4;
 
 /** Words of a tunnel's record from CHOICE on. */
 export const CHOICE_WORDS = 6;

@@ -2,6 +2,7 @@
 // sockets, the plans' seats and the reading of events; no byte of a tunnel passes here.
 
 import { type Address, formatAddress, sameAddress } from "../../core/address.ts";
+import type { PickTable } from "../../core/pick_table.ts";
 import type { Engine, EngineCounters, EngineEvent, Frontend, PoolPlan } from "../engine.ts";
 import { adjustMode } from "../socket_mode.ts";
 import { EventReader } from "./event_reader.ts";
@@ -20,6 +21,7 @@ import {
 } from "./layout.ts";
 import { type Libc, openLibc } from "./libc.ts";
 import type { ListenerSpec, ToWorker } from "./mail.ts";
+import { Numbers } from "./numbers.ts";
 import { PlanSeats } from "./plan_seats.ts";
 import { type ListeningSocket, SocketMaker } from "./sockets.ts";
 import { Supervisor, type SupervisorOptions } from "./supervisor.ts";
@@ -47,12 +49,10 @@ export class SpliceEngine implements Engine {
   readonly #inherited: ListeningSocket[];
   /** Open sockets by what was asked for, see keyOf. */
   #listening = new Map<string, Listening>();
-  /** Every listener that ever was, by id, for the records that name it. */
-  readonly #listeners: Listening[] = [];
-  /** Frontends by number; a name keeps its number for good. */
-  readonly #frontends: string[] = [];
-  /** Pools by number, likewise. */
-  readonly #pools: string[] = [];
+  /** Where each listener that ever was listened, by id, for the records that name it. */
+  readonly #bound: Address[] = [];
+  readonly #frontends = new Numbers<string>();
+  readonly #pools = new Numbers<string>();
   readonly #reader: EventReader;
   readonly #end = new AbortController();
   #turn: Promise<unknown> = Promise.resolve();
@@ -73,10 +73,10 @@ export class SpliceEngine implements Engine {
       () => this.#reader.wake(),
     );
     const names: Names = {
-      frontend: (index) => this.#frontends[index] ?? "",
+      frontend: (index) => this.#frontends.get(index) ?? "",
       plan: (seat) => this.#plans.named(seat),
-      pool: (number) => this.#pools[number] ?? "",
-      bound: (id) => this.#listeners[id]?.socket.bound,
+      pool: (number) => this.#pools.get(number) ?? "",
+      bound: (id) => this.#bound[id],
     };
     this.#reader = new EventReader(this.#supervisor, names, options.clock);
     this.#plans = new PlanSeats(
@@ -86,20 +86,29 @@ export class SpliceEngine implements Engine {
     );
   }
 
-  start(frontends: readonly Frontend[]): Promise<ReadonlyMap<string, readonly Address[]>> {
-    const started = this.#turn.then(() => this.#start(frontends));
+  start(
+    frontends: readonly Frontend[],
+    atSwitch: () => void = () => {},
+  ): Promise<ReadonlyMap<string, readonly Address[]>> {
+    const started = this.#turn.then(() => this.#start(frontends, atSwitch));
     this.#turn = started.catch(() => {});
     return started;
   }
 
   publish(pool: string, plan: PoolPlan): void {
-    const message = this.#plans.publish(pool, plan, () => this.#forgettable());
+    this.#sweep();
+    const message = this.#plans.publish(pool, plan);
     if (message !== undefined) this.#supervisor.post(message);
   }
 
   withdraw(pool: string): void {
     this.#plans.withdraw(pool);
     this.#supervisor.post({ kind: "withdraw", pool: this.#poolNumber(pool) });
+  }
+
+  uses(table: PickTable): boolean {
+    this.#sweep();
+    return this.#plans.knows(table);
   }
 
   counters(): EngineCounters {
@@ -114,10 +123,7 @@ export class SpliceEngine implements Engine {
       bytesToClient: count(BYTES_TO_CLIENT),
       eventsDropped: count(EVENTS_DROPPED),
       activeByFrontend: new Map(
-        this.#frontends.map((name, index) => [
-          name,
-          Atomics.load(this.#supervisor.engineMemory, FRONTEND_ACTIVE + index),
-        ]),
+        [...this.#frontends].map(([index, name]) => [name, this.#activeOf(index)]),
       ),
     };
   }
@@ -156,7 +162,9 @@ export class SpliceEngine implements Engine {
 
   async #start(
     frontends: readonly Frontend[],
+    atSwitch: () => void,
   ): Promise<ReadonlyMap<string, readonly Address[]>> {
+    this.#sweep();
     const next = new Map<string, Listening>();
     const fresh: ListeningSocket[] = [];
     const owners: [Listening, Frontend][] = [];
@@ -172,8 +180,7 @@ export class SpliceEngine implements Engine {
             if (listening === undefined) {
               const socket = this.#listen(address, frontend.socketMode);
               fresh.push(socket);
-              listening = new Listening(this.#listeners.length, socket, frontend);
-              this.#listeners.push(listening);
+              listening = new Listening(this.#bound.push(socket.bound) - 1, socket, frontend);
             }
             owners.push([listening, frontend]);
             next.set(key, listening);
@@ -191,10 +198,15 @@ export class SpliceEngine implements Engine {
       for (const socket of fresh) this.#sockets.close(socket);
       throw error;
     }
-    for (const [listening, frontend] of owners) listening.frontend = frontend;
     const gone = [...this.#listening].filter(([key]) => !next.has(key)).map(([, entry]) => entry);
+    await this.#supervisor.hold(gone.map(({ id }) => id));
+    for (const [listening, frontend] of owners) listening.frontend = frontend;
     this.#listening = next;
-    await this.#supervisor.listen(this.#specs());
+    try {
+      atSwitch();
+    } finally {
+      await this.#supervisor.listen(this.#specs());
+    }
     for (const { socket } of gone) this.#sockets.close(socket);
     return bound;
   }
@@ -219,19 +231,20 @@ export class SpliceEngine implements Engine {
   }
 
   #frontendIndex(name: string): number {
-    const known = this.#frontends.indexOf(name);
+    const known = this.#frontends.find((one) => one === name);
     if (known >= 0) return known;
-    if (this.#frontends.length >= MAX_FRONTENDS) {
+    return this.#frontends.add((index) => {
+      if (index < MAX_FRONTENDS) return name;
       throw new RangeError(
-        `Cannot add frontend "${name}": expected at most ${MAX_FRONTENDS} names`,
+        `Cannot add frontend "${name}": expected at most ${MAX_FRONTENDS}, those that have left and ` +
+          "still have sessions included",
       );
-    }
-    return this.#frontends.push(name) - 1;
+    });
   }
 
   #poolNumber(name: string): number {
-    const known = this.#pools.indexOf(name);
-    return known >= 0 ? known : this.#pools.push(name) - 1;
+    const known = this.#pools.find((one) => one === name);
+    return known >= 0 ? known : this.#pools.add(() => name);
   }
 
   #specs(): ListenerSpec[] {
@@ -239,7 +252,7 @@ export class SpliceEngine implements Engine {
       id,
       fd: socket.fd,
       frontend: this.#frontendIndex(frontend.name),
-      pools: (frontend.location?.pools ?? [frontend.pool]).map((name) => this.#poolNumber(name)),
+      pools: poolsOf(frontend).map((name) => this.#poolNumber(name)),
       ...(frontend.location === undefined ? {} : { location: frontend.location.table.buffer }),
       maxConnections: frontend.maxConnections,
       idleTimeoutMs: frontend.idleTimeoutMs,
@@ -249,18 +262,32 @@ export class SpliceEngine implements Engine {
   }
 
   #briefing(): ToWorker[] {
-    const { listenId } = this.#supervisor;
+    const { lastId } = this.#supervisor;
     return [
       ...this.#plans.current(),
-      { kind: "listen", id: listenId, listeners: this.#specs() },
+      { kind: "listen", id: lastId, listeners: this.#specs() },
     ];
   }
 
-  /** Tells whether a plan that no tunnel uses may be forgotten: nobody will speak of it any more. */
-  #forgettable(): boolean {
-    if (!this.#supervisor.settled) return false;
-    for (const ring of this.#supervisor.rings()) if (!ring.empty) return false;
-    return true;
+  /** Frees the numbers of what nobody will speak of any more. */
+  #sweep(): void {
+    // Else a worker may still begin a client by what is thought to have gone.
+    if (!this.#supervisor.settled) return;
+    const records = this.#supervisor.recordsRead;
+    const frontends = [...this.#listening.values()].map(({ frontend }) => frontend);
+    const names = new Set(frontends.map(({ name }) => name));
+    const pools = new Set(frontends.flatMap(poolsOf));
+    this.#plans.sweep(records);
+    this.#pools.sweep((name) => !pools.has(name) && !this.#plans.knows(name), records);
+    this.#frontends.sweep(
+      (name, index) => !names.has(name) && this.#activeOf(index) === 0,
+      records,
+    );
+  }
+
+  /** Clients of a frontend, those included that have no tunnel yet. */
+  #activeOf(index: number): number {
+    return Atomics.load(this.#supervisor.engineMemory, FRONTEND_ACTIVE + index);
   }
 
   /** Waits, at most until the engine's end or the signal. */
@@ -272,6 +299,11 @@ export class SpliceEngine implements Engine {
       if (!signal.aborted) throw error;
     }
   }
+}
+
+/** Its own pool, then those that its location names. */
+function poolsOf({ pool, location }: Frontend): readonly string[] {
+  return location?.pools ?? [pool];
 }
 
 /** A port that the kernel chooses is a new one for each mention; any other address is itself. */

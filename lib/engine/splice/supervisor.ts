@@ -12,6 +12,7 @@ import {
   LISTENING,
   MAIL_READ,
   MAIL_SENT,
+  NEXT_RECORD,
   WORKER_LOAD,
   type WorkerMemory,
 } from "./layout.ts";
@@ -26,7 +27,8 @@ import {
 } from "./libc.ts";
 import type { FromWorker, KeepaliveOptions, ToWorker } from "./mail.ts";
 import { Inbox } from "./inbox.ts";
-
+import type { RecordsRead } from "./numbers.ts";
+import { Reserve } from "./reserve.ts";
 import { RingReader } from "./ring.ts";
 
 /** A worker died. */
@@ -81,7 +83,8 @@ class Crew {
   readonly stopped = Promise.withResolvers<void>();
   /** Messages for a worker that has not said hello yet; undefined once it has. */
   outbox: ToWorker[] | undefined = [];
-  listening = 0;
+  /** The id of the last message that it has said to have acted on. */
+  done = 0;
   heartbeat = 0;
   /** Whether it had said hello at the last look at its heartbeat. */
   greeted = false;
@@ -115,7 +118,8 @@ export class Supervisor {
   #graves: Crew[] = [];
   readonly #lostCounters = new Float64Array(16);
   #deaths: number[] = [];
-  #listenId = 0;
+  #lastId = 0;
+  #held = false;
   #changed = Promise.withResolvers<void>();
   #eventsWanted = false;
   #started = false;
@@ -169,22 +173,48 @@ export class Supervisor {
     for (const crew of this.#crews) this.#send(crew, message);
   }
 
-  /** Posts a `listen` message and waits until every worker has acted on it. */
-  async listen(listeners: Extract<ToWorker, { kind: "listen" }>["listeners"]): Promise<void> {
-    const id = ++this.#listenId;
-    this.post({ kind: "listen", id, listeners });
-    while (this.#crews.some((crew) => crew.listening < id)) await this.#changed.promise;
+  /**
+   * Resolves when no worker begins a client any more; relaying goes on. Holds until `listen`.
+   * @param closing listeners whose waiting clients are begun before that.
+   */
+  async hold(closing: readonly number[]): Promise<void> {
+    this.#held = true;
+    // Twice: after the first, a worker may have clients in its inbox that another accepted before it held.
+    for (let round = 0; round < 2; round++) {
+      const id = ++this.#lastId;
+      this.post({ kind: "hold", id, closing });
+      // A worker that has not said hello begins nobody: it acts on all that waits for it first.
+      await this.#until((crew) => crew.outbox !== undefined || crew.done >= id);
+    }
   }
 
-  /** The last `listen` id, for the briefing of a worker that comes later. */
-  get listenId(): number {
-    return this.#listenId;
+  /** Posts a `listen` message and waits until every worker has acted on it. */
+  async listen(listeners: Extract<ToWorker, { kind: "listen" }>["listeners"]): Promise<void> {
+    const id = ++this.#lastId;
+    this.#held = false;
+    this.post({ kind: "listen", id, listeners });
+    await this.#until((crew) => crew.done >= id);
+  }
+
+  /** The id of the last message that workers answer, for the briefing of one that comes later. */
+  get lastId(): number {
+    return this.#lastId;
   }
 
   /** Rings that may hold records, those of dead workers included. */
   rings(): RingReader[] {
     this.#graves = this.#graves.filter((crew) => !crew.reader.empty);
     return [...this.#graves, ...this.#crews].map((crew) => crew.reader);
+  }
+
+  /** How far their records have got, and their reader. */
+  get recordsRead(): RecordsRead {
+    const rings = this.rings();
+    return {
+      written: Atomics.load(this.engineMemory, NEXT_RECORD),
+      // By difference, since numbers wrap around at 2^32.
+      isRead: (count) => rings.every(({ next }) => next === undefined || ((next - count) | 0) >= 0),
+    };
   }
 
   /** Asks the workers to tell once when there are events. */
@@ -235,6 +265,7 @@ export class Supervisor {
     // Their last records are still to be read.
     this.#graves.push(...crews);
     for (const wakeFd of this.#wakeFds.splice(0)) this.#libc.calls.close(wakeFd);
+    new Reserve(this.#libc, this.engineMemory).spend();
     this.#inboxes.length = 0;
   }
 
@@ -266,6 +297,7 @@ export class Supervisor {
       originMs: this.#originMs,
     };
     this.#post(crew, [{ kind: "setup", setup }, ...this.#briefing.messages()]);
+    if (this.#held) this.#post(crew, [{ kind: "hold", id: this.#lastId, closing: [] }]);
     return crew;
   }
 
@@ -303,13 +335,17 @@ export class Supervisor {
       case "events":
         this.#onEvents();
         break;
-      case "listening":
-        crew.listening = message.id;
+      case "done":
+        crew.done = message.id;
         this.#notify();
         break;
       case "stopped":
         crew.stopped.resolve();
     }
+  }
+
+  async #until(isSo: (crew: Crew) => boolean): Promise<void> {
+    while (!this.#crews.every(isSo)) await this.#changed.promise;
   }
 
   #notify(): void {

@@ -187,12 +187,18 @@ export class Relay {
           PIPE_BYTES,
           SPLICE_F_MOVE | SPLICE_F_NONBLOCK,
         );
-        if (count > 0) words[base + HELD + d] = count;
-        else if (count < 0 && this.#errno[0]! === EINVAL) {
-          words[base + FLAGS]! |= UNSPLICEABLE << d;
-          words[base + FLAGS]! &= ~(BULK << d);
-        } else if (this.#stopped(base, d, count)) return this.#reset(slot, d);
-        else words[base + FLAGS]! &= ~(BULK << d);
+        if (count > 0) {
+          words[base + HELD + d] = count;
+          continue;
+        }
+        words[base + FLAGS]! &= ~(BULK << d);
+        // splice(2) stops before urgent data, and then says what it says at the end, or when there is nothing
+        // more. recv(2) goes past it, and decides.
+        if (count === 0) continue;
+        const errno = this.#errno[0]!;
+        if (errno === EAGAIN && (flags & (STUTTERS << d)) !== 0) continue;
+        if (errno === EINVAL) words[base + FLAGS]! |= UNSPLICEABLE << d;
+        else if (this.#stopped(base, d, count)) return this.#reset(slot, d);
         continue;
       }
 

@@ -44,9 +44,13 @@ function serve(scope: WorkerScope): void {
   let stopped = false;
   function act(to: Loop, message: Exclude<ToWorker, { kind: "setup" }>): void {
     switch (message.kind) {
+      case "hold":
+        to.hold(message.closing);
+        scope.postMessage({ kind: "done", id: message.id });
+        break;
       case "listen":
         to.listen(message.listeners);
-        scope.postMessage({ kind: "listening", id: message.id });
+        scope.postMessage({ kind: "done", id: message.id });
         break;
       case "publish":
         to.acceptor.publish(message.plan.pool, new Plan(message.plan));

@@ -5,6 +5,7 @@ import { ClusterSimulation, type Outcome } from "../../../lib/core/simulation/cl
 import { first, leastLoad, sourceHash } from "../../../lib/core/simulation/own_placers.ts";
 import { Prophet } from "../../../lib/core/simulation/prophet.ts";
 import type { PlacerMaker } from "../../../lib/core/simulation/placer.ts";
+import type { Scenario } from "../../../lib/core/simulation/scenario.ts";
 import {
   type Estimate,
   estimateMean,
@@ -12,10 +13,13 @@ import {
 } from "../../../lib/core/simulation/statistics.ts";
 import { type Cell, CORES, scenarioOf } from "./scenarios.ts";
 
+/** How much of which servers is in use. */
+export type PoolUse = Pick<Cell, "utilisation" | "cores">;
+
 export interface Row {
   readonly name: string;
   readonly label: string;
-  readonly make: (cell: Cell) => PlacerMaker;
+  readonly make: (pool: PoolUse) => PlacerMaker;
   /** Whether polls change anything for it. */
   readonly polls: boolean;
   /** An oracle or a bound: no program can know what it knows. */
@@ -66,7 +70,7 @@ function row(name: keyof typeof BASELINES, label: string, polls: boolean): Row {
 }
 
 /** Looks ten minutes ahead; knows every session that is there and the one that comes, not those after it. */
-function prophetOf({ utilisation, cores = CORES }: Cell): PlacerMaker {
+function prophetOf({ utilisation, cores = CORES }: PoolUse): PlacerMaker {
   const total = cores.reduce((sum, count) => sum + count, 0);
   const options = { meanThreads: utilisation * total, horizonSeconds: 600 };
   return (context) => new Prophet(context, options);
@@ -92,6 +96,17 @@ export function runCell(
   effort: Effort,
   known: Outcomes = new Map(),
 ): Outcomes {
+  return runScenarios(cell, (seed) => scenarioOf(cell, seed, effort.hours), rows, effort, known);
+}
+
+/** Runs all replications of scenarios, one for each seed, for these strategies. */
+export function runScenarios(
+  pool: PoolUse,
+  scenario: (seed: number) => Scenario,
+  rows: readonly Row[],
+  effort: Pick<Effort, "replications" | "firstSeed">,
+  known: Outcomes = new Map(),
+): Outcomes {
   const outcomes = new Map<string, readonly Outcome[]>();
   for (const { name, make, polls } of rows) {
     const earlier = polls ? undefined : known.get(name);
@@ -99,7 +114,7 @@ export function runCell(
       name,
       earlier ?? Array.from({ length: effort.replications }, (_, index) => {
         const seed = effort.firstSeed + index;
-        return new ClusterSimulation(scenarioOf(cell, seed, effort.hours), make(cell), seed).run();
+        return new ClusterSimulation(scenario(seed), make(pool), seed).run();
       }),
     );
   }

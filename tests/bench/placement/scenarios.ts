@@ -2,11 +2,13 @@
 // servers: lifetimes of processes fall as 1/T (Harchol-Balter and Downey 1997), most sessions idle, a
 // few work hard, and some work never passes the balancer.
 
+import type { Stream, Train } from "../../../lib/core/simulation/arrivals.ts";
 import { Chance } from "../../../lib/core/simulation/chance.ts";
-import type { Polls, Scenario, Stream } from "../../../lib/core/simulation/scenario.ts";
+import type { Polls, Scenario } from "../../../lib/core/simulation/scenario.ts";
 import {
   type Behaviour,
   exponentialSizes,
+  idling,
   interactive,
   oneJob,
   paretoSizes,
@@ -64,7 +66,7 @@ const OUTSIDE: Behaviour = oneJob(paretoSizes(1, 30, 6 * HOUR), [
 ]);
 
 /** A pupil's session: the program of the lesson starts within seconds and runs on and off. */
-const PUPIL: Behaviour = interactive({
+export const PUPIL: Behaviour = interactive({
   idleShare: 0,
   idleStay: exponentialSizes(1),
   meanJobs: 6,
@@ -75,6 +77,13 @@ const PUPIL: Behaviour = interactive({
   lastPause: exponentialSizes(120),
 });
 
+/** One command over ssh: a copy, a fetch, a task of Ansible, a check of monitoring. */
+export const SHORT: Behaviour = idling(exponentialSizes(0.5));
+
+/** Scripts that work their way through files or hosts, several scripts at a time. */
+const SCRIPTS = 4;
+const SCRIPT: Train = { meanSessions: 20, gapSeconds: 0.3 };
+
 export interface Cell {
   readonly workload: WorkloadName;
   readonly utilisation: number;
@@ -82,7 +91,11 @@ export interface Cell {
   readonly balancers?: number;
   /** Share of the work that arrives outside; 0 for one_job and 0.4 for interactive unless told. */
   readonly outside?: number;
+  /** Short sessions as a share of all that balancers place; 0 unless told. */
+  readonly short?: number;
   readonly classStart?: boolean;
+  /** How long a class takes to log in; a minute unless told. */
+  readonly classSeconds?: number;
   readonly churn?: boolean;
   /** Instead of {@linkcode CORES}. */
   readonly cores?: readonly number[];
@@ -110,6 +123,12 @@ export function scenarioOf(cell: Cell, seed: number, hours: number): Scenario {
       direct: allCores.map((cores) => cores * (0.5 + chance.next())),
     });
   }
+  if (cell.short !== undefined && cell.short > 0) {
+    const rate = (streams[0]?.rate ?? 0) * cell.short / (1 - cell.short) / SCRIPTS;
+    for (let script = 0; script < SCRIPTS; script++) {
+      streams.push({ behaviour: SHORT, rate, train: SCRIPT });
+    }
+  }
   const warmUpSeconds = (isInteractive ? 12 : 3) * HOUR;
   return {
     cores: allCores,
@@ -119,7 +138,14 @@ export function scenarioOf(cell: Cell, seed: number, hours: number): Scenario {
     warmUpSeconds,
     measureSeconds: (cell.classStart === true ? 0.25 : hours) * HOUR,
     ...(cell.classStart === true
-      ? { classStart: { at: warmUpSeconds, sessions: 30, overSeconds: 60, behaviour: PUPIL } }
+      ? {
+        classStart: {
+          at: warmUpSeconds,
+          sessions: 30,
+          overSeconds: cell.classSeconds ?? 60,
+          behaviour: PUPIL,
+        },
+      }
       : {}),
     ...(cell.churn === true
       ? {

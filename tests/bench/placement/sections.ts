@@ -13,7 +13,7 @@ import {
   show,
   values,
 } from "./compare.ts";
-import { type Cell, equalCores, type WorkloadName } from "./scenarios.ts";
+import { type Cell, equalCores } from "./scenarios.ts";
 import {
   type Account,
   MOST_HERD,
@@ -32,19 +32,19 @@ export interface Run {
 
 const POLLS = [10, 15, 30, 60] as const;
 const UTILISATIONS = [0.5, 0.7, 0.85, 0.95] as const;
-const WORKLOADS = ["one_job", "interactive"] as const;
+export const WORKLOADS = ["one_job", "interactive"] as const;
 
 /** An excess below this is too small to be told from none: a ratio of two such says nothing. */
 const NOTHING = 0.001;
 
-function line(cells: readonly string[], width = 18): string {
+export function line(cells: readonly string[], width = 18): string {
   const [first = "", ...rest] = cells;
   return first.padEnd(36) + rest.map((cell) => cell.padStart(width)).join("");
 }
 
 export function printSlowdowns(run: Run): void {
   for (const workload of WORKLOADS) {
-    for (const utilisation of UTILISATIONS) printSlowdown(run, { workload, utilisation });
+    for (const utilisation of UTILISATIONS) printByPoll(run, { workload, utilisation });
   }
 }
 
@@ -52,76 +52,97 @@ export function printSlowdowns(run: Run): void {
 export function printOutside(run: Run): void {
   for (const utilisation of [0.7, 0.85]) {
     for (const outside of [0, 0.2]) {
-      printSlowdown(run, { workload: "interactive", utilisation, outside });
+      printByPoll(run, { workload: "interactive", utilisation, outside });
     }
   }
 }
 
-interface Base {
-  readonly workload: WorkloadName;
-  readonly utilisation: number;
-  readonly outside?: number;
-}
+type Base = Pick<Cell, "workload" | "utilisation" | "outside">;
 
-/** One table: strategies down, poll intervals across; then the targets. */
-function printSlowdown({ effort, cores, account }: Run, base: Base): void {
+function printByPoll(run: Run, base: Base): void {
   const { workload, utilisation } = base;
   const outside = base.outside ?? (workload === "interactive" ? 0.4 : 0);
-  const name = `${workload}, utilisation ${utilisation}, ${
-    100 * outside
-  } % of the work from outside`;
-  console.log(`\n${name}: excess mean slowdown by poll interval`);
-  console.log(line(["", ...POLLS.map((poll) => `${poll} s`)]));
-  const byPoll: Outcomes[] = [];
-  for (const pollSeconds of POLLS) {
-    byPoll.push(runCell({ ...base, cores, pollSeconds }, ROWS, effort, byPoll[0]));
+  printSlowdown(run, {
+    name: `${workload}, utilisation ${utilisation}, ${100 * outside} % of the work from outside`,
+    across: "poll interval",
+    section: "",
+    cells: POLLS.map((pollSeconds) => ({ ...base, pollSeconds })),
+    headOf: ({ pollSeconds }) => `${pollSeconds} s`,
+  });
+}
+
+export interface SlowdownTable {
+  readonly name: string;
+  /** What the columns differ in. */
+  readonly across: string;
+  /** What its targets begin with. */
+  readonly section: string;
+  /** One a column, of one workload. */
+  readonly cells: readonly Cell[];
+  readonly headOf: (cell: Cell) => string;
+}
+
+/** One table: strategies down, cells across; then the targets. */
+export function printSlowdown({ effort, cores, account }: Run, table: SlowdownTable): void {
+  const { name, across, section, cells, headOf } = table;
+  console.log(`\n${name}: excess mean slowdown by ${across}`);
+  console.log(line(["", ...cells.map(headOf)]));
+  const all: Outcomes[] = [];
+  for (const cell of cells) {
+    // Those to whom polls tell nothing need not run again where nothing else is different.
+    const known = cell.short === undefined ? all[0] : undefined;
+    all.push(runCell({ ...cell, cores }, ROWS, effort, known));
   }
   for (const { name: row, label } of ROWS) {
-    const means = byPoll.map((outcomes) => show(estimateMean(values(outcomes, row, excess))));
+    const means = all.map((outcomes) => show(estimateMean(values(outcomes, row, excess))));
     console.log(line([label, ...means]));
   }
-  const target = SLOWDOWN_TARGETS[workload];
   const compare = (
     label: string,
     row: string,
     other: string,
-    asked?: { readonly target: string; readonly most: (poll: number) => number },
+    asked?: { readonly target: string; readonly most: (cell: Cell) => number },
   ) => {
-    const cells = byPoll.map((outcomes, index) => {
-      const poll = POLLS[index] ?? 0;
+    const texts = cells.map((cell, index) => {
+      const outcomes = all[index] ?? new Map();
       const means = [row, other].map((each) => estimateMean(values(outcomes, each, excess)).mean);
       if (Math.max(...means) < NOTHING) return "both nil";
       const estimate = ratio(outcomes, row, other);
       const text = show(estimate, 2);
       if (asked === undefined) return text;
-      const cell = `${name}, ${poll} s`;
-      const most = asked.most(poll);
+      const where = `${name}, ${headOf(cell)}`;
+      const most = asked.most(cell);
       const bounds = describeBounds(outcomes, other, most);
-      return `${text} ${account.take(asked.target, cell, estimate, most, bounds)}`;
+      return `${text} ${account.take(asked.target, where, estimate, most, bounds)}`;
     });
-    console.log(line([label, ...cells], 22));
+    console.log(line([label, ...texts], 22));
   };
-  compare(`ours / oracle (${target.oracle})`, OURS.name, "oracle", {
-    target: `${workload}: excess / oracle's <= ${target.oracle}`,
-    most: () => target.oracle,
+  const workload = cells[0]?.workload ?? "one_job";
+  const { oracle, ancestor } = SLOWDOWN_TARGETS[workload];
+  compare(`ours / oracle (${oracle})`, OURS.name, "oracle", {
+    target: `${section}${workload}: excess / oracle's <= ${oracle}`,
+    most: () => oracle,
   });
-  const asked = POLLS.map(target.ancestor).join(", ");
+  const asked = cells.map(({ pollSeconds }) => ancestor(pollSeconds)).join(", ");
   compare(`ours / ancestor (${asked})`, OURS.name, "cores_minus_load", {
-    target: `${workload}: excess / ancestor's <= ${asked} at ${POLLS.join(", ")} s`,
-    most: target.ancestor,
+    target: `${section}${workload}: excess / ancestor's <= ${asked} at ${
+      cells.map(headOf).join(", ")
+    }`,
+    most: ({ pollSeconds }) => ancestor(pollSeconds),
   });
   compare("ours / polls that do not lag", OURS.name, "polls_without_lag");
   compare("oracle / ancestor", "oracle", "cores_minus_load");
   compare("prophet / ancestor", "prophet", "cores_minus_load");
-  byPoll.forEach((outcomes, index) => {
-    for (const { name: rival, excess: theirs, difference } of rivals(outcomes)) {
+  cells.forEach((cell, index) => {
+    const head = headOf(cell);
+    for (const { name: rival, excess: theirs, difference } of rivals(all[index] ?? new Map())) {
       const isBetter = difference.mean + difference.halfWidth < 0;
       const isNil = theirs < NOTHING;
       const text = `${rival}: ours less theirs ${show(difference, 5)}`;
-      const where = `${name}, ${POLLS[index]} s`;
-      account.note("better than every rule, or both nil", isBetter || isNil, `${where}: ${text}`);
+      const target = `${section}better than every rule, or both nil`;
+      account.note(target, isBetter || isNil, `${name}, ${head}: ${text}`);
       const nil = isNil ? " (both nil)" : "";
-      if (!isBetter) console.log(`  at ${POLLS[index]} s not clearly better than ${text}${nil}`);
+      if (!isBetter) console.log(`  at ${head} not clearly better than ${text}${nil}`);
     }
   });
 }
@@ -135,10 +156,20 @@ function describeBounds(outcomes: Outcomes, other: string, most: number): string
   return `${figures}; met by ${meet.length === 0 ? "none of these" : meet.join(", ")}`;
 }
 
-export function printClassStarts({ effort, cores, account }: Run): void {
+export function printClassStarts(run: Run): void {
+  printClasses(run, 60, "class");
+}
+
+/** One table for each utilisation and poll interval: how a class of 30 is spread. */
+export function printClasses(
+  { effort, cores, account }: Run,
+  classSeconds: number,
+  section: string,
+): void {
   console.log(
-    "\nclass start, 30 logins in 60 s among long sessions: herd index, avoidable overload in the " +
-      "next 15 min, excess slowdown",
+    `\n${section} start, 30 logins ${
+      classSeconds === 0 ? "at one instant" : `in ${classSeconds} s`
+    } among long sessions: herd index, avoidable overload in the next 15 min, excess slowdown`,
   );
   const many: Effort = { ...effort, replications: 3 * effort.replications };
   for (const utilisation of [0.3, 0.5, 0.7]) {
@@ -149,11 +180,14 @@ export function printClassStarts({ effort, cores, account }: Run): void {
         pollSeconds,
         cores,
         classStart: true,
+        classSeconds,
       };
       const outcomes = runCell(cell, ROWS, many);
       const name = `utilisation ${utilisation} before it, polls every ${pollSeconds} s`;
       console.log(`\n${name}`);
-      console.log(line(["", "herd index", "overload", "overload/oracle", "excess slowdown"], 20));
+      console.log(
+        line(["", "herd index", "overload", "overload/oracle", "excess slowdown", "misplaced"], 20),
+      );
       const herd = (row: string) =>
         estimateRatio(
           values(outcomes, row, (outcome) => outcome.largestShare),
@@ -168,12 +202,19 @@ export function printClassStarts({ effort, cores, account }: Run): void {
           show(estimateMean(values(outcomes, row, (outcome) => outcome.avoidableOverload)), 4),
           show(overload(row), 2),
           show(estimateMean(values(outcomes, row, excess))),
+          show(estimateMean(values(outcomes, row, (outcome) => outcome.misplacedShare)), 3),
         ], 20));
       }
       const best = `oracle ${herd("oracle").mean.toFixed(2)}`;
-      account.take(`class: herd index <= ${MOST_HERD}`, name, herd(OURS.name), MOST_HERD, best);
       account.take(
-        `class: avoidable overload / oracle's <= ${MOST_OVERLOAD}`,
+        `${section}: herd index <= ${MOST_HERD}`,
+        name,
+        herd(OURS.name),
+        MOST_HERD,
+        best,
+      );
+      account.take(
+        `${section}: avoidable overload / oracle's <= ${MOST_OVERLOAD}`,
         name,
         overload(OURS.name),
         MOST_OVERLOAD,

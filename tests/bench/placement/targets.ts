@@ -15,6 +15,10 @@ export const SLOWDOWN_TARGETS: Readonly<
 export const MOST_HERD = 1.3;
 /** Class start: avoidable overload as a multiple of the oracle's. */
 export const MOST_OVERLOAD = 1.2;
+/** A class on three servers: share of its sessions away from what is free. */
+export const MOST_MISPLACED = 0.1;
+/** A script's short sessions: share that goes to the one server that is free. */
+export const LEAST_TO_FIRST = 0.95;
 /** Data of any age: multiple of random's excess mean slowdown. */
 export const MOST_STALE = 1.05;
 /** Four balancers: multiple of one balancer's mean slowdown. */

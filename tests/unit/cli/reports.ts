@@ -37,7 +37,7 @@ export const POOL: PoolReport = {
   strategy: "least_load",
   strategyInUse: "least_load",
   loadSource: "nrpe",
-  healthProbe: "tcp",
+  healthProbe: "banner",
   sticky: "off",
   panic: null,
   burstCost: 0,

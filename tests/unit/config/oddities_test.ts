@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { odditiesOf } from "../../../lib/config/oddities.ts";
 import { readConfig } from "../../../lib/config/read_config.ts";
-import { isWithin, parseNetwork } from "../../../lib/core/network.ts";
+import { type Network, parseNetwork, widened } from "../../../lib/core/network.ts";
 
 function oddities(pool: object, frontend: object = {}): string[] {
   const text = JSON.stringify({
@@ -89,7 +89,10 @@ Deno.test("odditiesOf() finds samples that are too old before the next ones come
   assertEquals(oddities({ load: { ...load, max_age: "10s", source: "none" } }), []);
 });
 
-Deno.test("isWithin() holds exactly where every address of the inner network is in the outer", () => {
+Deno.test("widened() leads to the networks that hold every address of another one", () => {
+  const isWithin = (inner: Network, outer: Network) =>
+    inner.prefix >= outer.prefix &&
+    JSON.stringify(widened(inner, outer.prefix)) === JSON.stringify(outer);
   assertEquals(isWithin(network("10.1.0.0/16"), network("::/0")), false);
   assertEquals(isWithin(network("2001:db8:0:1::/64"), network("2001:db8::/33")), true);
   assertEquals(isWithin(network("2001:db8:8000::/64"), network("2001:db8::/33")), false);

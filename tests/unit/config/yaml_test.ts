@@ -37,6 +37,27 @@ Deno.test("parseYaml() says where a document is broken", () => {
   assertEquals(fault("a: !!js/function x\n").includes("unknown tag"), true);
 });
 
+Deno.test("parseYaml() finds the line whose key has no colon", () => {
+  const why = 'Cannot read this line with the next: expected "key: value", is a colon missing?';
+  for (
+    const [text, place] of [
+      ["a: 1\npools\n", "2:6"],
+      ["a\n  b: 4\n", "1:2"],
+      ["a: 1\nb 5\nc: 4\n", "2:2"],
+      ["a:\n  ssh\n    listen: 1\n", "2:6"],
+      ["a:\n  # no\n  load  # the load\n\n    source: ssh\n", "3:7"],
+      ['a:\n  listen ":22"\n  foo "b"\n  bar: c\n', "2:9"],
+      ['a:\n  listen:":22"\n  bar: c\n', "2:9"],
+      ['a:\n  - address "a:22"\n    cores: 4\n', "2:12"],
+      ["a: |\n  text\nb\nc: 4\n", "3:2"],
+    ] as const
+  ) assertEquals([text, fault(text)], [text, `${place}: ${why}`]);
+  // What may be text that goes on is left to the parser.
+  for (const text of ["a: |\n  text\n b: 4\n", "a: b\n  text\n  c: d\n", "a:\n  b: c\n d: e\n"]) {
+    assertEquals(fault(text).includes("bad indentation"), true, text);
+  }
+});
+
 Deno.test("parseYaml() rejects a tab that indents, and only such a tab", () => {
   assertEquals(fault("a:\n  \tb: 1"), "2:3: Cannot indent with a tab: expected spaces");
   assertEquals(read("a:\n\t# comment\n  b:\t1\n\t\n"), { a: { b: "1" } });

@@ -45,7 +45,7 @@ Deno.test("a backend without enough memory is out until it has a tenth more than
   memory(pool, "a", 1.5);
   memory(pool, "b", 8);
   assertEquals(judge(shortages, pool), [
-    "warning a:22 is held back: 1.5GiB of memory is available, less than 2.0GiB",
+    "warning a:22 is held back: 1.5GiB of memory is available, less than 2.0GiB (back at 2.2GiB)",
   ]);
   assertEquals(usable(pool), "b");
   memory(pool, "a", 2.1);
@@ -67,7 +67,7 @@ Deno.test("a limit can be a share of all memory", () => {
   memory(pool, "a", 1.9);
   memory(pool, "b", 2);
   assertEquals(judge(shortages, pool), [
-    "warning a:22 is held back: 1.9GiB of 16GiB memory is available, less than 12.5%",
+    "warning a:22 is held back: 1.9GiB of 16GiB memory is available, less than 12.5% (back at 13.8%)",
   ]);
 });
 
@@ -77,8 +77,9 @@ Deno.test("what is not known, or not any more, holds nobody back and is said onc
   memory(pool, "a", 1);
   sample(pool, "b", {});
   assertEquals(judge(shortages, pool), [
-    "warning b:22 does not tell its free memory: its load source knows nothing of it",
-    "warning a:22 is held back: 1.0GiB of memory is available, less than 2.0GiB",
+    "warning b:22 does not tell its free memory: its load source knows nothing of it " +
+    "(said once, whatever others do not tell)",
+    "warning a:22 is held back: 1.0GiB of memory is available, less than 2.0GiB (back at 2.2GiB)",
   ]);
   assertEquals(judge(shortages, pool, 60_000), []);
   assertEquals(judge(shortages, pool, 60_001), [
@@ -99,7 +100,7 @@ Deno.test("where all that could be used are short, those with most memory are us
     pool.observeProbe("c:22", { ok: false, failure: "refused", reason: "gone" }, 5);
   }
   assertEquals(judge(shortages, pool), [
-    "warning b:22 is used although 1.5GiB of memory is available, less than 2.0GiB: " +
+    "warning b:22 is used although 1.5GiB of memory is available, less than 2.0GiB (back at 2.2GiB): " +
     "no backend that could be used has enough",
   ]);
   assertEquals(usable(pool), "b");
@@ -112,7 +113,7 @@ Deno.test("where all that could be used are short, those with most memory are us
   assertEquals(usable(pool), "a");
   for (let i = 0; i < 2; i++) pool.observeProbe("c:22", { ok: true, latencyMs: 1 }, 5);
   assertEquals(judge(shortages, pool), [
-    "warning a:22 is held back: 1.4GiB of memory is available, less than 2.0GiB",
+    "warning a:22 is held back: 1.4GiB of memory is available, less than 2.0GiB (back at 2.2GiB)",
     "info c:22 is used instead of those that are short: it has enough",
   ]);
   assertEquals(usable(pool), "c");
@@ -165,7 +166,7 @@ Deno.test("that one which stands by is given sessions is said once, and changes 
   assertEquals(judge(shortages, pool), []);
   setActive(4);
   assertEquals(judge(shortages, pool), [
-    "warning a:22 is given sessions although 1.0GiB of memory is available, less than 2.0GiB: " +
+    "warning a:22 is given sessions although 1.0GiB of memory is available, less than 2.0GiB (back at 2.2GiB): " +
     "no other could take them",
   ]);
   setActive(2);
@@ -201,14 +202,14 @@ Deno.test("pressure holds a backend back until it has fallen to three quarters o
   sample(pool, "a", { cpuPressure: 0.605, memoryPressure: 0 });
   sample(pool, "b", { cpuPressure: 0, memoryPressure: 0.3 });
   assertEquals(judge(shortages, pool), [
-    "warning a:22 is used although tasks wait for a CPU 60.5% of the time, more than 60%: " +
+    "warning a:22 is used although tasks wait for a CPU 60.5% of the time, more than 60% (back at 45%): " +
     "no backend that could be used has enough",
   ]);
   assertEquals(usable(pool), "a");
   sample(pool, "b", { cpuPressure: 0.1, memoryPressure: 0.15 });
   assertEquals(judge(shortages, pool), [
     "info b:22 is no longer held back: its pressure is low again",
-    "warning a:22 is held back: tasks wait for a CPU 60.5% of the time, more than 60%",
+    "warning a:22 is held back: tasks wait for a CPU 60.5% of the time, more than 60% (back at 45%)",
     "info b:22 is used instead of those that are short: it has enough",
   ]);
   assertEquals(usable(pool), "b");

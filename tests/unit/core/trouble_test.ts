@@ -37,7 +37,7 @@ Deno.test("acceptEach() says once that it fails, whatever works in between, for 
       return Promise.reject(Object.assign(new Error("Too many open files"), { code: "EMFILE" }));
     };
     const troubled = () => told.push(name);
-    return acceptEach({ accept }, clock, () => served++, troubled, trouble);
+    return acceptEach({ accept }, clock, () => void served++, troubled, trouble);
   });
   for (let i = 0; i < 40; i++) await clock.advance(100);
   await settled();

@@ -208,7 +208,7 @@ Deno.test("sampleOf() leaves out what is old, and says so of the load and the ho
   assertEquals(
     sampled(GANGLIA.replace('TN="0" TMAX="20"', 'TN="81" TMAX="20"')),
     "gmond has not heard of kelvin.example for 1m21s, more than 4 times its 20s: " +
-      "it is down, or its gmond is",
+      "no load is taken from it",
   );
   assertEquals(
     sampled(GANGLIA.replace("4.49", "nan")),

@@ -123,6 +123,32 @@ Deno.test("the access log has the same keys in text and JSON", async () => {
   assertEquals(rest, "");
 });
 
+Deno.test("no name in the access log begins a record, or looks like another key", async () => {
+  const sink = new Collector();
+  const log = new AccessLog(new BatchWriter(sink));
+  const name =
+    "unix:/tmp/a\n2026-01-01T00:00:00.000Z closed client=b\r\x1b[2J\u0085\u2028\u202e, x";
+  const names = { frontend: name, backend: name, ...clients(name, name) };
+  const seen = [{ backend: name, outcome: "down", freeMilliCores: 0, active: 0 }] as const;
+  const choice = { ...CHOSEN, runnerUp: 0 };
+  const endpoints = [{ backend: name }];
+  const opens = recordOf({ ...names, pool: name, choice, endpoints }, seen);
+  log.opened(opens, "least_load");
+  log.closed({ ...closedEvent(), ...names });
+  log.format = "json";
+  log.opened(opens, "least_load");
+  await log.writer.flush();
+  const [opened = "", closed = "", json = "", ...rest] = sink.text.split("\n");
+  assertEquals(rest, [""]);
+  // Nothing but what is printable, each name one word.
+  assertMatch(sink.text, /^[\x20-\x7e\n]*$/);
+  assertEquals(opened.match(/ [a-z_]+=[^ ]*/g)?.join(""), opened.slice(opened.indexOf(" tunnel")));
+  assertEquals(closed.split(" ").length, 11);
+  const parsed: unknown = JSON.parse(json);
+  assert(typeof parsed === "object" && parsed !== null && "client" in parsed);
+  assertEquals(parsed.client, name);
+});
+
 Deno.test("the access log writes the lines that the README shows", async () => {
   const sink = new Collector();
   const log = new AccessLog(new BatchWriter(sink));
@@ -217,9 +243,9 @@ async function lines(
 Deno.test("the service log writes one line a record: text, journal, JSON", async () => {
   const text = await lines({ format: "text", journal: false });
   assertEquals(text.length, 2);
-  assertMatch(text[0] ?? "", /Z warning pool: a \{brace\} and a newline$/);
+  assertMatch(text[0] ?? "", /Z warning pool: a \{brace\} and\\na newline$/);
   const journal = await lines({ format: "text", journal: true });
-  assertEquals(journal, ["<4>pool: a {brace} and a newline", "<3>pool: bad"]);
+  assertEquals(journal, ["<4>pool: a {brace} and\\na newline", "<3>pool: bad"]);
   const json = await lines({ format: "json", journal: true });
   const parsed: unknown = JSON.parse(json[0] ?? "");
   assert(typeof parsed === "object" && parsed !== null && "backend" in parsed);

@@ -28,7 +28,7 @@ function placements(cell: Cell, make: PlacerMaker, seed = 1): Placed[] {
         all.push({ client, server, running });
         return server;
       },
-      ended: (server, now) => placer.ended(server, now),
+      ended: (server, now, placedAt) => placer.ended(server, now, placedAt),
       sampled: (server, load1, now, cpuPressure) => placer.sampled(server, load1, now, cpuPressure),
       admitted: (server, isIn, now) => placer.admitted(server, isIn, now),
     };
@@ -64,6 +64,31 @@ Deno.test("every strategy meets the same clients, and a class is as many as come
   assertEquals(new Set(pupils).size, 30);
   const others = met.filter((client) => client < POPULATION);
   assert(new Set(others).size < others.length, "somebody comes back");
+});
+
+Deno.test("short sessions are the share of all that was asked for, and change no job's size", () => {
+  const hour = (short: number) =>
+    new ClusterSimulation(
+      scenarioOf({ ...QUIET, short }, 1, 1),
+      BASELINES.oracle,
+      1,
+    ).run();
+  for (const short of [0.1, 0.5, 0.9]) {
+    const all = placements({ ...QUIET, short }, BASELINES.oracle).length;
+    const long = placements(QUIET, BASELINES.oracle).length;
+    // Trains of 20: as far off as a twentieth of as many single sessions would be.
+    assertAlmostEquals(1 - long / all, short, 0.06, `${short}`);
+    assertAlmostEquals(hour(short).utilisation, hour(0).utilisation, 0.08);
+  }
+});
+
+Deno.test("a class that logs in at one instant comes at one instant", () => {
+  const cell: Cell = { ...QUIET, workload: "interactive", classStart: true, classSeconds: 0 };
+  const outcome = new ClusterSimulation(scenarioOf(cell, 1, 1), BASELINES.oracle, 1).run();
+  assertEquals(outcome.classSessions.reduce((sum, sessions) => sum + sessions, 0), 30);
+  // Nothing runs yet when the last one comes, so who sees only what runs sends all to one server.
+  assertEquals(outcome.largestShare, 1);
+  assertAlmostEquals(outcome.misplacedShare, 1 - outcome.fairShare, 1e-9);
 });
 
 Deno.test("first leaves a server alone while one before it has room", () => {

@@ -159,6 +159,7 @@ Deno.test("whatever two peers do, every byte comes through in order and every tu
     for (let step = 0; step < 300; step++) {
       const side = model.chance(0.5) ? 0 : 1;
       const deed = model.upTo(4);
+      if (model.chance(0.05)) model.sockets[side].peerUrges();
       if (deed < 2) model.peerSends(side, 1 + model.upTo(model.chance(0.5) ? 100 : 80_000));
       else if (deed === 2) model.peerReads(side, 1 + model.upTo(200_000));
       else if (model.chance(0.01)) model.peerEnds(side);
