@@ -42,24 +42,23 @@ export class DecisionJournal {
     this.#strategies[at] = kernel === undefined ? "" : this.#strategyOf(event.pool, kernel);
   }
 
-  /** The latest that fit, the oldest first. */
-  find({ last, client }: WhyQuery): DecisionReport[] {
-    const found: DecisionReport[] = [];
+  /** The latest that fit, the oldest first; each is made when its turn comes. */
+  *find({ last, client }: WhyQuery): Generator<DecisionReport> {
+    const found: { readonly decision: Kept; readonly strategy: string }[] = [];
     for (let age = 1; age <= this.#decisions.length && found.length < last; age++) {
       const at = (this.#noted - age) % this.most;
       const decision = this.#decisions[at];
       if (decision === undefined) continue;
       if (client !== undefined && !isFrom(decision.client, client)) continue;
+      found.push({ decision, strategy: this.#strategies[at] ?? "" });
+    }
+    for (const { decision, strategy } of found.reverse()) {
       const last = decision.picks.at(-1)?.kernel;
-      const strategy = this.#strategies[at] ?? "";
-      found.push(
-        reportDecision(
-          decision,
-          (pool, kernel) => kernel === last ? strategy : this.#strategyOf(pool, kernel),
-        ),
+      yield reportDecision(
+        decision,
+        (pool, kernel) => kernel === last ? strategy : this.#strategyOf(pool, kernel),
       );
     }
-    return found.reverse();
   }
 }
 
