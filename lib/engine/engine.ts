@@ -206,7 +206,7 @@ export interface Engine extends AsyncDisposable {
   publish(pool: string, plan: PoolPlan): void;
   /** Forgets a pool: clients of a frontend that names it are refused. */
   withdraw(pool: string): void;
-  /** Whether a plan in use, or a client that one was made for, needs this table. */
+  /** Whether a plan in use, or a client that goes by one, needs this table; may say so a while too long. */
   uses(table: PickTable): boolean;
   counters(): EngineCounters;
   /** One reader. Ends when the engine is disposed. */
