@@ -6,9 +6,9 @@
 
 import { acceptEach } from "../core/accept_loop.ts";
 import type { Clock } from "../core/clock.ts";
-import { classify, listenHint, messageOf } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
 import { ServedClients } from "../core/served_clients.ts";
+import { listenAt } from "./listen.ts";
 import type { StatusReport } from "./report.ts";
 import { type DecisionReport, parseWhyQuery, type WhyQuery, type WhyReport } from "./why_report.ts";
 
@@ -73,18 +73,7 @@ export class AdminServer implements AsyncDisposable {
    * @throws {Error} when another process listens there, or the path cannot be used.
    */
   static async start(path: string, clock: Clock, handlers: AdminHandlers): Promise<AdminServer> {
-    await removeStale(path);
-    // Made with its final mode: a chmod afterwards could be led elsewhere by a symbolic link.
-    const umask = Deno.umask(0o117);
-    try {
-      const listener = Deno.listen({ transport: "unix", path });
-      return new AdminServer(path, listener, clock, handlers);
-    } catch (error) {
-      const why = `${messageOf(error)}${listenHint(error, { transport: "unix", path })}`;
-      throw new Error(`Cannot listen on unix:${path}: ${why}`, { cause: error });
-    } finally {
-      Deno.umask(umask);
-    }
+    return new AdminServer(path, await listenAt(path, clock), clock, handlers);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -169,20 +158,4 @@ function toJson(value: unknown): string {
     value,
     (_, inner: unknown) => typeof inner === "string" ? printable(inner) : inner,
   );
-}
-
-async function removeStale(path: string): Promise<void> {
-  try {
-    (await Deno.connect({ transport: "unix", path })).close();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    if (classify(error) !== "refused") throw error;
-    // A connection to an ordinary file is refused as well; that one is not ours to remove.
-    if ((await Deno.lstat(path)).isSocket !== true) {
-      throw new Deno.errors.AddrInUse(`Cannot listen on unix:${path}: it is no socket`);
-    }
-    await Deno.remove(path);
-    return;
-  }
-  throw new Deno.errors.AddrInUse(`Cannot listen on unix:${path}: another process listens there`);
 }
