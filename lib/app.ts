@@ -12,7 +12,8 @@ import type { LoadSource } from "./load/load_source.ts";
 import type { AccessLog } from "./log/access_log.ts";
 import type { ServiceLog } from "./log/setup.ts";
 import type { StatusReport } from "./admin/report.ts";
-import type { WhyQuery, WhyReport } from "./admin/why_report.ts";
+import type { WhyAnswer } from "./admin/server.ts";
+import type { WhyQuery } from "./admin/why_report.ts";
 import type { FoundNames } from "./app/backend_names.ts";
 import { DecisionJournal } from "./app/decision_journal.ts";
 import { DecisionRecorder } from "./app/decision_recorder.ts";
@@ -183,7 +184,7 @@ export class App implements AsyncDisposable {
   }
 
   /** Why connections landed where they did. */
-  why(query: WhyQuery): WhyReport {
+  why(query: WhyQuery): WhyAnswer {
     const now = new Date(this.#parts.clock.wall()).toISOString();
     return { version: VERSION, now, decisions: this.#journal.find(query) };
   }

@@ -4,21 +4,32 @@
 //   GET /v1/status                     the StatusReport
 //   GET /v1/why?last=N&client=ADDRESS   the WhyReport: 1 when last is absent, all clients without client
 
-import { acceptEach, closeQuietly } from "../core/accept_loop.ts";
+import { acceptEach } from "../core/accept_loop.ts";
 import type { Clock } from "../core/clock.ts";
-import { classify, listenHint, messageOf } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
+import { ServedClients } from "../core/served_clients.ts";
+import { listenAt } from "./listen.ts";
 import type { StatusReport } from "./report.ts";
-import { parseWhyQuery, type WhyQuery, type WhyReport } from "./why_report.ts";
+import { type DecisionReport, parseWhyQuery, type WhyQuery, type WhyReport } from "./why_report.ts";
+
+/** A WhyReport of which each decision is made when its turn comes: all of them take megabytes. */
+export type WhyAnswer = Omit<WhyReport, "decisions"> & {
+  readonly decisions: Iterable<DecisionReport>;
+};
 
 export interface AdminHandlers {
   status(): StatusReport;
-  why(query: WhyQuery): WhyReport;
+  why(query: WhyQuery): WhyAnswer;
 }
 
 /** Head of a request: request line and fields. */
 const MAX_HEAD_BYTES = 8192;
+/** A client is let go of after so long, whatever it does. */
 const TIMEOUT_MS = 5000;
+/** At a time: a few people and monitors ask. */
+const MOST_CLIENTS = 32;
+/** An answer is made in pieces of at least so many characters, the next once the last is sent. */
+const PIECE_LENGTH = 65_536;
 
 const REASONS: Readonly<Record<number, string>> = {
   200: "OK",
@@ -30,11 +41,8 @@ const REASONS: Readonly<Record<number, string>> = {
 export class AdminServer implements AsyncDisposable {
   readonly #listener: Deno.UnixListener;
   readonly #loop: Promise<void>;
-  readonly #clock: Clock;
   readonly #handlers: AdminHandlers;
-  readonly #answering = new Set<Promise<void>>();
-  /** Of those who have not asked yet. */
-  readonly #listening = new Set<Deno.Conn>();
+  readonly #clients: ServedClients<Deno.Conn>;
 
   private constructor(
     readonly path: string,
@@ -43,12 +51,21 @@ export class AdminServer implements AsyncDisposable {
     handlers: AdminHandlers,
   ) {
     this.#listener = listener;
-    this.#clock = clock;
     this.#handlers = handlers;
-    this.#loop = acceptEach(listener, clock, (conn) => {
-      const answered = this.#answer(conn).finally(() => this.#answering.delete(answered));
-      this.#answering.add(answered);
+    this.#clients = new ServedClients({
+      clock,
+      most: MOST_CLIENTS,
+      limitMs: TIMEOUT_MS,
+      serve: async (conn, { progressed }) => {
+        const head = await readHead(conn);
+        progressed();
+        for (const piece of piecesOf(this.#respond(head))) {
+          await writeAll(conn, piece);
+          progressed();
+        }
+      },
     });
+    this.#loop = acceptEach(listener, clock, (conn) => this.#clients.admit(conn));
   }
 
   /**
@@ -56,49 +73,17 @@ export class AdminServer implements AsyncDisposable {
    * @throws {Error} when another process listens there, or the path cannot be used.
    */
   static async start(path: string, clock: Clock, handlers: AdminHandlers): Promise<AdminServer> {
-    await removeStale(path);
-    // Made with its final mode: a chmod afterwards could be led elsewhere by a symbolic link.
-    const umask = Deno.umask(0o117);
-    try {
-      const listener = Deno.listen({ transport: "unix", path });
-      return new AdminServer(path, listener, clock, handlers);
-    } catch (error) {
-      const why = `${messageOf(error)}${listenHint(error, { transport: "unix", path })}`;
-      throw new Error(`Cannot listen on unix:${path}: ${why}`, { cause: error });
-    } finally {
-      Deno.umask(umask);
-    }
+    return new AdminServer(path, await listenAt(path, clock), clock, handlers);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
     await this.#loop;
-    // Who holds a connection open and asks nothing must not hold up the end.
-    for (const conn of this.#listening) closeQuietly(conn);
-    await Promise.all(this.#answering);
+    // Who asks nothing, or takes no answer, must not hold up the end.
+    await this.#clients[Symbol.asyncDispose]();
   }
 
-  async #answer(conn: Deno.Conn): Promise<void> {
-    const finished = new AbortController();
-    const deadline = this.#clock.sleep(TIMEOUT_MS, finished.signal)
-      .then(() => closeQuietly(conn), () => {});
-    this.#listening.add(conn);
-    try {
-      const head = await readHead(conn);
-      this.#listening.delete(conn);
-      const bytes = new TextEncoder().encode(this.#respond(head));
-      for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
-    } catch {
-      // Whoever asked has left, or was too slow.
-    } finally {
-      this.#listening.delete(conn);
-      finished.abort();
-      closeQuietly(conn);
-      await deadline;
-    }
-  }
-
-  #respond(head: string): string {
+  #respond(head: string): Iterable<string> {
     const [, method, target] = /^([A-Z]+) (\S+) HTTP\/1\.[01]\r?$/m.exec(head) ?? [];
     if (method === undefined) return response(400, { error: "expected an HTTP/1.1 request" });
     const [, path, query = ""] = /^([^?]*)\??(.*)$/.exec(target ?? "") ?? [];
@@ -109,7 +94,7 @@ export class AdminServer implements AsyncDisposable {
     if (path === "/v1/status") return response(200, this.#handlers.status());
     const asked = parseWhyQuery(query);
     if (!asked.ok) return response(400, { error: asked.message });
-    return response(200, this.#handlers.why(asked.value));
+    return whyResponse(this.#handlers.why(asked.value));
   }
 }
 
@@ -127,28 +112,50 @@ async function readHead(conn: Deno.Conn): Promise<string> {
   return "";
 }
 
-function response(status: number, body: unknown): string {
-  // Whoever asks may show it on a terminal as it is.
-  const json = JSON.stringify(
-    body,
-    (_, value: unknown) => typeof value === "string" ? printable(value) : value,
-  ) + "\n";
-  return `HTTP/1.1 ${status} ${REASONS[status]}\r\ncontent-type: application/json\r\n` +
-    `content-length: ${new TextEncoder().encode(json).length}\r\nconnection: close\r\n\r\n${json}`;
+async function writeAll(conn: Deno.Conn, text: string): Promise<void> {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
 }
 
-async function removeStale(path: string): Promise<void> {
-  try {
-    (await Deno.connect({ transport: "unix", path })).close();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    if (classify(error) !== "refused") throw error;
-    // A connection to an ordinary file is refused as well; that one is not ours to remove.
-    if ((await Deno.lstat(path)).isSocket !== true) {
-      throw new Deno.errors.AddrInUse(`Cannot listen on unix:${path}: it is no socket`);
-    }
-    await Deno.remove(path);
-    return;
+/** Puts small parts together. */
+function* piecesOf(parts: Iterable<string>): Generator<string> {
+  let piece = "";
+  for (const part of parts) {
+    piece += part;
+    if (piece.length < PIECE_LENGTH) continue;
+    yield piece;
+    piece = "";
   }
-  throw new Deno.errors.AddrInUse(`Cannot listen on unix:${path}: another process listens there`);
+  if (piece !== "") yield piece;
+}
+
+function response(status: number, body: unknown): string[] {
+  const json = toJson(body) + "\n";
+  const length = new TextEncoder().encode(json).length;
+  return [headOf(status, `content-length: ${length}\r\n`), json];
+}
+
+/** The end of the connection is the end of the answer, which is not made beforehand. */
+function* whyResponse({ decisions, ...rest }: WhyAnswer): Generator<string> {
+  yield headOf(200, "");
+  yield `${toJson(rest).slice(0, -1)},"decisions":[`;
+  let separator = "";
+  for (const decision of decisions) {
+    yield separator + toJson(decision);
+    separator = ",";
+  }
+  yield "]}\n";
+}
+
+function headOf(status: number, fields: string): string {
+  return `HTTP/1.1 ${status} ${REASONS[status]}\r\ncontent-type: application/json\r\n${fields}` +
+    "connection: close\r\n\r\n";
+}
+
+/** What stands in it may be anything, and whoever asks may show it on a terminal as it is. */
+function toJson(value: unknown): string {
+  return JSON.stringify(
+    value,
+    (_, inner: unknown) => typeof inner === "string" ? printable(inner) : inner,
+  );
 }

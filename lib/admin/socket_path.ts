@@ -1,5 +1,7 @@
 // Where the admin socket is when nobody says: a place that the server can make and the client can guess.
 
+import { folderOf, removeStale } from "./listen.ts";
+
 /** The places in order of preference, for this user. */
 export function socketCandidates(uid: number | null, runtimeDir: string | undefined): string[] {
   const places = ["/run/compute-lb"];
@@ -10,17 +12,30 @@ export function socketCandidates(uid: number | null, runtimeDir: string | undefi
   return places.map((place) => `${place}/admin.sock`);
 }
 
+/** The place of a service that root starts. */
+const [SERVICE_SOCKET = ""] = socketCandidates(0, undefined);
+
 /**
  * Makes, as root, the folder of the service's own socket for the user that the process is about to become.
- * A folder that is there already is left as it is: whoever made it has decided whose it is.
+ * One that a run as root has left is handed over, unless that still runs. One of another user is left as
+ * it is: whoever made it has decided whose it is.
  */
-export async function makeServiceFolder(uid: number, gid: number): Promise<void> {
-  const [socket = ""] = socketCandidates(0, undefined);
-  const folder = socket.slice(0, socket.lastIndexOf("/"));
+export async function makeServiceFolder(
+  uid: number,
+  gid: number,
+  socket = SERVICE_SOCKET,
+): Promise<void> {
+  const folder = folderOf(socket);
   try {
     await Deno.mkdir(folder, { mode: 0o750 });
   } catch {
-    return;
+    try {
+      const { isDirectory, uid: owner } = await Deno.lstat(folder);
+      if (!isDirectory || owner !== 0) return;
+      await removeStale(socket);
+    } catch {
+      return;
+    }
   }
   await Deno.chown(folder, uid, gid);
 }
@@ -30,7 +45,7 @@ export async function makeServiceFolder(uid: number, gid: number): Promise<void>
  * @returns false when it cannot be made, or belongs to somebody else and must not be trusted.
  */
 export async function prepareFolder(socket: string, uid: number | null): Promise<boolean> {
-  const folder = socket.slice(0, socket.lastIndexOf("/"));
+  const folder = folderOf(socket);
   try {
     await Deno.mkdir(folder, { recursive: true, mode: 0o750 });
     const info = await Deno.lstat(folder);

@@ -3,6 +3,7 @@
 
 import { acceptEach, closeQuietly } from "../core/accept_loop.ts";
 import type { Clock } from "../core/clock.ts";
+import { ServedClients } from "../core/served_clients.ts";
 import { type FirstBytes, formatResponse, readFirstBytes } from "./http_request.ts";
 
 export interface AnswererOptions {
@@ -22,7 +23,7 @@ const SILENCE_MS = 50;
 const CLIENT_MS = 3000;
 /** How long what a client still sends is read after the answer: unread bytes would reset it away. */
 const LINGER_MS = 500;
-/** More at a time are closed at once: nobody but a few balancers and people asks. */
+/** At a time: nobody but a few balancers and people asks. */
 const MOST_CLIENTS = 64;
 const MOST_REQUEST_BYTES = 8192;
 
@@ -31,14 +32,28 @@ export class Answerer implements AsyncDisposable {
   readonly #listener: Deno.Listener;
   readonly #options: AnswererOptions;
   readonly #accepting: Promise<void>;
-  readonly #clients = new Map<Deno.Conn, Promise<void>>();
+  readonly #clients: ServedClients<Deno.Conn>;
 
   constructor(listener: Deno.Listener, options: AnswererOptions) {
+    const { clock } = options;
     this.#listener = listener;
     this.#options = options;
+    this.#clients = new ServedClients({
+      clock,
+      most: MOST_CLIENTS,
+      limitMs: CLIENT_MS,
+      serve: async (conn, conversation) => {
+        const client = new Client(conn, clock);
+        const first = await client.listen();
+        conversation.progressed();
+        await client.say(await this.#answer(first));
+        conversation.answered();
+        await client.leave();
+      },
+    });
     this.#accepting = acceptEach(
       listener,
-      options.clock,
+      clock,
       (conn) => this.#admit(conn),
       (_, message) => options.troubled(message),
     );
@@ -48,40 +63,14 @@ export class Answerer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     closeQuietly(this.#listener);
     await this.#accepting;
-    for (const conn of this.#clients.keys()) closeQuietly(conn);
-    await Promise.all(this.#clients.values());
+    await this.#clients[Symbol.asyncDispose]();
   }
 
   #admit(conn: Deno.Conn): void {
     const { remoteAddr } = conn;
-    const admitted = remoteAddr.transport !== "tcp" || this.#options.admits(remoteAddr.hostname);
-    if (!admitted || this.#clients.size >= MOST_CLIENTS) {
-      closeQuietly(conn);
-      return;
-    }
-    const done = this.#serve(conn).finally(() => {
-      closeQuietly(conn);
-      this.#clients.delete(conn);
-    });
-    this.#clients.set(conn, done);
-  }
-
-  /** Never rejects: a client that breaks off is nobody's trouble. */
-  async #serve(conn: Deno.Conn): Promise<void> {
-    const { clock } = this.#options;
-    const served = new AbortController();
-    const deadline = clock.sleep(CLIENT_MS, served.signal)
-      .then(() => closeQuietly(conn), () => {});
-    try {
-      const client = new Client(conn, clock);
-      await client.say(await this.#answer(await client.listen()));
-      await client.leave();
-    } catch {
-      // It has hung up, or the deadline has; or there is nothing to answer with.
-    } finally {
-      served.abort();
-      await deadline;
-    }
+    if (remoteAddr.transport !== "tcp" || this.#options.admits(remoteAddr.hostname)) {
+      this.#clients.admit(conn);
+    } else closeQuietly(conn);
   }
 
   #answer(first: FirstBytes): Promise<string> {

@@ -68,16 +68,22 @@ export class DecisionJournal {
     kept.clientLength = line.copyTo(kept.client);
   }
 
-  /** The latest that fit, the oldest first. */
-  find({ last, client }: WhyQuery): DecisionReport[] {
-    const found: DecisionReport[] = [];
+  /** The latest that fit, the oldest first; each is made when its turn comes. */
+  *find({ last, client }: WhyQuery): Generator<DecisionReport> {
+    const found: number[] = [];
     for (let age = 1; age <= this.#decisions.length && found.length < last; age++) {
-      const kept = this.#decisions[(this.#noted - age) % this.most];
+      const number = this.#noted - age;
+      const kept = this.#decisions[number % this.most];
       if (kept === undefined) continue;
-      if (client !== undefined && !isFrom(clientOf(kept), client)) continue;
-      found.push(reportDecision(kept, this.#strategyOf));
+      if (client === undefined || isFrom(clientOf(kept), client)) found.push(number);
     }
-    return found.reverse();
+    for (const number of found.reverse()) {
+      // A slow reader may come to a decision that has been written over since.
+      const kept = this.#decisions[number % this.most];
+      if (kept !== undefined && this.#noted - number <= this.most) {
+        yield reportDecision(kept, this.#strategyOf);
+      }
+    }
   }
 }
 

@@ -7,12 +7,13 @@
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const limit = Math.max(1, Math.floor(word.length / 3));
+  const meant = word.toLowerCase();
   let best: string | undefined;
   let bestDistance = limit + 1;
   for (const candidate of candidates) {
     // The distance is at least the difference in length: spares hostile, very long words.
     if (Math.abs(candidate.length - word.length) > limit) continue;
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase(), bestDistance);
+    const distance = editDistance(meant, candidate.toLowerCase(), bestDistance);
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
@@ -28,8 +29,10 @@ export function nearest(word: string, candidates: readonly string[]): string | u
 export function editDistance(from: string, to: string, enough = Infinity): number {
   let beforePrevious: number[] = [];
   let previous = Array.from({ length: to.length + 1 }, (_, index) => index);
+  let previousLeast = 0;
   for (let row = 1; row <= from.length; row++) {
     const current = [row];
+    let least = row;
     for (let column = 1; column <= to.length; column++) {
       const same = from[row - 1] === to[column - 1];
       let cost = Math.min(
@@ -41,9 +44,11 @@ export function editDistance(from: string, to: string, enough = Infinity): numbe
         from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1];
       if (swapped) cost = Math.min(cost, at(beforePrevious, column - 2) + 1);
       current.push(cost);
+      if (cost < least) least = cost;
     }
     // What follows goes on from this row, or by a swap from the one before.
-    if (Math.min(...current, ...previous) >= enough) return enough;
+    if (least >= enough && previousLeast >= enough) return enough;
+    previousLeast = least;
     beforePrevious = previous;
     previous = current;
   }

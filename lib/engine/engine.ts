@@ -88,7 +88,7 @@ export interface Decision {
   readonly active: number;
   /** The client was sent back to where it had been; the kernel was not asked. */
   readonly sticky?: true;
-  /** A backend was passed over because it was given many connections within the last seconds. */
+  /** A backend was passed over because it had many young connections. */
   readonly paced?: true;
   /** The best of the others; absent when there was none or the kernel compares none. */
   readonly runnerUp?: {
@@ -235,7 +235,7 @@ export interface Engine extends AsyncDisposable {
   publish(pool: string, plan: PoolPlan): void;
   /** Forgets a pool: clients of a frontend that names it are refused. */
   withdraw(pool: string): void;
-  /** Whether a plan in use, or a client that one was made for, needs this table. */
+  /** Whether a plan in use, or a client that goes by one, needs this table; may say so a while too long. */
   uses(table: PickTable): boolean;
   counters(): EngineCounters;
   /**

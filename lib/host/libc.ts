@@ -9,6 +9,7 @@ const SYMBOLS = {
   initgroups: { parameters: ["buffer", "u32"], result: "i32" },
   setgid: { parameters: ["u32"], result: "i32" },
   malloc_trim: { parameters: ["usize"], result: "i32" },
+  sigprocmask: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   signal: { parameters: ["i32", "usize"], result: "usize" },
   setuid: { parameters: ["u32"], result: "i32" },
 } as const;

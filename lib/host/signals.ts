@@ -2,9 +2,12 @@
 
 import { openLibc } from "./libc.ts";
 
-/** Numbers on Linux, x86-64 and arm64; SIG_IGN (asm-generic/signal-defs.h). */
+/** Numbers on Linux, x86-64 and arm64 (asm-generic/signal.h, signal-defs.h). */
 const USER_SIGNALS = [["SIGUSR1", 10], ["SIGUSR2", 12]] as const;
 const SIG_IGN = 1n;
+const SIG_UNBLOCK = 1;
+/** A sigset_t of glibc, 1024 bits, with SIGHUP (1) alone. */
+const HANGUP = new Uint8Array(128).with(0, 1);
 
 const doNothing = () => {};
 
@@ -27,6 +30,8 @@ export function ignoreUserSignals(): void {
  */
 export function outliveHangups(): void {
   Deno.addSignalListener("SIGHUP", doNothing);
+  // The header of the packed file has kept it waiting; one thread that takes it is enough.
+  openLibc()?.sigprocmask(SIG_UNBLOCK, HANGUP, null);
 }
 
 export interface SignalHandlers {

@@ -209,7 +209,14 @@ main() {
   DENO_NO_PACKAGE_JSON=1
   DENO_NO_UPDATE_CHECK=1
   export COMPUTE_LB_SELF DENO_DIR DENO_NO_PACKAGE_JSON DENO_NO_UPDATE_CHECK
-  exec "$runtime/compute-lb" run -A --no-config --no-lock --no-npm --no-remote --cached-only \
+  # The runtime dies of a HUP between the instant at which it asks for signals and the one at which it
+  # knows our listener. GNU's env keeps HUP waiting until the program lets it in.
+  block=
+  if [ "$service" = yes ] && env --block-signal=HUP true 2>/dev/null; then
+    block='env --block-signal=HUP'
+  fi
+  # shellcheck disable=SC2086 # words are meant
+  exec $block "$runtime/compute-lb" run -A --no-config --no-lock --no-npm --no-remote --cached-only \
     --no-prompt --no-check --v8-flags=@V8_FLAGS@ "$@"
 }
 

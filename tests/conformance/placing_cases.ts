@@ -259,7 +259,10 @@ export const PLACING_CASES: readonly EngineCase[] = [
       await fixture.engine.start([]);
       assertEquals(fixture.engine.uses(plan.table), true);
       client.close();
-      await waitFor("the table to be free", () => !fixture.engine.uses(plan.table));
+      await waitFor("the table to be free", async () => {
+        await fixture.engine.start([]);
+        return !fixture.engine.uses(plan.table);
+      });
     },
   },
   {

@@ -8,7 +8,7 @@ import { recall } from "../../lib/core/sticky.ts";
 import { openLibc } from "../../lib/engine/splice/libc.ts";
 import { activatedDescriptors, SocketMaker } from "../../lib/engine/splice/sockets.ts";
 import type { WorkerLoss } from "../../lib/engine/splice/supervisor.ts";
-import { echo, TcpPeer } from "../peers/tcp_peer.ts";
+import { echo, greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { digest, pseudoRandomBytes, readAll, receive, send, writeAll } from "../support/bytes.ts";
 import { starvedEngine } from "../support/processes.ts";
 import {
@@ -18,7 +18,14 @@ import {
   PIPELESS_WORKER_URL,
 } from "../support/splice_engine.ts";
 import { waitFor } from "../support/wait_for.ts";
-import { connectTo, EngineFixture, frontendOf, openDescriptors, planOf } from "./engine_fixture.ts";
+import {
+  connectTo,
+  EngineFixture,
+  frontendOf,
+  greeted,
+  openDescriptors,
+  planOf,
+} from "./engine_fixture.ts";
 
 const FAULT = "COMPUTE_LB_TEST_FAULT";
 
@@ -100,6 +107,28 @@ Deno.test("a worker that hangs is reported as fatal", async () => {
     Deno.env.delete(FAULT);
   }
   assert(fatal[0]?.includes("not answered"), fatal[0]);
+});
+
+Deno.test("a worker that dies when a reload holds it does not stop the reload, nor undo it", async () => {
+  await using before = new TcpPeer(greetThenEcho("b"));
+  await using after = new TcpPeer(greetThenEcho("a"));
+  const lost: number[] = [];
+  await using fixture = new EngineFixture(makeSpliceEngine({
+    workerUrl: FAULTY_WORKER_URL,
+    onWorkerLost: ({ worker }) => lost.push(worker),
+  }));
+  const { engine } = fixture;
+  const port = await fixture.listen(planOf([before.address]));
+  assertEquals(await greeted(port), "b");
+  await fixture.quiet();
+  Deno.env.set(FAULT, "die");
+  await engine.start([frontendOf({ pool: "q" })], () => {
+    engine.withdraw("p");
+    engine.publish("q", planOf([after.address]));
+  });
+  let heard = "";
+  for (let n = 0; n < 20; n++) heard += await greeted(port);
+  assertEquals([heard, lost], ["a".repeat(20), [0]]);
 });
 
 Deno.test("a socket that the program was started with is used and not bound anew", async () => {

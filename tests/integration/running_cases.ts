@@ -242,8 +242,8 @@ export function runningCases(engine: "splice" | "portable"): void {
     assertEquals(busy.code, 1);
     assertStringIncludes(busy.stderr, `127.0.0.1:${taken.addr.port}`);
     const user = await runProgram(["--listen", "127.0.0.1:0", "--user", "no-such-user", ...flags]);
-    assertEquals(user.code, 1);
-    assertStringIncludes(user.stderr, "no-such-user");
+    assertEquals(user.code, 2);
+    assertStringIncludes(user.stderr, "--user: Cannot become user");
     const file = await runProgram(["--config", "/does/not/exist.conf"]);
     assertEquals(file.code, 2);
     assertStringIncludes(file.stderr, "/does/not/exist.conf");

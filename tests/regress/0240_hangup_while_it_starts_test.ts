@@ -44,6 +44,12 @@ for (const start of ["first", "later"]) {
       });
       await send(client, "here");
       assertEquals(await receive(client, 4), "here");
+      // What kept HUP away while it started does not keep it away now.
+      await waitFor("the reloads that were asked for", async () => {
+        const { reload } = await balancer.status();
+        return reload.count > 0;
+      });
+      assertEquals((await balancer.reload(config)).event, "reloaded");
     },
   });
 }

@@ -56,7 +56,7 @@ for (const engine of ["splice", "portable"]) {
 }
 
 Deno.test("an sshd that takes no more logins at the moment is alive", async () => {
-  await using sshd = await Sshd.start({ config: ["MaxStartups 1:100:1"] });
+  await using sshd = await Sshd.start({ maxStartups: "1:100:1" });
   using waiting = await Deno.connect({ hostname: sshd.address, port: sshd.port });
   assertEquals(await receive(waiting, 4), "SSH-");
   const backend = parseBackendSpec(`${sshd.address}:${sshd.port}`);

@@ -81,7 +81,9 @@ export class Acceptor {
   readonly #inbox: Inbox;
   readonly #reserve: Reserve;
   /** By the pool's number. */
-  readonly #plans: (Plan | undefined)[] = [];
+  #plans: (Plan | undefined)[] = [];
+  /** The same by what was published last: another list while held. */
+  #newest = this.#plans;
   /** Listeners by id; those that are closed stay known to their tunnels. */
   readonly #listeners: Listener[] = [];
   #open: Listener[] = [];
@@ -120,8 +122,15 @@ export class Acceptor {
 
   /** Accepts nobody until {@linkcode listen}, but who is asked for by name; hands nobody over. */
   hold(): void {
+    if (!this.#held) this.#newest = [...this.#plans];
     this.#held = true;
     this.#unwatch();
+  }
+
+  /** Open listeners that are not among these. */
+  others(specs: readonly ListenerSpec[]): Listener[] {
+    const staying = new Set(specs.map(({ id }) => id));
+    return this.#open.filter(({ spec }) => !staying.has(spec.id));
   }
 
   /** Accepts on exactly these from now on. */
@@ -136,12 +145,14 @@ export class Acceptor {
       isOpen: true,
     }));
     for (const listener of this.#open) this.#listeners[listener.spec.id] = listener;
+    this.#plans = this.#newest;
     this.#held = false;
     if (this.#resumeAt === 0) this.#watch();
   }
 
+  /** Makes a plan its pool's own, while held from `listen` on. */
   publish(pool: number, plan: Plan | undefined): void {
-    this.#plans[pool] = plan;
+    this.#newest[pool] = plan;
   }
 
   find(id: number): Listener | undefined {

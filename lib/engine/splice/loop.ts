@@ -154,6 +154,8 @@ export class Loop {
   /** Accepts on exactly these from now on. */
   listen(listeners: readonly ListenerSpec[]): void {
     this.#updateTime();
+    // Who has come meanwhile to one that closes still goes by the plans of before.
+    for (const listener of this.#acceptor.others(listeners)) this.#acceptOn(listener, true);
     this.#acceptor.listen(listeners);
     // The idle timeout may be another now: every tunnel is looked at anew.
     for (let slot = 0; slot < this.#table.touched; slot++) {

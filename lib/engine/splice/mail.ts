@@ -68,6 +68,7 @@ export type ToWorker =
   | { readonly kind: "hold"; readonly id: number; readonly closing: readonly number[] }
   /** Accept on exactly these from now on. */
   | { readonly kind: "listen"; readonly id: number; readonly listeners: readonly ListenerSpec[] }
+  /** These two hold at once, between `hold` and `listen` from `listen` on. */
   | { readonly kind: "publish"; readonly plan: PlanSpec }
   | { readonly kind: "withdraw"; readonly pool: number }
   /** End every tunnel, with the reason `shutdown`. */

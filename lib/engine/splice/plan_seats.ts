@@ -62,11 +62,14 @@ export class PlanSeats {
     return this.#seats.get(seat)?.plan.table;
   }
 
-  /** Whether a plan of the pool, or with the table, is in use or has tunnels left. */
-  knows(poolOrTable: string | PickTable): boolean {
-    return this.#seats.find(({ pool, plan }) =>
-      pool === poolOrTable || plan.table === poolOrTable
-    ) >= 0;
+  /** Whether a plan with this table is in use or has tunnels left. */
+  uses(table: PickTable): boolean {
+    return this.#seats.find(({ plan }) => plan.table === table) >= 0;
+  }
+
+  /** Pools whose plans are in use or have tunnels left. */
+  get pools(): Iterable<string> {
+    return [...this.#seats].map(([, { pool }]) => pool);
   }
 
   /** The plans in use, as messages for a worker that knows none. */

@@ -107,8 +107,7 @@ export class SpliceEngine implements Engine {
   }
 
   uses(table: PickTable): boolean {
-    this.#sweep();
-    return this.#plans.knows(table);
+    return this.#plans.uses(table);
   }
 
   counters(): EngineCounters {
@@ -276,9 +275,9 @@ export class SpliceEngine implements Engine {
     const records = this.#supervisor.recordsRead;
     const frontends = [...this.#listening.values()].map(({ frontend }) => frontend);
     const names = new Set(frontends.map(({ name }) => name));
-    const pools = new Set(frontends.flatMap(poolsOf));
     this.#plans.sweep(records);
-    this.#pools.sweep((name) => !pools.has(name) && !this.#plans.knows(name), records);
+    const pools = new Set([...frontends.flatMap(poolsOf), ...this.#plans.pools]);
+    this.#pools.sweep((name) => !pools.has(name), records);
     this.#frontends.sweep(
       (name, index) => !names.has(name) && this.#activeOf(index) === 0,
       records,

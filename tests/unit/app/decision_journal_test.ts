@@ -43,7 +43,9 @@ Deno.test("the journal keeps the last decisions", () => {
   fc.assert(fc.property(fc.nat(40), fc.integer({ min: 1, max: 12 }), (noted, most) => {
     const journal = new DecisionJournal(() => "least_load", most);
     for (let port = 1; port <= noted; port++) journal.note(refused(port, 1));
-    const found = journal.find({ last: 100 }).map(({ client }) => Number(client.split(":")[1]));
+    const found = [...journal.find({ last: 100 })].map(({ client }) =>
+      Number(client.split(":")[1])
+    );
     const kept = Math.min(noted, most);
     assertEquals(found, Array.from({ length: kept }, (_, index) => noted - kept + 1 + index));
   }));
@@ -68,7 +70,7 @@ Deno.test("the journal finds the latest of a client, the oldest first", () => {
     journal.note(refused(port, 1, port % 2 === 0 ? "192.0.2.7" : "192.0.2.70"));
   }
   const ports = (last: number, client?: string) =>
-    journal.find({ last, ...(client === undefined ? {} : { client }) })
+    [...journal.find({ last, ...(client === undefined ? {} : { client }) })]
       .map(({ client }) => Number(client.split(":")[1]));
   assertEquals(ports(1), [9]);
   assertEquals(ports(3), [7, 8, 9]);
@@ -76,7 +78,7 @@ Deno.test("the journal finds the latest of a client, the oldest first", () => {
   assertEquals(ports(9, "192.0.2.7:4"), [4]);
   assertEquals(ports(2, "192.0.2"), [8, 9]);
   assertEquals(ports(9, "10"), []);
-  const [pick] = journal.find({ last: 1 })[0]?.picks ?? [];
+  const [pick] = [...journal.find({ last: 1 })][0]?.picks ?? [];
   assertEquals([pick?.strategy, pick?.nearlyEqual, pick?.backend], ["turns", 0.05, null]);
 });
 

@@ -20,6 +20,16 @@ Deno.test("editDistance() is symmetric and bounded by the longer word", () => {
   }));
 });
 
+Deno.test("editDistance() may stop at a distance that is enough", () => {
+  const word = fc.string({ unit: fc.constantFrom("a", "b", "c"), maxLength: 9 });
+  fc.assert(fc.property(word, word, fc.integer({ min: 1, max: 9 }), (one, other, enough) => {
+    const distance = editDistance(one, other);
+    const found = editDistance(one, other, enough);
+    if (distance < enough) assertEquals(found, distance);
+    else assert(found >= enough);
+  }));
+});
+
 Deno.test("nearest() finds near words only", () => {
   const words = ["least_load", "round_robin", "random"];
   assertEquals(nearest("leastload", words), "least_load");

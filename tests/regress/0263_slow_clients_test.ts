@@ -1,0 +1,170 @@
+// 1,000 clients that asked the admin socket for 1,024 decisions and took no answer raised the balancer's
+// memory from 141 to 1,260 MB, which it kept: there was a whole answer for each. 64 slow clients of the
+// agent kept all others out for three seconds.
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { AdminServer } from "../../lib/admin/server.ts";
+import type { DecisionReport } from "../../lib/admin/why_report.ts";
+import { Answerer } from "../../lib/agent/server.ts";
+import { ServedClients } from "../../lib/core/served_clients.ts";
+import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
+import { readAll } from "../support/bytes.ts";
+import { ManualClock, settled } from "../support/manual_clock.ts";
+import { TemporaryDirectory } from "../support/run_program.ts";
+import { waitFor } from "../support/wait_for.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Clients that have sent something and read nothing. */
+class SlowClients implements AsyncDisposable {
+  readonly conns: Deno.Conn[] = [];
+
+  static async open(count: number, connect: () => Promise<Deno.Conn>, sent: string) {
+    const slow = new SlowClients();
+    for (let i = 0; i < count; i++) {
+      const conn = await connect();
+      slow.conns.push(conn);
+      await conn.write(encoder.encode(sent));
+    }
+    return slow;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    for (const conn of this.conns) conn.close();
+    return Promise.resolve();
+  }
+}
+
+async function answerTo(conn: Deno.Conn, sent: string): Promise<string> {
+  try {
+    if (sent !== "") await conn.write(encoder.encode(sent));
+    return decoder.decode(await readAll(conn));
+  } finally {
+    conn.close();
+  }
+}
+
+const DECISION: DecisionReport = {
+  at: "",
+  tunnel: 1,
+  frontend: "f".repeat(2000),
+  pool: "p",
+  client: "c",
+  backend: "b",
+  refused: null,
+  picks: [],
+};
+
+Deno.test("the admin socket makes of an answer what is taken, for few clients at a time", async () => {
+  await using folder = new TemporaryDirectory();
+  let made = 0;
+  function* decisions() {
+    for (let i = 0; i < 1024; i++) {
+      made++;
+      yield DECISION;
+    }
+  }
+  const handlers = {
+    status: () => {
+      throw new Error("nobody asks");
+    },
+    why: () => ({ version: "v", now: "n", decisions: decisions() }),
+  };
+  // Their time never comes: they give way, or keep their places.
+  await using server = await AdminServer.start(
+    `${folder.path}/socket`,
+    new ManualClock(),
+    handlers,
+  );
+  const connect = () => Deno.connect({ transport: "unix", path: server.path });
+  const request = "GET /v1/why?last=1024 HTTP/1.1\r\n\r\n";
+  await using _slow = await SlowClients.open(100, connect, request);
+  await waitFor("all to be asked", () => made >= 100 * 32);
+  for (let i = 0; i < 10; i++) await settled();
+  // As much as fits into the socket's buffer and one piece, of two megabytes.
+  assert(made < 100 * 400, `${made} decisions for 100 clients that take none`);
+
+  const before = made;
+  const answer = await answerTo(await connect(), request);
+  assertEquals(made - before, 1024);
+  const body: unknown = JSON.parse(answer.slice(answer.indexOf("\r\n\r\n")));
+  assertEquals(body, { version: "v", now: "n", decisions: Array(1024).fill(DECISION) });
+});
+
+for (
+  const [what, sent] of [["say nothing", ""], ["begin a request", "GET / HT"]] as const
+) {
+  Deno.test(`slow clients of the agent that ${what} keep nobody out`, async () => {
+    // Their own time is not over before the test's is.
+    const clock = {
+      now: () => SYSTEM_CLOCK.now(),
+      wall: () => SYSTEM_CLOCK.wall(),
+      sleep: (ms: number, signal: AbortSignal) =>
+        ms < 3000 ? SYSTEM_CLOCK.sleep(ms, signal) : new ManualClock().sleep(ms, signal),
+    };
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    await using _answerer = new Answerer(listener, {
+      clock,
+      line: () => Promise.resolve("up 50%\n"),
+      json: () => Promise.resolve("{}"),
+      admits: () => true,
+      troubled: () => {},
+    });
+    const { port } = listener.addr;
+    const connect = () => Deno.connect({ hostname: "127.0.0.1", port });
+    await using _slow = await SlowClients.open(200, connect, sent);
+    const answers = await Promise.all(
+      Array.from(
+        { length: 35 },
+        async (_, i) =>
+          i % 2 === 0
+            ? await answerTo(await connect(), "")
+            : await answerTo(await connect(), "GET / HTTP/1.1\r\n\r\n"),
+      ),
+    );
+    for (const [i, answer] of answers.entries()) {
+      assertStringIncludes(answer, i % 2 === 0 ? "up 50%" : "HTTP/1.1 200 OK");
+    }
+  });
+}
+
+Deno.test("whoever has its answer, and then whoever has waited longest, gives way", async () => {
+  const closed: string[] = [];
+  class Conn {
+    readonly asked = Promise.withResolvers<"progressed" | "answered">();
+    readonly end = Promise.withResolvers<void>();
+    constructor(readonly name: string) {}
+    close() {
+      if (!closed.includes(this.name)) closed.push(this.name);
+      this.end.resolve();
+    }
+  }
+  const clock = new ManualClock();
+  const clients = new ServedClients<Conn>({
+    clock,
+    most: 3,
+    limitMs: 1000,
+    serve: async (conn, conversation) => {
+      const what = await conn.asked.promise;
+      conversation[what]();
+      await conn.end.promise;
+    },
+  });
+  const [a, b, c, d, e, f] = [..."abcdef"].map((name) => new Conn(name));
+  assert(a && b && c && d && e && f);
+  for (const conn of [a, b, c]) clients.admit(conn);
+  a.asked.resolve("progressed");
+  c.asked.resolve("answered");
+  await settled();
+  clients.admit(d);
+  assertEquals(closed, ["c"]);
+  clients.admit(e);
+  assertEquals(closed, ["c", "b"]);
+  clients.admit(f);
+  assertEquals(closed, ["c", "b", "a"]);
+  await clock.advance(1000);
+  assertEquals(closed, ["c", "b", "a", "d", "e", "f"]);
+  for (const conn of [a, b, c, d, e, f]) conn.asked.resolve("progressed");
+  await clients[Symbol.asyncDispose]();
+});
