@@ -64,6 +64,15 @@ Deno.test("the journal knows the strategy of then, and what is forgotten by now"
   assertEquals(second?.picks, []);
 });
 
+Deno.test("the journal leaves out what was written over while it was read", () => {
+  const journal = new DecisionJournal(() => "turns", 3);
+  for (let port = 1; port <= 3; port++) journal.note(refused(port, 1));
+  const reading = journal.find({ last: 3 });
+  assertEquals(reading.next().value?.client, "192.0.2.7:1");
+  for (let port = 4; port <= 5; port++) journal.note(refused(port, 1));
+  assertEquals([...reading].map(({ client }) => client), ["192.0.2.7:3"]);
+});
+
 Deno.test("the journal finds the latest of a client, the oldest first", () => {
   const journal = new DecisionJournal(() => "turns");
   for (let port = 1; port <= 9; port++) {
