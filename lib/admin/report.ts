@@ -55,7 +55,7 @@ export interface PoolReport {
   readonly sticky: string;
   /** Why ejected or failing backends are used all the same; null: they are not. */
   readonly panic: string | null;
-  /** Cores that each new login takes off `free` while a burst of them is dealt out; 0: there is none. */
+  /** Cores that each new login counts for, beside `free`, while a burst is dealt out; 0: there is none. */
   readonly burstCost: number;
   readonly backends: readonly BackendReport[];
 }

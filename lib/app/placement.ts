@@ -44,7 +44,7 @@ export class Placement {
     return this.#placing.name;
   }
 
-  /** Cores that each new login takes off the free ones while a burst is dealt out. */
+  /** Cores that each new login counts for while a burst is dealt out; they are not taken off the free ones. */
   get burstCost(): number {
     return this.#placing.burstCost ?? 0;
   }

@@ -10,8 +10,8 @@ import {
   STICKY_ENTRIES,
   STICKY_SECONDS,
 } from "../core/pick_table.ts";
-import { PACE_STEPS, Pacer } from "../core/pace.ts";
 import { forgetAll } from "../core/sticky.ts";
+import { YoungSteps } from "../core/young.ts";
 import type { PoolConfig } from "../config/config.ts";
 
 /** What of a pool's configuration kernels go by. */
@@ -19,22 +19,17 @@ export type KernelRules = Pick<PoolConfig, "hashBalance" | "sticky" | "pace">;
 
 /** How often the clock in the table is set at least: it counts seconds. */
 const TICK_MS = 1000;
-/** After so many steps without a pick nothing is left of what was counted before. */
-const MOST_STEPS = PACE_STEPS + 1;
 
 /** The rules that stand in a table, and its time, which goes on as it is told. */
 export class TableRules {
   readonly #table: PickTable;
   readonly #originMs: number;
-  readonly #pacer: Pacer;
-  #stepMs = TICK_MS;
-  #steppedMs: number;
+  readonly #steps: YoungSteps;
 
   constructor(table: PickTable, nowMs: number) {
     this.#table = table;
     this.#originMs = nowMs;
-    this.#steppedMs = nowMs;
-    this.#pacer = new Pacer(table);
+    this.#steps = new YoungSteps(table, nowMs);
   }
 
   /** Takes a configuration in; what it says holds for the next pick. */
@@ -46,7 +41,7 @@ export class TableRules {
     const before = Atomics.exchange(words, STICKY_SECONDS, seconds);
     if (before !== 0 && seconds === 0) forgetAll(this.#table);
     Atomics.store(words, PACE_LIMIT, pace.sessions);
-    this.#stepMs = pace.withinMs / PACE_STEPS;
+    this.#steps.setWithin(pace.withinMs);
   }
 
   /**
@@ -56,13 +51,7 @@ export class TableRules {
   advance(nowMs: number): number {
     const second = Math.floor((nowMs - this.#originMs) / 1000);
     Atomics.store(this.#table.words, CLOCK, second);
-    const earliest = nowMs - MOST_STEPS * this.#stepMs;
-    if (this.#steppedMs < earliest) this.#steppedMs = earliest;
-    while (nowMs - this.#steppedMs >= this.#stepMs) {
-      this.#steppedMs += this.#stepMs;
-      this.#pacer.step();
-    }
-    return Math.min(nowMs + TICK_MS, this.#steppedMs + this.#stepMs);
+    return Math.min(nowMs + TICK_MS, this.#steps.advance(nowMs));
   }
 }
 

@@ -140,7 +140,9 @@ export function renderPool(
     ...(nobody ? ["no backend can be used: new clients are turned away"] : []),
   ].map((text) => paint(text, RED, colours));
   const burst = burstCost < LEAST_BURST_COST ? [] : [
-    `many log in: each new session takes ${burstCost.toFixed(1)} cores off FREE for about a minute`,
+    `many log in: for a minute each new session counts for ${
+      burstCost.toFixed(1)
+    } cores more than it takes off FREE`,
   ].map((text) => paint(text, DIM, colours));
   return [paint(title, BOLD, colours), ...alarms, ...burst, first, ...withRemarks];
 }

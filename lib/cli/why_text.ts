@@ -18,6 +18,7 @@ const OUTCOMES: Readonly<Record<PickOutcome, string>> = {
   chosen: "chosen",
   less_free: "fewer cores free",
   busier: "more cores free, but under more load: less sure to stay free",
+  new_logins: "more cores free, but it has had its part of those who log in now",
   near_equal: "as good; chance took the other",
   more_sessions: "more sessions",
   not_its_turn: "not its turn",
@@ -25,7 +26,7 @@ const OUTCOMES: Readonly<Record<PickOutcome, string>> = {
   worse_of_two: "the worse one of two that were drawn",
   later: "further down the list",
   no_room: "no room",
-  paced: "stood back: many connections lately",
+  paced: "stood back: many young connections",
   load_unknown: "its load is not known",
   full: "full",
   tried: "tried already",
@@ -73,8 +74,8 @@ function renderDecision(decision: DecisionReport, colours: boolean): string[] {
 function headline({ pool }: DecisionReport, pick: PickReport): string {
   const [winner, ...others] = pick.backends;
   const next = others.find(({ outcome }) =>
-    outcome === "less_free" || outcome === "busier" || outcome === "near_equal" ||
-    outcome === "more_sessions" || outcome === "worse_of_two"
+    outcome === "less_free" || outcome === "busier" || outcome === "new_logins" ||
+    outcome === "near_equal" || outcome === "more_sessions" || outcome === "worse_of_two"
   );
   const beside = next === undefined ? "" : ` (next: ${next.backend} ${figureOf(pick, next)})`;
   const free = winner === undefined || winner.free === null

@@ -55,11 +55,15 @@ export class Choice {
   runnerUpActive = 0;
   /** Whether the client was sent back to where it had been before; then no kernel ran. */
   sticky = false;
-  /** Whether the kernel passed over a backend because it was given many connections lately. */
+  /** Whether the kernel passed over a backend because it has many young connections. */
   paced = false;
+  /** The step in which the place was taken: `release` asks for it (young.ts). */
+  step = 0;
   /** The highest ELIGIBLE of rows that took part: above ALWAYS when those that stand by were asked. */
   reach = ALWAYS;
-  /** Scratch of `pick`: how many connections lately make a backend stand back (kernels/pace.ts). */
+  /** Milli-cores that each new login counted for, as part of a burst (kernels/burst.ts); 0: none did. */
+  charge = 0;
+  /** Scratch of `pick`: how many young connections make a backend stand back (kernels/pace.ts). */
   ceiling = 0;
   /** Scratch of the kernels, by row. */
   scores = new Int32Array(DEFAULT_CAPACITY);

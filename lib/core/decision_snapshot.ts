@@ -10,7 +10,7 @@
 
 import { type Choice, DRAW_UNITS, type Tried } from "./choice.ts";
 import { takesPart, weightOf } from "./kernels/candidate.ts";
-import { NO_CEILING, startedLately } from "./kernels/pace.ts";
+import { NO_CEILING } from "./kernels/pace.ts";
 import {
   ACTIVE,
   ALWAYS,
@@ -29,6 +29,7 @@ import {
   WEIGHT_UNIT,
 } from "./pick_table.ts";
 import { type Standing, STANDINGS } from "./standing.ts";
+import { newLoginsOf, youngOf } from "./young.ts";
 
 export { drawWord } from "./choice.ts";
 
@@ -53,6 +54,8 @@ const FULL = 4;
 const TRIED = 8;
 const PACED = 16;
 const STANDS_BY_MARK = 32;
+/** New logins of a burst counted against it. */
+const CHARGED = 64;
 const STANDING_SHIFT = 8;
 const STANDING_MASK = 15;
 const ORDER_SHIFT = 12;
@@ -137,7 +140,8 @@ function copyRow(
   if (tried !== null && tried.has(row)) marks |= TRIED;
   // A client that was sent back asked for no ceiling.
   const ceiling = choice.sticky ? NO_CEILING : choice.ceiling;
-  if (ceiling !== NO_CEILING && startedLately(words, from) >= ceiling) marks |= PACED;
+  if (ceiling !== NO_CEILING && youngOf(words, from) >= ceiling) marks |= PACED;
+  if (choice.charge > 0 && newLoginsOf(words, from) > 0) marks |= CHARGED;
   into[at] = row;
   into[at + 1] = marks;
   into[at + 2] = freeNow(words, from);
@@ -181,6 +185,8 @@ export type PickOutcome =
   | "less_free"
   /** More cores free, but under so much more load that they are less sure to stay free. */
   | "busier"
+  /** More cores free, but of a burst of logins it has had its part already. */
+  | "new_logins"
   /** As good as the winner; chance took the other. */
   | "near_equal"
   | "more_sessions"
@@ -192,7 +198,7 @@ export type PickOutcome =
   | "later"
   /** Stands further up the list, without room. */
   | "no_room"
-  /** Stood back, because it was given many connections lately. */
+  /** Stood back, because it has many young connections. */
   | "paced"
   /** Nobody knows its load, and others' loads are known. */
   | "load_unknown"
@@ -355,7 +361,8 @@ function outcomeOf(
         return moreSessions ? "more_sessions" : "not_drawn";
       }
       if (words[row + 4]! > line) return "near_equal";
-      return free > winnerFree ? "busier" : "less_free";
+      if (free <= winnerFree) return "less_free";
+      return (marks & CHARGED) !== 0 ? "new_logins" : "busier";
     }
     case "least_connections":
       return moreSessions ? "more_sessions" : "not_its_turn";

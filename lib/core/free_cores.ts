@@ -1,11 +1,16 @@
 // Turns samples and session counts into the numbers that the kernel `most_free` compares. One per pool;
-// it reads tunnels from the pool's PickTable and writes free cores, costs and scales into it.
+// it reads tunnels from the pool's PickTable and writes free cores, costs and scales into it, and what the
+// kernel needs to deal a burst of logins out (kernels/burst.ts). Free cores are what people see, too: no
+// burst is taken off them.
 
 import { LoadEstimator } from "./load_estimate.ts";
+import { burstCharge } from "./kernels/burst.ts";
 import { LoginBurst } from "./login_burst.ts";
 import {
   ACTIVE,
   BASE_ACTIVE,
+  BURST_FREE,
+  BURST_LINE,
   COST_MILLI_CORES,
   FREE_MILLI_CORES,
   NEARLY_EQUAL,
@@ -13,9 +18,9 @@ import {
   SCALE_ABOVE,
   SCALE_BELOW,
   SCALE_UNIT,
-  TOTAL,
   UNKNOWN_FREE,
 } from "./pick_table.ts";
+import { newLoginsIn } from "./young.ts";
 
 /** What is known of one backend. */
 export interface BackendLoad {
@@ -85,7 +90,7 @@ export class FreeCores {
     return this.#estimator;
   }
 
-  /** Cores that each new login takes off the free ones as part of a burst, as last written; 0: none does. */
+  /** Cores that each new login counts for as part of a burst, when last written; 0: there is none. */
   get burstCost(): number {
     return this.#burstCost;
   }
@@ -106,36 +111,32 @@ export class FreeCores {
       swings.push(Math.pow((estimate?.load ?? 0) + SWING_OFFSET, SWING_EXPONENT));
       if (usable && cpus > 0) sum += cpus;
     }
-    const charge = this.dealsBursts ? this.#burst.charge(sum) : 0;
-    this.#burstCost = charge;
-    Atomics.store(table.words, NEARLY_EQUAL, NEARLY_EQUAL_MILLI_CORES);
+    const { words } = table;
+    Atomics.store(words, BURST_FREE, this.dealsBursts ? Math.round(sum * 1000) : 0);
+    Atomics.store(words, BURST_LINE, Math.round(this.#burst.line * 1000));
+    this.#burstCost = burstCharge(words, newLoginsIn(table)) / 1000;
+    Atomics.store(words, NEARLY_EQUAL, NEARLY_EQUAL_MILLI_CORES);
     backends.forEach(({ row, cores, memoryFactor = 1, weight = 1 }, index) => {
       const cpus = free[index] ?? NaN;
-      const cost = this.#estimator.sessionLoad(row, nowMs) + charge;
       // Below 0, what makes a number larger makes it worse. 0 would stand for the unit.
       const share = weight * memoryFactor;
       table.write(row, SCALE_ABOVE, Math.max(1, SCALE_UNIT * share / (swings[index] ?? 1)));
       table.write(row, SCALE_BELOW, Math.max(1, SCALE_UNIT / (cores * share)));
-      table.write(row, COST_MILLI_CORES, cost * 1000);
+      table.write(row, COST_MILLI_CORES, this.#estimator.sessionLoad(row, nowMs) * 1000);
       table.write(row, BASE_ACTIVE, this.#activeSeen[row] ?? 0);
-      table.write(
-        row,
-        FREE_MILLI_CORES,
-        Number.isNaN(cpus) ? UNKNOWN_FREE : (cpus - charge * this.#burst.newLogins(row)) * 1000,
-      );
+      table.write(row, FREE_MILLI_CORES, Number.isNaN(cpus) ? UNKNOWN_FREE : cpus * 1000);
     });
   }
 
   /** Takes in what is new of these backends without writing anything. */
   observe(backends: readonly BackendLoad[], table: PickTable, nowMs: number): void {
-    this.#burst.advance(nowMs);
+    this.#burst.observe(newLoginsIn(table), nowMs);
     for (const { row, id, cores, load1, takenAtMs, ...more } of backends) {
       let known = this.#known[row];
       if (known?.id !== id) {
         known = { id, takenAtMs: -Infinity };
         this.#known[row] = known;
         this.#estimator.track(row, cores, table.read(row, ACTIVE), nowMs);
-        this.#burst.track(row, table.read(row, TOTAL));
       }
       this.#estimator.observeCores(row, cores);
       // The sample first: sessions are known as of now, and it was taken a moment before.
@@ -147,7 +148,6 @@ export class FreeCores {
       }
       const active = table.read(row, ACTIVE);
       this.#activeSeen[row] = active;
-      this.#burst.observe(row, table.read(row, TOTAL));
       this.#estimator.observeSessions(row, active, nowMs);
     }
   }

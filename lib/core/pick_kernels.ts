@@ -19,19 +19,20 @@ import {
   ACTIVE,
   ALWAYS,
   freeNow,
+  FRESH,
   HEADER_WORDS,
   KERNEL,
   MAX_CONNECTIONS,
-  PACE_LIMIT,
   type PickTable,
   ROW_WORDS,
   STANDS_BY_LAST,
-  STARTED,
+  STEP,
   STICKY_SECONDS,
   TOTAL,
 } from "./pick_table.ts";
 import { Source } from "./source_hash.ts";
 import { recall, remember, renew } from "./sticky.ts";
+import { leaveYoung } from "./young.ts";
 
 export { Choice, MAX_TRIES, Tried } from "./choice.ts";
 
@@ -83,6 +84,7 @@ function pickWithin(
   choice.kernel = kernel;
   choice.sticky = false;
   choice.paced = false;
+  choice.charge = 0;
   if (words[STICKY_SECONDS] !== 0) {
     const row = pickAgain(table, tried, choice, source);
     if (row !== NO_ROW) return row;
@@ -168,9 +170,12 @@ function choose(
 /**
  * Gives back the place that a pick reserved, and with it the expected cost: call it once for each pick
  * that gave a row, when its connect has failed or its tunnel has ended.
+ * @param step the choice's, when it was picked.
  */
-export function release(table: PickTable, row: number): void {
-  Atomics.sub(table.words, HEADER_WORDS + row * ROW_WORDS + ACTIVE, 1);
+export function release(table: PickTable, row: number, step: number): void {
+  const at = HEADER_WORDS + row * ROW_WORDS;
+  Atomics.sub(table.words, at + ACTIVE, 1);
+  leaveYoung(table.words, at, step);
 }
 
 /** Counts a tunnel that was made, and remembers where its client is, if clients stick. */
@@ -180,10 +185,10 @@ export function countTunnel(table: PickTable, row: number, source: Source = NOBO
 }
 
 /** A tunnel has ended: its place is given back, and without another the client's time begins to run. */
-export function endTunnel(table: PickTable, row: number, source: Source): void {
+export function endTunnel(table: PickTable, row: number, source: Source, step: number): void {
   // First: while a place is held in the row, no other backend gets it.
   if (table.words[STICKY_SECONDS] !== 0) renew(table, source, row);
-  release(table, row);
+  release(table, row, step);
 }
 
 /** Takes a place unless another worker changed the count or took the last one since the kernel looked. */
@@ -201,6 +206,7 @@ function reserve(words: Int32Array, at: number, seen: number, choice: Choice): b
     }
     choice.active = before;
   }
-  if (words[PACE_LIMIT] !== 0) Atomics.add(words, at + STARTED, 1);
+  choice.step = Atomics.load(words, STEP);
+  Atomics.add(words, at + FRESH, 1);
   return true;
 }

@@ -4,10 +4,11 @@
 // is written sees an old or a new number, never a torn one.
 //
 //   header  [ kernel | rows | cursor | capacity | nearly equal | weighted | virtual time | balance |
-//             sticky entries | sticky time | clock | pace limit | … ]
-//   row     [ eligible | free milli-cores | active | total | max connections | connect failures |
-//             cost | base active | scale above | scale below | weight | pass | identity | order |
-//             started | pace base | standing | … ]
+//             sticky entries | sticky time | clock | pace limit | step | long step | burst free |
+//             burst line ]
+//   row     [ eligible | free milli-cores | active | total | max connections | new before | cost |
+//             base active | scale above | scale below | weight | pass | identity | order | fresh |
+//             young before | standing | connect failures | young ring | new ring ]
 //   entry   of the clients that are to come back (core/sticky.ts), as many as the header says
 //
 // Free cores go down with every pick, at that instant and for all workers, without a word more to
@@ -65,8 +66,16 @@ export const STICKY_ENTRIES = 8;
 export const STICKY_SECONDS = 9;
 /** Seconds on the control plane's clock, which writes them; kernels have no other. */
 export const CLOCK = 10;
-/** Connections that a backend is given lately before others go first (kernels/pace.ts); 0: any. */
+/** Young connections that a backend has before others go first (kernels/pace.ts); 0: any. */
 export const PACE_LIMIT = 11;
+/** Numbers the steps in which time passes for young connections (young.ts); the control plane counts. */
+export const STEP = 12;
+/** How many steps make a long one: at least 1. */
+export const LONG_STEP = 13;
+/** Milli-cores free on all backends, among which a burst of logins is dealt out; 0: none is. */
+export const BURST_FREE = 14;
+/** More new logins than this, in thousandths, are a burst (kernels/burst.ts). */
+export const BURST_LINE = 15;
 
 /** Row words. */
 /**
@@ -78,7 +87,8 @@ export const FREE_MILLI_CORES = 1;
 export const ACTIVE = 2;
 export const TOTAL = 3;
 export const MAX_CONNECTIONS = 4;
-export const CONNECT_FAILURES = 5;
+/** New logins of the long steps before (young.ts): connections that stand and are not in FRESH. */
+export const NEW_BEFORE = 5;
 /** Milli-cores that a tunnel is expected to take; 0 when nobody knows. */
 export const COST_MILLI_CORES = 6;
 /** Tunnels that stood when FREE_MILLI_CORES was worked out. */
@@ -95,12 +105,19 @@ export const PASS = 11;
 export const IDENTITY = 12;
 /** The backend's place in the order of the configuration, which `first` goes by. */
 export const ORDER = 13;
-/** Places taken since the table was made, while PACE_LIMIT was set; it wraps around. */
-export const STARTED = 14;
-/** What STARTED was when "lately" began. */
-export const PACE_BASE = 15;
+/** Connections that stand and took their place in the step that goes on. */
+export const FRESH = 14;
+/** Those that took it in the steps before, as far as they are young (young.ts). */
+export const YOUNG_BEFORE = 15;
 /** Why a row is not eligible: a number of STANDINGS (standing.ts). For explanations; kernels do not read it. */
 export const STANDING = 16;
+export const CONNECT_FAILURES = 17;
+/** What YOUNG_BEFORE is the sum of: a word for each step, which comes round again. */
+export const YOUNG_RING = 18;
+export const YOUNG_STEPS = 8;
+/** What NEW_BEFORE is the sum of: a word for each long step. */
+export const NEW_RING = 26;
+export const NEW_STEPS = 6;
 
 /** ELIGIBLE of a row that takes part in every pick. */
 export const ALWAYS = 1;
@@ -138,6 +155,7 @@ export class PickTable {
     words[CAPACITY] = capacity;
     words[STICKY_ENTRIES] = stickyEntries;
     words[CURSOR] = -1;
+    words[LONG_STEP] = 1;
     return new PickTable(words.buffer);
   }
 
@@ -190,11 +208,7 @@ export class PickTable {
   claim(taken: ReadonlySet<number>, identity = 0): number {
     for (let row = 0; row < this.capacity; row++) {
       if (taken.has(row)) continue;
-      const started = this.read(row, STARTED);
       this.words.fill(0, HEADER_WORDS + row * ROW_WORDS, HEADER_WORDS + (row + 1) * ROW_WORDS);
-      // Goes on counting, so that what it was some time ago is never more than it is.
-      this.write(row, STARTED, started);
-      this.write(row, PACE_BASE, started);
       this.write(row, FREE_MILLI_CORES, UNKNOWN_FREE);
       this.write(row, IDENTITY, identity);
       // Whoever joins has missed nothing: it begins where the others are.

@@ -32,7 +32,7 @@ export interface OpenedRecord {
   readonly active: number;
   /** Sent back to where the client was before. */
   readonly sticky?: boolean;
-  /** Others stood back, because they had taken enough lately. */
+  /** Others stood back, because they had many young connections. */
   readonly paced?: boolean;
   /** The runner-up. */
   readonly next?: string;
@@ -67,6 +67,7 @@ const COMPARED: ReadonlySet<PickOutcome> = new Set<PickOutcome>([
   "chosen",
   "less_free",
   "busier",
+  "new_logins",
   "near_equal",
   "more_sessions",
   "not_its_turn",

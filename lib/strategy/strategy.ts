@@ -34,8 +34,8 @@ export interface Strategy {
   /** What runs per connection, in shared memory. */
   readonly kernel: PickKernel;
   /**
-   * Cores that each new login takes off the free ones beyond what a session costs, while a burst of
-   * logins is dealt out; 0 or absent: none.
+   * Cores that each new login counts for beyond what a session costs, while a burst of logins is dealt
+   * out; 0 or absent: there is none.
    */
   readonly burstCost?: number;
   /**

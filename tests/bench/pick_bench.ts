@@ -6,6 +6,7 @@ import { FreeCores } from "../../lib/core/free_cores.ts";
 import { Choice, countTunnel, pick, release } from "../../lib/core/pick_kernels.ts";
 import {
   ELIGIBLE,
+  FRESH,
   HASH_BALANCE,
   KERNELS,
   PACE_LIMIT,
@@ -35,7 +36,7 @@ function tableOf(rows: number, how: How = ""): PickTable {
   const isWeighted = how === " by weight";
   const table = PickTable.allocate(rows, how === " sticky" ? STICKY_CLIENTS : 0);
   table.words[WEIGHTED] = isWeighted ? 1 : 0;
-  // Every backend is at its limit soon: the most that pacing looks at.
+  // Every backend is at its limit: the most that pacing looks at.
   table.words[PACE_LIMIT] = how === " paced" ? 8 : 0;
   table.words[STICKY_SECONDS] = how === " sticky" ? 60 : 0;
   table.words[HASH_BALANCE] = 125;
@@ -45,6 +46,7 @@ function tableOf(rows: number, how: How = ""): PickTable {
     taken.add(row);
     table.write(row, WEIGHT, isWeighted ? WEIGHT_UNIT * (1 + index % 3) : WEIGHT_UNIT);
     table.write(row, ELIGIBLE, 1);
+    table.write(row, FRESH, how === " paced" ? 8 : 0);
     const cores = 4 + 4 * (index % 8);
     return { row, id: `b${index}`, cores, load1: cores * (index % 10) / 12, takenAtMs: 1000 };
   });
@@ -78,7 +80,7 @@ for (const { kernel, how } of CASES) {
         source.setIpv4(client++ & 4095);
         const row = pick(table, null, random, choice, source);
         countTunnel(table, row, source);
-        release(table, row);
+        release(table, row, choice.step);
       },
     );
   }
@@ -102,7 +104,7 @@ for (const kernel of ["most_free", "rotation"] as const) {
         random = (random + 0.618_034) % 1;
         const row = pick(table, null, random, choice);
         takeSnapshot(table, null, choice, 0, snapshot);
-        release(table, row);
+        release(table, row, choice.step);
       },
     );
     Deno.bench(
@@ -112,7 +114,7 @@ for (const kernel of ["most_free", "rotation"] as const) {
         random = (random + 0.618_034) % 1;
         const row = pick(table, null, random, choice);
         recorder.picked(0, 0, snapshot, takeSnapshot(table, null, choice, 0, snapshot));
-        release(table, row);
+        release(table, row, choice.step);
         // As if it had been read.
         Atomics.store(control, RING_TAIL, Atomics.load(control, RING_HEAD));
       },

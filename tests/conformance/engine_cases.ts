@@ -1,6 +1,7 @@
 // What every engine must do, as cases that run on each. A skip needs a reason.
 
 import type { Engine } from "../../lib/engine/engine.ts";
+import { BURST_CASES } from "./burst_cases.ts";
 import { DECISION_CASES } from "./decision_cases.ts";
 import { EngineFixture } from "./engine_fixture.ts";
 import { LOCATION_CASES } from "./location_cases.ts";
@@ -24,6 +25,7 @@ export function engineConformance(
     ...PLACING_CASES,
     ...DECISION_CASES,
     ...STRATEGY_CASES,
+    ...BURST_CASES,
     ...LOCATION_CASES,
     ...RUNNING_CASES,
   ];

@@ -5,9 +5,7 @@ import {
   CLOCK,
   ELIGIBLE,
   HASH_BALANCE,
-  PACE_BASE,
   PACE_LIMIT,
-  STARTED,
   STICKY_SECONDS,
 } from "../../lib/core/pick_table.ts";
 import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
@@ -234,15 +232,21 @@ export const STRATEGY_CASES: readonly EngineCase[] = [
       const { table } = plan;
       table.words[PACE_LIMIT] = 3;
       const port = await fixture.listen(plan);
+      using standing = new DisposableStack();
       let order = "";
-      for (let i = 0; i < 9; i++) order += await greeted(port);
+      for (let i = 0; i < 9; i++) {
+        const client = standing.use(await connectTo(port));
+        order += await receive(client, 1);
+      }
       // The limit; the other one up to the limit; both are at it now, so the fewest.
       assertEquals(order, "aaabbbaba");
       const paced = await Promise.all(
         [3, 4, 7, 8].map(async (n) => (await fixture.nth("opened", n)).decision.paced),
       );
       assertEquals(paced, [undefined, true, undefined, true]);
-      for (const row of [0, 1]) table.write(row, PACE_BASE, table.read(row, STARTED));
+      // Those that have ended pace nobody.
+      standing.dispose();
+      await fixture.quiet();
       assertEquals(await greeted(port), "a");
     },
   },

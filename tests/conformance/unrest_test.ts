@@ -10,6 +10,7 @@ import {
   CLOCK,
   CONNECT_FAILURES,
   ELIGIBLE,
+  FRESH,
   KERNELS,
   MAX_CONNECTIONS,
   PACE_LIMIT,
@@ -131,6 +132,8 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
         return all;
       }, 0);
     await waitFor(`the last place to be given back (seed ${seed})`, () => sum(ACTIVE) === 0);
+    // No time has passed in these tables: who was young has ended.
+    await waitFor(`no young connection (seed ${seed})`, () => sum(FRESH) === 0);
     await waitFor(
       `the last client to be forgotten (seed ${seed})`,
       () => engine.counters().activeByFrontend.get("f") === 0,

@@ -112,9 +112,10 @@ export function runningCases(engine: "splice" | "portable"): void {
     const config = configOf(backends, { strategy: "first", placement: "" });
     await using balancer = await start({ config });
     const port = await balancer.port("echo");
+    using standing = new DisposableStack();
     let order = "";
     for (let i = 0; i < 10; i++) {
-      using client = await Deno.connect({ hostname: "127.0.0.1", port });
+      const client = standing.use(await Deno.connect({ hostname: "127.0.0.1", port }));
       order += await receive(client, 1);
     }
     assertEquals(order, "aaaaaaaabb");

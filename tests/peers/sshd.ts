@@ -24,7 +24,12 @@ export interface SshdOptions {
   readonly bashrc?: string;
   /** Runs every command as this program's `-c` argument, as a login shell in passwd(5) would be. */
   readonly loginShell?: string;
-  /** More lines for sshd_config. */
+  /**
+   * How many may be about to log in. Tests log in many times in a row; what sshd has of itself,
+   * 10:30:100, refuses some once 10 are on their way. @default "200"
+   */
+  readonly maxStartups?: string;
+  /** Lines for sshd_config, before and above those that tests have anyway. */
   readonly config?: readonly string[];
 }
 
@@ -161,6 +166,8 @@ async function prepare(directory: string, options: SshdOptions): Promise<SshClie
     `  ConnectTimeout ${Math.ceil(DEADLINE_MS / 1000)}`,
   ]);
   await writeLines(`${directory}/sshd_config`, [
+    // First: sshd goes by the first line that says something.
+    ...(options.config ?? []),
     `HostKey ${hostKey}`,
     `AuthorizedKeysFile ${directory}/authorized_keys`,
     `PidFile ${directory}/sshd.pid`,
@@ -172,15 +179,13 @@ async function prepare(directory: string, options: SshdOptions): Promise<SshClie
     "KbdInteractiveAuthentication no",
     "PrintMotd no",
     "PrintLastLog no",
-    // Tests log in many times in a row; the default refuses some once 10 are on their way.
-    "MaxStartups 200",
+    `MaxStartups ${options.maxStartups ?? "200"}`,
     "Subsystem sftp internal-sftp",
     "LogLevel VERBOSE",
     `SetEnv HOME=${home}`,
     ...(options.loginShell === undefined
       ? []
       : [`ForceCommand exec ${options.loginShell} -c "$SSH_ORIGINAL_COMMAND"`]),
-    ...(options.config ?? []),
   ]);
   return { user, identityFile, knownHostsFile, configFile };
 }

@@ -14,7 +14,7 @@ for (const { weight, share } of [{ weight: 1, share: 1000 }, { weight: 0.1, shar
       picked.push(pick(table, null, 0.5, choice));
       // Every session lasts for two picks.
       const ended = picked[i - 2];
-      if (ended !== undefined) release(table, ended);
+      if (ended !== undefined) release(table, ended, choice.step);
     }
     const [first = 0, second = 0, third = 0] = countRows(picked, 3);
     assert(Math.abs(first - second) <= 1);

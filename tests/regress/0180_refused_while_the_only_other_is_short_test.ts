@@ -35,6 +35,6 @@ Deno.test("a backend that is short serves whom the one with enough memory cannot
     const choice = new Choice();
     const picked = Array.from({ length: 4 }, () => pick(pool.table, null, 0.5, choice));
     assertEquals(picked, [well, well, short, short], strategy);
-    for (const row of picked) release(pool.table, row);
+    for (const row of picked) release(pool.table, row, choice.step);
   }
 });

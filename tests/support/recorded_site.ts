@@ -64,6 +64,7 @@ interface Server {
 interface Session {
   readonly endsAt: number;
   readonly row: number;
+  readonly step: number;
   readonly backend: string;
   readonly tunnel: number;
   readonly busy: boolean;
@@ -164,7 +165,7 @@ pools:
     const busy = chance.next() < 0.6;
     const server = servers[numberOf(backend)];
     if (server !== undefined && busy) server.sessions++;
-    sessions.push({ endsAt, row, backend, tunnel: ++tunnel, busy, client });
+    sessions.push({ endsAt, row, step: choice.step, backend, tunnel: ++tunnel, busy, client });
     tell({
       kind: "opened",
       tunnel,
@@ -179,11 +180,11 @@ pools:
       decision: describeChoice(choice, plan?.endpoints ?? [], picks),
     });
   };
-  const leave = ({ row, backend, tunnel, busy, client }: Session) => {
+  const leave = ({ row, step, backend, tunnel, busy, client }: Session) => {
     const server = servers[numberOf(backend)];
     if (server !== undefined && busy) server.sessions--;
     source.setAddress(client);
-    endTunnel(table, row, source);
+    endTunnel(table, row, source, step);
     tell({
       kind: "closed",
       tunnel,

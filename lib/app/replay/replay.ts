@@ -12,17 +12,18 @@ import { Choice, countTunnel, endTunnel, pick, release, Tried } from "../../core
 import {
   ACTIVE,
   CURSOR,
+  FRESH,
   HEADER_WORDS,
-  PACE_LIMIT,
   PASS,
   ROW_WORDS,
-  STARTED,
+  STEP,
   STICKY_SECONDS,
   WEIGHTED,
 } from "../../core/pick_table.ts";
 import { Chance } from "../../core/simulation/chance.ts";
 import { Source } from "../../core/source_hash.ts";
 import { recall, remember, renew } from "../../core/sticky.ts";
+import { LONG_AGO } from "../../core/young.ts";
 import type { StrategyName } from "../../strategy/registry.ts";
 import type { PickLine } from "../record_format.ts";
 import { Course } from "./course.ts";
@@ -69,6 +70,12 @@ export function agree(
   return new Replay(learnt, strategy, true).run(pool.events);
 }
 
+/** Where a session is, and the step in which it came (core/young.ts). */
+interface Placed {
+  readonly member: ReplayedMember;
+  readonly step: number;
+}
+
 class Replay {
   readonly #learnt: LearntLoad;
   readonly #isForced: boolean;
@@ -81,7 +88,7 @@ class Replay {
   readonly #pool: ReplayedPool;
   /** By row, as they were before the last pick. */
   readonly #passes: number[] = [];
-  #placed = new Map<RecordedSession, ReplayedMember>();
+  #placed = new Map<RecordedSession, Placed>();
   #turnedAway = 0;
   #elsewhere = 0;
   #same = 0;
@@ -159,7 +166,7 @@ class Replay {
       return;
     }
     if (recorded === undefined) {
-      if (chosen !== undefined) release(table, chosen.row);
+      if (chosen !== undefined) release(table, chosen.row, this.#choice.step);
       return;
     }
     if (chosen !== recorded) {
@@ -182,7 +189,7 @@ class Replay {
       const row = pick(table, tried, random, this.#choice, this.#source);
       const member = row < 0 ? undefined : this.#pool.memberAt(row);
       if (member === undefined || !failed.has(member.state.backend)) return member;
-      release(table, row);
+      release(table, row, this.#choice.step);
       tried.add(row);
     }
     return undefined;
@@ -196,14 +203,14 @@ class Replay {
     if (chosen === undefined) return;
     // It would have been served. What would have become of it is not known.
     if (this.#isForced) this.#undo(chosen);
-    else release(this.#pool.table, chosen.row);
+    else release(this.#pool.table, chosen.row, this.#choice.step);
   }
 
   /** A session takes the place that is reserved for it. */
   #place(session: RecordedSession, member: ReplayedMember, t: number): void {
     countTunnel(this.#pool.table, member.row, this.#source);
     member.surplus.add(1, t);
-    this.#placed.set(session, member);
+    this.#placed.set(session, { member, step: this.#pool.table.words[STEP] ?? LONG_AGO });
     if (member.state.backend !== session.backend) this.#elsewhere++;
     this.#measure.place(member.state.backend);
   }
@@ -224,9 +231,8 @@ class Replay {
   /** Takes back what the last pick did in a row. */
   #undo({ row }: ReplayedMember): void {
     const { table } = this.#pool;
-    release(table, row);
+    release(table, row, this.#choice.step);
     table.write(row, PASS, this.#passes[row] ?? 0);
-    if (table.words[PACE_LIMIT] !== 0) table.add(row, STARTED, -1);
   }
 
   /** Does what the last pick would have done in a row if it had chosen it. */
@@ -234,7 +240,7 @@ class Replay {
     const { table } = this.#pool;
     const { words } = table;
     table.add(row, ACTIVE, 1);
-    if (words[PACE_LIMIT] !== 0) table.add(row, STARTED, 1);
+    table.add(row, FRESH, 1);
     if (isSticky) return;
     // Whose turn is next depends on who had the last.
     Atomics.store(words, CURSOR, row);
@@ -263,13 +269,14 @@ class Replay {
 
   #end(session: RecordedSession, t: number): void {
     this.#pool.member(session.backend)?.surplus.add(1, t);
-    const member = this.#placed.get(session);
-    if (member === undefined) return;
+    const placed = this.#placed.get(session);
+    if (placed === undefined) return;
+    const { member, step } = placed;
     this.#placed.delete(session);
     member.surplus.add(-1, t);
     this.#setSource(session.client);
     // Another backend may stand in the row of one that has left.
-    if (!member.isReplaced) endTunnel(this.#pool.table, member.row, this.#source);
+    if (!member.isReplaced) endTunnel(this.#pool.table, member.row, this.#source, step);
     this.#measure.hold(member.state.backend, -1);
   }
 
@@ -281,7 +288,7 @@ class Replay {
     if (client === undefined) this.#source.setUnknown();
     else this.#setSource(client);
     this.#wasAt(member);
-    endTunnel(table, member.row, this.#source);
+    endTunnel(table, member.row, this.#source, LONG_AGO);
   }
 
   #setSource(client: string): void {

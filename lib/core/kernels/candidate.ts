@@ -56,12 +56,16 @@ export function weightOf(words: Int32Array, at: number): number {
   return weight === 0 ? WEIGHT_UNIT : weight;
 }
 
-/** Free milli-cores as the row scales them, a 32-bit integer. */
-export function scoreOf(words: Int32Array, at: number): number {
+/**
+ * Free milli-cores as the row scales them, a 32-bit integer.
+ * @param burst milli-cores that its new logins count for (kernels/burst.ts).
+ */
+export function scoreOf(words: Int32Array, at: number, burst: number): number {
   const published = words[at + FREE_MILLI_CORES]!;
   const active = words[at + ACTIVE]!;
   if (published === UNKNOWN_FREE) return (UNKNOWN_SCORE - active) | 0;
-  const free = published - words[at + COST_MILLI_CORES]! * (active - words[at + BASE_ACTIVE]!);
+  const taken = words[at + COST_MILLI_CORES]! * (active - words[at + BASE_ACTIVE]!);
+  const free = published - taken - burst;
   const scale = words[at + (free > 0 ? SCALE_ABOVE : SCALE_BELOW)]!;
   const score = scale === 0 ? free : free * scale * PER_UNIT;
   if (score < LOWEST_SCORE) return LOWEST_SCORE;

@@ -1,18 +1,12 @@
-// Pacing: a backend that was given many connections within the last seconds stands back while others
-// were given fewer. sshd drops connections at random while ten wait to log in (MaxStartups 10:30:100),
-// and a class logs in all at once.
+// Pacing: a backend that has many young connections stands back while others have fewer. sshd drops
+// connections at random while ten wait to log in (MaxStartups 10:30:100), and a class logs in all at once.
+// Who waits to log in is open and young; which connections are, core/young.ts says.
 //
 // `!` on typed-array reads: indices are below the table's row count by construction.
 
 import type { Choice, Tried } from "../choice.ts";
-import {
-  HEADER_WORDS,
-  PACE_BASE,
-  PACE_LIMIT,
-  type PickTable,
-  ROW_WORDS,
-  STARTED,
-} from "../pick_table.ts";
+import { HEADER_WORDS, PACE_LIMIT, type PickTable, ROW_WORDS } from "../pick_table.ts";
+import { youngOf } from "../young.ts";
 import { isCandidate } from "./candidate.ts";
 
 /** No backend stands back. */
@@ -25,8 +19,8 @@ export const NO_CEILING = 0x7fff_ffff;
 const END = 4;
 
 /**
- * How many connections a backend may have been given lately and still be chosen: the limit, or, when
- * every candidate has passed that, as many as the one that was given the fewest. So all that pacing
+ * With how many young connections a backend stands back: the limit, or, when every candidate has reached
+ * that, one more than the one with the fewest has. So all that pacing
  * does is to choose others first; nobody is refused or kept waiting.
  */
 export function ceilingOf(table: PickTable, tried: Tried | null, reach: number): number {
@@ -39,9 +33,9 @@ export function ceilingOf(table: PickTable, tried: Tried | null, reach: number):
   for (let row = 0; row < rows; row++) {
     const at = HEADER_WORDS + row * ROW_WORDS;
     if (!isCandidate(words, at, row, tried, reach)) continue;
-    const started = startedLately(words, at);
-    if (started > end) return NO_CEILING;
-    if (started < fewest) fewest = started;
+    const young = youngOf(words, at);
+    if (young > end) return NO_CEILING;
+    if (young < fewest) fewest = young;
   }
   if (fewest < limit) return limit;
   return fewest < end ? fewest + 1 : NO_CEILING;
@@ -56,12 +50,7 @@ export function isOpen(
   choice: Choice,
 ): boolean {
   if (!isCandidate(words, at, row, tried, choice.reach)) return false;
-  if (choice.ceiling === NO_CEILING || startedLately(words, at) < choice.ceiling) return true;
+  if (choice.ceiling === NO_CEILING || youngOf(words, at) < choice.ceiling) return true;
   choice.paced = true;
   return false;
-}
-
-/** Connections that the row was given lately. */
-export function startedLately(words: Int32Array, at: number): number {
-  return (words[at + STARTED]! - words[at + PACE_BASE]!) | 0;
 }

@@ -13,6 +13,8 @@ import {
   UNKNOWN_FREE,
 } from "../pick_table.ts";
 import { mixWords } from "../source_hash.ts";
+import { newLoginsIn, newLoginsOf } from "../young.ts";
+import { burstCharge } from "./burst.ts";
 import { scoreOf, weightOf } from "./candidate.ts";
 import { drawByWeight, sumOfWeights } from "./random_row.ts";
 
@@ -39,19 +41,21 @@ export function twoChoices(
   const again = (mixWords(SECOND, drawWord(random)) >>> 0) / WORD;
   const rest = sum - weightOf(words, HEADER_WORDS + first * ROW_WORDS);
   const second = drawByWeight(table, tried, again * rest, first, choice);
-  const isSecond = second !== NO_ROW && isBetter(words, second, first);
+  choice.charge = burstCharge(words, newLoginsIn(table));
+  const isSecond = second !== NO_ROW && isBetter(words, second, first, choice.charge);
   const chosen = isSecond ? second : first;
   choice.runnerUp = isSecond ? first : second;
   choice.active = words[HEADER_WORDS + chosen * ROW_WORDS + ACTIVE]!;
   return chosen;
 }
 
-function isBetter(words: Int32Array, one: number, other: number): boolean {
+function isBetter(words: Int32Array, one: number, other: number, charge: number): boolean {
   const a = HEADER_WORDS + one * ROW_WORDS;
   const b = HEADER_WORDS + other * ROW_WORDS;
   const known = words[a + FREE_MILLI_CORES] !== UNKNOWN_FREE &&
     words[b + FREE_MILLI_CORES] !== UNKNOWN_FREE;
   return known
-    ? scoreOf(words, a) > scoreOf(words, b)
+    ? scoreOf(words, a, charge * newLoginsOf(words, a)) >
+      scoreOf(words, b, charge * newLoginsOf(words, b))
     : (words[a + ACTIVE]! + 1) * weightOf(words, b) < (words[b + ACTIVE]! + 1) * weightOf(words, a);
 }

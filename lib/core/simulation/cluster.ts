@@ -236,6 +236,7 @@ export class ClusterSimulation {
     const session = this.#sessions.add(server, balancer, stream);
     this.#sessionNumber++;
     this.#sessions.key[session] = key;
+    this.#sessions.placedAt[session] = this.#now;
     for (const placer of this.#placers) placer.opened?.(server, this.#jobsOf(stream, key));
     this.#plan(session);
   }
@@ -291,7 +292,8 @@ export class ClusterSimulation {
     if (threads === 0) {
       const balancer = sessions.balancer[session]!;
       sessions.remove(session);
-      if (balancer >= 0) this.#placers[balancer]!.ended(server, this.#now);
+      const placedAt = sessions.placedAt[session]!;
+      if (balancer >= 0) this.#placers[balancer]!.ended(server, this.#now, placedAt);
       return;
     }
     sessions.startedAt[session] = this.#now;

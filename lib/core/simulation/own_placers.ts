@@ -15,6 +15,7 @@ import {
   WEIGHTED,
 } from "../pick_table.ts";
 import { identityOf, Source } from "../source_hash.ts";
+import { YoungSteps } from "../young.ts";
 import type { Placer, PlacerContext, PlacerMaker } from "./placer.ts";
 
 export interface LeastLoadOptions {
@@ -46,6 +47,8 @@ const DEFAULTS = {
 
 /** How often the control plane writes the table when no sample comes. */
 const TICK_SECONDS = 1;
+/** As pace.within is by default; nobody is paced here. */
+const YOUNG_MS = 10_000;
 /** Clients have addresses in 10.0.0.0/8. */
 const FIRST_ADDRESS = 0x0a00_0000;
 
@@ -54,6 +57,7 @@ class OwnPlacer implements Placer {
   readonly #options: OwnOptions;
   readonly #table: PickTable;
   readonly #freeCores: FreeCores;
+  readonly #steps: YoungSteps;
   readonly #choice = new Choice();
   readonly #source = new Source();
   readonly #backends: {
@@ -75,6 +79,8 @@ class OwnPlacer implements Placer {
     this.#freeCores = new FreeCores(new LoadEstimator(), options.dealsBursts);
     const table = PickTable.allocate(context.cores.length);
     this.#table = table;
+    this.#steps = new YoungSteps(table, 0);
+    this.#steps.setWithin(YOUNG_MS);
     table.kernel = options.kernel;
     Atomics.store(table.words, HASH_BALANCE, options.balance);
     Atomics.store(table.words, WEIGHTED, options.weighted ? 1 : 0);
@@ -90,6 +96,7 @@ class OwnPlacer implements Placer {
   }
 
   place(now: number, client: number): number {
+    this.#steps.advance(now * 1000);
     if (this.#isStale || now - this.#writtenAt >= TICK_SECONDS) this.#write(now);
     this.#source.setIpv4(FIRST_ADDRESS + client);
     const random = this.#context.chance.next();
@@ -100,8 +107,9 @@ class OwnPlacer implements Placer {
     return row;
   }
 
-  ended(server: number, now: number): void {
-    release(this.#table, server);
+  ended(server: number, now: number, placedAt: number): void {
+    this.#steps.advance(now * 1000);
+    release(this.#table, server, this.#steps.stepAt(placedAt * 1000));
     this.#counted(server, now);
   }
 

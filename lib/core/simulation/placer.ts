@@ -27,8 +27,8 @@ export interface Placer {
    * @param client who asks: an integer, 0 or more, the same for all that a client ever asks for.
    */
   place(now: number, client: number): number;
-  /** A session that it placed has ended. */
-  ended(server: number, now: number): void;
+  /** A session that it placed at a time has ended. */
+  ended(server: number, now: number, placedAt: number): void;
   /** A sample has arrived; it tells the load and the pressure that /proc showed a moment before. */
   sampled(server: number, load1: number, now: number, cpuPressure: number): void;
   /** A server joins or leaves; all are out at the start. Sessions on one that leaves go on. */

@@ -12,6 +12,7 @@ export class SessionTable {
   threads = new Int32Array(256);
   seconds = new Float64Array(256);
   startedAt = new Float64Array(256);
+  placedAt = new Float64Array(256);
   #free: number[] = [];
   #used = 0;
 
@@ -51,5 +52,6 @@ export class SessionTable {
     this.threads = integers(this.threads);
     this.seconds = floats(this.seconds);
     this.startedAt = floats(this.startedAt);
+    this.placedAt = floats(this.placedAt);
   }
 }

@@ -48,6 +48,8 @@ interface Visitor {
 /** A backend that has taken the connection. */
 interface Place {
   readonly row: number;
+  /** When the place was taken, as `release` wants to know it. */
+  readonly step: number;
   readonly table: PickTable;
   readonly backend: string;
   readonly conn: Deno.Conn;
@@ -249,7 +251,7 @@ export class PortableEngine implements Engine {
     const reason = await relay.run();
     this.#relays.delete(relay);
     this.#source.setAddress(address);
-    endTunnel(place.table, place.row, this.#source);
+    endTunnel(place.table, place.row, this.#source, place.step);
     const { bytesToBackend, bytesToClient } = relay;
     this.#bytesToBackend += bytesToBackend;
     this.#bytesToClient += bytesToClient;
@@ -277,6 +279,7 @@ export class PortableEngine implements Engine {
       this.#source.setAddress(visitor.client);
       const random = this.#options.random();
       const row = pick(table, tried, random, this.#choice, this.#source);
+      const { step } = this.#choice;
       const trace = this.#trace(plan, tried, random);
       if (row < 0) {
         visitor.picks.push(trace);
@@ -287,7 +290,7 @@ export class PortableEngine implements Engine {
       const endpoint = endpoints[row];
       if (endpoint === undefined) {
         // Weighed, but the plan that says where it is has not come yet.
-        release(table, row);
+        release(table, row, step);
         continue;
       }
       visitor.picks.push(trace);
@@ -304,9 +307,9 @@ export class PortableEngine implements Engine {
         this.#source.setAddress(visitor.client);
         countTunnel(table, row, this.#source);
         const connectMs = Math.round(this.#now() - startedMs);
-        return { row, table, backend, conn, connectMs, decision };
+        return { row, step, table, backend, conn, connectMs, decision };
       } catch (error) {
-        release(table, row);
+        release(table, row, step);
         const failure = classify(error);
         if (failure === "aborted") return undefined;
         trace.failure = failure;

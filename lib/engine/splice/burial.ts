@@ -24,6 +24,7 @@ import {
   ROW,
   STARVING,
   STATE,
+  STEP,
   TUNNEL_NUMBERS,
   TUNNEL_WORDS,
   WORKER_LOAD,
@@ -67,8 +68,8 @@ export function bury(memory: WorkerMemory, number: number, parts: BurialParts): 
     if (row >= 0 && table !== undefined) {
       if (words[base + STATE] === OPEN) {
         readSource(words, base + CLIENT_ADDRESS, source);
-        endTunnel(table, row, source);
-      } else release(table, row);
+        endTunnel(table, row, source, words[base + STEP]!);
+      } else release(table, row, words[base + STEP]!);
     }
     if (words[base + STATE] === OPEN) {
       tunnels++;

@@ -22,6 +22,7 @@ import {
   SERIAL,
   STARVING,
   STATE,
+  STEP,
   TUNNEL_NUMBERS,
   TUNNEL_WORDS,
   WAITING,
@@ -230,8 +231,9 @@ export class Dialer {
   abandon(slot: number): void {
     this.#leaveWait(slot * TUNNEL_WORDS);
     this.#closeSocket(slot);
-    release(this.planOf(slot).table, this.#words[slot * TUNNEL_WORDS + ROW]!);
-    this.#words[slot * TUNNEL_WORDS + ROW] = NO_ROW;
+    const base = slot * TUNNEL_WORDS;
+    release(this.planOf(slot).table, this.#words[base + ROW]!, this.#words[base + STEP]!);
+    this.#words[base + ROW] = NO_ROW;
     this.forget(slot);
   }
 
@@ -242,7 +244,7 @@ export class Dialer {
     let row = this.#pick(slot, plan);
     // Weighed, but the plan that says where it is has not come yet.
     while (row >= 0 && plan.rows[row] === undefined) {
-      release(plan.table, row);
+      release(plan.table, row, this.#choice.step);
       this.#triedInVain(slot, row);
       // What cannot be remembered would be picked again, for ever.
       row = this.#tried[slot]?.full ? NO_ROW : this.#pick(slot, plan);
@@ -252,6 +254,7 @@ export class Dialer {
     const length = takeSnapshot(plan.table, tried, this.#choice, this.#draw, this.#snapshot);
     this.#recorder.picked(base, atMs, this.#snapshot, length);
     if (row < 0) return this.#giveUp(slot);
+    this.#words[base + STEP] = this.#choice.step;
     this.#words[base + ROW] = row;
     this.#words[base + ADDRESS] = 0;
     this.#words[base + ATTEMPTS]! += 1;
@@ -327,7 +330,7 @@ export class Dialer {
       this.#numbers[slot * TUNNEL_NUMBERS + CONNECT_STARTED] = nowMs;
       return this.#attempt(slot, plan, nowMs, atMs);
     }
-    release(plan.table, row);
+    release(plan.table, row, words[base + STEP]!);
     plan.table.add(row, CONNECT_FAILURES, 1);
     this.#counters[CONNECT_FAILED]! += 1;
     this.#recorder.connectFailed(base, atMs);

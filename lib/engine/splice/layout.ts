@@ -48,6 +48,7 @@ export const LISTENER = 26;
 export const CLIENT_ADDRESS = 27;
 export const OUTGOING_ADDRESS = CLIENT_ADDRESS + SOCKADDR_WORDS;
 export const POOL = OUTGOING_ADDRESS + SOCKADDR_WORDS;
+export const STEP = POOL + 1; // in which the place was taken (core/young.ts)
 export const TUNNEL_WORDS = 48;
 
 /** Numbers of one tunnel (Float64, written by the worker). */

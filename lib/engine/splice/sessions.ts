@@ -31,6 +31,7 @@ import {
   ROW,
   SERIAL,
   STATE,
+  STEP,
   TUNNEL_ID,
   TUNNEL_NUMBERS,
   TUNNEL_WORDS,
@@ -131,7 +132,7 @@ export class Sessions {
     words[base + SERIAL + 1] = 0;
     const plan = this.#dialer.planOf(slot);
     readSource(words, base + CLIENT_ADDRESS, this.#source);
-    endTunnel(plan.table, words[base + ROW]!, this.#source);
+    endTunnel(plan.table, words[base + ROW]!, this.#source, words[base + STEP]!);
     this.#counters[ACTIVE_TUNNELS]! -= 1;
     this.#counters[BYTES_TO_BACKEND]! += this.#numbers[figures + BYTES]!;
     this.#counters[BYTES_TO_CLIENT]! += this.#numbers[figures + BYTES + 1]!;

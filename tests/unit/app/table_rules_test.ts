@@ -4,15 +4,16 @@ import type { PoolConfig } from "../../../lib/config/config.ts";
 import { readConfig } from "../../../lib/config/read_config.ts";
 import {
   CLOCK,
+  FRESH,
   HASH_BALANCE,
-  PACE_BASE,
+  HEADER_WORDS,
   PACE_LIMIT,
   PickTable,
-  STARTED,
   STICKY_SECONDS,
 } from "../../../lib/core/pick_table.ts";
 import { Source } from "../../../lib/core/source_hash.ts";
 import { recall, remember } from "../../../lib/core/sticky.ts";
+import { newLoginsIn, youngOf } from "../../../lib/core/young.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
 
 function poolOf(keys: string): PoolConfig {
@@ -36,7 +37,7 @@ Deno.test("what a pool's configuration says to kernels stands in its table at on
   assertEquals(wordsOf(table), [0, 5400, 0]);
 });
 
-Deno.test("time passes in the table: seconds, and what counts as lately", async () => {
+Deno.test("time passes in the table: seconds, and which connections are young", async () => {
   const clock = new ManualClock();
   const table = PickTable.allocate(4, 16);
   table.claim(new Set());
@@ -44,17 +45,20 @@ Deno.test("time passes in the table: seconds, and what counts as lately", async 
   await using ticker = new RulesTicker(rules, clock);
   rules.set(poolOf("pace: { within: 4s }"));
   ticker.start();
+  const young = () => youngOf(table.words, HEADER_WORDS);
   await clock.advance(1000);
-  table.write(0, STARTED, 5);
+  table.write(0, FRESH, 5);
   await clock.advance(3900);
-  assertEquals([table.words[CLOCK], table.read(0, PACE_BASE)], [4, 0]);
-  await clock.advance(400);
-  assertEquals([table.words[CLOCK], table.read(0, PACE_BASE)], [5, 5]);
-  // A shorter time holds from the next step on.
+  assertEquals([table.words[CLOCK], young(), newLoginsIn(table)], [4, 5, 5]);
+  await clock.advance(700);
+  assertEquals([table.words[CLOCK], young(), newLoginsIn(table)], [5, 0, 5]);
+  // Another time forgets who is young.
+  table.write(0, FRESH, 6);
   rules.set(poolOf("pace: { within: 1s }"));
-  table.write(0, STARTED, 6);
+  assertEquals([young(), newLoginsIn(table)], [0, 0]);
+  table.write(0, FRESH, 7);
   await clock.advance(1300);
-  assertEquals([table.words[CLOCK], table.read(0, PACE_BASE)], [6, 6]);
+  assertEquals([table.words[CLOCK], young(), newLoginsIn(table)], [6, 0, 7]);
 });
 
 Deno.test("clients that stick no more are forgotten, a shorter time forgets nobody", () => {
@@ -72,18 +76,18 @@ Deno.test("clients that stick no more are forgotten, a shorter time forgets nobo
   assertEquals(recall(table, client), -1);
 });
 
-Deno.test("after a long silence nothing counts as lately", () => {
+Deno.test("after a long silence no connection is young", () => {
   const table = PickTable.allocate(4);
   table.claim(new Set());
   const rules = new TableRules(table, 1000);
   rules.set(poolOf("pace: { within: 10s }"));
-  assertEquals(rules.advance(1000), 1500);
-  table.write(0, STARTED, 9);
+  assertEquals(rules.advance(1000), 2000);
+  table.write(0, FRESH, 9);
   const now = 1000 + 86_400_000 * 400;
   rules.advance(now);
-  assertEquals([table.words[CLOCK], table.read(0, PACE_BASE)], [86_400 * 400, 9]);
+  assertEquals([table.words[CLOCK], newLoginsIn(table)], [86_400 * 400, 0]);
   // A pool that changes its steps is not behind by them.
   rules.set(poolOf("pace: { within: 1s }"));
   const due = rules.advance(now + 10);
-  assert(due > now + 10 && due <= now + 60, `${due - now}`);
+  assert(due > now + 10 && due <= now + 125, `${due - now}`);
 });

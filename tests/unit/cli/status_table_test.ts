@@ -106,12 +106,12 @@ Deno.test("renderStatus() tells of the last reload what it changed, or why it wa
   assertEquals(lineOf({ count: 3 }), undefined);
 });
 
-Deno.test("renderPool() says why FREE is not cores less load while many log in", () => {
+Deno.test("renderPool() says what a new session counts for while many log in", () => {
   const said = (burstCost: number) =>
     renderPool({ ...POOL, burstCost }, NOW, false).filter((line) => line.includes("many log in"));
   assertEquals(said(0.04), []);
   assertEquals(said(6.1), [
-    "many log in: each new session takes 6.1 cores off FREE for about a minute",
+    "many log in: for a minute each new session counts for 6.1 cores more than it takes off FREE",
   ]);
 });
 

@@ -13,6 +13,7 @@ import {
   COST_MILLI_CORES,
   ELIGIBLE,
   FREE_MILLI_CORES,
+  FRESH,
   KERNELS,
   MAX_CONNECTIONS,
   NEARLY_EQUAL,
@@ -21,7 +22,6 @@ import {
   PickTable,
   STANDING,
   STANDS_BY,
-  STARTED,
   STICKY_SECONDS,
   UNKNOWN_FREE,
 } from "../../../lib/core/pick_table.ts";
@@ -120,7 +120,7 @@ Deno.test("a snapshot says why the winner won", () => {
   const why = (kernel: typeof KERNELS[number]): string => {
     table.kernel = kernel;
     const choice = new Choice();
-    release(table, pick(table, null, 0.3, choice));
+    release(table, pick(table, null, 0.3, choice), choice.step);
     takeSnapshot(table, null, choice, 0, words);
     return readSnapshot(words, 0, names).why;
   };
@@ -204,7 +204,7 @@ Deno.test("a snapshot tells who stands where in a list that is filled from the t
 Deno.test("a snapshot tells who stands back, and who came back", () => {
   const table = tableOf("most_free", [9000, 5000, 4000]);
   table.words[PACE_LIMIT] = 1;
-  table.write(0, STARTED, 1);
+  table.write(0, FRESH, 1);
   assertEquals(explain(table, 3), {
     why: "most_free",
     outcomes: ["paced", "chosen", "less_free"],

@@ -5,6 +5,7 @@ import {
   ACTIVE,
   ELIGIBLE,
   FREE_MILLI_CORES,
+  FRESH,
   KERNELS,
   MAX_CONNECTIONS,
   PACE_LIMIT,
@@ -12,7 +13,6 @@ import {
   PickTable,
   STANDS_BY,
   STANDS_BY_LAST,
-  STARTED,
   TOTAL,
   WEIGHT,
   WEIGHTED,
@@ -83,7 +83,7 @@ Deno.test("random reaches every usable row, each as often as the next", () => {
 Deno.test("a pick reserves a place, release gives it back", () => {
   const table = tableOf("rotation", [{ max: 2 }]);
   assertEquals(picks(table, 3), [0, 0, -1]);
-  release(table, 0);
+  release(table, 0, 0);
   assertEquals(picks(table, 2), [0, -1]);
   countTunnel(table, 0);
   assertEquals([table.read(0, ACTIVE), table.read(0, TOTAL)], [2, 1]);
@@ -112,9 +112,9 @@ Deno.test("rows that stand by take what no other can, the better ones first, and
     table.write(2, ELIGIBLE, STANDS_BY);
     table.write(3, ELIGIBLE, 0);
     assertEquals(picks(table, 5), [1, 1, 2, 0, 0], kernel);
-    release(table, 1);
+    release(table, 1, 0);
     assertEquals(picks(table, 2), [1, 0], kernel);
-    release(table, 1);
+    release(table, 1, 0);
     const tried = new Tried();
     const choice = new Choice();
     for (const expected of [1, 0, -1]) {
@@ -132,7 +132,7 @@ Deno.test("no kernel ever picks a row that is not eligible, full or tried, nor m
     active: fc.integer({ min: 0, max: 3 }),
     max: fc.integer({ min: 0, max: 3 }),
     weight: fc.integer({ min: 1, max: 4 }),
-    started: fc.nat(9),
+    fresh: fc.nat(9),
   });
   fc.assert(
     fc.property(
@@ -145,9 +145,9 @@ Deno.test("no kernel ever picks a row that is not eligible, full or tried, nor m
         const table = tableOf(kernel, rows);
         table.words[PACE_LIMIT] = pace;
         table.words[WEIGHTED] = 1;
-        rows.forEach(({ weight, started }, row) => {
+        rows.forEach(({ weight, fresh }, row) => {
           table.write(row, WEIGHT, weight * 1000);
-          table.write(row, STARTED, started);
+          table.write(row, FRESH, fresh);
         });
         const tried = new Tried();
         for (const one of skip) tried.add(one);

@@ -66,7 +66,7 @@ Deno.test("a release gives the cost back", () => {
   const choice = new Choice();
   assertEquals(pick(table, null, 0, choice), 0);
   assertEquals(pick(table, null, 0, choice), 1);
-  release(table, 0);
+  release(table, 0, 0);
   assertEquals([table.freeMilliCores(0), table.freeMilliCores(1)], [4000, 1500]);
 });
 
@@ -75,7 +75,7 @@ Deno.test("tunnels that stood when the row was written are not charged again", (
   table.write(0, ACTIVE, 7);
   table.write(0, BASE_ACTIVE, 7);
   assertEquals(table.freeMilliCores(0), 4000);
-  release(table, 0);
+  release(table, 0, 0);
   assertEquals(table.freeMilliCores(0), 5000);
 });
 

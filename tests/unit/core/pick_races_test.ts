@@ -47,7 +47,7 @@ const SOURCE = `
         counts[row]++;
         held.push(row);
       }
-      if (round < rounds) for (const row of held) release(table, row);
+      if (round < rounds) for (const row of held) release(table, row, choice.step);
     }
     self.postMessage({ counts, refused });
   };`;
@@ -203,7 +203,7 @@ Deno.test("threads that pick at once never pass max_connections, and find the la
     active.forEach((count, row) => assert(count >= 0 && count <= 40 + row, `${kernel}: ${active}`));
     assert(told.some(({ refused }) => refused > 0), kernel);
     for (let row = 0; row < 3; row++) {
-      for (let i = 0; i < (active[row] ?? 0); i++) release(table, row);
+      for (let i = 0; i < (active[row] ?? 0); i++) release(table, row, 0);
       table.write(row, ELIGIBLE, 0);
     }
   }

@@ -39,7 +39,7 @@ function visit(table: PickTable, source: Source, random = 0.5, tried: Tried | nu
   const row = pick(table, tried, random, choice, source);
   if (row >= 0) {
     countTunnel(table, row, source);
-    endTunnel(table, row, source);
+    endTunnel(table, row, source, choice.step);
   }
   return { row, sticky: choice.sticky };
 }
@@ -111,11 +111,11 @@ Deno.test("time begins to run when the last session has ended, however long it s
   table.words[CLOCK] = 5000;
   assertEquals(arrive(table, client), { row, sticky: true });
   table.words[CLOCK] = 9000;
-  endTunnel(table, row, client);
+  endTunnel(table, row, client, 0);
   // One is left.
   table.words[CLOCK] = 500_000;
   assertEquals(recall(table, client), row);
-  endTunnel(table, row, client);
+  endTunnel(table, row, client, 0);
   table.words[CLOCK] = 500_099;
   assertEquals(recall(table, client), row);
   table.words[CLOCK] = 500_100;

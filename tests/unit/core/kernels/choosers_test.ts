@@ -77,7 +77,7 @@ Deno.test("two_choices: what a snapshot keeps of a draw draws the same two again
     const draw = random();
     const pair = (again: number) => {
       const row = pick(table, null, again, choice);
-      release(table, row);
+      release(table, row, choice.step);
       return `${row} ${choice.runnerUp}`;
     };
     const kept = keptOf(table, draw);

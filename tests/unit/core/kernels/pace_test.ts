@@ -1,16 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
-import { PACE_STEPS, Pacer } from "../../../../lib/core/pace.ts";
-import { Choice, countTunnel, pick } from "../../../../lib/core/pick_kernels.ts";
+import { Choice, countTunnel, pick, release } from "../../../../lib/core/pick_kernels.ts";
 import {
   KERNELS,
   MAX_CONNECTIONS,
-  PACE_BASE,
   PACE_LIMIT,
   PickTable,
-  STARTED,
   STICKY_SECONDS,
   VIRTUAL_TIME,
 } from "../../../../lib/core/pick_table.ts";
+import { YoungSteps } from "../../../../lib/core/young.ts";
 import { Source } from "../../../../lib/core/source_hash.ts";
 import { addRow, countRows, makeTable, numbersFrom, pickMany } from "../../../support/tables.ts";
 
@@ -21,8 +19,11 @@ function pacedTable(kernel: typeof KERNELS[number], limit: number): PickTable {
   return table;
 }
 
-function passTime(pacer: Pacer, steps: number): void {
-  for (let i = 0; i < steps; i++) pacer.step();
+/** Connections are young for 10 s; time begins at 0. */
+function stepsOf(table: PickTable): YoungSteps {
+  const steps = new YoungSteps(table, 0);
+  steps.setWithin(10_000);
+  return steps;
 }
 
 Deno.test("a burst goes to the best until its limit, then to the next, then evenly", () => {
@@ -45,16 +46,15 @@ Deno.test("a class that logs in never has more than 10 waiting on one sshd", () 
   for (const kernel of KERNELS) {
     if (kernel === "source_hash") continue;
     const table = pacedTable(kernel, 8);
-    const pacer = new Pacer(table);
+    const steps = stepsOf(table);
     const random = numbersFrom(11);
     const choice = new Choice();
     /** Seconds at which they came, by server; each takes 9 s to type a password. */
     const logins: number[][] = [[], [], []];
-    // 30 within 10 s, and from 12 s on one every 2 s. Time goes on by halves of a second.
+    // 30 within 10 s, and from 12 s on one every 2 s.
     const comers = Array.from({ length: 55 }, (_, i) => i < 30 ? i / 3 : 12 + 2 * (i - 30));
-    let steps = 0;
     for (const second of comers) {
-      for (; steps < 2 * second; steps++) pacer.step();
+      steps.advance(second * 1000);
       const row = pick(table, null, random(), choice);
       logins[row]?.push(second);
       for (const times of logins) {
@@ -66,30 +66,25 @@ Deno.test("a class that logs in never has more than 10 waiting on one sshd", () 
   }
 });
 
-Deno.test("lately is over after so many steps, not before", () => {
+Deno.test("a connection paces for its first ten seconds, not less and hardly more", () => {
   const table = pacedTable("most_free", 2);
-  const pacer = new Pacer(table);
+  const steps = stepsOf(table);
   assertEquals(pickMany(table, 3), [0, 0, 1]);
-  passTime(pacer, PACE_STEPS);
+  steps.advance(10_000);
   assertEquals(pickMany(table, 1), [1]);
-  passTime(pacer, 1);
+  steps.advance(11_250);
   assertEquals(pickMany(table, 2), [0, 0]);
 });
 
-Deno.test("a row that changes hands counts on, and begins with nothing lately", () => {
+Deno.test("a connection that has ended paces nobody, those that stand do", () => {
   const table = pacedTable("most_free", 2);
-  const pacer = new Pacer(table);
-  pickMany(table, 4);
-  passTime(pacer, 3);
-  assertEquals(table.claim(new Set([1, 2])), 0);
-  assertEquals([table.read(0, STARTED), table.read(0, PACE_BASE)], [2, 2]);
-  passTime(pacer, 3 * PACE_STEPS);
-  assertEquals(table.read(0, PACE_BASE), 2);
-});
-
-Deno.test("STARTED may wrap around", () => {
-  const table = pacedTable("most_free", 2);
-  for (const word of [STARTED, PACE_BASE]) table.write(0, word, 0x7fff_ffff);
+  const steps = stepsOf(table);
+  const choice = new Choice();
+  for (let i = 0; i < 40; i++) {
+    steps.advance(300 * i);
+    assertEquals(pick(table, null, 0.5, choice), 0, `session ${i}`);
+    release(table, 0, choice.step);
+  }
   assertEquals(pickMany(table, 3), [0, 0, 1]);
 });
 

@@ -58,7 +58,7 @@ Deno.test("rotation: who joins or comes back gets its share and no flood", () =>
 Deno.test("rotation: a full backend that has room again gets no flood", () => {
   const table = makeTable("rotation", [{ weight: 3, max: 10 }, { weight: 1 }]);
   assertEquals(countRows(pickMany(table, 500), 2), [10, 490]);
-  for (let i = 0; i < 10; i++) release(table, 0);
+  for (let i = 0; i < 10; i++) release(table, 0, 0);
   const after = countRows(pickMany(table, 8), 2);
   assert(Math.abs((after[0] ?? 0) - 6) <= 1, `${after}`);
 });

@@ -19,7 +19,7 @@ function homes(table: PickTable, clients: readonly Source[]): number[] {
   const choice = new Choice();
   return clients.map((source) => {
     const row = pick(table, null, 0, choice, source);
-    if (row >= 0) release(table, row);
+    if (row >= 0) release(table, row, choice.step);
     return row;
   });
 }

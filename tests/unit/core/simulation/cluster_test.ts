@@ -132,7 +132,7 @@ Deno.test("a server that is out gets no session", () => {
           placed[server] = (placed[server] ?? 0) + 1;
           return server;
         },
-        ended: (server, now) => placer.ended(server, now),
+        ended: (server, now, placedAt) => placer.ended(server, now, placedAt),
         sampled: (server, load1, now, cpuPressure) =>
           placer.sampled(server, load1, now, cpuPressure),
         admitted: (server, isIn, now) => placer.admitted(server, isIn, now),

@@ -28,7 +28,7 @@ function placements(cell: Cell, make: PlacerMaker, seed = 1): Placed[] {
         all.push({ client, server, running });
         return server;
       },
-      ended: (server, now) => placer.ended(server, now),
+      ended: (server, now, placedAt) => placer.ended(server, now, placedAt),
       sampled: (server, load1, now, cpuPressure) => placer.sampled(server, load1, now, cpuPressure),
       admitted: (server, isIn, now) => placer.admitted(server, isIn, now),
     };
