@@ -10,10 +10,11 @@ import { BURST_FREE, BURST_LINE } from "../pick_table.ts";
  *
  * What a burst costs nobody can know beforehand, and its sessions do the same thing at the same time;
  * the learnt cost is a mean over people who do not. So a burst is dealt out like seats: with F cores
- * free in all, f on backend i, and y of the Y new logins there, i is owed f/F − y/Y of the next. That
- * is f − (F/Y)·y up to a factor: water-filling with a cost of F/Y per new login. The further the burst
- * exceeds the line of what may be chance (core/login_burst.ts), the more of that cost is charged: all of
- * it at twice the line.
+ * free in all, f on backend i, and y of the Y new logins there, i lacks (Y + 1)·f/F − y seats when the
+ * next one is dealt. That is f − y·F/(Y + 1) up to a factor: water-filling with a cost of F/(Y + 1) per
+ * new login. Without that 1, a backend that has all of a few is passed over, however much is free there.
+ * The further the burst exceeds the line of what may be chance (core/login_burst.ts), the more of that
+ * cost is charged: all of it at twice the line.
  * @param newLogins on all backends of the table (core/young.ts).
  */
 export function burstCharge(words: Int32Array, newLogins: number): number {
@@ -21,5 +22,5 @@ export function burstCharge(words: Int32Array, newLogins: number): number {
   const line = words[BURST_LINE]! / 1000;
   if (free === 0 || newLogins <= line) return 0;
   const excess = (newLogins - line) / line;
-  return Math.round((excess < 1 ? excess : 1) * free / newLogins);
+  return Math.round((excess < 1 ? excess : 1) * free / (newLogins + 1));
 }

@@ -31,16 +31,16 @@ function weighed(kernel: "most_free" | "two_choices"): PickTable {
   return table;
 }
 
-Deno.test("a login counts for nothing up to the line, and for F/Y from twice the line on", () => {
+Deno.test("a login counts for nothing up to the line, and for F/(Y + 1) from twice the line on", () => {
   const words = weighed("most_free").words;
   words[BURST_FREE] = 30_000;
   words[BURST_LINE] = 4000;
   assertEquals([0, 4, 5, 8, 20].map((count) => burstCharge(words, count)), [
     0,
     0,
-    30_000 / 4 / 5,
-    30_000 / 8,
-    30_000 / 20,
+    30_000 / 4 / 6,
+    Math.round(30_000 / 9),
+    Math.round(30_000 / 21),
   ]);
   words[BURST_FREE] = 0;
   assertEquals(burstCharge(words, 20), 0);
@@ -74,6 +74,21 @@ Deno.test("sessions that end at once are charged to nobody, one after the other 
     if (last !== undefined) release(table, 0, last);
     last = choice.step;
   }
+});
+
+Deno.test("a few that stand at once on the one backend with room do not send the next one away", () => {
+  const table = makeTable("most_free", [{}, {}, {}]);
+  const backends = [[16, 0.2], [8, 6.9], [4, 3.5]].map(([cores = 0, load1 = 0], row) => ({
+    row,
+    id: `backend ${row}`,
+    cores,
+    load1,
+    takenAtMs: 0,
+    sessionCost: 0,
+    usable: true,
+  }));
+  new FreeCores().write(backends, table, 1000);
+  assertEquals(countRows(pickMany(table, 6, { random: numbersFrom(5) }), 3), [6, 0, 0]);
 });
 
 Deno.test("free cores as people see them have no burst in them, and what decided is told", () => {
