@@ -8,6 +8,7 @@ import {
   ELIGIBLE,
   HASH_BALANCE,
   ORDER,
+  PACE_LIMIT,
   type PickKernel,
   PickTable,
   WEIGHT,
@@ -23,6 +24,8 @@ export interface LeastLoadOptions {
   readonly maxAgeSeconds: number;
   /** Whether samples tell pressure, too. */
   readonly readsPressure: boolean;
+  /** A server with so many young sessions stands back; 0: nobody is paced. */
+  readonly paceSessions: number;
 }
 
 export interface SourceHashOptions {
@@ -41,13 +44,14 @@ interface OwnOptions extends LeastLoadOptions, SourceHashOptions {
 const DEFAULTS = {
   maxAgeSeconds: Infinity,
   readsPressure: false,
+  paceSessions: 0,
   balance: 125,
   weighted: false,
 } as const;
 
 /** How often the control plane writes the table when no sample comes. */
 const TICK_SECONDS = 1;
-/** As pace.within is by default; nobody is paced here. */
+/** As pace.within is by default. */
 const YOUNG_MS = 10_000;
 /** Clients have addresses in 10.0.0.0/8. */
 const FIRST_ADDRESS = 0x0a00_0000;
@@ -83,6 +87,7 @@ class OwnPlacer implements Placer {
     this.#steps.setWithin(YOUNG_MS);
     table.kernel = options.kernel;
     Atomics.store(table.words, HASH_BALANCE, options.balance);
+    Atomics.store(table.words, PACE_LIMIT, options.paceSessions);
     Atomics.store(table.words, WEIGHTED, options.weighted ? 1 : 0);
     const taken = new Set<number>();
     this.#backends = context.cores.map((cores, index) => {

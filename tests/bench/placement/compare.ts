@@ -33,6 +33,14 @@ export const OURS: Row = {
   polls: true,
 };
 
+/** Ours as the program runs it unless told otherwise: paced, as pace.sessions is by default. */
+export const PACED: Row = {
+  name: "least_load_paced",
+  label: "least_load (ours), paced",
+  make: () => leastLoad({ paceSessions: 8 }),
+  polls: true,
+};
+
 /** Every strategy of the table, in its order. */
 export const ROWS: readonly Row[] = [
   OURS,

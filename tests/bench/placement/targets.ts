@@ -19,6 +19,8 @@ export const MOST_OVERLOAD = 1.2;
 export const MOST_MISPLACED = 0.1;
 /** A script's short sessions: share that goes to the one server that is free. */
 export const LEAST_TO_FIRST = 0.95;
+/** Short sessions among long ones: multiple of the excess under polls that do not lag. */
+export const MOST_SHORT = 1.25;
 /** Data of any age: multiple of random's excess mean slowdown. */
 export const MOST_STALE = 1.05;
 /** Four balancers: multiple of one balancer's mean slowdown. */

@@ -7,7 +7,15 @@ import { ClusterSimulation, type Outcome } from "../../../../lib/core/simulation
 import { leastLoad } from "../../../../lib/core/simulation/own_placers.ts";
 import type { PlacerMaker } from "../../../../lib/core/simulation/placer.ts";
 import { estimateMean } from "../../../../lib/core/simulation/statistics.ts";
-import { type Cell, EQUAL_CORES, scenarioOf } from "../../../bench/placement/scenarios.ts";
+import type { ClassStart, Scenario } from "../../../../lib/core/simulation/scenario.ts";
+import {
+  type Cell,
+  EQUAL_CORES,
+  pollsEvery,
+  PUPIL,
+  scenarioOf,
+  SHORT,
+} from "../../../bench/placement/scenarios.ts";
 
 const SEEDS = [1, 2, 3, 4, 5, 6];
 
@@ -103,6 +111,67 @@ Deno.test("least_load spreads a class over what is free", () => {
   const ancestor = herd(BASELINES.cores_minus_load);
   assert(ours <= 1.3, `herd index ${ours}`);
   assert(ancestor > 2, `the ancestor's herd index ${ancestor}`);
+});
+
+/** Sessions by server of logins on three quiet servers, by seed. */
+function loginsOnThree(
+  make: PlacerMaker,
+  cores: readonly number[],
+  base: readonly number[],
+  logins: Pick<ClassStart, "sessions" | "overSeconds" | "behaviour">,
+): (readonly number[])[] {
+  return SEEDS.map((seed) => {
+    const scenario: Scenario = {
+      cores,
+      base,
+      streams: [],
+      polls: pollsEvery(2),
+      balancers: 1,
+      classStart: { at: 600, ...logins },
+      warmUpSeconds: 600,
+      measureSeconds: 120,
+    };
+    return new ClusterSimulation(scenario, make, seed).run().classSessions;
+  });
+}
+
+Deno.test("least_load deals a class out by what is free, at one instant as within half a minute", () => {
+  const fair = [22, 11, 4].map((free) => 30 * free / 37);
+  for (const overSeconds of [0, 2, 30]) {
+    const logins = { sessions: 30, overSeconds, behaviour: PUPIL };
+    for (const got of loginsOnThree(leastLoad(), [24, 12, 4], [2, 1, 0], logins)) {
+      // Within 15 %, and one for what is no whole number.
+      fair.forEach((due, server) => {
+        const off = Math.abs((got[server] ?? NaN) - due);
+        assert(off <= 0.15 * due + 1, `${got} in ${overSeconds} s, fair ${fair}`);
+      });
+    }
+  }
+});
+
+Deno.test("a script's short sessions go where cores are free, paced or not", () => {
+  const logins = { sessions: 40, overSeconds: 12, behaviour: SHORT };
+  for (const paceSessions of [0, 8]) {
+    const all = loginsOnThree(leastLoad({ paceSessions }), [16, 8, 4], [0, 7, 3], logins);
+    const first = estimateMean(all.map((sessions) => sessions[0] ?? NaN)).mean;
+    assert(first >= 0.95 * 40, `${first} of 40, paced ${paceSessions}`);
+  }
+});
+
+Deno.test("short sessions among long ones cost least_load no more than what it cannot know", () => {
+  const cell: Cell = { workload: "one_job", utilisation: 0.85, pollSeconds: 10, short: 0.5 };
+  const ours = meanOf(run(cell, leastLoad(), 3), excess);
+  // Sees every thread at each poll, and counts one for whoever has come since: nobody knows who idles.
+  const counting = meanOf(run(cell, BASELINES.polls_without_lag, 3), excess);
+  assert(ours <= 1.25 * counting, `${ours} against ${counting}`);
+});
+
+Deno.test("pacing spreads a class of one instant before what is free does", () => {
+  const logins = { sessions: 30, overSeconds: 0, behaviour: PUPIL };
+  const make = leastLoad({ paceSessions: 8 });
+  for (const got of loginsOnThree(make, [24, 12, 4], [2, 1, 0], logins)) {
+    assertEquals(got, [10, 10, 10]);
+  }
 });
 
 Deno.test("without any sample for hours least_load is no worse than chance", () => {
