@@ -140,9 +140,7 @@ export function renderPool(
     ...(nobody ? ["no backend can be used: new clients are turned away"] : []),
   ].map((text) => paint(text, RED, colours));
   const burst = burstCost < LEAST_BURST_COST ? [] : [
-    `many log in: for a minute each new session counts for ${
-      burstCost.toFixed(1)
-    } cores more than it takes off FREE`,
+    `many log in: a new session counts for ${burstCost.toFixed(1)} cores beside FREE, for a minute`,
   ].map((text) => paint(text, DIM, colours));
   return [paint(title, BOLD, colours), ...alarms, ...burst, first, ...withRemarks];
 }

@@ -174,7 +174,7 @@ export interface StickyConfig {
   readonly ttlMs: number;
 }
 
-/** How many connections a backend is given in a short time before others go first. */
+/** How many young connections a backend has before others go first. */
 export interface PaceConfig {
   /** 0: any number. */
   readonly sessions: number;

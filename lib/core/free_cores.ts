@@ -14,13 +14,13 @@ import {
   COST_MILLI_CORES,
   FREE_MILLI_CORES,
   NEARLY_EQUAL,
+  NEW_LOGINS,
   type PickTable,
   SCALE_ABOVE,
   SCALE_BELOW,
   SCALE_UNIT,
   UNKNOWN_FREE,
 } from "./pick_table.ts";
-import { newLoginsIn } from "./young.ts";
 
 /** What is known of one backend. */
 export interface BackendLoad {
@@ -114,7 +114,7 @@ export class FreeCores {
     const { words } = table;
     Atomics.store(words, BURST_FREE, this.dealsBursts ? Math.round(sum * 1000) : 0);
     Atomics.store(words, BURST_LINE, Math.round(this.#burst.line * 1000));
-    this.#burstCost = burstCharge(words, newLoginsIn(table)) / 1000;
+    this.#burstCost = burstCharge(words) / 1000;
     Atomics.store(words, NEARLY_EQUAL, NEARLY_EQUAL_MILLI_CORES);
     backends.forEach(({ row, cores, memoryFactor = 1, weight = 1 }, index) => {
       const cpus = free[index] ?? NaN;
@@ -130,7 +130,7 @@ export class FreeCores {
 
   /** Takes in what is new of these backends without writing anything. */
   observe(backends: readonly BackendLoad[], table: PickTable, nowMs: number): void {
-    this.#burst.observe(newLoginsIn(table), nowMs);
+    this.#burst.observe(Atomics.load(table.words, NEW_LOGINS), nowMs);
     for (const { row, id, cores, load1, takenAtMs, ...more } of backends) {
       let known = this.#known[row];
       if (known?.id !== id) {

@@ -19,20 +19,18 @@ import {
   ACTIVE,
   ALWAYS,
   freeNow,
-  FRESH,
   HEADER_WORDS,
   KERNEL,
   MAX_CONNECTIONS,
   type PickTable,
   ROW_WORDS,
   STANDS_BY_LAST,
-  STEP,
   STICKY_SECONDS,
   TOTAL,
 } from "./pick_table.ts";
 import { Source } from "./source_hash.ts";
 import { recall, remember, renew } from "./sticky.ts";
-import { leaveYoung } from "./young.ts";
+import { enterYoung, leaveYoung } from "./young.ts";
 
 export { Choice, MAX_TRIES, Tried } from "./choice.ts";
 
@@ -206,7 +204,6 @@ function reserve(words: Int32Array, at: number, seen: number, choice: Choice): b
     }
     choice.active = before;
   }
-  choice.step = Atomics.load(words, STEP);
-  Atomics.add(words, at + FRESH, 1);
+  choice.step = enterYoung(words, at);
   return true;
 }

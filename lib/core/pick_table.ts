@@ -5,7 +5,7 @@
 //
 //   header  [ kernel | rows | cursor | capacity | nearly equal | weighted | virtual time | balance |
 //             sticky entries | sticky time | clock | pace limit | step | long step | burst free |
-//             burst line ]
+//             burst line | new logins | … ]
 //   row     [ eligible | free milli-cores | active | total | max connections | new before | cost |
 //             base active | scale above | scale below | weight | pass | identity | order | fresh |
 //             young before | standing | connect failures | young ring | new ring ]
@@ -41,7 +41,8 @@ export const KERNELS: readonly PickKernel[] = [
 /** Rows a table has room for unless told otherwise. */
 export const DEFAULT_CAPACITY = 1024;
 
-export const HEADER_WORDS = 16;
+/** Two cache lines: what every pick changes is in the second. */
+export const HEADER_WORDS = 32;
 /** Two cache lines: kernels read the first alone. */
 export const ROW_WORDS = 32;
 export const STICKY_WORDS = 8;
@@ -76,6 +77,8 @@ export const LONG_STEP = 13;
 export const BURST_FREE = 14;
 /** More new logins than this, in thousandths, are a burst (kernels/burst.ts). */
 export const BURST_LINE = 15;
+/** New logins on all backends (young.ts). */
+export const NEW_LOGINS = 16;
 
 /** Row words. */
 /**
@@ -208,6 +211,7 @@ export class PickTable {
   claim(taken: ReadonlySet<number>, identity = 0): number {
     for (let row = 0; row < this.capacity; row++) {
       if (taken.has(row)) continue;
+      this.#forgetNewLogins(row);
       this.words.fill(0, HEADER_WORDS + row * ROW_WORDS, HEADER_WORDS + (row + 1) * ROW_WORDS);
       this.write(row, FREE_MILLI_CORES, UNKNOWN_FREE);
       this.write(row, IDENTITY, identity);
@@ -217,6 +221,12 @@ export class PickTable {
       return row;
     }
     throw new RangeError(`Cannot add a backend: the pool holds ${this.capacity} already`);
+  }
+
+  /** Whoever counted in the row just as a step ended may have left something there. */
+  #forgetNewLogins(row: number): void {
+    const left = this.read(row, FRESH) + this.read(row, NEW_BEFORE);
+    Atomics.sub(this.words, NEW_LOGINS, left);
   }
 }
 

@@ -6,7 +6,7 @@
 // its connection keeps the number of the step. When a step is over, FRESH becomes that step's word in two
 // rings, in place of the step that has grown too old, and goes into the sums of the rings; the end of a
 // connection takes one off the word of its step and off the sum. Steps of the second ring are longer: each
-// is LONG_STEP of the others, so one number names both.
+// is LONG_STEP of the others, so one number names both. NEW_LOGINS sums the new logins of all rows up.
 //
 // Threads do not wait for each other. Whoever counts at the very instant at which a step ends may count in
 // the word of the next one: the sums are right then all the same, and since words leave the sums with what
@@ -19,6 +19,7 @@ import {
   HEADER_WORDS,
   LONG_STEP,
   NEW_BEFORE,
+  NEW_LOGINS,
   NEW_RING,
   NEW_STEPS,
   type PickTable,
@@ -44,13 +45,12 @@ export function newLoginsOf(words: Int32Array, at: number): number {
   return words[at + FRESH]! + words[at + NEW_BEFORE]!;
 }
 
-/** The same on all rows. */
-export function newLoginsIn(table: PickTable): number {
-  const words = table.words;
-  const end = HEADER_WORDS + table.rows * ROW_WORDS;
-  let sum = 0;
-  for (let at = HEADER_WORDS; at < end; at += ROW_WORDS) sum += newLoginsOf(words, at);
-  return sum;
+/** A connection takes a place in the row that begins at word `at`. @returns the step, which it keeps. */
+export function enterYoung(words: Int32Array, at: number): number {
+  const step = Atomics.load(words, STEP);
+  Atomics.add(words, at + FRESH, 1);
+  Atomics.add(words, NEW_LOGINS, 1);
+  return step;
 }
 
 /** A connection that was placed in this step has ended. */
@@ -58,6 +58,7 @@ export function leaveYoung(words: Int32Array, at: number, step: number): void {
   const now = Atomics.load(words, STEP);
   if (step === now) {
     Atomics.sub(words, at + FRESH, 1);
+    Atomics.sub(words, NEW_LOGINS, 1);
     return;
   }
   if (now - step <= YOUNG_STEPS) {
@@ -69,6 +70,7 @@ export function leaveYoung(words: Int32Array, at: number, step: number): void {
   if (Math.floor((now - 1) / long) - longStep < NEW_STEPS) {
     Atomics.sub(words, at + NEW_RING + longStep % NEW_STEPS, 1);
     Atomics.sub(words, at + NEW_BEFORE, 1);
+    Atomics.sub(words, NEW_LOGINS, 1);
   }
 }
 
@@ -100,7 +102,10 @@ export class YoungSteps {
     Atomics.store(words, LONG_STEP, long);
     for (let row = 0; row < this.#table.rows; row++) {
       const at = HEADER_WORDS + row * ROW_WORDS;
-      for (const word of [FRESH, YOUNG_BEFORE, NEW_BEFORE]) Atomics.store(words, at + word, 0);
+      Atomics.store(words, at + YOUNG_BEFORE, 0);
+      for (const word of [FRESH, NEW_BEFORE]) {
+        Atomics.sub(words, NEW_LOGINS, Atomics.exchange(words, at + word, 0));
+      }
       for (let i = 0; i < YOUNG_STEPS; i++) Atomics.store(words, at + YOUNG_RING + i, 0);
       for (let i = 0; i < NEW_STEPS; i++) Atomics.store(words, at + NEW_RING + i, 0);
     }
@@ -142,6 +147,7 @@ export class YoungSteps {
       const old = isFirst ? Atomics.exchange(words, at + fresh, 0) : 0;
       Atomics.add(words, at + fresh, count);
       Atomics.add(words, at + NEW_BEFORE, count - old);
+      if (old !== 0) Atomics.sub(words, NEW_LOGINS, old);
     }
     Atomics.store(words, STEP, step + 1);
   }

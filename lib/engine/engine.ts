@@ -84,7 +84,7 @@ export interface Decision {
   readonly active: number;
   /** The client was sent back to where it had been; the kernel was not asked. */
   readonly sticky?: true;
-  /** A backend was passed over because it was given many connections within the last seconds. */
+  /** A backend was passed over because it had many young connections. */
   readonly paced?: true;
   /** The best of the others; absent when there was none or the kernel compares none. */
   readonly runnerUp?: {

@@ -6,18 +6,21 @@ import { FreeCores } from "../../lib/core/free_cores.ts";
 import { Choice, countTunnel, pick, release } from "../../lib/core/pick_kernels.ts";
 import {
   ELIGIBLE,
-  FRESH,
   HASH_BALANCE,
+  HEADER_WORDS,
   KERNELS,
   PACE_LIMIT,
   type PickKernel,
   PickTable,
+  ROW_WORDS,
   STICKY_SECONDS,
   WEIGHT,
   WEIGHT_UNIT,
   WEIGHTED,
+  YOUNG_BEFORE,
 } from "../../lib/core/pick_table.ts";
 import { identityOf, Source } from "../../lib/core/source_hash.ts";
+import { enterYoung } from "../../lib/core/young.ts";
 import { STICKY_CLIENTS } from "../../lib/core/sticky.ts";
 import {
   allocateEngineMemory,
@@ -29,7 +32,7 @@ import { Recorder } from "../../lib/engine/splice/records.ts";
 
 const SIZES = [16, 128, 1024] as const;
 
-type How = "" | " by weight" | " paced" | " sticky";
+type How = "" | " by weight" | " paced" | " in a burst" | " sticky";
 
 /** A table as least_load writes it, under some load. */
 function tableOf(rows: number, how: How = ""): PickTable {
@@ -46,7 +49,8 @@ function tableOf(rows: number, how: How = ""): PickTable {
     taken.add(row);
     table.write(row, WEIGHT, isWeighted ? WEIGHT_UNIT * (1 + index % 3) : WEIGHT_UNIT);
     table.write(row, ELIGIBLE, 1);
-    table.write(row, FRESH, how === " paced" ? 8 : 0);
+    table.write(row, YOUNG_BEFORE, how === " paced" ? 8 : 0);
+    if (how === " in a burst") enterYoung(table.words, HEADER_WORDS + row * ROW_WORDS);
     const cores = 4 + 4 * (index % 8);
     return { row, id: `b${index}`, cores, load1: cores * (index % 10) / 12, takenAtMs: 1000 };
   });
@@ -60,6 +64,7 @@ const CASES: readonly { kernel: PickKernel; how: How }[] = [
   { kernel: "rotation", how: " by weight" },
   { kernel: "source_hash", how: " by weight" },
   { kernel: "most_free", how: " paced" },
+  { kernel: "most_free", how: " in a burst" },
   // 4096 clients, each of whom was here before.
   { kernel: "most_free", how: " sticky" },
 ];

@@ -3,8 +3,14 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { FreeCores } from "../../lib/core/free_cores.ts";
-import { ACTIVE, CONNECT_FAILURES, PACE_LIMIT, type PickTable } from "../../lib/core/pick_table.ts";
-import { newLoginsIn, YoungSteps } from "../../lib/core/young.ts";
+import {
+  ACTIVE,
+  CONNECT_FAILURES,
+  NEW_LOGINS,
+  PACE_LIMIT,
+  type PickTable,
+} from "../../lib/core/pick_table.ts";
+import { YoungSteps } from "../../lib/core/young.ts";
 import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { receive } from "../support/bytes.ts";
 import { waitFor } from "../support/wait_for.ts";
@@ -119,7 +125,7 @@ export const BURST_CASES: readonly EngineCase[] = [
       await fixture.quiet();
       site.advance(12_000);
       assertEquals(counts(greetings), [40, 0, 0]);
-      assertEquals(newLoginsIn(site.table), 0);
+      assertEquals(site.table.words[NEW_LOGINS], 0);
       const free = [0, 1, 2].map((row) => Math.round(site.table.freeMilliCores(row) / 100) / 10);
       assertEquals(free.slice(1), [1.1, 0.5]);
       assert(Math.abs((free[0] ?? 0) - 15.8) <= 0.5, `${free}`);
@@ -139,7 +145,7 @@ export const BURST_CASES: readonly EngineCase[] = [
       const port = await fixture.listen(plan);
       for (let i = 0; i < 6; i++) assertEquals(await greeted(port), "g");
       await fixture.quiet();
-      assertEquals([plan.table.read(0, CONNECT_FAILURES), newLoginsIn(plan.table)], [6, 0]);
+      assertEquals([plan.table.read(0, CONNECT_FAILURES), plan.table.words[NEW_LOGINS]], [6, 0]);
     },
   },
 ];

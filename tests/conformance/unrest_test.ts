@@ -13,6 +13,7 @@ import {
   FRESH,
   KERNELS,
   MAX_CONNECTIONS,
+  NEW_LOGINS,
   PACE_LIMIT,
   PickTable,
   STICKY_SECONDS,
@@ -134,6 +135,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
     await waitFor(`the last place to be given back (seed ${seed})`, () => sum(ACTIVE) === 0);
     // No time has passed in these tables: who was young has ended.
     await waitFor(`no young connection (seed ${seed})`, () => sum(FRESH) === 0);
+    assertEquals(tables.map(({ words }) => words[NEW_LOGINS]), [0, 0], `seed ${seed}`);
     await waitFor(
       `the last client to be forgotten (seed ${seed})`,
       () => engine.counters().activeByFrontend.get("f") === 0,

@@ -2,8 +2,8 @@
 // for as long as `pace.within`.
 
 import { assertEquals } from "@std/assert";
-import { PACE_LIMIT } from "../../lib/core/pick_table.ts";
-import { newLoginsIn, YoungSteps } from "../../lib/core/young.ts";
+import { NEW_LOGINS, PACE_LIMIT } from "../../lib/core/pick_table.ts";
+import { YoungSteps } from "../../lib/core/young.ts";
 import { makeTable, pickMany } from "../support/tables.ts";
 
 Deno.test("a row that changes hands begins without young connections, at every step", () => {
@@ -17,6 +17,6 @@ Deno.test("a row that changes hands begins without young connections, at every s
   assertEquals(table.claim(new Set([1])), 0);
   for (let second = 5; second < 60; second++) {
     steps.advance(1000 * second);
-    assertEquals(newLoginsIn(table), 1, `second ${second}`);
+    assertEquals(table.words[NEW_LOGINS], 1, `second ${second}`);
   }
 });

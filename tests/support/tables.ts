@@ -6,16 +6,19 @@ import {
   COST_MILLI_CORES,
   ELIGIBLE,
   FREE_MILLI_CORES,
+  HEADER_WORDS,
   MAX_CONNECTIONS,
   ORDER,
   type PickKernel,
   PickTable,
+  ROW_WORDS,
   UNKNOWN_FREE,
   WEIGHT,
   WEIGHT_UNIT,
   WEIGHTED,
 } from "../../lib/core/pick_table.ts";
 import { identityOf, type Source } from "../../lib/core/source_hash.ts";
+import { enterYoung } from "../../lib/core/young.ts";
 
 export interface RowSetup {
   readonly id?: string;
@@ -63,6 +66,11 @@ export function addRow(
 export function setWeights(table: PickTable, weights: readonly number[]): void {
   weights.forEach((weight, row) => table.write(row, WEIGHT, weight * WEIGHT_UNIT));
   table.words[WEIGHTED] = new Set(weights).size > 1 ? 1 : 0;
+}
+
+/** Lets connections come to a row that no pick has sent there. */
+export function logIn(table: PickTable, row: number, count = 1): void {
+  for (let i = 0; i < count; i++) enterYoung(table.words, HEADER_WORDS + row * ROW_WORDS);
 }
 
 /** Rows in the order in which they are picked. */

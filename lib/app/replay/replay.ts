@@ -12,18 +12,16 @@ import { Choice, countTunnel, endTunnel, pick, release, Tried } from "../../core
 import {
   ACTIVE,
   CURSOR,
-  FRESH,
   HEADER_WORDS,
   PASS,
   ROW_WORDS,
-  STEP,
   STICKY_SECONDS,
   WEIGHTED,
 } from "../../core/pick_table.ts";
 import { Chance } from "../../core/simulation/chance.ts";
 import { Source } from "../../core/source_hash.ts";
 import { recall, remember, renew } from "../../core/sticky.ts";
-import { LONG_AGO } from "../../core/young.ts";
+import { enterYoung, LONG_AGO } from "../../core/young.ts";
 import type { StrategyName } from "../../strategy/registry.ts";
 import type { PickLine } from "../record_format.ts";
 import { Course } from "./course.ts";
@@ -210,7 +208,7 @@ class Replay {
   #place(session: RecordedSession, member: ReplayedMember, t: number): void {
     countTunnel(this.#pool.table, member.row, this.#source);
     member.surplus.add(1, t);
-    this.#placed.set(session, { member, step: this.#pool.table.words[STEP] ?? LONG_AGO });
+    this.#placed.set(session, { member, step: this.#choice.step });
     if (member.state.backend !== session.backend) this.#elsewhere++;
     this.#measure.place(member.state.backend);
   }
@@ -240,7 +238,7 @@ class Replay {
     const { table } = this.#pool;
     const { words } = table;
     table.add(row, ACTIVE, 1);
-    table.add(row, FRESH, 1);
+    this.#choice.step = enterYoung(words, HEADER_WORDS + row * ROW_WORDS);
     if (isSticky) return;
     // Whose turn is next depends on who had the last.
     Atomics.store(words, CURSOR, row);

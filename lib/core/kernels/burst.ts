@@ -1,9 +1,9 @@
 // A burst of logins, as a class makes it when the lesson starts, is dealt out in proportion to what is
-// free, from the second login on and for all workers: this says at each pick what a new login counts for.
+// free. At each pick, in whichever thread, this says what a new login counts for.
 //
 // `!` on typed-array reads: these words are in the header.
 
-import { BURST_FREE, BURST_LINE } from "../pick_table.ts";
+import { BURST_FREE, BURST_LINE, NEW_LOGINS } from "../pick_table.ts";
 
 /**
  * Milli-cores that each new login counts for on its backend, beyond what it costs; 0 when nothing is unusual.
@@ -15,9 +15,9 @@ import { BURST_FREE, BURST_LINE } from "../pick_table.ts";
  * new login. Without that 1, a backend that has all of a few is passed over, however much is free there.
  * The further the burst exceeds the line of what may be chance (core/login_burst.ts), the more of that
  * cost is charged: all of it at twice the line.
- * @param newLogins on all backends of the table (core/young.ts).
  */
-export function burstCharge(words: Int32Array, newLogins: number): number {
+export function burstCharge(words: Int32Array): number {
+  const newLogins = words[NEW_LOGINS]!;
   const free = words[BURST_FREE]!;
   const line = words[BURST_LINE]! / 1000;
   if (free === 0 || newLogins <= line) return 0;

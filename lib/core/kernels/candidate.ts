@@ -17,6 +17,7 @@ import {
   WEIGHT,
   WEIGHT_UNIT,
 } from "../pick_table.ts";
+import { newLoginsOf } from "../young.ts";
 
 /** A pick that another worker got ahead of starts over; this bounds it. */
 export const RACES = 8;
@@ -58,13 +59,14 @@ export function weightOf(words: Int32Array, at: number): number {
 
 /**
  * Free milli-cores as the row scales them, a 32-bit integer.
- * @param burst milli-cores that its new logins count for (kernels/burst.ts).
+ * @param charge milli-cores that each of its new logins counts for (kernels/burst.ts).
  */
-export function scoreOf(words: Int32Array, at: number, burst: number): number {
+export function scoreOf(words: Int32Array, at: number, charge: number): number {
   const published = words[at + FREE_MILLI_CORES]!;
   const active = words[at + ACTIVE]!;
   if (published === UNKNOWN_FREE) return (UNKNOWN_SCORE - active) | 0;
   const taken = words[at + COST_MILLI_CORES]! * (active - words[at + BASE_ACTIVE]!);
+  const burst = charge === 0 ? 0 : charge * newLoginsOf(words, at);
   const free = published - taken - burst;
   const scale = words[at + (free > 0 ? SCALE_ABOVE : SCALE_BELOW)]!;
   const score = scale === 0 ? free : free * scale * PER_UNIT;

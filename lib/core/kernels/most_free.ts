@@ -4,7 +4,6 @@
 
 import { type Choice, NO_ROW, type Tried } from "../choice.ts";
 import { ACTIVE, HEADER_WORDS, NEARLY_EQUAL, type PickTable, ROW_WORDS } from "../pick_table.ts";
-import { newLoginsOf } from "../young.ts";
 import { burstCharge } from "./burst.ts";
 import { NO_SCORE, scoreOf } from "./candidate.ts";
 import { isOpen } from "./pace.ts";
@@ -19,47 +18,21 @@ export function mostFree(
   random: number,
   choice: Choice,
 ): number {
-  if (choice.scores.length < table.rows) choice.scores = new Int32Array(table.capacity);
-  choice.charge = 0;
-  const newLogins = compare(table, tried, choice);
-  choice.charge = burstCharge(table.words, newLogins);
-  if (choice.charge > 0) compare(table, tried, choice);
-  const best = choice.row;
-  if (best === NO_ROW) return NO_ROW;
-  const { words, rows } = table;
-  const { scores, runnerUp } = choice;
-  const line = scores[best]! - words[NEARLY_EQUAL]!;
-  let chosen = best;
-  if (runnerUp !== NO_ROW && scores[runnerUp]! > line) {
-    chosen = drawAbove(scores, rows, line, random, best);
-    if (chosen !== best) choice.runnerUp = best;
-  }
-  choice.active = words[HEADER_WORDS + chosen * ROW_WORDS + ACTIVE]!;
-  return chosen;
-}
-
-/**
- * Works out all scores, with what the choice says that a new login counts for, and finds the best row and
- * the one after it.
- * @returns the new logins on all backends.
- */
-function compare(table: PickTable, tried: Tried | null, choice: Choice): number {
   const words = table.words;
   const rows = table.rows;
+  if (choice.scores.length < rows) choice.scores = new Int32Array(table.capacity);
   const scores = choice.scores;
-  const charge = choice.charge;
-  let newLogins = 0;
+  const charge = burstCharge(words);
+  choice.charge = charge;
   let best = NO_ROW;
   let bestScore = 0;
   let second = NO_ROW;
   let secondScore = 0;
   for (let row = 0; row < rows; row++) {
     const at = HEADER_WORDS + row * ROW_WORDS;
-    const fresh = newLoginsOf(words, at);
-    newLogins += fresh;
     scores[row] = NO_SCORE;
     if (!isOpen(words, at, row, tried, choice)) continue;
-    const score = scoreOf(words, at, charge * fresh);
+    const score = scoreOf(words, at, charge);
     scores[row] = score;
     if (best === NO_ROW || score > bestScore) {
       second = best;
@@ -71,9 +44,16 @@ function compare(table: PickTable, tried: Tried | null, choice: Choice): number 
       secondScore = score;
     }
   }
-  choice.row = best;
   choice.runnerUp = second;
-  return newLogins;
+  if (best === NO_ROW) return NO_ROW;
+  const line = bestScore - words[NEARLY_EQUAL]!;
+  let chosen = best;
+  if (second !== NO_ROW && secondScore > line) {
+    chosen = drawAbove(scores, rows, line, random, best);
+    if (chosen !== best) choice.runnerUp = best;
+  }
+  choice.active = words[HEADER_WORDS + chosen * ROW_WORDS + ACTIVE]!;
+  return chosen;
 }
 
 /** Draws one of the rows whose score is above the line, in proportion to how far it is above. */

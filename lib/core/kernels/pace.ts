@@ -20,8 +20,8 @@ const END = 4;
 
 /**
  * With how many young connections a backend stands back: the limit, or, when every candidate has reached
- * that, one more than the one with the fewest has. So all that pacing
- * does is to choose others first; nobody is refused or kept waiting.
+ * that, one more than the one with the fewest has. So all that pacing does is to choose others first;
+ * nobody is refused or kept waiting.
  */
 export function ceilingOf(table: PickTable, tried: Tried | null, reach: number): number {
   const words = table.words;

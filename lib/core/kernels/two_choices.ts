@@ -13,7 +13,6 @@ import {
   UNKNOWN_FREE,
 } from "../pick_table.ts";
 import { mixWords } from "../source_hash.ts";
-import { newLoginsIn, newLoginsOf } from "../young.ts";
 import { burstCharge } from "./burst.ts";
 import { scoreOf, weightOf } from "./candidate.ts";
 import { drawByWeight, sumOfWeights } from "./random_row.ts";
@@ -41,7 +40,7 @@ export function twoChoices(
   const again = (mixWords(SECOND, drawWord(random)) >>> 0) / WORD;
   const rest = sum - weightOf(words, HEADER_WORDS + first * ROW_WORDS);
   const second = drawByWeight(table, tried, again * rest, first, choice);
-  choice.charge = burstCharge(words, newLoginsIn(table));
+  choice.charge = burstCharge(words);
   const isSecond = second !== NO_ROW && isBetter(words, second, first, choice.charge);
   const chosen = isSecond ? second : first;
   choice.runnerUp = isSecond ? first : second;
@@ -55,7 +54,6 @@ function isBetter(words: Int32Array, one: number, other: number, charge: number)
   const known = words[a + FREE_MILLI_CORES] !== UNKNOWN_FREE &&
     words[b + FREE_MILLI_CORES] !== UNKNOWN_FREE;
   return known
-    ? scoreOf(words, a, charge * newLoginsOf(words, a)) >
-      scoreOf(words, b, charge * newLoginsOf(words, b))
+    ? scoreOf(words, a, charge) > scoreOf(words, b, charge)
     : (words[a + ACTIVE]! + 1) * weightOf(words, b) < (words[b + ACTIVE]! + 1) * weightOf(words, a);
 }

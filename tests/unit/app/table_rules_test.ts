@@ -4,17 +4,18 @@ import type { PoolConfig } from "../../../lib/config/config.ts";
 import { readConfig } from "../../../lib/config/read_config.ts";
 import {
   CLOCK,
-  FRESH,
   HASH_BALANCE,
   HEADER_WORDS,
+  NEW_LOGINS,
   PACE_LIMIT,
   PickTable,
   STICKY_SECONDS,
 } from "../../../lib/core/pick_table.ts";
 import { Source } from "../../../lib/core/source_hash.ts";
 import { recall, remember } from "../../../lib/core/sticky.ts";
-import { newLoginsIn, youngOf } from "../../../lib/core/young.ts";
+import { youngOf } from "../../../lib/core/young.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
+import { logIn } from "../../support/tables.ts";
 
 function poolOf(keys: string): PoolConfig {
   const text = `frontends: { f: { listen: ":22" } }\npools: { p: { backends: [a], ${keys} } }\n`;
@@ -47,18 +48,18 @@ Deno.test("time passes in the table: seconds, and which connections are young", 
   ticker.start();
   const young = () => youngOf(table.words, HEADER_WORDS);
   await clock.advance(1000);
-  table.write(0, FRESH, 5);
+  logIn(table, 0, 5);
   await clock.advance(3900);
-  assertEquals([table.words[CLOCK], young(), newLoginsIn(table)], [4, 5, 5]);
+  assertEquals([table.words[CLOCK], young(), table.words[NEW_LOGINS]], [4, 5, 5]);
   await clock.advance(700);
-  assertEquals([table.words[CLOCK], young(), newLoginsIn(table)], [5, 0, 5]);
+  assertEquals([table.words[CLOCK], young(), table.words[NEW_LOGINS]], [5, 0, 5]);
   // Another time forgets who is young.
-  table.write(0, FRESH, 6);
+  logIn(table, 0, 6);
   rules.set(poolOf("pace: { within: 1s }"));
-  assertEquals([young(), newLoginsIn(table)], [0, 0]);
-  table.write(0, FRESH, 7);
+  assertEquals([young(), table.words[NEW_LOGINS]], [0, 0]);
+  logIn(table, 0, 7);
   await clock.advance(1300);
-  assertEquals([table.words[CLOCK], young(), newLoginsIn(table)], [6, 0, 7]);
+  assertEquals([table.words[CLOCK], young(), table.words[NEW_LOGINS]], [6, 0, 7]);
 });
 
 Deno.test("clients that stick no more are forgotten, a shorter time forgets nobody", () => {
@@ -82,10 +83,10 @@ Deno.test("after a long silence no connection is young", () => {
   const rules = new TableRules(table, 1000);
   rules.set(poolOf("pace: { within: 10s }"));
   assertEquals(rules.advance(1000), 2000);
-  table.write(0, FRESH, 9);
+  logIn(table, 0, 9);
   const now = 1000 + 86_400_000 * 400;
   rules.advance(now);
-  assertEquals([table.words[CLOCK], newLoginsIn(table)], [86_400 * 400, 0]);
+  assertEquals([table.words[CLOCK], table.words[NEW_LOGINS]], [86_400 * 400, 0]);
   // A pool that changes its steps is not behind by them.
   rules.set(poolOf("pace: { within: 1s }"));
   const due = rules.advance(now + 10);

@@ -111,7 +111,7 @@ Deno.test("renderPool() says what a new session counts for while many log in", (
     renderPool({ ...POOL, burstCost }, NOW, false).filter((line) => line.includes("many log in"));
   assertEquals(said(0.04), []);
   assertEquals(said(6.1), [
-    "many log in: for a minute each new session counts for 6.1 cores more than it takes off FREE",
+    "many log in: a new session counts for 6.1 cores beside FREE, for a minute",
   ]);
 });
 

@@ -6,15 +6,21 @@ import {
   ACTIVE,
   CLOCK,
   ELIGIBLE,
+  FRESH,
   HASH_BALANCE,
+  HEADER_WORDS,
   KERNELS,
   MAX_CONNECTIONS,
+  NEW_LOGINS,
   PACE_LIMIT,
   PickTable,
+  ROW_WORDS,
   STICKY_SECONDS,
+  YOUNG_RING,
 } from "../../../lib/core/pick_table.ts";
 import { identityOf, Source } from "../../../lib/core/source_hash.ts";
 import { recall, renew } from "../../../lib/core/sticky.ts";
+import { newLoginsOf, youngOf, YoungSteps } from "../../../lib/core/young.ts";
 import { makeTable } from "../../support/tables.ts";
 import { within } from "../../support/wait_for.ts";
 
@@ -174,6 +180,8 @@ Deno.test("threads that pick at once keep count, keep to limits and to weights",
     const counts = weights.map((_, row) => sumOf(told, row));
     const active = weights.map((_, row) => table.read(row, ACTIVE));
     assertEquals(active, counts, kernel);
+    assertEquals(weights.map((_, row) => table.read(row, FRESH)), counts, kernel);
+    assertEquals(table.words[NEW_LOGINS], WORKERS * 400, kernel);
     assertEquals(counts.reduce((sum, count) => sum + count, 0), WORKERS * 400, kernel);
     assertEquals(table.read(4, ACTIVE), 0, kernel);
     if (kernel === "rotation" || kernel === "least_connections") {
@@ -188,6 +196,31 @@ Deno.test("threads that pick at once keep count, keep to limits and to weights",
         assert((counts[row] ?? 0) <= limit, `${kernel}: ${counts}`);
       });
     }
+  }
+});
+
+Deno.test("threads that pick while time passes leave no young connection behind", async () => {
+  using crew = new Crew(SOURCE);
+  const table = makeTable("most_free", [{ free: 5000 }, { free: 4000 }, { free: 3000 }], 3);
+  table.words[PACE_LIMIT] = 20;
+  const steps = new YoungSteps(table, 0);
+  steps.setWithin(10_000);
+  let nowMs = 0;
+  let isPicking = true;
+  const picking = crew.pick(table, 200, 20).finally(() => isPicking = false);
+  while (isPicking) {
+    steps.advance(nowMs += 1250);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  await picking;
+  const starts = [0, 1, 2].map((row) => HEADER_WORDS + row * ROW_WORDS);
+  const newLogins = () => starts.reduce((sum, at) => sum + newLoginsOf(table.words, at), 0);
+  assertEquals(newLogins(), table.words[NEW_LOGINS]);
+  steps.advance(nowMs + 200_000);
+  assertEquals([newLogins(), table.words[NEW_LOGINS]], [0, 0]);
+  for (const at of starts) {
+    assertEquals(table.words.slice(at + YOUNG_RING, at + ROW_WORDS), new Int32Array(14));
+    assertEquals(youngOf(table.words, at), 0);
   }
 });
 

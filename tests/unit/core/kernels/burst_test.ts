@@ -12,11 +12,11 @@ import {
   BURST_FREE,
   BURST_LINE,
   FREE_MILLI_CORES,
-  FRESH,
+  NEW_LOGINS,
   type PickTable,
 } from "../../../../lib/core/pick_table.ts";
 import { YoungSteps } from "../../../../lib/core/young.ts";
-import { countRows, makeTable, numbersFrom, pickMany } from "../../../support/tables.ts";
+import { countRows, logIn, makeTable, numbersFrom, pickMany } from "../../../support/tables.ts";
 
 /** Free 22, 11 and 3.7 cores, as the trial has them. */
 const BACKENDS = [
@@ -35,15 +35,20 @@ Deno.test("a login counts for nothing up to the line, and for F/(Y + 1) from twi
   const words = weighed("most_free").words;
   words[BURST_FREE] = 30_000;
   words[BURST_LINE] = 4000;
-  assertEquals([0, 4, 5, 8, 20].map((count) => burstCharge(words, count)), [
+  const charge = (newLogins: number) => {
+    words[NEW_LOGINS] = newLogins;
+    return burstCharge(words);
+  };
+  const full = 30_000;
+  assertEquals([0, 4, 5, 8, 20].map(charge), [
     0,
     0,
-    30_000 / 4 / 6,
-    Math.round(30_000 / 9),
-    Math.round(30_000 / 21),
+    full / 4 / 6,
+    Math.round(full / 9),
+    Math.round(full / 21),
   ]);
   words[BURST_FREE] = 0;
-  assertEquals(burstCharge(words, 20), 0);
+  assertEquals(charge(20), 0);
 });
 
 Deno.test("30 logins at one instant are dealt out by what is free, without another weighing", () => {
@@ -93,7 +98,7 @@ Deno.test("a few that stand at once on the one backend with room do not send the
 
 Deno.test("free cores as people see them have no burst in them, and what decided is told", () => {
   const table = weighed("most_free");
-  table.write(0, FRESH, 20);
+  logIn(table, 0, 20);
   const freeCores = new FreeCores();
   freeCores.write(BACKENDS, table, 1000);
   assertEquals(table.read(0, FREE_MILLI_CORES), 22_000);
@@ -117,7 +122,7 @@ Deno.test("backends without a free core are charged no burst, nor are those with
   fc.assert(fc.property(fc.array(fc.nat(9), { minLength: 2, maxLength: 2 }), (fresh) => {
     for (const load1 of [99, undefined]) {
       const table = makeTable("most_free", [{}, {}]);
-      fresh.forEach((count, row) => table.write(row, FRESH, count));
+      fresh.forEach((count, row) => logIn(table, row, count));
       const freeCores = new FreeCores();
       freeCores.write(
         [0, 1].map((row) => ({

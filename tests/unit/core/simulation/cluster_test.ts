@@ -68,7 +68,7 @@ function withPressure(cell: Cell, diskTasks: readonly number[]): [number, number
   const [without = NaN, told = NaN] = [false, true].map((readsPressure) =>
     meanOf(
       SEEDS.map((seed) => {
-        const scenario = { ...scenarioOf(cell, seed, 4), diskTasks };
+        const scenario = { ...scenarioOf(cell, seed, 8), diskTasks };
         return new ClusterSimulation(scenario, leastLoad({ readsPressure }), seed).run();
       }),
       excess,
