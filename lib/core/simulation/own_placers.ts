@@ -159,6 +159,11 @@ export function leastLoad(options: Partial<LeastLoadOptions> = {}): PlacerMaker 
   return (context) => new OwnPlacer(context, all);
 }
 
+export function twoChoices(): PlacerMaker {
+  const all: OwnOptions = { ...DEFAULTS, kernel: "two_choices", dealsBursts: true };
+  return (context) => new OwnPlacer(context, all);
+}
+
 /** Servers stand in the order of their numbers. */
 export function first(): PlacerMaker {
   const all: OwnOptions = { ...DEFAULTS, kernel: "first", dealsBursts: false };

@@ -2,7 +2,12 @@
 
 import { BASELINES } from "../../../lib/core/simulation/baselines.ts";
 import { ClusterSimulation, type Outcome } from "../../../lib/core/simulation/cluster.ts";
-import { first, leastLoad, sourceHash } from "../../../lib/core/simulation/own_placers.ts";
+import {
+  first,
+  leastLoad,
+  sourceHash,
+  twoChoices,
+} from "../../../lib/core/simulation/own_placers.ts";
 import { Prophet } from "../../../lib/core/simulation/prophet.ts";
 import type { PlacerMaker } from "../../../lib/core/simulation/placer.ts";
 import type { Scenario } from "../../../lib/core/simulation/scenario.ts";
@@ -53,6 +58,12 @@ export const ROWS: readonly Row[] = [
   row("round_robin", "round robin", false),
   row("random", "random", false),
   row("weighted_random", "random, weights = cores", false),
+  {
+    name: "two_choices_ours",
+    label: "two_choices (ours)",
+    make: () => twoChoices(),
+    polls: true,
+  },
   { name: "first", label: "first (ours)", make: () => first(), polls: true },
   { name: "source_hash", label: "source_hash (ours)", make: () => sourceHash(), polls: false },
   {
