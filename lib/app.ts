@@ -1,9 +1,9 @@
 // The composition root: the one place that knows every part. Starts them, reloads them, ends them.
 
-import { type Address, formatAddress } from "./core/address.ts";
-import type { Clock, Random } from "./core/clock.ts";
-import { counted } from "./core/counted.ts";
-import { messageOf } from "./core/errors.ts";
+import { type Address, formatAddress } from "./core/values/address.ts";
+import type { Clock, Random } from "./core/timing/clock.ts";
+import { counted } from "./core/values/counted.ts";
+import { messageOf } from "./core/values/errors.ts";
 import { describeChanges } from "./config/changes.ts";
 import type { Config, FrontendConfig, LoadConfig, PoolConfig } from "./config/config.ts";
 import { frontendReached } from "./config/loops.ts";
@@ -16,14 +16,14 @@ import type { WhyAnswer } from "./admin/server.ts";
 import type { WhyQuery } from "./admin/why_report.ts";
 import type { FoundNames } from "./app/backend_names.ts";
 import { DecisionJournal } from "./app/decision_journal.ts";
-import { DecisionRecorder } from "./app/decision_recorder.ts";
+import { DecisionRecorder } from "./record/decision_recorder.ts";
 import { EventLog } from "./app/event_log.ts";
 import { haveChanged, type Locations } from "./app/locations.ts";
 import { PoolKeeper } from "./app/pool_keeper.ts";
 import { reportPool } from "./app/report.ts";
 import { ownAddresses } from "./host/own_addresses.ts";
 import { alreadyResolved, resolve } from "./host/resolve.ts";
-import type { PickTable } from "./core/pick_table.ts";
+import type { PickTable } from "./core/pick/pick_table.ts";
 import { VERSION } from "./version.ts";
 
 export interface AppParts {

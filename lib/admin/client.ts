@@ -1,6 +1,6 @@
 // Asks a running balancer over its admin socket. HTTP/1.1 by hand: one request, one answer, close.
 
-import { failure, type Result, success } from "../core/result.ts";
+import { failure, type Result, success } from "../core/values/result.ts";
 
 const TIMEOUT_MS = 5000;
 const MAX_BYTES = 64 * 1024 * 1024;

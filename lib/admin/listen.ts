@@ -1,8 +1,8 @@
 // Binds the admin socket: one process at a path, however many start at once, and clear words where that
 // cannot be done.
 
-import type { Clock } from "../core/clock.ts";
-import { classify, messageOf } from "../core/errors.ts";
+import type { Clock } from "../core/timing/clock.ts";
+import { classify, messageOf } from "../core/values/errors.ts";
 
 /** Another start holds the folder for milliseconds. */
 const LOCK_MS = 3000;

@@ -4,10 +4,10 @@
 //   GET /v1/status                     the StatusReport
 //   GET /v1/why?last=N&client=ADDRESS   the WhyReport: 1 when last is absent, all clients without client
 
-import { acceptEach } from "../core/accept_loop.ts";
-import type { Clock } from "../core/clock.ts";
-import { printable } from "../core/printable.ts";
-import { ServedClients } from "../core/served_clients.ts";
+import { acceptEach } from "../core/serving/accept_loop.ts";
+import type { Clock } from "../core/timing/clock.ts";
+import { printable } from "../core/values/printable.ts";
+import { ServedClients } from "../core/serving/served_clients.ts";
 import { listenAt } from "./listen.ts";
 import type { StatusReport } from "./report.ts";
 import { type DecisionReport, parseWhyQuery, type WhyQuery, type WhyReport } from "./why_report.ts";

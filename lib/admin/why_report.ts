@@ -1,6 +1,6 @@
 // Why connections landed where they did: the shape of `why --json` and of GET /v1/why.
 
-import type { PickOutcome, Why } from "../core/decision_snapshot.ts";
+import type { PickReport } from "../core/pick/pick_report.ts";
 
 export interface WhyReport {
   readonly version: string;
@@ -23,39 +23,6 @@ export interface DecisionReport {
   readonly refused: string | null;
   /** Every pick in order; empty when nobody was looked for, or the record of it was lost. */
   readonly picks: readonly PickReport[];
-}
-
-/** One pick: what the balancer saw at that instant, and why it chose. */
-export interface PickReport {
-  readonly at: string;
-  /** In the words of lb.conf. */
-  readonly strategy: string;
-  readonly why: Why;
-  /** Null when nobody could be chosen. */
-  readonly backend: string | null;
-  /** Why the chosen backend did not take the connection; null when it did. */
-  readonly failure: string | null;
-  /** The winner if there is one, the runner-up, then the others. */
-  readonly backends: readonly SeenReport[];
-  /** Backends of the pool that are not listed. */
-  readonly omitted: number;
-  /** Scores so near to the best were as good. */
-  readonly nearlyEqual: number;
-  /** The random number that near-equals are drawn by, in [0, 1). */
-  readonly draw: number;
-}
-
-export interface SeenReport {
-  readonly backend: string;
-  readonly outcome: PickOutcome;
-  /** Cores, as the kernel saw them; null when nobody knows. */
-  readonly free: number | null;
-  /** What least_load compared: free cores, less sure ones scaled down; null when it did not. */
-  readonly score: number | null;
-  /** Sessions, this one not counted. */
-  readonly active: number;
-  /** Its share beside others; 1 unless something says otherwise. */
-  readonly weight: number;
 }
 
 /** What `why` asks for. */

@@ -1,7 +1,7 @@
 // What the agent answers: a line for HAProxy's agent-check and for our own load source "agent", JSON for
 // whoever asks by HTTP. Pure.
 
-import { toThousandths } from "../core/thousandths.ts";
+import { toThousandths } from "../core/values/thousandths.ts";
 import type { Figures } from "./figures.ts";
 
 /**

@@ -1,7 +1,7 @@
 // What the agent knows of this machine: CPU time is read every two seconds, for a mean over the last
 // seconds; everything else when somebody asks, at most once a second.
 
-import type { Clock } from "../core/clock.ts";
+import type { Clock } from "../core/timing/clock.ts";
 import {
   type CpuTimes,
   idleShare,

@@ -1,9 +1,9 @@
 // Answers those who connect to the agent, each once: who sends nothing, or a line, gets the line of
 // HAProxy's agent-check; who sends an HTTP request gets JSON.
 
-import { acceptEach, closeQuietly } from "../core/accept_loop.ts";
-import type { Clock } from "../core/clock.ts";
-import { ServedClients } from "../core/served_clients.ts";
+import { acceptEach, closeQuietly } from "../core/serving/accept_loop.ts";
+import type { Clock } from "../core/timing/clock.ts";
+import { ServedClients } from "../core/serving/served_clients.ts";
 import { type FirstBytes, formatResponse, readFirstBytes } from "./http_request.ts";
 
 export interface AnswererOptions {

@@ -1,13 +1,13 @@
 // Looks the names of one pool's backends up, at first and then again and again.
 
 import { describeReturn } from "../config/loops.ts";
-import type { Address } from "../core/address.ts";
-import type { Backend } from "../core/backend.ts";
-import type { Clock, Random } from "../core/clock.ts";
-import type { Pool, PoolChange } from "../core/pool.ts";
-import type { Result } from "../core/result.ts";
-import { Rounds } from "../core/rounds.ts";
-import { withDeadline } from "../core/with_deadline.ts";
+import type { Address } from "../core/values/address.ts";
+import type { Backend } from "../core/pool/backend.ts";
+import type { Clock, Random } from "../core/timing/clock.ts";
+import type { Pool, PoolChange } from "../core/pool/pool.ts";
+import type { Result } from "../core/values/result.ts";
+import { Rounds } from "../core/timing/rounds.ts";
+import { withDeadline } from "../core/timing/with_deadline.ts";
 
 export interface BackendNamesParts {
   readonly clock: Clock;

@@ -1,20 +1,11 @@
 // The last decisions, for `why`: connections that got a backend and clients that got none, with every
 // pick that was made for them. What the picks saw is the engine's to remember.
 
-import { formatAddress } from "../core/address.ts";
-import type { SeenBackend } from "../core/decision_snapshot.ts";
-import { LineBytes } from "../core/line_bytes.ts";
-import type { EngineEvent, Picks, PickTrace, RefusalReason } from "../engine/engine.ts";
-import {
-  type DecisionReport,
-  MOST_DECISIONS,
-  type PickReport,
-  type SeenReport,
-  type WhyQuery,
-} from "../admin/why_report.ts";
-
-/** Events that tell of a decision. */
-export type DecisionEvent = Extract<EngineEvent, { kind: "opened" | "refused" }>;
+import { reportPick, type StrategyOf } from "../core/pick/pick_report.ts";
+import { formatAddress } from "../core/values/address.ts";
+import { LineBytes } from "../core/values/line_bytes.ts";
+import type { DecisionEvent, Picks, RefusalReason } from "../engine/engine.ts";
+import { type DecisionReport, MOST_DECISIONS, type WhyQuery } from "../admin/why_report.ts";
 
 /** Bytes of a client's address that are kept; none but a unix socket's path is longer. */
 const CLIENT_BYTES = 64;
@@ -87,14 +78,6 @@ export class DecisionJournal {
   }
 }
 
-/** The strategy that a pool's kernel ran for, in the words of lb.conf. */
-export type StrategyOf = (pool: string, kernel: string) => string;
-
-/** Every pick for a client. */
-export function picksOf(event: DecisionEvent): readonly PickTrace[] {
-  return event.store.chain(event.lastPick);
-}
-
 /**
  * Tells whether an address is meant: written out, its host alone, or the beginning of its host up to a
  * "." or ":" ("192.0.2" means 192.0.2.7, "192.0.2.7" does not mean 192.0.2.70).
@@ -133,38 +116,5 @@ function reportDecision(kept: Kept, strategyOf: StrategyOf): DecisionReport {
       );
       return report === undefined ? [] : [{ at: new Date(trace.atMs).toISOString(), ...report }];
     }),
-  };
-}
-
-/** One pick as `why` and recordings tell it; undefined when what it saw is forgotten. */
-export function reportPick(
-  { snapshot, failure }: PickTrace,
-  pool: string,
-  strategyOf: StrategyOf,
-): Omit<PickReport, "at"> | undefined {
-  if (snapshot === undefined) return undefined;
-  const { kernel, why, backends, omitted, nearlyEqual, draw } = snapshot;
-  const [first] = backends;
-  return {
-    strategy: strategyOf(pool, kernel),
-    why,
-    backend: first?.outcome === "chosen" ? first.backend : null,
-    failure: failure ?? null,
-    backends: backends.map(reportSeen),
-    omitted,
-    nearlyEqual: nearlyEqual / 1000,
-    draw,
-  };
-}
-
-function reportSeen(seen: SeenBackend): SeenReport {
-  const { backend, outcome, freeMilliCores, score, active, weight = 1 } = seen;
-  return {
-    backend,
-    outcome,
-    free: freeMilliCores === undefined ? null : freeMilliCores / 1000,
-    score: score === undefined ? null : score / 1000,
-    active,
-    weight,
   };
 }

@@ -1,8 +1,8 @@
 // Turns what the engine saw into log lines.
 
-import { formatAddress } from "../core/address.ts";
-import type { Clock } from "../core/clock.ts";
-import { KERNELS } from "../core/pick_table.ts";
+import { formatAddress } from "../core/values/address.ts";
+import type { Clock } from "../core/timing/clock.ts";
+import { KERNELS } from "../core/pick/pick_table.ts";
 import type { EngineEvent } from "../engine/engine.ts";
 import type { AccessLog } from "../log/access_log.ts";
 import type { LogArea } from "../log/setup.ts";

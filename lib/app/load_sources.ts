@@ -1,8 +1,8 @@
 // The load sources of one pool: one for each way in which its backends are asked, most often one for all.
 
 import type { BackendConfig, LoadConfig, PoolConfig } from "../config/config.ts";
-import { formatAddress } from "../core/address.ts";
-import { counted } from "../core/counted.ts";
+import { formatAddress } from "../core/values/address.ts";
+import { counted } from "../core/values/counted.ts";
 import type { LoadSource } from "../load/load_source.ts";
 
 interface Shared {

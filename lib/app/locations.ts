@@ -1,9 +1,9 @@
 // Compiles the frontends' location rules, with the database of countries where they name any.
 
 import type { Config, FrontendConfig } from "../config/config.ts";
-import { messageOf } from "../core/errors.ts";
-import { type Location, LocationTable } from "../core/location_table.ts";
-import { failure, type Result, success } from "../core/result.ts";
+import { messageOf } from "../core/values/errors.ts";
+import { type Location, LocationTable } from "../core/location/location_table.ts";
+import { failure, type Result, success } from "../core/values/result.ts";
 import { type Countries, readCountries } from "../location/country_database.ts";
 
 /** Where clients go by where they come from. */

@@ -1,7 +1,7 @@
 // Makes the parts that the configuration names: the engine, the load sources, the logs.
 
-import { counted } from "../core/counted.ts";
-import type { Clock, Random } from "../core/clock.ts";
+import { counted } from "../core/values/counted.ts";
+import type { Clock, Random } from "../core/timing/clock.ts";
 import type { EngineConfig, LoadConfig, LogConfig } from "../config/config.ts";
 import { chooseEngine } from "../engine/choose.ts";
 import type { Engine } from "../engine/engine.ts";

@@ -1,7 +1,7 @@
 // Who places the sessions of one pool: its strategy, or the fallback while the strategy knows no load; and
 // whether there is anybody to place them on. Says when that changes.
 
-import type { PickTable } from "../core/pick_table.ts";
+import type { PickTable } from "../core/pick/pick_table.ts";
 import { createStrategy } from "../strategy/registry.ts";
 import type { PoolView, Strategy } from "../strategy/strategy.ts";
 import type { PoolConfig } from "../config/config.ts";

@@ -1,18 +1,18 @@
 // Keeps one pool: looks names up, probes, samples, weighs, and publishes the outcome to the engine.
 // Everything slow about placement happens here, when something changes, never per connection.
 
-import type { Address } from "../core/address.ts";
-import type { Clock, Random } from "../core/clock.ts";
-import { messageOf, OUR_FAULT, OUR_SHORTAGE } from "../core/errors.ts";
-import { DEFAULT_CAPACITY as ROWS, PickTable, STANDING } from "../core/pick_table.ts";
-import type { Member } from "../core/member.ts";
-import { Pool, type PoolChange } from "../core/pool.ts";
-import type { Result } from "../core/result.ts";
-import { Rounds } from "../core/rounds.ts";
-import { standByOf, standingOf, STANDINGS } from "../core/standing.ts";
-import { memoryFactors, Shortages } from "../core/shortages.ts";
-import { STICKY_CLIENTS } from "../core/sticky.ts";
-import { isNews } from "../core/trouble.ts";
+import type { Address } from "../core/values/address.ts";
+import type { Clock, Random } from "../core/timing/clock.ts";
+import { messageOf, OUR_FAULT, OUR_SHORTAGE } from "../core/values/errors.ts";
+import { DEFAULT_CAPACITY as ROWS, PickTable, STANDING } from "../core/pick/pick_table.ts";
+import type { Member } from "../core/pool/member.ts";
+import { Pool, type PoolChange } from "../core/pool/pool.ts";
+import type { Result } from "../core/values/result.ts";
+import { Rounds } from "../core/timing/rounds.ts";
+import { standByOf, standingOf, STANDINGS } from "../core/pool/standing.ts";
+import { memoryFactors, Shortages } from "../core/watch/shortages.ts";
+import { STICKY_CLIENTS } from "../core/pick/sticky.ts";
+import { isNews } from "../core/timing/trouble.ts";
 import type { BackendConfig, LoadConfig, PoolConfig } from "../config/config.ts";
 import type { EngineEvent, PoolPlan } from "../engine/engine.ts";
 import { createHealthProbe } from "../health/registry.ts";
@@ -22,7 +22,7 @@ import { BackendNames, type FoundNames } from "./backend_names.ts";
 import { LoadSources } from "./load_sources.ts";
 import { type LoadProspect, Placement } from "./placement.ts";
 import { Resilience } from "./resilience.ts";
-import { RulesTicker, TableRules } from "./table_rules.ts";
+import { RulesTicker, TableRules } from "../core/pick/table_rules.ts";
 import type { MemberView, PoolView } from "../strategy/strategy.ts";
 
 export interface PoolKeeperParts {
@@ -76,7 +76,7 @@ export class PoolKeeper implements AsyncDisposable {
   #published = "";
   /** What the engine could not take, so that it is said once. */
   #refused = "";
-  /** What is remembered of a shortage of ours (core/trouble.ts). */
+  /** What is remembered of a shortage of ours (core/timing/trouble.ts). */
   readonly #shortage = new Int32Array(1);
   #weighing = false;
   #stopped = false;

@@ -1,11 +1,11 @@
 // Builds the report that `status` shows, from what the parts of the program know.
 
-import { formatAddress } from "../core/address.ts";
-import { describeAdvice } from "../core/agent_advice.ts";
-import { ACTIVE, CONNECT_FAILURES, TOTAL, UNKNOWN_FREE } from "../core/pick_table.ts";
-import type { Member } from "../core/member.ts";
-import type { Pool } from "../core/pool.ts";
-import { standByOf } from "../core/standing.ts";
+import { formatAddress } from "../core/values/address.ts";
+import { describeAdvice } from "../core/pool/agent_advice.ts";
+import { ACTIVE, CONNECT_FAILURES, TOTAL, UNKNOWN_FREE } from "../core/pick/pick_table.ts";
+import type { Member } from "../core/pool/member.ts";
+import type { Pool } from "../core/pool/pool.ts";
+import { standByOf } from "../core/pool/standing.ts";
 import type { BackendReport, PoolReport } from "../admin/report.ts";
 import { describeSources } from "./load_sources.ts";
 import type { PoolKeeper } from "./pool_keeper.ts";

@@ -1,16 +1,16 @@
 // The watches of one pool over backends that misbehave, wired together: what the engine, probes and
 // samples show goes in, what is to be told comes out; effects are holds and shares in the Pool.
 
-import { formatAddress } from "../core/address.ts";
-import { BlackHoles, type SessionEnd } from "../core/black_holes.ts";
-import { FrozenLoads } from "../core/frozen_loads.ts";
-import type { ProbeResult } from "../core/health.ts";
-import { Outliers } from "../core/outliers.ts";
-import { judgePanic, type Panic } from "../core/panic.ts";
-import { TOTAL } from "../core/pick_table.ts";
-import type { HoldCause } from "../core/member.ts";
-import type { Pool, PoolChange } from "../core/pool.ts";
-import { SlowStart } from "../core/slow_start.ts";
+import { formatAddress } from "../core/values/address.ts";
+import { BlackHoles, type SessionEnd } from "../core/watch/black_holes.ts";
+import { FrozenLoads } from "../core/watch/frozen_loads.ts";
+import type { ProbeResult } from "../core/pool/health.ts";
+import { Outliers } from "../core/watch/outliers.ts";
+import { judgePanic, type Panic } from "../core/watch/panic.ts";
+import { TOTAL } from "../core/pick/pick_table.ts";
+import type { HoldCause } from "../core/pool/member.ts";
+import type { Pool, PoolChange } from "../core/pool/pool.ts";
+import { SlowStart } from "../core/watch/slow_start.ts";
 import type { PoolConfig } from "../config/config.ts";
 import type { EndReason, EngineEvent } from "../engine/engine.ts";
 

@@ -5,7 +5,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { MOST_DECISIONS, parseLast } from "../admin/why_report.ts";
 import { STRATEGIES, type StrategyName } from "../config/config.ts";
 import type { Overrides } from "../config/overrides.ts";
-import { didYouMean } from "../core/nearest.ts";
+import { didYouMean } from "../core/values/nearest.ts";
 
 /** The commands, in the order in which help lists them. */
 export const COMMANDS = [

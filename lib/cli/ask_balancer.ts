@@ -1,7 +1,7 @@
 // Asks the running balancer over its admin socket, wherever that is: what status and why have in common.
 
 import { askAdmin, isTrustedSocket } from "../admin/client.ts";
-import { failure, type Result } from "../core/result.ts";
+import { failure, type Result } from "../core/values/result.ts";
 import { EXIT_FAILURE } from "./exit_code.ts";
 import { complain, deepPrintable } from "./output.ts";
 import { type Places, type PlacesCommand, placesToAsk } from "./status_places.ts";

@@ -6,7 +6,7 @@ import { type ConfigError, sortConfigErrors } from "../config/config_error.ts";
 import { findLoops } from "../config/loops.ts";
 import type { Overrides } from "../config/overrides.ts";
 import { type ConfigInput, faultAt, readConfig } from "../config/read_config.ts";
-import { messageOf } from "../core/errors.ts";
+import { messageOf } from "../core/values/errors.ts";
 import { findInheritedObstacle } from "../engine/choose.ts";
 import { activatedDescriptors } from "../engine/splice/sockets.ts";
 import { ownAddresses } from "../host/own_addresses.ts";

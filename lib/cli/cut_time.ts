@@ -1,7 +1,7 @@
 // When sessions that still stand after TERM are cut: once shutdown_timeout is over, and in any case
 // before the service manager would kill the process and its records with it.
 
-import { describeDuration } from "../core/duration.ts";
+import { describeDuration } from "../core/values/duration.ts";
 
 /** Says in seconds how long the service manager waits between TERM and KILL; install.sh sets it. */
 export const STOP_SECONDS = "CLB_STOP_SECONDS";

@@ -1,8 +1,8 @@
 // `compute-lb echo ADDR…`: a TCP echo service to test a balancer with.
 
-import { acceptEach, closeQuietly } from "../core/accept_loop.ts";
-import { type Address, formatAddress, parseListenAddress } from "../core/address.ts";
-import { classify, listenHint, messageOf } from "../core/errors.ts";
+import { acceptEach, closeQuietly } from "../core/serving/accept_loop.ts";
+import { type Address, formatAddress, parseListenAddress } from "../core/values/address.ts";
+import { classify, listenHint, messageOf } from "../core/values/errors.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
 import { EXIT_FAILURE, EXIT_USAGE } from "./exit_code.ts";
 import { complain, print } from "./output.ts";

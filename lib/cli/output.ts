@@ -1,7 +1,7 @@
 // Writing to the terminal, and what it can do.
 
-import { messageOf } from "../core/errors.ts";
-import { printable } from "../core/printable.ts";
+import { messageOf } from "../core/values/errors.ts";
+import { printable } from "../core/values/printable.ts";
 
 const encoder = new TextEncoder();
 

@@ -10,9 +10,9 @@ import { loadSourceMaker, type Logs, makeEngine, makeLogs, workersOf } from "../
 import type { Config } from "../config/config.ts";
 import { formatConfigErrors, summarizeConfigErrors } from "../config/config_error.ts";
 import { odditiesOf } from "../config/oddities.ts";
-import type { Clock } from "../core/clock.ts";
-import { counted } from "../core/counted.ts";
-import { messageOf } from "../core/errors.ts";
+import type { Clock } from "../core/timing/clock.ts";
+import { counted } from "../core/values/counted.ts";
+import { messageOf } from "../core/values/errors.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
 import { raiseDescriptorLimit } from "../host/limits.ts";
 import type { Engine } from "../engine/engine.ts";

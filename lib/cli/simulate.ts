@@ -1,10 +1,10 @@
 // `compute-lb simulate --replay`: what other strategies would have made of recorded sessions.
 
-import { compareStrategies } from "../app/replay/compare.ts";
-import { readRecording } from "../app/replay/recording.ts";
+import { compareStrategies } from "../record/replay/compare.ts";
+import { readRecording } from "../record/replay/recording.ts";
 import { STRATEGIES, type StrategyName } from "../config/config.ts";
-import { messageOf } from "../core/errors.ts";
-import { failure, type Result } from "../core/result.ts";
+import { messageOf } from "../core/values/errors.ts";
+import { failure, type Result } from "../core/values/result.ts";
 import { EXIT_CONFIG, EXIT_OK } from "./exit_code.ts";
 import {
   colourful,

@@ -1,11 +1,11 @@
 // Draws a ReplayReport for people: for each pool a line for what was recorded and for each strategy, with
 // what it changes; then the sessions of each backend, and how many more or fewer they would be.
 
-import type { PoolReplay, ReplayReport } from "../app/replay/compare.ts";
-import { counted } from "../core/counted.ts";
-import { describeDuration } from "../core/duration.ts";
-import { printable } from "../core/printable.ts";
-import { toDecimals } from "../core/thousandths.ts";
+import type { PoolReplay, ReplayReport } from "../record/replay/compare.ts";
+import { counted } from "../core/values/counted.ts";
+import { describeDuration } from "../core/values/duration.ts";
+import { printable } from "../core/values/printable.ts";
+import { toDecimals } from "../core/values/thousandths.ts";
 import { BOLD, DIM, paint } from "./output.ts";
 
 const LEGEND: readonly string[] = [

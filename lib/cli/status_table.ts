@@ -1,11 +1,11 @@
 // Draws a StatusReport for people: one line per backend, and one below it for what is wrong with it.
 
 import type { BackendReport, HoldReport, PoolReport, StatusReport } from "../admin/report.ts";
-import { counted } from "../core/counted.ts";
-import { describeDuration } from "../core/duration.ts";
-import { describePercent } from "../core/shortages.ts";
-import { describeSize } from "../core/size.ts";
-import { toDecimals, toThousandths } from "../core/thousandths.ts";
+import { counted } from "../core/values/counted.ts";
+import { describeDuration } from "../core/values/duration.ts";
+import { describePercent } from "../core/watch/shortages.ts";
+import { describeSize } from "../core/values/size.ts";
+import { toDecimals, toThousandths } from "../core/values/thousandths.ts";
 import { BOLD, DIM, GREEN, paint, RED, YELLOW } from "./output.ts";
 
 interface Cell {

@@ -5,8 +5,8 @@ import { askAdmin, isTrustedSocket } from "../admin/client.ts";
 import { isStatusReport, type StatusReport } from "../admin/report.ts";
 import { socketCandidates } from "../admin/socket_path.ts";
 import type { Config } from "../config/config.ts";
-import { type Address, formatAddress, parseListenAddress } from "../core/address.ts";
-import { classify, listenHint, messageOf } from "../core/errors.ts";
+import { type Address, formatAddress, parseListenAddress } from "../core/values/address.ts";
+import { classify, listenHint, messageOf } from "../core/values/errors.ts";
 import { findUser } from "../host/privileges.ts";
 import { listen } from "./echo.ts";
 

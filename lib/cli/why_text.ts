@@ -1,9 +1,10 @@
 // Words a WhyReport for people: a headline per connection, and what every backend looked like then.
 
-import type { DecisionReport, PickReport, SeenReport, WhyReport } from "../admin/why_report.ts";
-import { counted } from "../core/counted.ts";
-import type { PickOutcome } from "../core/decision_snapshot.ts";
-import { toDecimals } from "../core/thousandths.ts";
+import type { DecisionReport, WhyReport } from "../admin/why_report.ts";
+import type { PickReport, SeenReport } from "../core/pick/pick_report.ts";
+import { counted } from "../core/values/counted.ts";
+import type { PickOutcome } from "../core/pick/decision_snapshot.ts";
+import { toDecimals } from "../core/values/thousandths.ts";
 import { BOLD, DIM, GREEN, paint, RED, YELLOW } from "./output.ts";
 
 /** Why a client got no backend. */

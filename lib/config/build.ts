@@ -1,6 +1,6 @@
 // Turns a checked draft into the Config: references resolved, missing ports filled in.
 
-import { type Address, formatAddress } from "../core/address.ts";
+import { type Address, formatAddress } from "../core/values/address.ts";
 import type { BackendConfig, Config, HealthProbeName, LoadConfig, PoolConfig } from "./config.ts";
 import type { PartialAddress } from "./fields.ts";
 import { References } from "./references.ts";

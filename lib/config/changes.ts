@@ -1,6 +1,6 @@
 // What one configuration changes in another, in one line and in the words of lb.conf: what a reload says.
 
-import { counted } from "../core/counted.ts";
+import { counted } from "../core/values/counted.ts";
 import type { Config, PoolConfig } from "./config.ts";
 import { draftBackend, draftConfig } from "./effective.ts";
 import type { YamlDraft } from "./yaml.ts";

@@ -1,9 +1,9 @@
 // Faults that no value shows alone: references between frontends and pools, addresses used twice,
 // ports that cannot be told, times that contradict each other, more than there is room for.
 
-import { type Address, formatAddress } from "../core/address.ts";
-import { MAX_BACKENDS } from "../core/backend.ts";
-import { formatDuration } from "../core/duration.ts";
+import { type Address, formatAddress } from "../core/values/address.ts";
+import { MAX_BACKENDS } from "../core/pool/backend.ts";
+import { formatDuration } from "../core/values/duration.ts";
 import { completeAddress, loadOf } from "./build.ts";
 import type { LocationDraft, PoolDraft } from "./build.ts";
 import type { LoadConfig } from "./config.ts";

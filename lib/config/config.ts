@@ -1,10 +1,10 @@
 // The configuration as the program uses it: every default filled in, every text parsed.
 
-import type { Address, TcpAddress } from "../core/address.ts";
-import type { Backend } from "../core/backend.ts";
-import type { HttpFigure } from "../core/load.ts";
-import type { Network } from "../core/network.ts";
-import type { MemoryFloor } from "../core/shortages.ts";
+import type { Address, TcpAddress } from "../core/values/address.ts";
+import type { Backend } from "../core/pool/backend.ts";
+import type { HttpFigure } from "../core/pool/load.ts";
+import type { Network } from "../core/values/network.ts";
+import type { MemoryFloor } from "../core/watch/shortages.ts";
 
 /** Every name that lb.conf knows, in the order in which messages list them; these need no load samples. */
 export const FALLBACKS = [

@@ -1,7 +1,7 @@
 // What is wrong with a configuration: where, what was found, what was expected. All of them are
 // collected in one run and written the way editors and people read them.
 
-import { printable } from "../core/printable.ts";
+import { printable } from "../core/values/printable.ts";
 
 /** A way into the document: keys of mappings and indexes of lists. */
 export type ConfigPath = readonly (string | number)[];

@@ -1,10 +1,10 @@
 // The configuration in force, as the text of an lb.conf that says all of it.
 
-import { formatAddress } from "../core/address.ts";
-import { formatDuration } from "../core/duration.ts";
-import { formatNetwork } from "../core/network.ts";
-import type { MemoryFloor } from "../core/shortages.ts";
-import { formatSize } from "../core/size.ts";
+import { formatAddress } from "../core/values/address.ts";
+import { formatDuration } from "../core/values/duration.ts";
+import { formatNetwork } from "../core/values/network.ts";
+import type { MemoryFloor } from "../core/watch/shortages.ts";
+import { formatSize } from "../core/values/size.ts";
 import type {
   BackendConfig,
   Config,

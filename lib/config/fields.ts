@@ -6,14 +6,14 @@ import {
   parseBackendAddress,
   parseListenAddress,
   sameAddress,
-} from "../core/address.ts";
-import { parseBackendSpec, parseCores } from "../core/backend.ts";
-import { formatDuration, parseDuration } from "../core/duration.ts";
-import { didYouMean } from "../core/nearest.ts";
-import { type Network, parseNetwork } from "../core/network.ts";
-import { failure, type Result, success } from "../core/result.ts";
-import type { MemoryFloor } from "../core/shortages.ts";
-import { formatSize, parseSize } from "../core/size.ts";
+} from "../core/values/address.ts";
+import { parseBackendSpec, parseCores } from "../core/pool/backend.ts";
+import { formatDuration, parseDuration } from "../core/values/duration.ts";
+import { didYouMean } from "../core/values/nearest.ts";
+import { type Network, parseNetwork } from "../core/values/network.ts";
+import { failure, type Result, success } from "../core/values/result.ts";
+import type { MemoryFloor } from "../core/watch/shortages.ts";
+import { formatSize, parseSize } from "../core/values/size.ts";
 import { quote } from "./config_error.ts";
 
 /** Reads one scalar. */

@@ -1,8 +1,8 @@
 // The sections of the schema about loads: every load source, what one backend may say otherwise than its
 // pool, and limits on what load sources tell besides the load, memory and pressure.
 
-import type { TcpAddress } from "../core/address.ts";
-import { failure, type Result, success } from "../core/result.ts";
+import type { TcpAddress } from "../core/values/address.ts";
+import { failure, type Result, success } from "../core/values/result.ts";
 import { LOAD_SOURCES, NRPE_TLS_MODES } from "./config.ts";
 import { quote } from "./config_error.ts";
 import {

@@ -1,8 +1,14 @@
 // Whether a backend is the balancer itself: each session would come in again at the frontend and take
 // one more, until max_connections is reached.
 
-import { type Address, formatAddress, isIpv4, isIpv6, sameAddress } from "../core/address.ts";
-import { canonicalHost } from "../core/ip.ts";
+import {
+  type Address,
+  formatAddress,
+  isIpv4,
+  isIpv6,
+  sameAddress,
+} from "../core/values/address.ts";
+import { canonicalHost } from "../core/values/ip.ts";
 import type { Config, FrontendConfig } from "./config.ts";
 import { type ConfigPath, quote } from "./config_error.ts";
 

@@ -1,8 +1,8 @@
 // What a sound configuration says in vain, or can hardly mean. No error: it may be on its way to something
 // else. `check`, the start and a reload warn of it.
 
-import { formatDuration } from "../core/duration.ts";
-import { formatNetwork, type Network, widened } from "../core/network.ts";
+import { formatDuration } from "../core/values/duration.ts";
+import { formatNetwork, type Network, widened } from "../core/values/network.ts";
 import type { BackendConfig, Config, FrontendConfig, PoolConfig } from "./config.ts";
 
 /** Load sources that cannot tell how much memory is free, or how long tasks wait. */

@@ -1,7 +1,7 @@
 // Which frontends send to which pools, and on which ports they listen: worked out once for a draft, since
 // both may be named thousands of times.
 
-import { nearest } from "../core/nearest.ts";
+import { nearest } from "../core/values/nearest.ts";
 import type { ConfigPath } from "./config_error.ts";
 import type { Draft } from "./schema.ts";
 

@@ -2,8 +2,8 @@
 // resilience_sections.ts hold some of its sections). What one value alone cannot tell (references, limits
 // between keys) is in checks.ts.
 
-import { parseWeight } from "../core/backend.ts";
-import { didYouMean, nearest } from "../core/nearest.ts";
+import { parseWeight } from "../core/pool/backend.ts";
+import { didYouMean, nearest } from "../core/values/nearest.ts";
 import {
   ENGINE_KINDS,
   FALLBACKS,

@@ -3,7 +3,7 @@
 // expand without bound, refer to themselves or nest too deep are refused.
 
 import { parse, stringify } from "@std/yaml";
-import { messageOf } from "../core/errors.ts";
+import { messageOf } from "../core/values/errors.ts";
 import type { ConfigPath } from "./config_error.ts";
 
 /** What a document holds: text, nothing, lists and mappings. */

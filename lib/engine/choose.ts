@@ -1,7 +1,7 @@
 // Which engine runs, and why: the splice engine where its calls exist and are allowed, else the portable
 // one. Says it once, in words that the log and `status` can repeat.
 
-import { messageOf } from "../core/errors.ts";
+import { messageOf } from "../core/values/errors.ts";
 import type { Engine } from "./engine.ts";
 import { openLibc } from "./splice/libc.ts";
 

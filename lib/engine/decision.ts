@@ -1,8 +1,9 @@
 // Turns the numbers that a kernel left behind into the words of the access log.
 
-import type { Chosen } from "../core/choice.ts";
-import { KERNELS, UNKNOWN_FREE } from "../core/pick_table.ts";
-import type { Decision, Endpoint, PickTrace } from "./engine.ts";
+import { type PickTrace } from "../core/pick/pick_report.ts";
+import type { Chosen } from "../core/pick/choice.ts";
+import { KERNELS, UNKNOWN_FREE } from "../core/pick/pick_table.ts";
+import type { Decision, Endpoint } from "./engine.ts";
 
 /** Says in words why a pick fell as it did. */
 export function describeChoice(

@@ -1,13 +1,14 @@
 // What the control plane knows of a data plane: frontends and plans go in, counters and events come out.
 // No socket crosses this line, so an engine can be made of anything.
 
-import type { Address } from "../core/address.ts";
-import type { Chosen } from "../core/choice.ts";
-import type { Snapshot, SnapshotReader } from "../core/decision_snapshot.ts";
-import type { FailureKind } from "../core/errors.ts";
-import type { LineBytes } from "../core/line_bytes.ts";
-import type { Location } from "../core/location_table.ts";
-import type { PickTable } from "../core/pick_table.ts";
+import type { Address } from "../core/values/address.ts";
+import type { Chosen } from "../core/pick/choice.ts";
+import type { SnapshotReader } from "../core/pick/decision_snapshot.ts";
+import type { PickTrace } from "../core/pick/pick_report.ts";
+import type { FailureKind } from "../core/values/errors.ts";
+import type { LineBytes } from "../core/values/line_bytes.ts";
+import type { Location } from "../core/location/location_table.ts";
+import type { PickTable } from "../core/pick/pick_table.ts";
 
 /** Where clients come in. */
 export interface Frontend {
@@ -65,18 +66,6 @@ export type RefusalReason =
   | "frontend_full"
   /** The process or the machine ran out of descriptors or memory, and stayed so for as long as a connect may take. */
   | "out_of_descriptors";
-
-/** One pick for a connection, and what became of it. */
-export interface PickTrace {
-  /** Milliseconds since the epoch. */
-  readonly atMs: number;
-  /** The kernel that chose, such as "most_free". */
-  readonly kernel: string;
-  /** What the kernel saw of the pool at that instant; undefined once thousands of picks have followed. */
-  readonly snapshot: Snapshot | undefined;
-  /** Why the chosen backend did not take the connection; undefined when it did, or nobody was chosen. */
-  readonly failure: FailureKind | undefined;
-}
 
 /** What the balancer saw when it chose, for the access log. */
 export interface Decision {
@@ -192,6 +181,9 @@ export type EngineEvent =
     readonly failure: FailureKind;
     readonly message: string;
   };
+
+/** Events that tell of a decision. */
+export type DecisionEvent = Extract<EngineEvent, { kind: "opened" | "refused" }>;
 
 export interface EngineCounters {
   /** Clients accepted since start. */

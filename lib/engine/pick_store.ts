@@ -6,15 +6,16 @@
 //
 // `!` on typed-array reads: offsets are within the slab, since a snapshot stands in one piece.
 
+import { type PickTrace } from "../core/pick/pick_report.ts";
 import {
   readSnapshot,
   type Snapshot,
   snapshotKernel,
   snapshotLength,
   SnapshotReader,
-} from "../core/decision_snapshot.ts";
-import { type FailureKind, FAILURES } from "../core/errors.ts";
-import type { Endpoint, Picks, PickTrace } from "./engine.ts";
+} from "../core/pick/decision_snapshot.ts";
+import { type FailureKind, FAILURES } from "../core/values/errors.ts";
+import type { Endpoint, Picks } from "./engine.ts";
 
 /** 1 MiB: some 2500 picks in a pool of 16, 1300 in one of 32 or more. */
 const DEFAULT_WORDS = 1 << 18;

@@ -1,7 +1,7 @@
 // Who may connect to a unix socket: the mode of its file.
 
-import type { Address } from "../core/address.ts";
-import { messageOf } from "../core/errors.ts";
+import type { Address } from "../core/values/address.ts";
+import { messageOf } from "../core/values/errors.ts";
 
 /**
  * Runs what binds a unix socket, so that its file has this mode. Undefined: as the umask has it.

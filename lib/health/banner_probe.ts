@@ -1,12 +1,12 @@
 // The probe `banner`: the backend is up when one of its first lines begins as expected ("SSH-"). It
 // tells a wedged sshd, whose kernel still accepts, from one that lives.
 
-import { closeQuietly } from "../core/accept_loop.ts";
-import type { Address } from "../core/address.ts";
-import type { Backend } from "../core/backend.ts";
-import type { Clock } from "../core/clock.ts";
-import { closeOnAbort } from "../core/close_on_abort.ts";
-import type { ProbeResult } from "../core/health.ts";
+import { closeQuietly } from "../core/serving/accept_loop.ts";
+import type { Address } from "../core/values/address.ts";
+import type { Backend } from "../core/pool/backend.ts";
+import type { Clock } from "../core/timing/clock.ts";
+import { closeOnAbort } from "../core/serving/close_on_abort.ts";
+import type { ProbeResult } from "../core/pool/health.ts";
 import type { HealthProbe } from "./health_probe.ts";
 import { connectAny } from "./tcp_probe.ts";
 

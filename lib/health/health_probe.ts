@@ -1,8 +1,8 @@
 // What a health probe is: something that finds out whether a backend answers.
 
-import type { Address } from "../core/address.ts";
-import type { Backend } from "../core/backend.ts";
-import type { ProbeResult } from "../core/health.ts";
+import type { Address } from "../core/values/address.ts";
+import type { Backend } from "../core/pool/backend.ts";
+import type { ProbeResult } from "../core/pool/health.ts";
 
 export interface HealthProbe extends AsyncDisposable {
   /** As in lb.conf. */

@@ -1,6 +1,6 @@
 // Health probes by the name that lb.conf gives them.
 
-import type { Clock } from "../core/clock.ts";
+import type { Clock } from "../core/timing/clock.ts";
 import { BannerProbe } from "./banner_probe.ts";
 import type { HealthProbe } from "./health_probe.ts";
 import { TcpProbe } from "./tcp_probe.ts";

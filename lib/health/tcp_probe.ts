@@ -1,11 +1,11 @@
 // The probe `tcp`: the backend is up when it takes a connection. Closed again without a byte.
 
-import { type Address, formatAddress } from "../core/address.ts";
-import type { Backend } from "../core/backend.ts";
-import type { Clock } from "../core/clock.ts";
-import { classify, messageOf } from "../core/errors.ts";
-import type { ProbeResult } from "../core/health.ts";
-import { withDeadline } from "../core/with_deadline.ts";
+import { type Address, formatAddress } from "../core/values/address.ts";
+import type { Backend } from "../core/pool/backend.ts";
+import type { Clock } from "../core/timing/clock.ts";
+import { classify, messageOf } from "../core/values/errors.ts";
+import type { ProbeResult } from "../core/pool/health.ts";
+import { withDeadline } from "../core/timing/with_deadline.ts";
 import type { HealthProbe } from "./health_probe.ts";
 
 export class TcpProbe implements HealthProbe {

@@ -1,6 +1,6 @@
 // The real clock.
 
-import type { Clock } from "../core/clock.ts";
+import type { Clock } from "../core/timing/clock.ts";
 
 export const SYSTEM_CLOCK: Clock = {
   // CLOCK_MONOTONIC underneath: a wall clock that is set must not end sessions or age samples.

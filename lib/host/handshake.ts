@@ -1,7 +1,7 @@
 // A handshake that a signal can end, whatever does it.
 
-import type { ByteChannel } from "../core/byte_channel.ts";
-import { closeOnAbort } from "../core/close_on_abort.ts";
+import type { ByteChannel } from "../core/serving/byte_channel.ts";
+import { closeOnAbort } from "../core/serving/close_on_abort.ts";
 
 /**
  * Waits for the handshake on a channel; the channel is closed when that fails or the signal comes first.

@@ -5,9 +5,13 @@
 //   socket --read--> receive BIO --> SSL --> plain text
 //   socket <-write-- send BIO    <-- SSL <-- plain text
 
-import type { TcpAddress } from "../core/address.ts";
-import { type AnonymousTls, type ByteChannel, HandshakeError } from "../core/byte_channel.ts";
-import { messageOf } from "../core/errors.ts";
+import type { TcpAddress } from "../core/values/address.ts";
+import {
+  type AnonymousTls,
+  type ByteChannel,
+  HandshakeError,
+} from "../core/serving/byte_channel.ts";
+import { messageOf } from "../core/values/errors.ts";
 import { shakenHands } from "./handshake.ts";
 import { connectByOpenssl } from "./openssl_client.ts";
 

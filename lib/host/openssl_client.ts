@@ -1,8 +1,8 @@
 // Anonymous TLS by the program openssl, for machines whose libssl cannot be loaded: one process a
 // connection, its stdin and stdout behind the same ByteChannel as libssl.ts.
 
-import { formatAddress, type TcpAddress } from "../core/address.ts";
-import { type ByteChannel, HandshakeError } from "../core/byte_channel.ts";
+import { formatAddress, type TcpAddress } from "../core/values/address.ts";
+import { type ByteChannel, HandshakeError } from "../core/serving/byte_channel.ts";
 import { shakenHands } from "./handshake.ts";
 
 /** More than openssl says in any handshake. */

@@ -1,6 +1,6 @@
 // The addresses of this machine.
 
-import { canonicalHost } from "../core/ip.ts";
+import { canonicalHost } from "../core/values/ip.ts";
 
 /**
  * Every address that an interface has now, in canonical form; none where the system does not tell (out of

@@ -1,9 +1,9 @@
 // Looks host names up the way the system does (getaddrinfo: /etc/hosts, NIS, DNS).
 
 import { lookup } from "node:dns/promises";
-import { type Address, isIpv4, isIpv6 } from "../core/address.ts";
-import { messageOf } from "../core/errors.ts";
-import { failure, type Result, success } from "../core/result.ts";
+import { type Address, isIpv4, isIpv6 } from "../core/values/address.ts";
+import { messageOf } from "../core/values/errors.ts";
+import { failure, type Result, success } from "../core/values/result.ts";
 
 /** What needs no look-up: literals and unix sockets. */
 export function alreadyResolved(address: Address): boolean {

@@ -1,14 +1,14 @@
 // The load source "agent": asks the agent of each backend as HAProxy's agent-check does. One connection
 // an answer; what the answer means is read in agent_answer.ts, what it does is the pool's affair.
 
-import { closeQuietly } from "../core/accept_loop.ts";
-import { formatAddress, type TcpAddress } from "../core/address.ts";
-import type { Backend } from "../core/backend.ts";
-import type { Clock } from "../core/clock.ts";
-import { closeOnAbort } from "../core/close_on_abort.ts";
-import { messageOf } from "../core/errors.ts";
-import type { LoadResult } from "../core/load.ts";
-import { failure, type Result, success } from "../core/result.ts";
+import { closeQuietly } from "../core/serving/accept_loop.ts";
+import { formatAddress, type TcpAddress } from "../core/values/address.ts";
+import type { Backend } from "../core/pool/backend.ts";
+import type { Clock } from "../core/timing/clock.ts";
+import { closeOnAbort } from "../core/serving/close_on_abort.ts";
+import { messageOf } from "../core/values/errors.ts";
+import type { LoadResult } from "../core/pool/load.ts";
+import { failure, type Result, success } from "../core/values/result.ts";
 import { parseAgentAnswer } from "./agent_answer.ts";
 import type { LoadSource } from "./load_source.ts";
 import { abortReason, connectReason, oneLine } from "./reason.ts";

@@ -6,10 +6,10 @@
 //   down #disk full
 //   87% ready #load1=1.04 cores=8 idle=0.873 memory_available_bytes=7516192768
 
-import { type AgentAdvice, MAX_SHARE } from "../core/agent_advice.ts";
-import { MAX_CORES } from "../core/backend.ts";
-import { type LoadSample, MOST_LOAD } from "../core/load.ts";
-import { failure, type Result, success } from "../core/result.ts";
+import { type AgentAdvice, MAX_SHARE } from "../core/pool/agent_advice.ts";
+import { MAX_CORES } from "../core/pool/backend.ts";
+import { type LoadSample, MOST_LOAD } from "../core/pool/load.ts";
+import { failure, type Result, success } from "../core/values/result.ts";
 import { oneLine } from "./reason.ts";
 
 /** What one line says. */

@@ -5,9 +5,9 @@
 //   LOAD OK - scaled load average: 0.17, ... - total load average: 0.34, ...|load1=0.340;;;0;
 //     scaled_load1=0.170;0.150;0.300;0; ...
 
-import { MAX_CORES } from "../core/backend.ts";
-import { MOST_LOAD } from "../core/load.ts";
-import { failure, type Result, success } from "../core/result.ts";
+import { MAX_CORES } from "../core/pool/backend.ts";
+import { MOST_LOAD } from "../core/pool/load.ts";
+import { failure, type Result, success } from "../core/values/result.ts";
 import { oneLine } from "./reason.ts";
 
 export interface CheckLoadReading {

@@ -2,8 +2,8 @@
 // ended with everything it has started, and Ctrl-C in the balancer's terminal does not reach it. What
 // leaves the group (setsid, a daemon) may hold its pipes open for good: nobody waits for those.
 
-import type { Clock } from "../core/clock.ts";
-import { messageOf, OUR_SHORTAGE } from "../core/errors.ts";
+import type { Clock } from "../core/timing/clock.ts";
+import { messageOf, OUR_SHORTAGE } from "../core/values/errors.ts";
 import { oneLine } from "./reason.ts";
 
 /** Time that the pipes of a process have after its end, for what is still in them. */

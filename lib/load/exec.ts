@@ -2,10 +2,10 @@
 // of the probe scripts of tcp-balance: ONLINE, OFFLINE or a load on stdout; and, added here, a load
 // with the core count after it, and with what one more session will cost (lbcd's increment).
 
-import type { Backend } from "../core/backend.ts";
-import { MAX_CORES } from "../core/backend.ts";
-import type { Clock } from "../core/clock.ts";
-import type { LoadResult } from "../core/load.ts";
+import type { Backend } from "../core/pool/backend.ts";
+import { MAX_CORES } from "../core/pool/backend.ts";
+import type { Clock } from "../core/timing/clock.ts";
+import type { LoadResult } from "../core/pool/load.ts";
 import {
   describeStatus,
   finishReading,

@@ -1,13 +1,13 @@
 // The load source "gmond": Ganglia's daemon, which sends all it knows as XML to whoever connects. Each
 // backend's own gmond is asked, or one collector for all; an answer serves everybody who asks soon after.
 
-import { closeQuietly } from "../core/accept_loop.ts";
-import { formatAddress, type TcpAddress } from "../core/address.ts";
-import type { Backend } from "../core/backend.ts";
-import type { Clock } from "../core/clock.ts";
-import { closeOnAbort } from "../core/close_on_abort.ts";
-import type { LoadResult } from "../core/load.ts";
-import { failure, type Result } from "../core/result.ts";
+import { closeQuietly } from "../core/serving/accept_loop.ts";
+import { formatAddress, type TcpAddress } from "../core/values/address.ts";
+import type { Backend } from "../core/pool/backend.ts";
+import type { Clock } from "../core/timing/clock.ts";
+import { closeOnAbort } from "../core/serving/close_on_abort.ts";
+import type { LoadResult } from "../core/pool/load.ts";
+import { failure, type Result } from "../core/values/result.ts";
 import { findHost, type GmondHost, GmondReader, sampleOf } from "./gmond_hosts.ts";
 import type { LoadSource } from "./load_source.ts";
 import { abortReason, connectReason } from "./reason.ts";

@@ -1,10 +1,10 @@
 // Reads what a gmond knows of its cluster: hosts with the metrics that are wanted, and how old they are.
 // Pure.
 
-import { MAX_CORES } from "../core/backend.ts";
-import { describeDuration } from "../core/duration.ts";
-import { type LoadSample, MOST_LOAD } from "../core/load.ts";
-import { failure, type Result, success } from "../core/result.ts";
+import { MAX_CORES } from "../core/pool/backend.ts";
+import { describeDuration } from "../core/values/duration.ts";
+import { type LoadSample, MOST_LOAD } from "../core/pool/load.ts";
+import { failure, type Result, success } from "../core/values/result.ts";
 import { XmlScanner } from "./gmond_xml.ts";
 import { oneLine } from "./reason.ts";
 

@@ -3,7 +3,7 @@
 // gmond (3.7.2) escapes nothing: the name of a cluster may hold quotes, "<" and "&" as they are. So a
 // value ends at a quote behind which the tag goes on or ends, not at the first quote.
 
-import { failure, type Result, success } from "../core/result.ts";
+import { failure, type Result, success } from "../core/values/result.ts";
 import { oneLine } from "./reason.ts";
 
 /** Told what is found, in order. */

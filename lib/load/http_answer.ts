@@ -1,11 +1,11 @@
 // Reads the JSON that the load source "http" is given: finds figures by paths and says what is wrong
 // with them. Pure.
 
-import { MAX_CORES } from "../core/backend.ts";
-import { messageOf } from "../core/errors.ts";
-import { HTTP_FIGURES, type HttpFigure, type LoadSample, MOST_LOAD } from "../core/load.ts";
-import { failure, type Result, success } from "../core/result.ts";
-import { shownJson } from "../core/shown_json.ts";
+import { MAX_CORES } from "../core/pool/backend.ts";
+import { messageOf } from "../core/values/errors.ts";
+import { HTTP_FIGURES, type HttpFigure, type LoadSample, MOST_LOAD } from "../core/pool/load.ts";
+import { failure, type Result, success } from "../core/values/result.ts";
+import { shownJson } from "../core/values/shown_json.ts";
 import { oneLine } from "./reason.ts";
 
 /** Where each figure stands: names and list indices with dots between, or "off": it is not looked for. */

@@ -1,12 +1,12 @@
 // The load source "http": GETs a JSON document for each sample. One HTTP client serves all backends of a
 // source; it keeps a connection to each.
 
-import { formatAddress, formatHost } from "../core/address.ts";
-import type { Backend } from "../core/backend.ts";
-import type { Clock } from "../core/clock.ts";
-import { messageOf } from "../core/errors.ts";
-import type { LoadResult } from "../core/load.ts";
-import { failure, type Result, success } from "../core/result.ts";
+import { formatAddress, formatHost } from "../core/values/address.ts";
+import type { Backend } from "../core/pool/backend.ts";
+import type { Clock } from "../core/timing/clock.ts";
+import { messageOf } from "../core/values/errors.ts";
+import type { LoadResult } from "../core/pool/load.ts";
+import { failure, type Result, success } from "../core/values/result.ts";
 import { type HttpFields, parseHttpAnswer } from "./http_answer.ts";
 import { clientTrusting, systemAuthorities } from "./authorities.ts";
 import type { LoadSource } from "./load_source.ts";

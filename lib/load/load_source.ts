@@ -1,7 +1,7 @@
 // What a load source is: something that can be asked how busy a backend is.
 
-import type { Backend } from "../core/backend.ts";
-import type { LoadResult } from "../core/load.ts";
+import type { Backend } from "../core/pool/backend.ts";
+import type { LoadResult } from "../core/pool/load.ts";
 
 export interface LoadSource extends AsyncDisposable {
   /** As in lb.conf. */

@@ -1,6 +1,6 @@
 // Reads the kernel's own figures as text: /proc/loadavg (proc(5)). Pure.
 
-import { failure, type Result, success } from "../core/result.ts";
+import { failure, type Result, success } from "../core/values/result.ts";
 import { oneLine } from "./reason.ts";
 
 /** The first field of /proc/loadavg: "0.34 0.72 0.53 2/345 6789". Rejects anything of another form. */

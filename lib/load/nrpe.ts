@@ -2,14 +2,14 @@
 // What a daemon turned out to speak (transport, packet version) is remembered and found out again after
 // a failure.
 
-import { formatAddress, type TcpAddress } from "../core/address.ts";
-import type { Backend } from "../core/backend.ts";
-import type { AnonymousTls, ByteChannel } from "../core/byte_channel.ts";
-import type { Clock } from "../core/clock.ts";
-import { closeOnAbort } from "../core/close_on_abort.ts";
-import { classify } from "../core/errors.ts";
-import type { LoadResult } from "../core/load.ts";
-import { failure, type Result, success } from "../core/result.ts";
+import { formatAddress, type TcpAddress } from "../core/values/address.ts";
+import type { Backend } from "../core/pool/backend.ts";
+import type { AnonymousTls, ByteChannel } from "../core/serving/byte_channel.ts";
+import type { Clock } from "../core/timing/clock.ts";
+import { closeOnAbort } from "../core/serving/close_on_abort.ts";
+import { classify } from "../core/values/errors.ts";
+import type { LoadResult } from "../core/pool/load.ts";
+import { failure, type Result, success } from "../core/values/result.ts";
 import { CoresEstimate, parseCheckLoad } from "./check_load.ts";
 import type { LoadSource } from "./load_source.ts";
 import {

@@ -7,7 +7,7 @@
 // Big-endian; the text ends at its first NUL; the CRC-32 (IEEE) is that of the whole packet with zeros
 // in its place. v3 has 3 bytes of padding, v4 none (nrpe 4.1.0, include/common.h).
 
-import { failure, type Result, success } from "../core/result.ts";
+import { failure, type Result, success } from "../core/values/result.ts";
 
 export type NrpeVersion = 2 | 3 | 4;
 

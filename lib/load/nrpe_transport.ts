@@ -1,11 +1,15 @@
 // How an NRPE query reaches the daemon: plain TCP, TLS with certificates, or anonymous TLS, which is
 // passed in. Every way ends in a ByteChannel or a TransportError.
 
-import type { TcpAddress } from "../core/address.ts";
-import { formatAddress } from "../core/address.ts";
-import { type AnonymousTls, type ByteChannel, HandshakeError } from "../core/byte_channel.ts";
-import { closeOnAbort } from "../core/close_on_abort.ts";
-import { classify, messageOf } from "../core/errors.ts";
+import type { TcpAddress } from "../core/values/address.ts";
+import { formatAddress } from "../core/values/address.ts";
+import {
+  type AnonymousTls,
+  type ByteChannel,
+  HandshakeError,
+} from "../core/serving/byte_channel.ts";
+import { closeOnAbort } from "../core/serving/close_on_abort.ts";
+import { classify, messageOf } from "../core/values/errors.ts";
 import { connectReason, oneLine } from "./reason.ts";
 
 export type NrpeTransport = "plain" | "anonymous" | "certificates";

@@ -1,6 +1,6 @@
 // The words in which load sources say why there is no sample: for an administrator, on one line.
 
-import { classify, messageOf } from "../core/errors.ts";
+import { classify, messageOf } from "../core/values/errors.ts";
 
 /** Foreign text for a log line: control characters replaced, cut at `longest` characters. */
 export function oneLine(text: string, longest = 200): string {

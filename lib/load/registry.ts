@@ -1,8 +1,8 @@
 // The load sources by the names that lb.conf knows.
 
 import { type AgentOptions, AgentSource } from "./agent.ts";
-import type { AnonymousTls } from "../core/byte_channel.ts";
-import type { Clock, Random } from "../core/clock.ts";
+import type { AnonymousTls } from "../core/serving/byte_channel.ts";
+import type { Clock, Random } from "../core/timing/clock.ts";
 import { type ExecOptions, ExecSource } from "./exec.ts";
 import { type GmondOptions, GmondSource } from "./gmond.ts";
 import { type HttpOptions, HttpSource } from "./http_json.ts";

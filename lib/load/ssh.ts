@@ -3,10 +3,10 @@
 // side; ssh_config, known_hosts, agents and jump hosts work as they do for the user who runs this.
 
 import { userInfo } from "node:os";
-import { formatAddress, type TcpAddress } from "../core/address.ts";
-import type { Backend } from "../core/backend.ts";
-import type { Clock, Random } from "../core/clock.ts";
-import type { LoadResult } from "../core/load.ts";
+import { formatAddress, type TcpAddress } from "../core/values/address.ts";
+import type { Backend } from "../core/pool/backend.ts";
+import type { Clock, Random } from "../core/timing/clock.ts";
+import type { LoadResult } from "../core/pool/load.ts";
 import type { LoadSource } from "./load_source.ts";
 import { type SshComplaint, SshLink } from "./ssh_link.ts";
 import { REMOTE_COMMAND } from "./ssh_remote.ts";

@@ -1,10 +1,10 @@
 // One backend's ssh process: started when a sample needs it, kept as long as it answers, replaced when
 // it does not, with growing pauses between attempts.
 
-import type { Clock, Random } from "../core/clock.ts";
-import { describeDuration } from "../core/duration.ts";
-import { OUR_SHORTAGE } from "../core/errors.ts";
-import type { LoadResult } from "../core/load.ts";
+import type { Clock, Random } from "../core/timing/clock.ts";
+import { describeDuration } from "../core/values/duration.ts";
+import { OUR_SHORTAGE } from "../core/values/errors.ts";
+import type { LoadResult } from "../core/pool/load.ts";
 import {
   describeStatus,
   finishReading,

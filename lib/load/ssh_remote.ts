@@ -1,8 +1,8 @@
 // What runs on the backend for the load source "ssh", and how its answers are read. Pure.
 
-import { MAX_CORES } from "../core/backend.ts";
-import type { LoadSample } from "../core/load.ts";
-import { failure, type Result, success } from "../core/result.ts";
+import { MAX_CORES } from "../core/pool/backend.ts";
+import type { LoadSample } from "../core/pool/load.ts";
+import { failure, type Result, success } from "../core/values/result.ts";
 import { parseLoadavg } from "./loadavg.ts";
 
 /** Starts every answer, so that whatever else the login shell prints is told apart. */

@@ -4,11 +4,11 @@
 
 import { Buffer } from "node:buffer";
 import { Reader, type Response } from "mmdb-lib";
-import { type AddressSpans, SpansBuilder, UNCLAIMED } from "../core/address_spans.ts";
-import { messageOf } from "../core/errors.ts";
-import { formatIp, IPV4_WORDS, IPV6_WORDS } from "../core/ip.ts";
-import type { CountrySpans } from "../core/location_table.ts";
-import { failure, type Result, success } from "../core/result.ts";
+import { type AddressSpans, SpansBuilder, UNCLAIMED } from "../core/location/address_spans.ts";
+import { messageOf } from "../core/values/errors.ts";
+import { formatIp, IPV4_WORDS, IPV6_WORDS } from "../core/values/ip.ts";
+import type { CountrySpans } from "../core/location/location_table.ts";
+import { failure, type Result, success } from "../core/values/result.ts";
 
 /** What a database says of some countries. */
 export interface Countries extends CountrySpans {

@@ -14,11 +14,11 @@
 // `outgoing` is the balancer's own address that the backend sees: it ties a line of sshd's log, or a
 // fail2ban ban, to the client.
 
-import type { Chosen } from "../core/choice.ts";
-import type { PickOutcome, SnapshotReader } from "../core/decision_snapshot.ts";
-import type { LineBytes } from "../core/line_bytes.ts";
-import { UNKNOWN_FREE } from "../core/pick_table.ts";
-import { printable } from "../core/printable.ts";
+import type { Chosen } from "../core/pick/choice.ts";
+import type { PickOutcome, SnapshotReader } from "../core/pick/decision_snapshot.ts";
+import type { LineBytes } from "../core/values/line_bytes.ts";
+import { UNKNOWN_FREE } from "../core/pick/pick_table.ts";
+import { printable } from "../core/values/printable.ts";
 import type { BatchWriter } from "./batch_writer.ts";
 
 /** What both records of a tunnel tell. */

@@ -1,8 +1,8 @@
 // Writes lines to a stream in batches without ever blocking the one who logs: what a slow reader does not
 // take in time, or a full disk refuses, is dropped and counted.
 
-import { classify } from "../core/errors.ts";
-import { LineBytes } from "../core/line_bytes.ts";
+import { classify } from "../core/values/errors.ts";
+import { LineBytes } from "../core/values/line_bytes.ts";
 
 /** What may wait for a slow reader, in bytes. */
 const DEFAULT_LIMIT = 8 * 1024 * 1024;

@@ -2,7 +2,7 @@
 // configures it; the rest of the program is handed an area to write to.
 
 import { configure, getLogger, type Logger, type LogRecord, reset } from "@logtape/logtape";
-import { printable } from "../core/printable.ts";
+import { printable } from "../core/values/printable.ts";
 import type { BatchWriter } from "./batch_writer.ts";
 
 export type LogLevel = "error" | "warning" | "info" | "debug";

@@ -2,7 +2,7 @@
 // makes, else a self-extracting file of the same program. Nothing is put in place that has not
 // answered --version.
 
-import { messageOf } from "../core/errors.ts";
+import { messageOf } from "../core/values/errors.ts";
 import { VERSION } from "../version.ts";
 import { findDenort } from "./denort.ts";
 import { bundle, packSelfExtracting } from "./self_extracting.ts";

@@ -1,9 +1,9 @@
 // first: the first backend in the order of lb.conf that has room; when it is full, the next. What room
-// is, core/kernels/first.ts says; free cores are those that least_load estimates.
+// is, core/pick/kernels/first.ts says; free cores are those that least_load estimates.
 
-import { FreeCores } from "../core/free_cores.ts";
-import { LoadEstimator } from "../core/load_estimate.ts";
-import type { PickTable } from "../core/pick_table.ts";
+import { FreeCores } from "../core/estimate/free_cores.ts";
+import { LoadEstimator } from "../core/estimate/load_estimate.ts";
+import type { PickTable } from "../core/pick/pick_table.ts";
 import { loadsOf } from "./loads_of.ts";
 import type { PoolView, Strategy } from "./strategy.ts";
 import { writePlaces } from "./write_rows.ts";

@@ -1,6 +1,6 @@
 // least_connections: the backend that holds the fewest tunnels; equals take turns.
 
-import type { PickTable } from "../core/pick_table.ts";
+import type { PickTable } from "../core/pick/pick_table.ts";
 import type { PoolView, Strategy } from "./strategy.ts";
 import { writeRows } from "./write_rows.ts";
 

@@ -1,9 +1,9 @@
 // least_load: the backend on which most cores will be free gets the session. The load averages are rid
 // of their lag, sessions count before the load shows them, and a burst of logins is dealt out by what is
-// free (core/free_cores.ts has the formulas).
+// free (core/estimate/free_cores.ts has the formulas).
 
-import { FreeCores } from "../core/free_cores.ts";
-import type { PickTable } from "../core/pick_table.ts";
+import { FreeCores } from "../core/estimate/free_cores.ts";
+import type { PickTable } from "../core/pick/pick_table.ts";
 import { loadsOf } from "./loads_of.ts";
 import type { PoolView, Strategy } from "./strategy.ts";
 import { writePlaces } from "./write_rows.ts";

@@ -1,6 +1,6 @@
-// The loads of a pool as core/free_cores.ts takes them.
+// The loads of a pool as core/estimate/free_cores.ts takes them.
 
-import type { BackendLoad } from "../core/free_cores.ts";
+import type { BackendLoad } from "../core/estimate/free_cores.ts";
 import type { PoolView } from "./strategy.ts";
 
 /** What is known of each backend's load. */

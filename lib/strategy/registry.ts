@@ -21,6 +21,10 @@ const STRATEGIES = {
 
 export type StrategyName = keyof typeof STRATEGIES;
 
+export function isStrategyName(text: string): text is StrategyName {
+  return Object.hasOwn(STRATEGIES, text);
+}
+
 /** Makes the strategy of that name. */
 export function createStrategy(name: StrategyName): Strategy {
   return new STRATEGIES[name]();

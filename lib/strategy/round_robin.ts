@@ -1,6 +1,6 @@
 // round_robin: backends take turns, starting at the first.
 
-import type { PickTable } from "../core/pick_table.ts";
+import type { PickTable } from "../core/pick/pick_table.ts";
 import type { PoolView, Strategy } from "./strategy.ts";
 import { writeRows } from "./write_rows.ts";
 

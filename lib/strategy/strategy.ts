@@ -1,8 +1,8 @@
 // What a strategy is: it turns what is known of a pool's backends into numbers that a kernel compares.
 
-import type { Backend } from "../core/backend.ts";
-import type { LoadSample } from "../core/load.ts";
-import type { PickKernel, PickTable } from "../core/pick_table.ts";
+import type { Backend } from "../core/pool/backend.ts";
+import type { LoadSample } from "../core/pool/load.ts";
+import type { PickKernel, PickTable } from "../core/pick/pick_table.ts";
 
 /** A backend as a strategy sees it. */
 export interface MemberView {

@@ -11,8 +11,8 @@ import {
   WEIGHT,
   WEIGHT_UNIT,
   WEIGHTED,
-} from "../core/pick_table.ts";
-import type { PickKernel } from "../core/pick_table.ts";
+} from "../core/pick/pick_table.ts";
+import type { PickKernel } from "../core/pick/pick_table.ts";
 import type { MemberView, PoolView } from "./strategy.ts";
 
 /** Free cores in thousandths: cores − load1, negative when overloaded; UNKNOWN_FREE without a load. */

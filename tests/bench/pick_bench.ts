@@ -1,9 +1,13 @@
 // What a pick costs, with the reserving, the counting and the release that every connection has. Aim: at
 // most 1 µs at 16 backends and 20 µs at 1,024; as much again for the snapshot that explains it.
 
-import { readSnapshot, SNAPSHOT_WORDS, takeSnapshot } from "../../lib/core/decision_snapshot.ts";
-import { FreeCores } from "../../lib/core/free_cores.ts";
-import { Choice, countTunnel, pick, release } from "../../lib/core/pick_kernels.ts";
+import {
+  readSnapshot,
+  SNAPSHOT_WORDS,
+  takeSnapshot,
+} from "../../lib/core/pick/decision_snapshot.ts";
+import { FreeCores } from "../../lib/core/estimate/free_cores.ts";
+import { Choice, countTunnel, pick, release } from "../../lib/core/pick/pick_kernels.ts";
 import {
   ELIGIBLE,
   HASH_BALANCE,
@@ -18,10 +22,10 @@ import {
   WEIGHT_UNIT,
   WEIGHTED,
   YOUNG_BEFORE,
-} from "../../lib/core/pick_table.ts";
-import { identityOf, Source } from "../../lib/core/source_hash.ts";
-import { enterYoung } from "../../lib/core/young.ts";
-import { STICKY_CLIENTS } from "../../lib/core/sticky.ts";
+} from "../../lib/core/pick/pick_table.ts";
+import { identityOf, Source } from "../../lib/core/pick/source_hash.ts";
+import { enterYoung } from "../../lib/core/pick/young.ts";
+import { STICKY_CLIENTS } from "../../lib/core/pick/sticky.ts";
 import {
   allocateEngineMemory,
   allocateWorkerMemory,

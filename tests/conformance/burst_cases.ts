@@ -2,15 +2,15 @@
 // part is done here, in virtual time, so that nothing depends on how fast the machine is.
 
 import { assert, assertEquals } from "@std/assert";
-import { FreeCores } from "../../lib/core/free_cores.ts";
+import { FreeCores } from "../../lib/core/estimate/free_cores.ts";
 import {
   ACTIVE,
   CONNECT_FAILURES,
   NEW_LOGINS,
   PACE_LIMIT,
   type PickTable,
-} from "../../lib/core/pick_table.ts";
-import { YoungSteps } from "../../lib/core/young.ts";
+} from "../../lib/core/pick/pick_table.ts";
+import { YoungSteps } from "../../lib/core/pick/young.ts";
 import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { receive } from "../support/bytes.ts";
 import { waitFor } from "../support/wait_for.ts";

@@ -1,9 +1,9 @@
 // Engine cases about explanations: what a pick saw, and what became of every attempt.
 
 import { assert, assertEquals } from "@std/assert";
-import type { Snapshot } from "../../lib/core/decision_snapshot.ts";
-import { ACTIVE, ELIGIBLE, NEARLY_EQUAL, STANDING } from "../../lib/core/pick_table.ts";
-import { STANDINGS } from "../../lib/core/standing.ts";
+import type { Snapshot } from "../../lib/core/pick/decision_snapshot.ts";
+import { ACTIVE, ELIGIBLE, NEARLY_EQUAL, STANDING } from "../../lib/core/pick/pick_table.ts";
+import { STANDINGS } from "../../lib/core/pool/standing.ts";
 import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { readAll, receive } from "../support/bytes.ts";
 import { waitFor } from "../support/wait_for.ts";

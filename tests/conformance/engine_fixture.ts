@@ -1,6 +1,6 @@
 // What the engine cases stand on: one engine, a pool described in a line, its events collected.
 
-import { type Address, parseBackendAddress } from "../../lib/core/address.ts";
+import { type Address, parseBackendAddress } from "../../lib/core/values/address.ts";
 import {
   ELIGIBLE,
   FREE_MILLI_CORES,
@@ -11,8 +11,8 @@ import {
   WEIGHT,
   WEIGHT_UNIT,
   WEIGHTED,
-} from "../../lib/core/pick_table.ts";
-import { identityOf } from "../../lib/core/source_hash.ts";
+} from "../../lib/core/pick/pick_table.ts";
+import { identityOf } from "../../lib/core/pick/source_hash.ts";
 import type { Engine, EngineEvent, Frontend, PoolPlan } from "../../lib/engine/engine.ts";
 import { receive } from "../support/bytes.ts";
 import { keepEvent } from "../support/events.ts";

@@ -1,8 +1,8 @@
 // Engine cases about which pool a client goes to by where it comes from.
 
 import { assert, assertEquals } from "@std/assert";
-import { type Location, LocationTable } from "../../lib/core/location_table.ts";
-import { parseNetwork } from "../../lib/core/network.ts";
+import { type Location, LocationTable } from "../../lib/core/location/location_table.ts";
+import { parseNetwork } from "../../lib/core/values/network.ts";
 import type { Frontend } from "../../lib/engine/engine.ts";
 import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { receive, send } from "../support/bytes.ts";

@@ -1,7 +1,13 @@
 // Engine cases about where a connection goes: picks, retries, limits, refusals.
 
 import { assert, assertEquals } from "@std/assert";
-import { ACTIVE, CONNECT_FAILURES, ELIGIBLE, STANDS_BY, TOTAL } from "../../lib/core/pick_table.ts";
+import {
+  ACTIVE,
+  CONNECT_FAILURES,
+  ELIGIBLE,
+  STANDS_BY,
+  TOTAL,
+} from "../../lib/core/pick/pick_table.ts";
 import { BlackHole } from "../peers/black_hole.ts";
 import { echo, greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { readAll, receive, send } from "../support/bytes.ts";

@@ -1,8 +1,8 @@
 // Engine cases about starting, changing and stopping, and about what a long run leaves behind.
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import type { Address } from "../../lib/core/address.ts";
-import { ACTIVE } from "../../lib/core/pick_table.ts";
+import type { Address } from "../../lib/core/values/address.ts";
+import { ACTIVE } from "../../lib/core/pick/pick_table.ts";
 import { echo, greetThenEcho, silent, TcpPeer } from "../peers/tcp_peer.ts";
 import { readAll, receive, send } from "../support/bytes.ts";
 import { NamedClient } from "../support/named_client.ts";

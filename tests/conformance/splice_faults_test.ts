@@ -2,9 +2,9 @@
 // sockets that were there before it.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { ACTIVE, CLOCK, STICKY_SECONDS } from "../../lib/core/pick_table.ts";
-import { Source } from "../../lib/core/source_hash.ts";
-import { recall } from "../../lib/core/sticky.ts";
+import { ACTIVE, CLOCK, STICKY_SECONDS } from "../../lib/core/pick/pick_table.ts";
+import { Source } from "../../lib/core/pick/source_hash.ts";
+import { recall } from "../../lib/core/pick/sticky.ts";
 import { openLibc } from "../../lib/engine/splice/libc.ts";
 import { activatedDescriptors, SocketMaker } from "../../lib/engine/splice/sockets.ts";
 import type { WorkerLoss } from "../../lib/engine/splice/supervisor.ts";

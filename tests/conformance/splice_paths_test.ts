@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { connect as connectNode } from "node:net";
-import { ACTIVE, PickTable } from "../../lib/core/pick_table.ts";
+import { ACTIVE, PickTable } from "../../lib/core/pick/pick_table.ts";
 import { chooseEngine } from "../../lib/engine/choose.ts";
 import { echo, greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { pseudoRandomBytes, receive, send, writeAll } from "../support/bytes.ts";

@@ -7,7 +7,7 @@ import {
   HASH_BALANCE,
   PACE_LIMIT,
   STICKY_SECONDS,
-} from "../../lib/core/pick_table.ts";
+} from "../../lib/core/pick/pick_table.ts";
 import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { receive } from "../support/bytes.ts";
 import { waitFor } from "../support/wait_for.ts";

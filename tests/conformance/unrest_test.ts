@@ -3,8 +3,8 @@
 // and with the splice engine a worker that dies. In the end nothing may be counted that is not there.
 
 import { assertEquals } from "@std/assert";
-import { LocationTable } from "../../lib/core/location_table.ts";
-import { parseNetwork } from "../../lib/core/network.ts";
+import { LocationTable } from "../../lib/core/location/location_table.ts";
+import { parseNetwork } from "../../lib/core/values/network.ts";
 import {
   ACTIVE,
   CLOCK,
@@ -20,7 +20,7 @@ import {
   TOTAL,
   WEIGHT,
   WEIGHTED,
-} from "../../lib/core/pick_table.ts";
+} from "../../lib/core/pick/pick_table.ts";
 import type { Engine, Frontend, PoolPlan } from "../../lib/engine/engine.ts";
 import { PortableEngine } from "../../lib/engine/portable/portable_engine.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";

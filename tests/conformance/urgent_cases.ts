@@ -2,7 +2,7 @@
 // that the input is at its end nor that nothing waits behind. The urgent byte itself may be dropped.
 
 import { assertEquals } from "@std/assert";
-import { formatAddress } from "../../lib/core/address.ts";
+import { formatAddress } from "../../lib/core/values/address.ts";
 import { openLibc } from "../../lib/engine/splice/libc.ts";
 import { TcpPeer } from "../peers/tcp_peer.ts";
 import { digest, pseudoRandomBytes } from "../support/bytes.ts";

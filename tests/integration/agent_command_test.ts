@@ -1,7 +1,7 @@
 // `compute-lb agent`: what it answers to whom, and that nobody can keep it from answering others.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { parseBackendSpec } from "../../lib/core/backend.ts";
+import { parseBackendSpec } from "../../lib/core/pool/backend.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { AgentSource } from "../../lib/load/agent.ts";
 import { VERSION } from "../../lib/version.ts";

@@ -2,8 +2,8 @@
 // that do not behave; then the real program with such agents.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { parseBackendSpec } from "../../lib/core/backend.ts";
-import type { LoadResult } from "../../lib/core/load.ts";
+import { parseBackendSpec } from "../../lib/core/pool/backend.ts";
+import type { LoadResult } from "../../lib/core/pool/load.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { AgentSource } from "../../lib/load/agent.ts";
 import { greetThenEcho, type Script, silent, TcpPeer } from "../peers/tcp_peer.ts";

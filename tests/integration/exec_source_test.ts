@@ -1,7 +1,7 @@
 // The load source exec with real programs.
 
 import { assertEquals, assertMatch } from "@std/assert";
-import type { LoadResult } from "../../lib/core/load.ts";
+import type { LoadResult } from "../../lib/core/pool/load.ts";
 import { ExecSource } from "../../lib/load/exec.ts";
 import { backendAt } from "../support/backends.ts";
 import { Deadline } from "../support/deadline.ts";

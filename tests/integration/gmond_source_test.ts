@@ -1,8 +1,8 @@
 // The load source gmond against the real daemon, and against what only pretends to be one.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import type { Backend } from "../../lib/core/backend.ts";
-import type { LoadResult } from "../../lib/core/load.ts";
+import type { Backend } from "../../lib/core/pool/backend.ts";
+import type { LoadResult } from "../../lib/core/pool/load.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { type GmondOptions, GmondSource } from "../../lib/load/gmond.ts";
 import { Gmond } from "../peers/gmond.ts";

@@ -1,7 +1,7 @@
 // The load source http against real HTTP servers, good and bad.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { LoadResult } from "../../lib/core/load.ts";
+import type { LoadResult } from "../../lib/core/pool/load.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { type HttpOptions, HttpSource } from "../../lib/load/http_json.ts";
 import { backendAt } from "../support/backends.ts";

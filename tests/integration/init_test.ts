@@ -2,7 +2,7 @@
 // then start, sessions, reload, refused reload, crash, stop, upgrade and removal.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { closeQuietly } from "../../lib/core/accept_loop.ts";
+import { closeQuietly } from "../../lib/core/serving/accept_loop.ts";
 import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { compiledBinary } from "../support/compiled_binary.ts";
 import { needs } from "../support/needs.ts";

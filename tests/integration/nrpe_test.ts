@@ -1,7 +1,7 @@
 // The load source nrpe against the real daemon in each of its modes, and against one that misbehaves.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import type { LoadResult } from "../../lib/core/load.ts";
+import type { LoadResult } from "../../lib/core/pool/load.ts";
 import { AnonymousTlsClient } from "../../lib/host/libssl.ts";
 import { type NrpeOptions, NrpeSource } from "../../lib/load/nrpe.ts";
 import { type NrpeFault, NrpePeer } from "../peers/nrpe_peer.ts";

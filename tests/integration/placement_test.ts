@@ -4,13 +4,13 @@
 // Takes as long as the class does: the kernel's minute cannot be hurried.
 
 import { assert, assertAlmostEquals } from "@std/assert";
-import { BASELINES } from "../../lib/core/simulation/baselines.ts";
-import { Chance } from "../../lib/core/simulation/chance.ts";
-import { ClusterSimulation } from "../../lib/core/simulation/cluster.ts";
-import { leastLoad } from "../../lib/core/simulation/own_placers.ts";
-import type { PlacerMaker } from "../../lib/core/simulation/placer.ts";
-import { estimateMean } from "../../lib/core/simulation/statistics.ts";
-import type { Behaviour } from "../../lib/core/simulation/workload.ts";
+import { BASELINES } from "../support/simulation/baselines.ts";
+import { Chance } from "../../lib/core/chance.ts";
+import { ClusterSimulation } from "../support/simulation/cluster.ts";
+import { leastLoad } from "../support/simulation/own_placers.ts";
+import type { PlacerMaker } from "../support/simulation/placer.ts";
+import { estimateMean } from "../support/simulation/statistics.ts";
+import type { Behaviour } from "../support/simulation/workload.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { BUSY, IDLE, LoadedServer } from "../peers/loaded_server.ts";
 import { Balancer } from "../support/balancer.ts";

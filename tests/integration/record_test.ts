@@ -2,7 +2,7 @@
 // lines behind.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { parseRecordLine, type RecordLine } from "../../lib/app/record_format.ts";
+import { parseRecordLine, type RecordLine } from "../../lib/record/record_format.ts";
 import { echo, TcpPeer } from "../peers/tcp_peer.ts";
 import { Balancer, runProgram } from "../support/balancer.ts";
 import { needs } from "../support/needs.ts";

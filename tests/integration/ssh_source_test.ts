@@ -2,9 +2,9 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { userInfo } from "node:os";
-import type { Backend } from "../../lib/core/backend.ts";
+import type { Backend } from "../../lib/core/pool/backend.ts";
 import { usage } from "../../lib/cli/usage.ts";
-import type { LoadResult } from "../../lib/core/load.ts";
+import type { LoadResult } from "../../lib/core/pool/load.ts";
 import { type SshOptions, SshSource } from "../../lib/load/ssh.ts";
 import { FrozenRelay } from "../peers/frozen_relay.ts";
 import { Sshd } from "../peers/sshd.ts";

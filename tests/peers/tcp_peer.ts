@@ -1,6 +1,6 @@
 // TCP and unix-socket servers with scripted behaviour, for tests.
 
-import { closeQuietly } from "../../lib/core/accept_loop.ts";
+import { closeQuietly } from "../../lib/core/serving/accept_loop.ts";
 import { readAll } from "../support/bytes.ts";
 
 /** What a peer does with one connection; it may close it, and what is left open is closed afterwards. */

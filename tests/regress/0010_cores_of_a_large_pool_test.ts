@@ -2,8 +2,8 @@
 // every weighing: 3 ms each time, some 170 times a second.
 
 import { assert, assertEquals } from "@std/assert";
-import { PickTable } from "../../lib/core/pick_table.ts";
-import { Pool } from "../../lib/core/pool.ts";
+import { PickTable } from "../../lib/core/pick/pick_table.ts";
+import { Pool } from "../../lib/core/pool/pool.ts";
 import { backendsNamed } from "../support/pools.ts";
 
 Deno.test("assumed cores are looked for once, not once for each backend", () => {

@@ -2,7 +2,7 @@
 // next 32 of them in a row, whatever its weight: pacing looked for the one with the fewest.
 
 import { assert } from "@std/assert";
-import { PACE_LIMIT } from "../../lib/core/pick_table.ts";
+import { PACE_LIMIT } from "../../lib/core/pick/pick_table.ts";
 import { addRow, countRows, makeTable, pickMany, setWeights } from "../support/tables.ts";
 
 Deno.test("a backend that comes back slowly is not given a burst for pacing", () => {

@@ -2,8 +2,8 @@
 // for as long as `pace.within`.
 
 import { assertEquals } from "@std/assert";
-import { NEW_LOGINS, PACE_LIMIT } from "../../lib/core/pick_table.ts";
-import { YoungSteps } from "../../lib/core/young.ts";
+import { NEW_LOGINS, PACE_LIMIT } from "../../lib/core/pick/pick_table.ts";
+import { YoungSteps } from "../../lib/core/pick/young.ts";
 import { makeTable, pickMany } from "../support/tables.ts";
 
 Deno.test("a row that changes hands begins without young connections, at every step", () => {

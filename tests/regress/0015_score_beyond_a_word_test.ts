@@ -3,8 +3,8 @@
 // overloaded.
 
 import { assertEquals } from "@std/assert";
-import { FreeCores } from "../../lib/core/free_cores.ts";
-import { ACTIVE } from "../../lib/core/pick_table.ts";
+import { FreeCores } from "../../lib/core/estimate/free_cores.ts";
+import { ACTIVE } from "../../lib/core/pick/pick_table.ts";
 import { addRow, makeTable, pickMany } from "../support/tables.ts";
 
 Deno.test("the most free backend is the most free, however much is free", () => {

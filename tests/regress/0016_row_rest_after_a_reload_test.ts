@@ -3,8 +3,8 @@
 // a client went to the backend that had left, and was counted on the one that had joined.
 
 import { assertEquals, assertNotEquals } from "@std/assert";
-import { PickTable } from "../../lib/core/pick_table.ts";
-import { Pool } from "../../lib/core/pool.ts";
+import { PickTable } from "../../lib/core/pick/pick_table.ts";
+import { Pool } from "../../lib/core/pool/pool.ts";
 import { backendsNamed } from "../support/pools.ts";
 
 Deno.test("a row rests as long as the longest search that may still go on", () => {

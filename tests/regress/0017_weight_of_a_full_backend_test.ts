@@ -2,7 +2,7 @@
 // again as soon as it had a place, though it had just had its turn: it was given 2.5 times its share.
 
 import { assert, assertEquals } from "@std/assert";
-import { Choice, pick, release } from "../../lib/core/pick_kernels.ts";
+import { Choice, pick, release } from "../../lib/core/pick/pick_kernels.ts";
 import { countRows, makeTable } from "../support/tables.ts";
 
 for (const { weight, share } of [{ weight: 1, share: 1000 }, { weight: 0.1, share: 105 }]) {

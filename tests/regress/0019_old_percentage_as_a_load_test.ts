@@ -2,9 +2,9 @@
 // for a load of now at every answer: all cores free, for ever.
 
 import { assertEquals } from "@std/assert";
-import { parseBackendSpec } from "../../lib/core/backend.ts";
-import { PickTable } from "../../lib/core/pick_table.ts";
-import { Pool } from "../../lib/core/pool.ts";
+import { parseBackendSpec } from "../../lib/core/pool/backend.ts";
+import { PickTable } from "../../lib/core/pick/pick_table.ts";
+import { Pool } from "../../lib/core/pool/pool.ts";
 
 Deno.test("a percentage is a load when it is said, and a weight until another is", () => {
   const rules = { rise: 1, fall: 1, loadMaxAgeMs: 60_000, rowRestMs: 0 };

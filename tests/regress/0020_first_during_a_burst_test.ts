@@ -2,7 +2,7 @@
 // steadily no backend seemed to have room, and the most free was taken instead of the first.
 
 import { assertEquals } from "@std/assert";
-import { ACTIVE, PickTable, TOTAL } from "../../lib/core/pick_table.ts";
+import { ACTIVE, PickTable, TOTAL } from "../../lib/core/pick/pick_table.ts";
 import { createStrategy } from "../../lib/strategy/registry.ts";
 import { backendAt } from "../support/backends.ts";
 import { pickMany } from "../support/tables.ts";

@@ -3,7 +3,7 @@
 
 import { assertEquals } from "@std/assert";
 import { PoolKeeper } from "../../lib/app/pool_keeper.ts";
-import { ELIGIBLE } from "../../lib/core/pick_table.ts";
+import { ELIGIBLE } from "../../lib/core/pick/pick_table.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { poolConfig } from "../support/pool_config.ts";
 

@@ -2,8 +2,8 @@
 // ended its sessions, and then took them: they went on after the cut, and the drain waited for them.
 
 import { assertEquals } from "@std/assert";
-import { parseBackendAddress } from "../../lib/core/address.ts";
-import { PickTable } from "../../lib/core/pick_table.ts";
+import { parseBackendAddress } from "../../lib/core/values/address.ts";
+import { PickTable } from "../../lib/core/pick/pick_table.ts";
 import { Plan } from "../../lib/engine/splice/dialer.ts";
 import { Inbox } from "../../lib/engine/splice/inbox.ts";
 import {

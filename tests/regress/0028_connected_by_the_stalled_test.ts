@@ -2,7 +2,7 @@
 // that had not: it looked at its deadlines first, and three such failures take a backend down.
 
 import { assertEquals } from "@std/assert";
-import { ACTIVE } from "../../lib/core/pick_table.ts";
+import { ACTIVE } from "../../lib/core/pick/pick_table.ts";
 import { connectTo, EngineFixture, planOf } from "../conformance/engine_fixture.ts";
 import { BlackHole } from "../peers/black_hole.ts";
 import { echo } from "../peers/tcp_peer.ts";

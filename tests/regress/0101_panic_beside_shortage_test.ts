@@ -3,8 +3,8 @@
 // whose connects fail. Who is forgiven in a panic is nobody to hold others back for.
 
 import { assertEquals } from "@std/assert";
-import { judgePanic } from "../../lib/core/panic.ts";
-import { Shortages } from "../../lib/core/shortages.ts";
+import { judgePanic } from "../../lib/core/watch/panic.ts";
+import { Shortages } from "../../lib/core/watch/shortages.ts";
 import { runningPool, usableIn } from "../support/pools.ts";
 
 const PANIC = { belowShare: 1, lastResort: false };

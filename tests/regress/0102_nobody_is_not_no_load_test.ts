@@ -3,7 +3,7 @@
 
 import { assertEquals } from "@std/assert";
 import { Placement } from "../../lib/app/placement.ts";
-import { PickTable } from "../../lib/core/pick_table.ts";
+import { PickTable } from "../../lib/core/pick/pick_table.ts";
 import type { MemberView } from "../../lib/strategy/strategy.ts";
 import { backendsNamed } from "../support/pools.ts";
 

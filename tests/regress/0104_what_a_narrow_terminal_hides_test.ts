@@ -5,7 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { BackendReport } from "../../lib/admin/report.ts";
 import type { StrategyName } from "../../lib/config/config.ts";
-import { formatDuration } from "../../lib/core/duration.ts";
+import { formatDuration } from "../../lib/core/values/duration.ts";
 import { DIM, paint, wrap } from "../../lib/cli/output.ts";
 import { renderReplay } from "../../lib/cli/simulate_text.ts";
 import { renderPool } from "../../lib/cli/status_table.ts";

@@ -2,7 +2,7 @@
 // (the load tells it already), and those with weight 0 "weight 0.001", the least that a row can say.
 
 import { assertEquals } from "@std/assert";
-import { PickTable, WEIGHT, WEIGHT_UNIT } from "../../lib/core/pick_table.ts";
+import { PickTable, WEIGHT, WEIGHT_UNIT } from "../../lib/core/pick/pick_table.ts";
 import { LeastLoad } from "../../lib/strategy/least_load.ts";
 import { backendsNamed } from "../support/pools.ts";
 

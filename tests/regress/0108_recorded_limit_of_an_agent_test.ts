@@ -2,7 +2,7 @@
 // placed more sessions there than the backend would have taken.
 
 import { assertEquals } from "@std/assert";
-import { parseRecordLine } from "../../lib/app/record_format.ts";
+import { parseRecordLine } from "../../lib/record/record_format.ts";
 import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { Balancer } from "../support/balancer.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";

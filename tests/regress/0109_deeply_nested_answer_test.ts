@@ -3,7 +3,7 @@
 // rejects is taken for a broken invariant. A line of a recording did the same to `simulate`.
 
 import { assert, assertEquals } from "@std/assert";
-import { parseRecordLine } from "../../lib/app/record_format.ts";
+import { parseRecordLine } from "../../lib/record/record_format.ts";
 import { backendAt } from "../support/backends.ts";
 import { httpLoad } from "../support/http_load.ts";
 import { within } from "../support/wait_for.ts";

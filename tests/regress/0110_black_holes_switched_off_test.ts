@@ -2,7 +2,7 @@
 // last three sessions had been lost was held back as a black hole from the next second on.
 
 import { assertEquals } from "@std/assert";
-import { BlackHoles } from "../../lib/core/black_holes.ts";
+import { BlackHoles } from "../../lib/core/watch/black_holes.ts";
 import { runningPool, usableIn } from "../support/pools.ts";
 
 const RULES = { sessions: 5, holdMs: 60_000, maxHeldShare: 0.5 };

@@ -2,8 +2,8 @@
 // the last backend that was well was held back for a few connects that failed.
 
 import { assertEquals } from "@std/assert";
-import { Outliers } from "../../lib/core/outliers.ts";
-import { judgePanic } from "../../lib/core/panic.ts";
+import { Outliers } from "../../lib/core/watch/outliers.ts";
+import { judgePanic } from "../../lib/core/watch/panic.ts";
 import { probe, runningPool, texts } from "../support/pools.ts";
 
 Deno.test("the last backend that is well is not held back for those that a panic forgives", () => {

@@ -3,8 +3,8 @@
 // while they were as if unknown.
 
 import { assert } from "@std/assert";
-import { FreeCores } from "../../lib/core/free_cores.ts";
-import { FREE_MILLI_CORES, PickTable, UNKNOWN_FREE } from "../../lib/core/pick_table.ts";
+import { FreeCores } from "../../lib/core/estimate/free_cores.ts";
+import { FREE_MILLI_CORES, PickTable, UNKNOWN_FREE } from "../../lib/core/pick/pick_table.ts";
 import { freeMilliCores } from "../../lib/strategy/write_rows.ts";
 import { backendAt } from "../support/backends.ts";
 

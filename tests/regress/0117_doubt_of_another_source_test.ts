@@ -3,7 +3,7 @@
 
 import { assertEquals } from "@std/assert";
 import { Resilience } from "../../lib/app/resilience.ts";
-import { TOTAL } from "../../lib/core/pick_table.ts";
+import { TOTAL } from "../../lib/core/pick/pick_table.ts";
 import { poolConfig } from "../support/pool_config.ts";
 import { runningPool } from "../support/pools.ts";
 

@@ -3,7 +3,7 @@
 // share their time among the addresses.
 
 import { assertEquals } from "@std/assert";
-import { parseListenAddress } from "../../lib/core/address.ts";
+import { parseListenAddress } from "../../lib/core/values/address.ts";
 import { createHealthProbe } from "../../lib/health/registry.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { BlackHole } from "../peers/black_hole.ts";

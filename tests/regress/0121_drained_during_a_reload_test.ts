@@ -3,7 +3,7 @@
 
 import { assertEquals } from "@std/assert";
 import { PoolKeeper } from "../../lib/app/pool_keeper.ts";
-import type { LoadResult } from "../../lib/core/load.ts";
+import type { LoadResult } from "../../lib/core/pool/load.ts";
 import { ManualClock, settled } from "../support/manual_clock.ts";
 import { poolConfig } from "../support/pool_config.ts";
 import { usableIn } from "../support/pools.ts";

@@ -2,7 +2,7 @@
 // (rotated, or after a loss), which know nothing of that pool: `simulate` refused the whole recording.
 
 import { assert, assertEquals } from "@std/assert";
-import { readRecording } from "../../lib/app/replay/recording.ts";
+import { readRecording } from "../../lib/record/replay/recording.ts";
 import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { Balancer } from "../support/balancer.ts";
 import { receive } from "../support/bytes.ts";

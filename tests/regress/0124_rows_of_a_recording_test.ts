@@ -2,7 +2,7 @@
 // for a row of a thousand million, let it fill the memory.
 
 import { assert, assertEquals } from "@std/assert";
-import { parseRecordLine } from "../../lib/app/record_format.ts";
+import { parseRecordLine } from "../../lib/record/record_format.ts";
 
 function parsePool(rows: readonly number[]) {
   return parseRecordLine(JSON.stringify({

@@ -3,7 +3,7 @@
 
 import { assertEquals } from "@std/assert";
 import { Placement } from "../../lib/app/placement.ts";
-import { PickTable } from "../../lib/core/pick_table.ts";
+import { PickTable } from "../../lib/core/pick/pick_table.ts";
 import { backendAt } from "../support/backends.ts";
 
 Deno.test("status names the fallback as soon as it places", () => {

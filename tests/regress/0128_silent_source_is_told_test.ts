@@ -3,7 +3,7 @@
 // a figure at times was said to report its load each time, for ever.
 
 import { assertEquals } from "@std/assert";
-import type { LoadResult } from "../../lib/core/load.ts";
+import type { LoadResult } from "../../lib/core/pool/load.ts";
 import { runningPool } from "../support/pools.ts";
 
 Deno.test("that a load source fails is said once, and so is its end, figures or not", () => {

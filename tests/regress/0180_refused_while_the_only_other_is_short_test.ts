@@ -2,11 +2,11 @@
 // one that was short of memory could have served them.
 
 import { assertEquals } from "@std/assert";
-import { Choice, pick, release } from "../../lib/core/pick_kernels.ts";
-import { PickTable } from "../../lib/core/pick_table.ts";
-import { Pool } from "../../lib/core/pool.ts";
-import { Shortages } from "../../lib/core/shortages.ts";
-import { standByOf } from "../../lib/core/standing.ts";
+import { Choice, pick, release } from "../../lib/core/pick/pick_kernels.ts";
+import { PickTable } from "../../lib/core/pick/pick_table.ts";
+import { Pool } from "../../lib/core/pool/pool.ts";
+import { Shortages } from "../../lib/core/watch/shortages.ts";
+import { standByOf } from "../../lib/core/pool/standing.ts";
 import { createStrategy } from "../../lib/strategy/registry.ts";
 import { backendAt } from "../support/backends.ts";
 

@@ -2,8 +2,8 @@
 // held back for lack of memory was let go.
 
 import { assertEquals } from "@std/assert";
-import { FrozenLoads } from "../../lib/core/frozen_loads.ts";
-import { Shortages } from "../../lib/core/shortages.ts";
+import { FrozenLoads } from "../../lib/core/watch/frozen_loads.ts";
+import { Shortages } from "../../lib/core/watch/shortages.ts";
 import { runningPool, texts, usableIn } from "../support/pools.ts";
 
 Deno.test("a backend short of memory stays out although its load has stopped moving", () => {

@@ -2,10 +2,10 @@
 // the other, each ended at once, went to backends without a free core, and FREE was below 0 for no reason.
 
 import { assert, assertEquals } from "@std/assert";
-import { TableRules } from "../../lib/app/table_rules.ts";
-import { Choice, countTunnel, pick, release } from "../../lib/core/pick_kernels.ts";
-import { PickTable } from "../../lib/core/pick_table.ts";
-import { identityOf } from "../../lib/core/source_hash.ts";
+import { TableRules } from "../../lib/core/pick/table_rules.ts";
+import { Choice, countTunnel, pick, release } from "../../lib/core/pick/pick_kernels.ts";
+import { PickTable } from "../../lib/core/pick/pick_table.ts";
+import { identityOf } from "../../lib/core/pick/source_hash.ts";
 import { createStrategy } from "../../lib/strategy/registry.ts";
 import { backendAt } from "../support/backends.ts";
 

@@ -8,7 +8,7 @@ import { NO_LOCATIONS } from "../../lib/app/locations.ts";
 import { makeLogs } from "../../lib/app/parts.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { readConfig } from "../../lib/config/read_config.ts";
-import { PickTable } from "../../lib/core/pick_table.ts";
+import { PickTable } from "../../lib/core/pick/pick_table.ts";
 import type { Engine } from "../../lib/engine/engine.ts";
 import { PortableEngine } from "../../lib/engine/portable/portable_engine.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";

@@ -3,7 +3,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { readConfig } from "../../lib/config/read_config.ts";
-import { parseBackendSpec } from "../../lib/core/backend.ts";
+import { parseBackendSpec } from "../../lib/core/pool/backend.ts";
 import { BannerProbe } from "../../lib/health/banner_probe.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { Sshd } from "../peers/sshd.ts";

@@ -2,7 +2,7 @@
 // the server's, they told of a name that does not exist, or a program that cannot be run.
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { classify, messageOf, OUR_SHORTAGE } from "../../lib/core/errors.ts";
+import { classify, messageOf, OUR_SHORTAGE } from "../../lib/core/values/errors.ts";
 import { spawnReason } from "../../lib/load/child_process.ts";
 
 Deno.test("a shortage of ours is told from what others do, whoever says it", () => {

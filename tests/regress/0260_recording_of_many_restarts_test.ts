@@ -3,10 +3,10 @@
 // megabytes, twice, and every pool of the file was visited.
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { learnLoad } from "../../lib/app/replay/outside_load.ts";
-import { LONGEST_LINE, readRecording } from "../../lib/app/replay/recording.ts";
-import { replay } from "../../lib/app/replay/replay.ts";
-import { PickTable } from "../../lib/core/pick_table.ts";
+import { learnLoad } from "../../lib/record/replay/outside_load.ts";
+import { LONGEST_LINE, readRecording } from "../../lib/record/replay/recording.ts";
+import { replay } from "../../lib/record/replay/replay.ts";
+import { PickTable } from "../../lib/core/pick/pick_table.ts";
 import { runProgram } from "../support/balancer.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
 

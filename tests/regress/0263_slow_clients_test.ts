@@ -6,7 +6,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { AdminServer } from "../../lib/admin/server.ts";
 import type { DecisionReport } from "../../lib/admin/why_report.ts";
 import { Answerer } from "../../lib/agent/server.ts";
-import { ServedClients } from "../../lib/core/served_clients.ts";
+import { ServedClients } from "../../lib/core/serving/served_clients.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { readAll } from "../support/bytes.ts";
 import { ManualClock, settled } from "../support/manual_clock.ts";

@@ -6,7 +6,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { listenAt } from "../../lib/admin/listen.ts";
 import { makeServiceFolder } from "../../lib/admin/socket_path.ts";
 import { AdminServer } from "../../lib/admin/server.ts";
-import { messageOf } from "../../lib/core/errors.ts";
+import { messageOf } from "../../lib/core/values/errors.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { runProgram } from "../support/balancer.ts";
 import { needs } from "../support/needs.ts";

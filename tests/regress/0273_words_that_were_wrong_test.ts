@@ -4,9 +4,9 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { describeSources } from "../../lib/app/load_sources.ts";
-import { Shortages } from "../../lib/core/shortages.ts";
+import { Shortages } from "../../lib/core/watch/shortages.ts";
 import { parseCommand } from "../../lib/cli/arguments.ts";
-import { MAX_BACKENDS } from "../../lib/core/backend.ts";
+import { MAX_BACKENDS } from "../../lib/core/pool/backend.ts";
 import { Balancer } from "../support/balancer.ts";
 import { poolConfig } from "../support/pool_config.ts";
 import { runningPool, texts } from "../support/pools.ts";

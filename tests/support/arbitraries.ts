@@ -1,8 +1,8 @@
 // Generators of values that are right by construction, for property tests.
 
 import fc from "fast-check";
-import type { Address, TcpAddress } from "../../lib/core/address.ts";
-import type { Network } from "../../lib/core/network.ts";
+import type { Address, TcpAddress } from "../../lib/core/values/address.ts";
+import type { Network } from "../../lib/core/values/network.ts";
 
 const label = fc.stringMatching(/^[A-Za-z0-9_]([A-Za-z0-9_-]{0,10}[A-Za-z0-9_])?$/);
 

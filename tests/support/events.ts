@@ -1,9 +1,10 @@
 // Engine events for tests: made from literals, and kept beyond the call in which an engine told them.
 
-import { type Address, formatAddress } from "../../lib/core/address.ts";
-import { type Chosen, NO_ROW } from "../../lib/core/choice.ts";
-import { UNKNOWN_FREE } from "../../lib/core/pick_table.ts";
-import type { EngineEvent, Picks, PickTrace } from "../../lib/engine/engine.ts";
+import { type PickTrace } from "../../lib/core/pick/pick_report.ts";
+import { type Address, formatAddress } from "../../lib/core/values/address.ts";
+import { type Chosen, NO_ROW } from "../../lib/core/pick/choice.ts";
+import { UNKNOWN_FREE } from "../../lib/core/pick/pick_table.ts";
+import type { EngineEvent, Picks } from "../../lib/engine/engine.ts";
 
 export type OpenedEvent = Extract<EngineEvent, { kind: "opened" }>;
 export type ClosedEvent = Extract<EngineEvent, { kind: "closed" }>;

@@ -1,6 +1,6 @@
 // A clock whose hands the test moves.
 
-import type { Clock } from "../../lib/core/clock.ts";
+import type { Clock } from "../../lib/core/timing/clock.ts";
 
 interface Sleeper {
   readonly wakesAt: number;

@@ -1,8 +1,8 @@
 // Pools for tests of what watches over them.
 
-import { type Backend, parseBackendSpec } from "../../lib/core/backend.ts";
-import { PickTable } from "../../lib/core/pick_table.ts";
-import { Pool, type PoolChange } from "../../lib/core/pool.ts";
+import { type Backend, parseBackendSpec } from "../../lib/core/pool/backend.ts";
+import { PickTable } from "../../lib/core/pick/pick_table.ts";
+import { Pool, type PoolChange } from "../../lib/core/pool/pool.ts";
 
 /** A pool of backends that are up and resolved; ids are their names. */
 export function runningPool(ids: readonly string[]): Pool {

@@ -1,7 +1,7 @@
 // A site in virtual time under the real control plane: a pool keeper with its strategy, a recorder, servers
 // whose load averages lag as the kernel's do, people who come and go.
 
-import { DecisionRecorder } from "../../lib/app/decision_recorder.ts";
+import { DecisionRecorder } from "../../lib/record/decision_recorder.ts";
 import { PoolKeeper } from "../../lib/app/pool_keeper.ts";
 import { readConfig } from "../../lib/config/read_config.ts";
 import {
@@ -9,13 +9,13 @@ import {
   readSnapshot,
   SNAPSHOT_WORDS,
   takeSnapshot,
-} from "../../lib/core/decision_snapshot.ts";
-import type { TcpAddress } from "../../lib/core/address.ts";
-import type { AgentAdvice } from "../../lib/core/agent_advice.ts";
-import type { LoadSample } from "../../lib/core/load.ts";
-import { Choice, countTunnel, endTunnel, pick } from "../../lib/core/pick_kernels.ts";
-import { Chance } from "../../lib/core/simulation/chance.ts";
-import { Source } from "../../lib/core/source_hash.ts";
+} from "../../lib/core/pick/decision_snapshot.ts";
+import type { TcpAddress } from "../../lib/core/values/address.ts";
+import type { AgentAdvice } from "../../lib/core/pool/agent_advice.ts";
+import type { LoadSample } from "../../lib/core/pool/load.ts";
+import { Choice, countTunnel, endTunnel, pick } from "../../lib/core/pick/pick_kernels.ts";
+import { Chance } from "../../lib/core/chance.ts";
+import { Source } from "../../lib/core/pick/source_hash.ts";
 import { describeChoice } from "../../lib/engine/decision.ts";
 import type { EngineEvent, PoolPlan } from "../../lib/engine/engine.ts";
 import type { LoadSource } from "../../lib/load/load_source.ts";

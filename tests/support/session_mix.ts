@@ -2,8 +2,12 @@
 // scanners, guessers alone and by the hundred; and backends that break. Drives BlackHoles over hours of
 // such a site and counts what it makes of it.
 
-import { type BlackHoleRules, BlackHoles, type SessionEnd } from "../../lib/core/black_holes.ts";
-import { Chance } from "../../lib/core/simulation/chance.ts";
+import {
+  type BlackHoleRules,
+  BlackHoles,
+  type SessionEnd,
+} from "../../lib/core/watch/black_holes.ts";
+import { Chance } from "../../lib/core/chance.ts";
 import { runningPool } from "./pools.ts";
 
 export interface Site {

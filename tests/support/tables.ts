@@ -1,6 +1,6 @@
 // PickTables as tests need them: a row in a line, written as the control plane would.
 
-import { Choice, pick, type Tried } from "../../lib/core/pick_kernels.ts";
+import { Choice, pick, type Tried } from "../../lib/core/pick/pick_kernels.ts";
 import {
   ACTIVE,
   COST_MILLI_CORES,
@@ -16,9 +16,9 @@ import {
   WEIGHT,
   WEIGHT_UNIT,
   WEIGHTED,
-} from "../../lib/core/pick_table.ts";
-import { identityOf, type Source } from "../../lib/core/source_hash.ts";
-import { enterYoung } from "../../lib/core/young.ts";
+} from "../../lib/core/pick/pick_table.ts";
+import { identityOf, type Source } from "../../lib/core/pick/source_hash.ts";
+import { enterYoung } from "../../lib/core/pick/young.ts";
 
 export interface RowSetup {
   readonly id?: string;

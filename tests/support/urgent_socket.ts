@@ -1,6 +1,6 @@
 // TCP connections that send urgent data (MSG_OOB), which Deno.Conn cannot.
 
-import type { Address } from "../../lib/core/address.ts";
+import type { Address } from "../../lib/core/values/address.ts";
 import {
   AF_INET,
   EAGAIN,

@@ -19,6 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   agent: [],
   log: [],
   packing: ["version"],
+  record: ["engine", "log", "strategy", "version"],
   version: [],
   app: [
     "strategy",
@@ -30,6 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "admin",
     "host",
     "log",
+    "record",
     "version",
   ],
   cli: [
@@ -43,6 +45,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "host",
     "log",
     "agent",
+    "record",
     "version",
   ],
   main: ["cli", "engine"],

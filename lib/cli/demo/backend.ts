@@ -1,7 +1,7 @@
 // An embedded backend of the demo: says an ssh banner, echoes, and answers real NRPE for check_load with
 // a load average that follows the sessions it holds.
 
-import { acceptEach, closeQuietly } from "../../core/accept_loop.ts";
+import { acceptEach, closeQuietly } from "../../core/serving/accept_loop.ts";
 import { SYSTEM_CLOCK } from "../../host/clock.ts";
 import { decodeQuery, encodeResponse, expectedLength } from "../../load/nrpe_packet.ts";
 

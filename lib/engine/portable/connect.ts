@@ -1,8 +1,8 @@
 // Connects to a backend within a deadline.
 
-import type { Address } from "../../core/address.ts";
-import type { Clock } from "../../core/clock.ts";
-import { classify } from "../../core/errors.ts";
+import type { Address } from "../../core/values/address.ts";
+import type { Clock } from "../../core/timing/clock.ts";
+import { classify } from "../../core/values/errors.ts";
 
 /** How soon an attempt is repeated that failed for want of a descriptor or of backlog. */
 const WAIT_MS = 20;

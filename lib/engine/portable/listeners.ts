@@ -1,9 +1,9 @@
 // The listening sockets of the portable engine: binding all or none, keeping those that stay.
 
-import { acceptEach, closeQuietly } from "../../core/accept_loop.ts";
-import { type Address, formatAddress } from "../../core/address.ts";
-import type { Clock } from "../../core/clock.ts";
-import { classify, type FailureKind, listenHint, messageOf } from "../../core/errors.ts";
+import { acceptEach, closeQuietly } from "../../core/serving/accept_loop.ts";
+import { type Address, formatAddress } from "../../core/values/address.ts";
+import type { Clock } from "../../core/timing/clock.ts";
+import { classify, type FailureKind, listenHint, messageOf } from "../../core/values/errors.ts";
 import type { Frontend } from "../engine.ts";
 import { adjustMode, bindWithMode } from "../socket_mode.ts";
 

@@ -1,16 +1,23 @@
 // The portable engine: Deno.listen, one pair of pumps per tunnel. Runs wherever Deno runs.
 
-import { closeQuietly } from "../../core/accept_loop.ts";
-import { type Address, formatAddress, unmapHost } from "../../core/address.ts";
-import type { Clock, Random } from "../../core/clock.ts";
-import { drawWord, SNAPSHOT_WORDS, takeSnapshot } from "../../core/decision_snapshot.ts";
-import { classify, type FailureKind, messageOf, OUR_FAULT } from "../../core/errors.ts";
-import type { LineBytes } from "../../core/line_bytes.ts";
-import type { Chosen } from "../../core/choice.ts";
-import { Choice, countTunnel, endTunnel, pick, release, Tried } from "../../core/pick_kernels.ts";
-import { CONNECT_FAILURES, type PickTable } from "../../core/pick_table.ts";
-import { Source } from "../../core/source_hash.ts";
-import { isNews } from "../../core/trouble.ts";
+import { closeQuietly } from "../../core/serving/accept_loop.ts";
+import { type Address, formatAddress, unmapHost } from "../../core/values/address.ts";
+import type { Clock, Random } from "../../core/timing/clock.ts";
+import { drawWord, SNAPSHOT_WORDS, takeSnapshot } from "../../core/pick/decision_snapshot.ts";
+import { classify, type FailureKind, messageOf, OUR_FAULT } from "../../core/values/errors.ts";
+import type { LineBytes } from "../../core/values/line_bytes.ts";
+import type { Chosen } from "../../core/pick/choice.ts";
+import {
+  Choice,
+  countTunnel,
+  endTunnel,
+  pick,
+  release,
+  Tried,
+} from "../../core/pick/pick_kernels.ts";
+import { CONNECT_FAILURES, type PickTable } from "../../core/pick/pick_table.ts";
+import { Source } from "../../core/pick/source_hash.ts";
+import { isNews } from "../../core/timing/trouble.ts";
 import { describeChoice } from "../decision.ts";
 import type {
   Engine,
@@ -90,7 +97,7 @@ export class PortableEngine implements Engine {
   /** Clients on their way or with a tunnel. */
   readonly #visitors = new Set<Visitor>();
   readonly #starvation = new Starvation();
-  /** What is remembered of a lack of descriptors, so that it is said once (core/trouble.ts). */
+  /** What is remembered of a lack of descriptors, so that it is said once (core/timing/trouble.ts). */
   readonly #trouble = new Int32Array(1);
   readonly #choice = new Choice();
   readonly #snapshot = new Int32Array(SNAPSHOT_WORDS);

@@ -7,8 +7,8 @@
 // connection, and the answer to a client that has closed its write side would be lost
 // (denoland/deno#27510).
 
-import { closeQuietly } from "../../core/accept_loop.ts";
-import { classify } from "../../core/errors.ts";
+import { closeQuietly } from "../../core/serving/accept_loop.ts";
+import { classify } from "../../core/values/errors.ts";
 import type { EndReason } from "../engine.ts";
 
 /** What an idle direction holds. A pending read pins its buffer, so this is the price of a session. */

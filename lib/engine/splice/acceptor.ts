@@ -3,8 +3,8 @@
 //
 // `!` on typed-array reads: slots come from the tunnel table.
 
-import { LocationTable } from "../../core/location_table.ts";
-import { isNews } from "../../core/trouble.ts";
+import { LocationTable } from "../../core/location/location_table.ts";
+import { isNews } from "../../core/timing/trouble.ts";
 import type { Plan } from "./dialer.ts";
 import { Inbox } from "./inbox.ts";
 import {

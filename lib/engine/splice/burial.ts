@@ -3,9 +3,9 @@
 //
 // `!` on typed-array reads: slots are below the memory's capacity.
 
-import { endTunnel, release } from "../../core/pick_kernels.ts";
-import type { PickTable } from "../../core/pick_table.ts";
-import { Source } from "../../core/source_hash.ts";
+import { endTunnel, release } from "../../core/pick/pick_kernels.ts";
+import type { PickTable } from "../../core/pick/pick_table.ts";
+import { Source } from "../../core/pick/source_hash.ts";
 import { starves } from "./dialer.ts";
 import {
   ACTIVE_TUNNELS,

@@ -3,10 +3,17 @@
 //
 // `!` on typed-array reads: bases belong to tunnels of this table.
 
-import { Choice, countTunnel, MAX_TRIES, pick, release, Tried } from "../../core/pick_kernels.ts";
-import { drawWord, SNAPSHOT_WORDS, takeSnapshot } from "../../core/decision_snapshot.ts";
-import { CONNECT_FAILURES, PickTable } from "../../core/pick_table.ts";
-import { Source } from "../../core/source_hash.ts";
+import {
+  Choice,
+  countTunnel,
+  MAX_TRIES,
+  pick,
+  release,
+  Tried,
+} from "../../core/pick/pick_kernels.ts";
+import { drawWord, SNAPSHOT_WORDS, takeSnapshot } from "../../core/pick/decision_snapshot.ts";
+import { CONNECT_FAILURES, PickTable } from "../../core/pick/pick_table.ts";
+import { Source } from "../../core/pick/source_hash.ts";
 import {
   ADDRESS,
   ATTEMPTS,

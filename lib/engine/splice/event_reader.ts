@@ -2,7 +2,7 @@
 // is not read in time is dropped by the workers, and counted. Sleeps while nothing happens; under load it
 // looks a hundred times a second rather than being woken for each record.
 
-import type { Clock } from "../../core/clock.ts";
+import type { Clock } from "../../core/timing/clock.ts";
 import type { EngineEvent } from "../engine.ts";
 import { PickStore } from "../pick_store.ts";
 import { EventDecoder, type Names } from "./events.ts";

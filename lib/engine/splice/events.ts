@@ -2,10 +2,10 @@
 // names to their numbers. One object per kind serves all events of that kind, one after the other, and
 // reads addresses from the record when it is asked: what a connection tells costs no allocation.
 
-import { type Address, formatAddress } from "../../core/address.ts";
-import { classify } from "../../core/errors.ts";
-import type { LineBytes } from "../../core/line_bytes.ts";
-import { Choice } from "../../core/pick_kernels.ts";
+import { type Address, formatAddress } from "../../core/values/address.ts";
+import { classify } from "../../core/values/errors.ts";
+import type { LineBytes } from "../../core/values/line_bytes.ts";
+import { Choice } from "../../core/pick/pick_kernels.ts";
 import { describeChoice } from "../decision.ts";
 import type {
   Decision,

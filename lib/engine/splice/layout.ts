@@ -48,7 +48,7 @@ export const LISTENER = 26;
 export const CLIENT_ADDRESS = 27;
 export const OUTGOING_ADDRESS = CLIENT_ADDRESS + SOCKADDR_WORDS;
 export const POOL = OUTGOING_ADDRESS + SOCKADDR_WORDS;
-export const STEP = POOL + 1; // in which the place was taken (core/young.ts)
+export const STEP = POOL + 1; // in which the place was taken (core/pick/young.ts)
 export const TUNNEL_WORDS = 48;
 
 /** Numbers of one tunnel (Float64, written by the worker). */
@@ -86,7 +86,7 @@ export const NEXT_TUNNEL_HIGH = 1;
 export const NEXT_RECORD = 2;
 /** Clients that wait because there was no descriptor or no memory for their backend's socket. */
 export const STARVING = 3;
-/** What is remembered of a shortage, so that all workers together say it once (core/trouble.ts). */
+/** What is remembered of a shortage, so that all workers together say it once (core/timing/trouble.ts). */
 export const SHORTAGE = 4;
 /** The descriptor that is kept back, plus 1; 0: none is (reserve.ts). */
 export const RESERVE = 5;

@@ -3,7 +3,7 @@
 //
 // `!` on typed-array reads: `#room` has made the slot.
 
-import type { FailureKind } from "../../core/errors.ts";
+import type { FailureKind } from "../../core/values/errors.ts";
 import { NO_PICK, type PickStore } from "../pick_store.ts";
 
 export class PickJoin {

@@ -1,8 +1,8 @@
 // Plans by number. Each pool has one plan in use; older ones keep their seat until the last tunnel that
 // was made by them has ended and its records are read.
 
-import type { Address } from "../../core/address.ts";
-import type { PickTable } from "../../core/pick_table.ts";
+import type { Address } from "../../core/values/address.ts";
+import type { PickTable } from "../../core/pick/pick_table.ts";
 import type { PoolPlan } from "../engine.ts";
 import type { NamedPlan } from "./events.ts";
 import { MAX_PLANS, PLAN_REFERENCES } from "./layout.ts";

@@ -2,7 +2,7 @@
 //
 // `!` on typed-array reads: tunnel bases are below the table's size by construction.
 
-import type { Choice } from "../../core/pick_kernels.ts";
+import type { Choice } from "../../core/pick/pick_kernels.ts";
 import {
   ACCEPTED_AT,
   ADDRESS,

@@ -1,8 +1,8 @@
 // Listening sockets, made on the control plane: bind errors surface here, and the sockets outlive any
 // worker. Also where addresses become sockaddrs.
 
-import { type Address, formatAddress } from "../../core/address.ts";
-import { listenHint } from "../../core/errors.ts";
+import { type Address, formatAddress } from "../../core/values/address.ts";
+import { listenHint } from "../../core/values/errors.ts";
 import { bindWithMode } from "../socket_mode.ts";
 import {
   addressOf,

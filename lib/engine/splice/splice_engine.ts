@@ -1,8 +1,8 @@
 // The splice engine: what stands between the Engine interface and the workers. Owns the listening
 // sockets, the plans' seats and the reading of events; no byte of a tunnel passes here.
 
-import { type Address, formatAddress, sameAddress } from "../../core/address.ts";
-import type { PickTable } from "../../core/pick_table.ts";
+import { type Address, formatAddress, sameAddress } from "../../core/values/address.ts";
+import type { PickTable } from "../../core/pick/pick_table.ts";
 import type { Engine, EngineCounters, EngineEvent, Frontend, PoolPlan } from "../engine.ts";
 import { adjustMode } from "../socket_mode.ts";
 import { EventReader } from "./event_reader.ts";

@@ -1,9 +1,9 @@
 // The workers as the control plane sees them: starts them, posts messages, listens to their heartbeat,
 // cleans up after one that died and puts another in its place.
 
-import type { PickTable } from "../../core/pick_table.ts";
-import type { Clock } from "../../core/clock.ts";
-import { messageOf } from "../../core/errors.ts";
+import type { PickTable } from "../../core/pick/pick_table.ts";
+import type { Clock } from "../../core/timing/clock.ts";
+import { messageOf } from "../../core/values/errors.ts";
 import { bury } from "./burial.ts";
 import {
   allocateEngineMemory,

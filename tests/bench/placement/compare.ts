@@ -1,21 +1,12 @@
 // Runs one cell of the benchmark for many strategies on the same sessions, and compares them.
 
-import { BASELINES } from "../../../lib/core/simulation/baselines.ts";
-import { ClusterSimulation, type Outcome } from "../../../lib/core/simulation/cluster.ts";
-import {
-  first,
-  leastLoad,
-  sourceHash,
-  twoChoices,
-} from "../../../lib/core/simulation/own_placers.ts";
-import { Prophet } from "../../../lib/core/simulation/prophet.ts";
-import type { PlacerMaker } from "../../../lib/core/simulation/placer.ts";
-import type { Scenario } from "../../../lib/core/simulation/scenario.ts";
-import {
-  type Estimate,
-  estimateMean,
-  estimateRatio,
-} from "../../../lib/core/simulation/statistics.ts";
+import { BASELINES } from "../../support/simulation/baselines.ts";
+import { ClusterSimulation, type Outcome } from "../../support/simulation/cluster.ts";
+import { first, leastLoad, sourceHash, twoChoices } from "../../support/simulation/own_placers.ts";
+import { Prophet } from "../../support/simulation/prophet.ts";
+import type { PlacerMaker } from "../../support/simulation/placer.ts";
+import type { Scenario } from "../../support/simulation/scenario.ts";
+import { type Estimate, estimateMean, estimateRatio } from "../../support/simulation/statistics.ts";
 import { type Cell, CORES, scenarioOf } from "./scenarios.ts";
 
 /** How much of which servers is in use. */

@@ -1,8 +1,8 @@
 // The tables of logins that come faster than loads tell of them: short sessions among long ones, scripts,
 // and classes of which everybody logs in at the same instant.
 
-import type { Scenario } from "../../../lib/core/simulation/scenario.ts";
-import { estimateMean } from "../../../lib/core/simulation/statistics.ts";
+import type { Scenario } from "../../support/simulation/scenario.ts";
+import { estimateMean } from "../../support/simulation/statistics.ts";
 import { OURS, type Outcomes, PACED, ROWS, runScenarios, show, values } from "./compare.ts";
 import { pollsEvery, PUPIL, SHORT } from "./scenarios.ts";
 import { line, printClasses, printSlowdown, type Run, WORKLOADS } from "./sections.ts";

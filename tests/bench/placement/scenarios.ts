@@ -2,9 +2,9 @@
 // servers: lifetimes of processes fall as 1/T (Harchol-Balter and Downey 1997), most sessions idle, a
 // few work hard, and some work never passes the balancer.
 
-import type { Stream, Train } from "../../../lib/core/simulation/arrivals.ts";
-import { Chance } from "../../../lib/core/simulation/chance.ts";
-import type { Polls, Scenario } from "../../../lib/core/simulation/scenario.ts";
+import type { Stream, Train } from "../../support/simulation/arrivals.ts";
+import { Chance } from "../../../lib/core/chance.ts";
+import type { Polls, Scenario } from "../../support/simulation/scenario.ts";
 import {
   type Behaviour,
   exponentialSizes,
@@ -12,7 +12,7 @@ import {
   interactive,
   oneJob,
   paretoSizes,
-} from "../../../lib/core/simulation/workload.ts";
+} from "../../support/simulation/workload.ts";
 
 /** Servers by cores. The constants of the estimator were searched for on pool a; pool b checks them. */
 export const POOLS = {

@@ -1,6 +1,6 @@
 // The tables of the benchmark, one function for each section of the command line.
 
-import { estimateMean, estimateRatio } from "../../../lib/core/simulation/statistics.ts";
+import { estimateMean, estimateRatio } from "../../support/simulation/statistics.ts";
 import {
   type Effort,
   excess,

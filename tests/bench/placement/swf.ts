@@ -1,7 +1,7 @@
 // Reads logs of parallel machines in the Standard Workload Format, version 2 (Feitelson, Parallel
 // Workloads Archive): lines of 18 numbers, one a job, -1 where something is unknown; `;` begins comments.
 
-import { failure, type Result, success } from "../../../lib/core/result.ts";
+import { failure, type Result, success } from "../../../lib/core/values/result.ts";
 
 /** The fields of a line by their order. */
 const FIELDS = [

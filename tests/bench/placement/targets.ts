@@ -1,6 +1,6 @@
 // What the project asks of its placement, and the account of what a run of the benchmark found.
 
-import type { Estimate } from "../../../lib/core/simulation/statistics.ts";
+import type { Estimate } from "../../support/simulation/statistics.ts";
 import type { WorkloadName } from "./scenarios.ts";
 
 /** At most these multiples of the oracle's and of the ancestor's excess mean slowdown. */

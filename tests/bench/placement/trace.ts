@@ -1,11 +1,11 @@
 // Runs a real log through the simulator: sessions come and work as the log's jobs did, one session a job,
 // processors as threads. The pool is made to fit the log, never the log's times to the pool.
 
-import { Chance } from "../../../lib/core/simulation/chance.ts";
-import type { Recorded } from "../../../lib/core/simulation/arrivals.ts";
-import type { Scenario } from "../../../lib/core/simulation/scenario.ts";
-import { estimateMean } from "../../../lib/core/simulation/statistics.ts";
-import { recordedJobs } from "../../../lib/core/simulation/workload.ts";
+import { Chance } from "../../../lib/core/chance.ts";
+import type { Recorded } from "../../support/simulation/arrivals.ts";
+import type { Scenario } from "../../support/simulation/scenario.ts";
+import { estimateMean } from "../../support/simulation/statistics.ts";
+import { recordedJobs } from "../../support/simulation/workload.ts";
 import { excess, OURS, ratio, rivals, ROWS, runScenarios, show, values } from "./compare.ts";
 import { pollsEvery } from "./scenarios.ts";
 import { line, type Run } from "./sections.ts";

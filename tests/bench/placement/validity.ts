@@ -1,10 +1,10 @@
 // Shows that the simulator gives what theory knows exactly: chance, two choices, the central queue.
 
-import { BASELINES } from "../../../lib/core/simulation/baselines.ts";
-import { ClusterSimulation } from "../../../lib/core/simulation/cluster.ts";
-import type { PlacerMaker } from "../../../lib/core/simulation/placer.ts";
-import { centralQueueTime, choicesTime } from "../../../lib/core/simulation/statistics.ts";
-import { exponentialSizes, oneJob } from "../../../lib/core/simulation/workload.ts";
+import { BASELINES } from "../../support/simulation/baselines.ts";
+import { ClusterSimulation } from "../../support/simulation/cluster.ts";
+import type { PlacerMaker } from "../../support/simulation/placer.ts";
+import { centralQueueTime, choicesTime } from "../../support/simulation/statistics.ts";
+import { exponentialSizes, oneJob } from "../../support/simulation/workload.ts";
 
 const NO_POLLS = { intervalSeconds: Infinity, jitter: 0, delaySeconds: 0, loss: 0 };
 

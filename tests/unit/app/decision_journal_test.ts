@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { type DecisionEvent, DecisionJournal, isFrom } from "../../../lib/app/decision_journal.ts";
-import { formatAddress } from "../../../lib/core/address.ts";
+import { DecisionJournal, isFrom } from "../../../lib/app/decision_journal.ts";
+import type { DecisionEvent } from "../../../lib/engine/engine.ts";
+import { formatAddress } from "../../../lib/core/values/address.ts";
 import { tcpAddress } from "../../support/arbitraries.ts";
 import { storeOf } from "../../support/events.ts";
 

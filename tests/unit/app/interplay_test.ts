@@ -5,8 +5,8 @@ import { assert, assertEquals } from "@std/assert";
 import { PoolKeeper } from "../../../lib/app/pool_keeper.ts";
 import { reportPool } from "../../../lib/app/report.ts";
 import type { LoadConfig, PoolConfig } from "../../../lib/config/config.ts";
-import type { LoadResult } from "../../../lib/core/load.ts";
-import type { Member, Obstacle } from "../../../lib/core/member.ts";
+import type { LoadResult } from "../../../lib/core/pool/load.ts";
+import type { Member, Obstacle } from "../../../lib/core/pool/member.ts";
 import {
   ACTIVE,
   COST_MILLI_CORES,
@@ -15,9 +15,9 @@ import {
   STANDING,
   TOTAL,
   UNKNOWN_FREE,
-} from "../../../lib/core/pick_table.ts";
-import { Chance } from "../../../lib/core/simulation/chance.ts";
-import { STANDINGS } from "../../../lib/core/standing.ts";
+} from "../../../lib/core/pick/pick_table.ts";
+import { Chance } from "../../../lib/core/chance.ts";
+import { STANDINGS } from "../../../lib/core/pool/standing.ts";
 import type { LoadSource } from "../../../lib/load/load_source.ts";
 import { closedEvent, openedEvent } from "../../support/events.ts";
 import { ManualClock } from "../../support/manual_clock.ts";

@@ -2,9 +2,9 @@
 // exactly as the jobs of the log did.
 
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
-import { BASELINES } from "../../../lib/core/simulation/baselines.ts";
-import { Chance } from "../../../lib/core/simulation/chance.ts";
-import { ClusterSimulation } from "../../../lib/core/simulation/cluster.ts";
+import { BASELINES } from "../../support/simulation/baselines.ts";
+import { Chance } from "../../../lib/core/chance.ts";
+import { ClusterSimulation } from "../../support/simulation/cluster.ts";
 import type { Log, LoggedJob } from "../../bench/placement/swf.ts";
 import { serversFor, sessionsOf, traceOf, traceScenario } from "../../bench/placement/trace.ts";
 

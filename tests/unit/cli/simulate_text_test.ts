@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { ReplayReport } from "../../../lib/app/replay/compare.ts";
+import type { ReplayReport } from "../../../lib/record/replay/compare.ts";
 import { renderReplay } from "../../../lib/cli/simulate_text.ts";
 
 const REPORT: ReplayReport = {

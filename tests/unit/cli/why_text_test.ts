@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import type { DecisionReport, PickReport } from "../../../lib/admin/why_report.ts";
+import type { DecisionReport } from "../../../lib/admin/why_report.ts";
+import type { PickReport } from "../../../lib/core/pick/pick_report.ts";
 import {
   isWhyReport,
   MOST_DECISIONS,

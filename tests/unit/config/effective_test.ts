@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { type Address, formatAddress } from "../../../lib/core/address.ts";
-import type { Backend } from "../../../lib/core/backend.ts";
+import { type Address, formatAddress } from "../../../lib/core/values/address.ts";
+import type { Backend } from "../../../lib/core/pool/backend.ts";
 import {
   type AgentConfig,
   type Config,

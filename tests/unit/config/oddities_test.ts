@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { odditiesOf } from "../../../lib/config/oddities.ts";
 import { readConfig } from "../../../lib/config/read_config.ts";
-import { type Network, parseNetwork, widened } from "../../../lib/core/network.ts";
+import { type Network, parseNetwork, widened } from "../../../lib/core/values/network.ts";
 
 function oddities(pool: object, frontend: object = {}): string[] {
   const text = JSON.stringify({

@@ -1,7 +1,7 @@
 // Several threads pick from one table at the same time, by every kernel.
 
 import { assert, assertEquals } from "@std/assert";
-import { release } from "../../../lib/core/pick_kernels.ts";
+import { release } from "../../../lib/core/pick/pick_kernels.ts";
 import {
   ACTIVE,
   CLOCK,
@@ -17,10 +17,10 @@ import {
   ROW_WORDS,
   STICKY_SECONDS,
   YOUNG_RING,
-} from "../../../lib/core/pick_table.ts";
-import { identityOf, Source } from "../../../lib/core/source_hash.ts";
-import { recall, renew } from "../../../lib/core/sticky.ts";
-import { newLoginsOf, youngOf, YoungSteps } from "../../../lib/core/young.ts";
+} from "../../../lib/core/pick/pick_table.ts";
+import { identityOf, Source } from "../../../lib/core/pick/source_hash.ts";
+import { recall, renew } from "../../../lib/core/pick/sticky.ts";
+import { newLoginsOf, youngOf, YoungSteps } from "../../../lib/core/pick/young.ts";
 import { makeTable } from "../../support/tables.ts";
 import { within } from "../../support/wait_for.ts";
 
@@ -29,9 +29,9 @@ const SESSION_CLIENTS = 20;
 
 /** Picks in a thread: `rounds` of `hold` picks, of which all but the last round's are given back. */
 const SOURCE = `
-  import { Choice, pick, release } from ${JSON.stringify(lib("core/pick_kernels.ts"))};
-  import { PickTable } from ${JSON.stringify(lib("core/pick_table.ts"))};
-  import { Source } from ${JSON.stringify(lib("core/source_hash.ts"))};
+  import { Choice, pick, release } from ${JSON.stringify(lib("core/pick/pick_kernels.ts"))};
+  import { PickTable } from ${JSON.stringify(lib("core/pick/pick_table.ts"))};
+  import { Source } from ${JSON.stringify(lib("core/pick/source_hash.ts"))};
   self.onmessage = ({ data }) => {
     const { buffer, gate, number, rounds, hold } = data;
     const table = new PickTable(buffer);
@@ -60,9 +60,9 @@ const SOURCE = `
 
 /** Remembers and recalls few clients in few entries; each has one row alone where it ever was. */
 const STICKY_SOURCE = `
-  import { PickTable } from ${JSON.stringify(lib("core/pick_table.ts"))};
-  import { Source } from ${JSON.stringify(lib("core/source_hash.ts"))};
-  import { recall, remember, renew } from ${JSON.stringify(lib("core/sticky.ts"))};
+  import { PickTable } from ${JSON.stringify(lib("core/pick/pick_table.ts"))};
+  import { Source } from ${JSON.stringify(lib("core/pick/source_hash.ts"))};
+  import { recall, remember, renew } from ${JSON.stringify(lib("core/pick/sticky.ts"))};
   self.onmessage = ({ data }) => {
     const { buffer, gate, number, rounds } = data;
     const table = new PickTable(buffer);
@@ -87,9 +87,9 @@ const STICKY_SOURCE = `
 
 /** Sessions of few clients that begin and end, each client on one row; as many end as began. */
 const SESSIONS_SOURCE = `
-  import { PickTable } from ${JSON.stringify(lib("core/pick_table.ts"))};
-  import { Source } from ${JSON.stringify(lib("core/source_hash.ts"))};
-  import { remember, renew } from ${JSON.stringify(lib("core/sticky.ts"))};
+  import { PickTable } from ${JSON.stringify(lib("core/pick/pick_table.ts"))};
+  import { Source } from ${JSON.stringify(lib("core/pick/source_hash.ts"))};
+  import { remember, renew } from ${JSON.stringify(lib("core/pick/sticky.ts"))};
   self.onmessage = ({ data }) => {
     const { buffer, gate, number, rounds } = data;
     const table = new PickTable(buffer);

@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { SNAPSHOT_WORDS, takeSnapshot } from "../../../lib/core/decision_snapshot.ts";
-import { Choice, pick } from "../../../lib/core/pick_kernels.ts";
-import { ELIGIBLE, PickTable } from "../../../lib/core/pick_table.ts";
+import { SNAPSHOT_WORDS, takeSnapshot } from "../../../lib/core/pick/decision_snapshot.ts";
+import { Choice, pick } from "../../../lib/core/pick/pick_kernels.ts";
+import { ELIGIBLE, PickTable } from "../../../lib/core/pick/pick_table.ts";
 import { NO_PICK, PickStore } from "../../../lib/engine/pick_store.ts";
 
 /** What the store keeps beside a snapshot. */

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import type { AgentAdvice } from "../../../lib/core/agent_advice.ts";
+import type { AgentAdvice } from "../../../lib/core/pool/agent_advice.ts";
 import { parseAgentAnswer } from "../../../lib/load/agent_answer.ts";
 
 function adviceIn(line: string): AgentAdvice {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { MAX_CORES } from "../../../lib/core/backend.ts";
+import { MAX_CORES } from "../../../lib/core/pool/backend.ts";
 import { CoresEstimate, coresFromScaled, parseCheckLoad } from "../../../lib/load/check_load.ts";
 
 // Taken down from check_load 2.3.3 of Debian's monitoring-plugins.

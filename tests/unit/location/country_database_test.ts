@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { UNCLAIMED } from "../../../lib/core/address_spans.ts";
-import { formatIp, readIp } from "../../../lib/core/ip.ts";
-import { behind, formatNetwork, type Network } from "../../../lib/core/network.ts";
+import { UNCLAIMED } from "../../../lib/core/location/address_spans.ts";
+import { formatIp, readIp } from "../../../lib/core/values/ip.ts";
+import { behind, formatNetwork, type Network } from "../../../lib/core/values/network.ts";
 import { type Countries, readCountries } from "../../../lib/location/country_database.ts";
 import { type DatabaseRecord, lookUp, writeDatabase } from "../../peers/country_database.ts";
 import { network } from "../../support/arbitraries.ts";

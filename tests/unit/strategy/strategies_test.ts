@@ -1,14 +1,14 @@
 // What every strategy keeps, and what each is for.
 
 import { assert, assertEquals } from "@std/assert";
-import type { LoadSample } from "../../../lib/core/load.ts";
+import type { LoadSample } from "../../../lib/core/pool/load.ts";
 import {
   ELIGIBLE,
   FREE_MILLI_CORES,
   PickTable,
   UNKNOWN_FREE,
-} from "../../../lib/core/pick_table.ts";
-import { Choice, pick } from "../../../lib/core/pick_kernels.ts";
+} from "../../../lib/core/pick/pick_table.ts";
+import { Choice, pick } from "../../../lib/core/pick/pick_kernels.ts";
 import { STRATEGIES } from "../../../lib/config/config.ts";
 import { createStrategy, type StrategyName } from "../../../lib/strategy/registry.ts";
 import type { MemberView } from "../../../lib/strategy/strategy.ts";

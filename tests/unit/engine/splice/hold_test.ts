@@ -1,8 +1,8 @@
 // A worker's loop between two configurations, driven by hand.
 
 import { assertEquals } from "@std/assert";
-import { parseBackendAddress } from "../../../../lib/core/address.ts";
-import { PickTable } from "../../../../lib/core/pick_table.ts";
+import { parseBackendAddress } from "../../../../lib/core/values/address.ts";
+import { PickTable } from "../../../../lib/core/pick/pick_table.ts";
 import { Plan } from "../../../../lib/engine/splice/dialer.ts";
 import { Inbox } from "../../../../lib/engine/splice/inbox.ts";
 import {

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import type { Address } from "../../../../lib/core/address.ts";
-import { readIp } from "../../../../lib/core/ip.ts";
+import type { Address } from "../../../../lib/core/values/address.ts";
+import { readIp } from "../../../../lib/core/values/ip.ts";
 import {
   decodeSockaddr,
   encodeSockaddr,

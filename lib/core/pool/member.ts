@@ -1,0 +1,109 @@
+// What a pool knows of one backend.
+
+import type { Address } from "../values/address.ts";
+import type { AgentStanding } from "./agent_advice.ts";
+import type { Backend } from "./backend.ts";
+import type { AdminState } from "./health.ts";
+import type { LoadSample } from "./load.ts";
+import type { RiseFall } from "./rise_fall.ts";
+
+/** Who can hold a backend back: its load source's word, its own agent, or one of the pool's watches. */
+export const HOLD_CAUSES = [
+  "offline",
+  "agent",
+  "memory",
+  "pressure",
+  "outlier",
+  "black_hole",
+] as const;
+
+export type HoldCause = typeof HOLD_CAUSES[number];
+
+/** Holds of those that can be used, but had better not be. */
+export const SHORTAGES = ["memory", "pressure"] as const satisfies readonly HoldCause[];
+
+/** What can keep sessions away from an enabled backend. */
+export type Obstacle = HoldCause | "down";
+
+/** Why a backend gets no new session although it is healthy and enabled. */
+export interface Hold {
+  readonly reason: string;
+  readonly sinceMs: number;
+}
+
+/** All that is known of one backend. */
+export interface Member {
+  backend: Backend;
+  readonly row: number;
+  readonly health: RiseFall;
+  /** Why health is what it is. */
+  healthReason: string;
+  healthSinceMs: number;
+  /** Connects in a row that the engine saw fail. */
+  connectFailures: number;
+  lastConnectedMs: number;
+  admin: AdminState;
+  /** Resolved; empty while the name has never resolved. */
+  addresses: readonly Address[];
+  nameFailure: string | undefined;
+  /** The last sample, however old. */
+  load: LoadSample | undefined;
+  /** Whether it was said that the last sample is too old. */
+  agedLoadTold: boolean;
+  /** Why there is no newer sample. */
+  loadFailure: string | undefined;
+  /** Whether it was said that its load source does not answer. */
+  silenceTold: boolean;
+  readonly holds: Map<HoldCause, Hold>;
+  /** What its agent has said; undefined when it has none. */
+  agent: AgentStanding | undefined;
+  /** When the load source last said that no session must go there. */
+  offlineSaidMs: number;
+  learntCores: number | undefined;
+  /** What of its weight counts while it comes back slowly; 1 otherwise. */
+  share: number;
+  /** While it is short of something: its ELIGIBLE where nothing else is in the way; 0: gets nothing. */
+  standBy: number;
+  /** Why what its source says of its load is not believed. */
+  loadDoubt: string | undefined;
+  /** Whether that goes for memory and pressure of its samples, too. */
+  figuresDoubted: boolean;
+  /** Left the pool; its last tunnels are still on. */
+  leaving: boolean;
+  leftMs: number;
+}
+
+/** A backend that joins, of which nothing is known yet. */
+export function newMember(
+  backend: Backend,
+  row: number,
+  health: RiseFall,
+  nowMs: number,
+): Member {
+  return {
+    backend,
+    row,
+    health,
+    healthReason: "not probed yet",
+    healthSinceMs: nowMs,
+    connectFailures: 0,
+    lastConnectedMs: -Infinity,
+    admin: "enabled",
+    addresses: [],
+    nameFailure: undefined,
+    load: undefined,
+    agedLoadTold: false,
+    loadFailure: undefined,
+    silenceTold: false,
+    holds: new Map(),
+    agent: undefined,
+    offlineSaidMs: -Infinity,
+    learntCores: undefined,
+    share: 1,
+    standBy: 0,
+    loadDoubt: undefined,
+    figuresDoubted: false,
+    leaving: false,
+    leftMs: 0,
+  };
+}

@@ -1,0 +1,147 @@
+// Ejects backends whose probes pass while real connections to them fail. One per pool.
+//
+// Health has its own reflex: after `fall` connects in a row it takes a backend down until a probe passes
+// again. Here is the memory behind it: failures count on over such ups and downs, as long as no
+// connection succeeds and no probe sees the fault too. When `failures` are reached, probes are no longer
+// believed for a while.
+
+import { formatDuration } from "../values/duration.ts";
+import { BACKENDS_FAULT, type FailureKind } from "../values/errors.ts";
+import type { Pool, PoolChange } from "../pool/pool.ts";
+import { LINEAR, mayHold, Strikes } from "./strikes.ts";
+
+export interface OutlierRules {
+  /** Failures in a row that eject; 0: nobody is ejected. Envoy's consecutive_5xx: 5. */
+  readonly failures: number;
+  /** The first ejection lasts so long, the n-th in short order n times that, at most 10 times. */
+  readonly ejectionMs: number;
+  /** Of the pool, 0 to 1: more are not held back for what sessions went through. */
+  readonly maxHeldShare: number;
+}
+
+interface Record {
+  failures: number;
+  reason: string;
+  readonly strikes: Strikes;
+  /** NaN while it is not ejected. */
+  untilMs: number;
+  /** Let go, and nothing has succeeded since: the next failure ejects again. */
+  onProbation: boolean;
+  /** Said that it should be ejected but cannot be. */
+  spared: boolean;
+}
+
+export class Outliers {
+  #rules: OutlierRules;
+  readonly #records = new Map<string, Record>();
+
+  constructor(rules: OutlierRules) {
+    this.#rules = rules;
+  }
+
+  /** Counts and strikes are kept. Where nobody is ejected any more, those that are come back. */
+  setRules(pool: Pool, rules: OutlierRules): PoolChange[] {
+    this.#rules = rules;
+    if (rules.failures > 0) return [];
+    const changes = [...this.#records.keys()].flatMap((id) =>
+      pool.letGo(id, "outlier", "outliers are not watched any more")
+    );
+    this.#records.clear();
+    return changes;
+  }
+
+  /** Takes in what came of a real connect; call it before health is told. */
+  observeConnect(
+    pool: Pool,
+    id: string,
+    failure: FailureKind | undefined,
+    nowMs: number,
+  ): PoolChange[] {
+    if (failure === undefined) return this.#succeeded(pool, id);
+    const member = pool.member(id);
+    if (this.#rules.failures === 0 || member === undefined || !BACKENDS_FAULT.has(failure)) {
+      return [];
+    }
+    // What is down is not expected to answer: it is asked as a last resort, or by who was on his way.
+    if (member.leaving || member.health.state === "down" || member.holds.has("outlier")) return [];
+    const record = this.#recordOf(id);
+    record.failures++;
+    const { failures } = record;
+    const count = failures === 1 ? "a connection" : `${failures} connections in a row`;
+    record.reason = `${count} failed (${failure}) although its probes pass`;
+    return this.#judge(pool, id, record, nowMs);
+  }
+
+  /** A probe failed while the backend was down: probes see the fault, and will see its end. */
+  probesAgree(id: string): void {
+    const record = this.#records.get(id);
+    if (record !== undefined) record.failures = 0;
+  }
+
+  /** Lets time pass: ejections end, and those that could not be carried out are tried again. */
+  tick(pool: Pool, nowMs: number): PoolChange[] {
+    return [...this.#records].flatMap(([id, record]) => {
+      if (record.untilMs > nowMs) return [];
+      if (Number.isNaN(record.untilMs)) return this.#judge(pool, id, record, nowMs);
+      record.untilMs = NaN;
+      record.failures = 0;
+      record.onProbation = true;
+      return pool.letGo(id, "outlier", "its ejection is over, the next failure ejects it again");
+    });
+  }
+
+  /** Until when a backend is ejected, by the clock; undefined when it is not. */
+  untilMs(id: string): number | undefined {
+    const until = this.#records.get(id)?.untilMs;
+    return until === undefined || Number.isNaN(until) ? undefined : until;
+  }
+
+  /** Forgets a backend that has left the pool: should it join again, it joins with a clean slate. */
+  forget(pool: Pool, id: string): void {
+    this.#records.delete(id);
+    pool.letGo(id, "outlier", "");
+  }
+
+  #succeeded(pool: Pool, id: string): PoolChange[] {
+    const record = this.#records.get(id);
+    if (record === undefined) return [];
+    record.failures = 0;
+    record.untilMs = NaN;
+    record.onProbation = false;
+    record.spared = false;
+    return pool.letGo(id, "outlier", "a connection to it succeeded");
+  }
+
+  #judge(pool: Pool, id: string, record: Record, nowMs: number): PoolChange[] {
+    const { failures, ejectionMs, maxHeldShare } = this.#rules;
+    if (record.failures < (record.onProbation ? 1 : failures)) return [];
+    if (pool.member(id)?.health.state === "down") return [];
+    if (!mayHold(pool, id, maxHeldShare)) {
+      if (record.spared) return [];
+      record.spared = true;
+      const text = `is used although ${record.reason}: no more backends may be held back`;
+      return [{ level: "warning", backend: id, text }];
+    }
+    record.spared = false;
+    const sentenceMs = record.strikes.add(ejectionMs, nowMs);
+    record.untilMs = nowMs + sentenceMs;
+    const reason = `${record.reason}; ejected for ${formatDuration(sentenceMs)}`;
+    return pool.hold(id, "outlier", reason, nowMs);
+  }
+
+  #recordOf(id: string): Record {
+    let record = this.#records.get(id);
+    if (record === undefined) {
+      record = {
+        failures: 0,
+        reason: "",
+        strikes: new Strikes(LINEAR),
+        untilMs: NaN,
+        onProbation: false,
+        spared: false,
+      };
+      this.#records.set(id, record);
+    }
+    return record;
+  }
+}
