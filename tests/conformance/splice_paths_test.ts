@@ -112,7 +112,7 @@ Deno.test("few sessions are shared out evenly among the workers", async () => {
   await fixture.quiet();
 });
 
-Deno.test("plans that come and go by the thousand leave no seat taken but those of sessions", async () => {
+Deno.test("plans that come and go by the thousand leave no planId taken but those of sessions", async () => {
   await using backend = new TcpPeer(echo);
   await using fixture = new EngineFixture(makeSpliceEngine());
   const first = planOf([backend.address]);

@@ -56,7 +56,7 @@ Deno.test("a cut ends the clients in a worker's inbox, too, when its records are
   loop.acceptor.publish(
     0,
     new Plan({
-      seat: 0,
+      id: 0,
       pool: 0,
       table: table.buffer,
       rows: [[sockaddr]],

@@ -39,7 +39,7 @@ export interface BurialParts {
   readonly libc: Libc;
   /** The memory that all workers share. */
   readonly engine: Int32Array;
-  tableOf(seat: number): PickTable | undefined;
+  tableOf(planId: number): PickTable | undefined;
   /** By the workers' clock, and in milliseconds since the epoch. */
   readonly nowMs: number;
   readonly atMs: number;
@@ -62,9 +62,9 @@ export function bury(memory: WorkerMemory, number: number, parts: BurialParts): 
     for (let side = 0; side < 2; side++) {
       if (words[base + FD + side]! >= 0) close(words[base + FD + side]!);
     }
-    const seat = words[base + PLAN]!;
+    const planId = words[base + PLAN]!;
     const row = words[base + ROW]!;
-    const table = parts.tableOf(seat);
+    const table = parts.tableOf(planId);
     if (row >= 0 && table !== undefined) {
       if (words[base + STATE] === OPEN) {
         readSource(words, base + CLIENT_ADDRESS, source);
@@ -80,7 +80,7 @@ export function bury(memory: WorkerMemory, number: number, parts: BurialParts): 
       recorder.closed(base, figures, parts.atMs, parts.nowMs);
     }
     if (starves(words, base)) Atomics.sub(engine, STARVING, 1);
-    if (seat >= 0) Atomics.sub(engine, PLAN_REFERENCES + seat, 1);
+    if (planId >= 0) Atomics.sub(engine, PLAN_REFERENCES + planId, 1);
     Atomics.sub(engine, FRONTEND_ACTIVE + words[base + FRONTEND]!, 1);
     Atomics.sub(engine, WORKER_LOAD + number, 1);
     words[base + STATE] = FREE;

@@ -72,7 +72,7 @@ interface Target {
 
 /** A pool's plan in the worker. */
 export class Plan {
-  readonly seat: number;
+  readonly id: number;
   readonly table: PickTable;
   /** By table row; undefined where nothing stands. */
   readonly rows: readonly (readonly (Target | undefined)[] | undefined)[];
@@ -80,7 +80,7 @@ export class Plan {
   readonly connectRetries: number;
 
   constructor(spec: PlanSpec) {
-    this.seat = spec.seat;
+    this.id = spec.id;
     this.table = new PickTable(spec.table);
     this.connectTimeoutMs = spec.connectTimeoutMs;
     this.connectRetries = Math.min(spec.connectRetries, MAX_TRIES - 1);

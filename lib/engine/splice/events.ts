@@ -67,7 +67,7 @@ export interface NamedPlan {
 /** What the numbers in records stand for. */
 export interface Names {
   frontend(index: number): string;
-  plan(seat: number): NamedPlan | undefined;
+  plan(planId: number): NamedPlan | undefined;
   pool(number: number): string;
   /** Where a listener listens. */
   bound(listener: number): Address | undefined;

@@ -239,8 +239,8 @@ export class Loop {
       this.#sessions.turnAway(slot, NO_BACKEND);
       return;
     }
-    this.#words[slot * TUNNEL_WORDS + PLAN] = plan.seat;
-    Atomics.add(this.#engine, PLAN_REFERENCES + plan.seat, 1);
+    this.#words[slot * TUNNEL_WORDS + PLAN] = plan.id;
+    Atomics.add(this.#engine, PLAN_REFERENCES + plan.id, 1);
     this.#dialled(slot, plan, this.#dialer.begin(slot, plan, this.#time[0]!, this.#time[1]!));
   }
 
@@ -337,7 +337,7 @@ export class Loop {
     const tried = this.#words[base + ATTEMPTS] === 0 ? NO_BACKEND : CONNECT_FAILURE;
     this.#sessions.turnAway(slot, result === STARVED ? OUT_OF_DESCRIPTORS : tried);
     // Last: while the plan is in use, the pool that the record names keeps its number.
-    Atomics.sub(this.#engine, PLAN_REFERENCES + plan.seat, 1);
+    Atomics.sub(this.#engine, PLAN_REFERENCES + plan.id, 1);
   }
 
   /** Lets a client look by another plan, if a reload has made it so. Closed listeners have no other. */
@@ -346,7 +346,7 @@ export class Loop {
     if (!acceptor.renew(slot)) return false;
     const plan = acceptor.planOf(slot);
     if (plan === undefined || plan === before) return false;
-    Atomics.sub(this.#engine, PLAN_REFERENCES + before.seat, 1);
+    Atomics.sub(this.#engine, PLAN_REFERENCES + before.id, 1);
     this.#begin(slot);
     return true;
   }

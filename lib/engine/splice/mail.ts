@@ -33,7 +33,7 @@ export interface ListenerSpec {
 
 /** A pool's plan. */
 export interface PlanSpec {
-  readonly seat: number;
+  readonly id: number;
   readonly pool: number;
   readonly table: SharedArrayBuffer;
   /**

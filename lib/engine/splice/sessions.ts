@@ -137,7 +137,7 @@ export class Sessions {
     this.#counters[BYTES_TO_BACKEND]! += this.#numbers[figures + BYTES]!;
     this.#counters[BYTES_TO_CLIENT]! += this.#numbers[figures + BYTES + 1]!;
     this.#recorder.closed(base, figures, this.#time[1]!, this.#time[0]!);
-    Atomics.sub(this.#engine, PLAN_REFERENCES + plan.seat, 1);
+    Atomics.sub(this.#engine, PLAN_REFERENCES + plan.id, 1);
     this.#dialer.forget(slot);
     this.#free(slot);
   }

@@ -1,5 +1,5 @@
 // The splice engine: what stands between the Engine interface and the workers. Owns the listening
-// sockets, the plans' seats and the reading of events; no byte of a tunnel passes here.
+// sockets, the plans' ids and the reading of events; no byte of a tunnel passes here.
 
 import { type Address, formatAddress, sameAddress } from "../../core/values/address.ts";
 import type { PickTable } from "../../core/pick/pick_table.ts";
@@ -22,7 +22,7 @@ import {
 import { type Libc, openLibc } from "./libc.ts";
 import type { ListenerSpec, ToWorker } from "./mail.ts";
 import { Numbers } from "./numbers.ts";
-import { PlanSeats } from "./plan_seats.ts";
+import { PlanIds } from "./plan_ids.ts";
 import { type ListeningSocket, SocketMaker } from "./sockets.ts";
 import { Supervisor, type SupervisorOptions } from "./supervisor.ts";
 
@@ -45,7 +45,7 @@ export class SpliceEngine implements Engine {
   readonly #libc: Libc;
   readonly #sockets: SocketMaker;
   readonly #supervisor: Supervisor;
-  readonly #plans: PlanSeats;
+  readonly #plans: PlanIds;
   readonly #inherited: ListeningSocket[];
   /** Open sockets by what was asked for, see keyOf. */
   #listening = new Map<string, Listening>();
@@ -68,18 +68,18 @@ export class SpliceEngine implements Engine {
       options,
       {
         messages: () => this.#briefing(),
-        tableOf: (seat) => this.#plans.tableOf(seat),
+        tableOf: (planId) => this.#plans.tableOf(planId),
       },
       () => this.#reader.wake(),
     );
     const names: Names = {
       frontend: (index) => this.#frontends.get(index) ?? "",
-      plan: (seat) => this.#plans.named(seat),
+      plan: (planId) => this.#plans.named(planId),
       pool: (number) => this.#pools.get(number) ?? "",
       bound: (id) => this.#bound[id],
     };
     this.#reader = new EventReader(this.#supervisor, names, options.clock);
-    this.#plans = new PlanSeats(
+    this.#plans = new PlanIds(
       this.#supervisor.engineMemory,
       (address) => this.#sockets.sockaddr(address),
       (name) => this.#poolNumber(name),

@@ -59,7 +59,7 @@ export interface Briefing {
   /** All that a new worker must be told before it may serve. */
   messages(): readonly ToWorker[];
   /** The table of a plan that tunnels were made by. */
-  tableOf(seat: number): PickTable | undefined;
+  tableOf(planId: number): PickTable | undefined;
 }
 
 /**
@@ -361,7 +361,7 @@ export class Supervisor {
     const tunnels = bury(crew.memory, crew.number, {
       libc: this.#libc,
       engine: this.engineMemory,
-      tableOf: (seat) => this.#briefing.tableOf(seat),
+      tableOf: (planId) => this.#briefing.tableOf(planId),
       nowMs: performance.timeOrigin + performance.now() - this.#originMs,
       atMs: this.#options.clock.wall(),
     });

@@ -51,11 +51,11 @@ Deno.test("clients of a listener that closes go by the plans of before, however 
   addRow(table, new Set(), {});
   const address = parseBackendAddress(hole.address);
   const rows = [[address.ok ? maker.sockaddr(address.value) : undefined]];
-  const publish = (seat: number) =>
+  const publish = (planId: number) =>
     loop.acceptor.publish(
       0,
       new Plan({
-        seat,
+        id: planId,
         pool: 0,
         table: table.buffer,
         rows,

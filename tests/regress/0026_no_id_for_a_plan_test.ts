@@ -1,4 +1,4 @@
-// Where sessions held every seat for plans (each change of an address makes a plan), the next change threw out
+// Where sessions held every planId for plans (each change of an address makes a plan), the next change threw out
 // of a microtask: the process ended, and with it all sessions.
 
 import { assert, assertEquals } from "@std/assert";
