@@ -4,7 +4,7 @@
 import type { PickTable } from "../../core/pick/pick_table.ts";
 import type { Clock } from "../../core/timing/clock.ts";
 import { messageOf } from "../../core/values/errors.ts";
-import { bury } from "./burial.ts";
+import { reclaim } from "./reclaim.ts";
 import {
   allocateEngineMemory,
   allocateWorkerMemory,
@@ -115,7 +115,7 @@ export class Supervisor {
   readonly #inboxes: SharedArrayBuffer[] = [];
   readonly #wakeFds: number[] = [];
   /** Rings of workers that died, until they are read. */
-  #graves: Crew[] = [];
+  dead: Crew[] = [];
   readonly #lostCounters = new Float64Array(16);
   #deaths: number[] = [];
   #lastId = 0;
@@ -203,8 +203,8 @@ export class Supervisor {
 
   /** Rings that may hold records, those of dead workers included. */
   rings(): RingReader[] {
-    this.#graves = this.#graves.filter((crew) => !crew.reader.empty);
-    return [...this.#graves, ...this.#crews].map((crew) => crew.reader);
+    this.dead = this.dead.filter((crew) => !crew.reader.empty);
+    return [...this.dead, ...this.#crews].map((crew) => crew.reader);
   }
 
   /** How far their records have got, and their reader. */
@@ -263,7 +263,7 @@ export class Supervisor {
       this.#retire(crew);
     }));
     // Their last records are still to be read.
-    this.#graves.push(...crews);
+    this.dead.push(...crews);
     for (const wakeFd of this.#wakeFds.splice(0)) this.#libc.calls.close(wakeFd);
     new Reserve(this.#libc, this.engineMemory).spend();
     this.#inboxes.length = 0;
@@ -358,7 +358,7 @@ export class Supervisor {
     crew.ready.reject(new Error(`Cannot start a worker: ${message}`));
     crew.stopped.resolve();
     if (at < 0 || !this.#started) return;
-    const tunnels = bury(crew.memory, crew.number, {
+    const tunnels = reclaim(crew.memory, crew.number, {
       libc: this.#libc,
       engine: this.engineMemory,
       tableOf: (planId) => this.#briefing.tableOf(planId),
@@ -367,7 +367,7 @@ export class Supervisor {
     });
     this.#retire(crew);
     this.#crews.splice(at, 1);
-    this.#graves.push(crew);
+    this.dead.push(crew);
     this.#options.onWorkerLost({ worker: crew.number, tunnels, message });
     const now = this.#options.clock.now();
     this.#deaths = [...this.#deaths.filter((death) => death > now - DEATHS_WINDOW_MS), now];

@@ -34,8 +34,8 @@ import type { Libc } from "./libc.ts";
 import { Recorder, SHUTDOWN } from "./records.ts";
 import { readSource } from "./sockaddr.ts";
 
-/** What a burial needs of the engine. */
-export interface BurialParts {
+/** What a reclaiming needs of the engine. */
+export interface ReclaimParts {
   readonly libc: Libc;
   /** The memory that all workers share. */
   readonly engine: Int32Array;
@@ -49,7 +49,7 @@ export interface BurialParts {
  * Closes a dead worker's sockets and pipes, gives its places back, ends its sessions, records its tunnels' ends.
  * @returns how many tunnels it had.
  */
-export function bury(memory: WorkerMemory, number: number, parts: BurialParts): number {
+export function reclaim(memory: WorkerMemory, number: number, parts: ReclaimParts): number {
   const { words, numbers, counters } = memory;
   const { engine } = parts;
   const { close } = parts.libc.calls;
