@@ -67,7 +67,7 @@ export class SpliceEngine implements Engine {
       this.#libc,
       options,
       {
-        messages: () => this.#briefing(),
+        messages: () => this.#newWorkerState(),
         tableOf: (planId) => this.#plans.tableOf(planId),
       },
       () => this.#reader.wake(),
@@ -260,7 +260,7 @@ export class SpliceEngine implements Engine {
     }));
   }
 
-  #briefing(): ToWorker[] {
+  #newWorkerState(): ToWorker[] {
     const { lastId } = this.#supervisor;
     return [
       ...this.#plans.current(),

@@ -55,7 +55,7 @@ export interface SupervisorOptions {
 }
 
 /** What the supervisor asks the engine. */
-export interface Briefing {
+export interface NewWorkerState {
   /** All that a new worker must be told before it may serve. */
   messages(): readonly ToWorker[];
   /** The table of a plan that tunnels were made by. */
@@ -76,7 +76,7 @@ const START_PATIENCE_MS = 30_000;
 const STOP_PATIENCE_MS = 10_000;
 
 /** One worker and what belongs to it. */
-class Crew {
+class WorkerHandle {
   readonly memory: WorkerMemory;
   readonly reader: RingReader;
   readonly ready = Promise.withResolvers<void>();
@@ -107,15 +107,15 @@ export class Supervisor {
   readonly #libc: Libc;
   readonly #options: SupervisorOptions;
   readonly #watch: { readonly intervalMs: number; readonly misses: number };
-  readonly #briefing: Briefing;
+  readonly #newWorkerState: NewWorkerState;
   readonly #onEvents: () => void;
   readonly #one = new Uint8Array(new BigUint64Array([1n]).buffer);
-  readonly #crews: Crew[] = [];
+  readonly #workers: WorkerHandle[] = [];
   /** By a worker's number; they outlive it, so that the others need not be told of its successor. */
   readonly #inboxes: SharedArrayBuffer[] = [];
   readonly #wakeFds: number[] = [];
   /** Rings of workers that died, until they are read. */
-  dead: Crew[] = [];
+  dead: WorkerHandle[] = [];
   readonly #lostCounters = new Float64Array(16);
   #deaths: number[] = [];
   #lastId = 0;
@@ -130,18 +130,18 @@ export class Supervisor {
   constructor(
     libc: Libc,
     options: SupervisorOptions,
-    briefing: Briefing,
+    newWorkerState: NewWorkerState,
     onEvents: () => void,
   ) {
     this.#libc = libc;
     this.#options = options;
     this.#watch = options.watch ?? WATCH;
-    this.#briefing = briefing;
+    this.#newWorkerState = newWorkerState;
     this.#onEvents = onEvents;
   }
 
   get running(): boolean {
-    return this.#crews.length > 0;
+    return this.#workers.length > 0;
   }
 
   /**
@@ -156,10 +156,10 @@ export class Supervisor {
       this.#wakeFds.push(wakeFd);
       this.#inboxes.push(Inbox.allocate());
     }
-    for (let i = 0; i < this.#options.workers; i++) this.#crews.push(this.#spawn(i));
+    for (let i = 0; i < this.#options.workers; i++) this.#workers.push(this.#spawn(i));
     this.#timer = setInterval(() => this.#checkHeartbeats(), this.#watch.intervalMs);
     await Promise.all(
-      this.#crews.map((crew) => this.#within("start", crew.ready.promise, START_PATIENCE_MS)),
+      this.#workers.map((worker) => this.#within("start", worker.ready.promise, START_PATIENCE_MS)),
     );
     this.#started = true;
   }
@@ -169,8 +169,8 @@ export class Supervisor {
    * may hand a client over to another, which must not take the client before it has acted on it too.
    */
   post(message: ToWorker): void {
-    for (const crew of this.#crews) this.#announce(crew, 1);
-    for (const crew of this.#crews) this.#send(crew, message);
+    for (const worker of this.#workers) this.#announce(worker, 1);
+    for (const worker of this.#workers) this.#send(worker, message);
   }
 
   /**
@@ -184,7 +184,7 @@ export class Supervisor {
       const id = ++this.#lastId;
       this.post({ kind: "hold", id, closing });
       // A worker that has not said hello begins nobody: it acts on all that waits for it first.
-      await this.#until((crew) => crew.outbox !== undefined || crew.done >= id);
+      await this.#until((worker) => worker.outbox !== undefined || worker.done >= id);
     }
   }
 
@@ -193,18 +193,18 @@ export class Supervisor {
     const id = ++this.#lastId;
     this.#held = false;
     this.post({ kind: "listen", id, listeners });
-    await this.#until((crew) => crew.done >= id);
+    await this.#until((worker) => worker.done >= id);
   }
 
-  /** The id of the last message that workers answer, for the briefing of one that comes later. */
+  /** The id of the last message that workers answer, for the newWorkerState of one that comes later. */
   get lastId(): number {
     return this.#lastId;
   }
 
   /** Rings that may hold records, those of dead workers included. */
   rings(): RingReader[] {
-    this.dead = this.dead.filter((crew) => !crew.reader.empty);
-    return [...this.dead, ...this.#crews].map((crew) => crew.reader);
+    this.dead = this.dead.filter((worker) => !worker.reader.empty);
+    return [...this.dead, ...this.#workers].map((worker) => worker.reader);
   }
 
   /** How far their records have got, and their reader. */
@@ -220,25 +220,29 @@ export class Supervisor {
   /** Asks the workers to tell once when there are events. */
   wantEvents(wanted: boolean): void {
     this.#eventsWanted = wanted;
-    for (const crew of this.#crews) Atomics.store(crew.memory.control, LISTENING, wanted ? 1 : 0);
+    for (const worker of this.#workers) {
+      Atomics.store(worker.memory.control, LISTENING, wanted ? 1 : 0);
+    }
   }
 
   /** One counter, summed over all workers, the dead included. */
   count(counter: number): number {
-    return this.#crews.reduce(
-      (sum, crew) => sum + (crew.memory.counters[counter] ?? 0),
+    return this.#workers.reduce(
+      (sum, worker) => sum + (worker.memory.counters[counter] ?? 0),
       this.#lostCounters[counter] ?? 0,
     );
   }
 
   /** Clients that each worker has: tunnels, and those that may become one. */
   get loads(): readonly number[] {
-    return this.#crews.map((crew) => Atomics.load(this.engineMemory, WORKER_LOAD + crew.number));
+    return this.#workers.map((worker) =>
+      Atomics.load(this.engineMemory, WORKER_LOAD + worker.number)
+    );
   }
 
   /** Tells whether every worker has acted on all that was posted. */
   get settled(): boolean {
-    return this.#crews.every(({ outbox, memory: { control } }) =>
+    return this.#workers.every(({ outbox, memory: { control } }) =>
       outbox === undefined &&
       Atomics.load(control, MAIL_SENT) === Atomics.load(control, MAIL_READ)
     );
@@ -248,43 +252,45 @@ export class Supervisor {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     this.#started = false;
-    const crews = this.#crews.splice(0);
-    for (const crew of crews) crew.ready.reject(new Error("Cannot start a worker: it was stopped"));
-    for (const crew of crews) this.#post(crew, [{ kind: "stop" }]);
-    await Promise.all(crews.map(async (crew) => {
+    const workers = this.#workers.splice(0);
+    for (const worker of workers) {
+      worker.ready.reject(new Error("Cannot start a worker: it was stopped"));
+    }
+    for (const worker of workers) this.#post(worker, [{ kind: "stop" }]);
+    await Promise.all(workers.map(async (worker) => {
       try {
-        if (crew.outbox === undefined) {
-          await this.#within("stop", crew.stopped.promise, STOP_PATIENCE_MS);
+        if (worker.outbox === undefined) {
+          await this.#within("stop", worker.stopped.promise, STOP_PATIENCE_MS);
         }
       } catch {
         // It hangs; terminate() is what is left, and the process will have to be ended by exit.
       }
-      crew.thread.terminate();
-      this.#retire(crew);
+      worker.thread.terminate();
+      this.#retire(worker);
     }));
     // Their last records are still to be read.
-    this.dead.push(...crews);
+    this.dead.push(...workers);
     for (const wakeFd of this.#wakeFds.splice(0)) this.#libc.calls.close(wakeFd);
     new Reserve(this.#libc, this.engineMemory).spend();
     this.#inboxes.length = 0;
   }
 
-  #spawn(number: number): Crew {
+  #spawn(number: number): WorkerHandle {
     const { calls, errno } = this.#libc;
     const epollFd = calls.epoll_create1(EPOLL_CLOEXEC);
     if (epollFd < 0) throw new LibcError("Cannot make an epoll instance", errno[0] ?? 0);
     const { workerUrl, capacity, keepalive } = this.#options;
     const thread = new Worker(workerUrl, { type: "module", name: `splice-${number}` });
-    const crew = new Crew(number, thread, epollFd, capacity);
+    const worker = new WorkerHandle(number, thread, epollFd, capacity);
     thread.addEventListener("message", (event: MessageEvent<FromWorker>) => {
-      this.#heard(crew, event.data);
+      this.#heard(worker, event.data);
     });
     thread.addEventListener("error", (event) => {
       // Without this the whole process would end, and with it the other workers' sessions.
       event.preventDefault();
-      this.#died(crew, event.message);
+      this.#died(worker, event.message);
     });
-    const { memory } = crew;
+    const { memory } = worker;
     if (this.#eventsWanted) Atomics.store(memory.control, LISTENING, 1);
     const setup = {
       memory,
@@ -296,56 +302,56 @@ export class Supervisor {
       keepalive,
       originMs: this.#originMs,
     };
-    this.#post(crew, [{ kind: "setup", setup }, ...this.#briefing.messages()]);
-    if (this.#held) this.#post(crew, [{ kind: "hold", id: this.#lastId, closing: [] }]);
-    return crew;
+    this.#post(worker, [{ kind: "setup", setup }, ...this.#newWorkerState.messages()]);
+    if (this.#held) this.#post(worker, [{ kind: "hold", id: this.#lastId, closing: [] }]);
+    return worker;
   }
 
   /** Posts messages to one worker, which does nothing else before it has acted on all of them. */
-  #post(crew: Crew, messages: readonly ToWorker[]): void {
-    this.#announce(crew, messages.length);
-    for (const message of messages) this.#send(crew, message);
+  #post(worker: WorkerHandle, messages: readonly ToWorker[]): void {
+    this.#announce(worker, messages.length);
+    for (const message of messages) this.#send(worker, message);
   }
 
   /** Counts what will be posted: a worker that had acted on more than was counted would wait for the next. */
-  #announce(crew: Crew, messages: number): void {
-    if (crew.outbox === undefined) Atomics.add(crew.memory.control, MAIL_SENT, messages);
+  #announce(worker: WorkerHandle, messages: number): void {
+    if (worker.outbox === undefined) Atomics.add(worker.memory.control, MAIL_SENT, messages);
   }
 
-  #send(crew: Crew, message: ToWorker): void {
-    if (crew.outbox !== undefined) {
-      crew.outbox.push(message);
+  #send(worker: WorkerHandle, message: ToWorker): void {
+    if (worker.outbox !== undefined) {
+      worker.outbox.push(message);
       return;
     }
-    crew.thread.postMessage(message);
-    this.#libc.calls.write(this.#wakeFds[crew.number] ?? -1, addressOf(this.#one), 8);
+    worker.thread.postMessage(message);
+    this.#libc.calls.write(this.#wakeFds[worker.number] ?? -1, addressOf(this.#one), 8);
   }
 
-  #heard(crew: Crew, message: FromWorker): void {
+  #heard(worker: WorkerHandle, message: FromWorker): void {
     switch (message.kind) {
       case "hello": {
-        const outbox = crew.outbox ?? [];
-        crew.outbox = undefined;
-        this.#post(crew, outbox);
+        const outbox = worker.outbox ?? [];
+        worker.outbox = undefined;
+        this.#post(worker, outbox);
         break;
       }
       case "ready":
-        crew.ready.resolve();
+        worker.ready.resolve();
         break;
       case "events":
         this.#onEvents();
         break;
       case "done":
-        crew.done = message.id;
+        worker.done = message.id;
         this.#notify();
         break;
       case "stopped":
-        crew.stopped.resolve();
+        worker.stopped.resolve();
     }
   }
 
-  async #until(isSo: (crew: Crew) => boolean): Promise<void> {
-    while (!this.#crews.every(isSo)) await this.#changed.promise;
+  async #until(isSo: (worker: WorkerHandle) => boolean): Promise<void> {
+    while (!this.#workers.every(isSo)) await this.#changed.promise;
   }
 
   #notify(): void {
@@ -353,29 +359,29 @@ export class Supervisor {
     this.#changed = Promise.withResolvers();
   }
 
-  #died(crew: Crew, message: string): void {
-    const at = this.#crews.indexOf(crew);
-    crew.ready.reject(new Error(`Cannot start a worker: ${message}`));
-    crew.stopped.resolve();
+  #died(worker: WorkerHandle, message: string): void {
+    const at = this.#workers.indexOf(worker);
+    worker.ready.reject(new Error(`Cannot start a worker: ${message}`));
+    worker.stopped.resolve();
     if (at < 0 || !this.#started) return;
-    const tunnels = reclaim(crew.memory, crew.number, {
+    const tunnels = reclaim(worker.memory, worker.number, {
       libc: this.#libc,
       engine: this.engineMemory,
-      tableOf: (planId) => this.#briefing.tableOf(planId),
+      tableOf: (planId) => this.#newWorkerState.tableOf(planId),
       nowMs: performance.timeOrigin + performance.now() - this.#originMs,
       atMs: this.#options.clock.wall(),
     });
-    this.#retire(crew);
-    this.#crews.splice(at, 1);
-    this.dead.push(crew);
-    this.#options.onWorkerLost({ worker: crew.number, tunnels, message });
+    this.#retire(worker);
+    this.#workers.splice(at, 1);
+    this.dead.push(worker);
+    this.#options.onWorkerLost({ worker: worker.number, tunnels, message });
     const now = this.#options.clock.now();
     this.#deaths = [...this.#deaths.filter((death) => death > now - DEATHS_WINDOW_MS), now];
     if (this.#deaths.length > MAX_DEATHS) {
       this.#options.onFatal(`Cannot keep the workers alive: ${MAX_DEATHS + 1} died in a minute`);
     } else {
       try {
-        this.#crews.push(this.#spawn(crew.number));
+        this.#workers.push(this.#spawn(worker.number));
       } catch (error) {
         this.#options.onFatal(`Cannot replace a worker that died: ${messageOf(error)}`);
       }
@@ -385,29 +391,29 @@ export class Supervisor {
   }
 
   /** Keeps a worker's sums and gives its descriptors back. */
-  #retire(crew: Crew): void {
-    crew.memory.counters.forEach((value, counter) => {
+  #retire(worker: WorkerHandle): void {
+    worker.memory.counters.forEach((value, counter) => {
       this.#lostCounters[counter] = (this.#lostCounters[counter] ?? 0) + value;
     });
-    this.#libc.calls.close(crew.epollFd);
+    this.#libc.calls.close(worker.epollFd);
   }
 
   #checkHeartbeats(): void {
     const { intervalMs, misses } = this.#watch;
     // Before it says hello, it loads its modules, which takes long where disk or CPUs are busy.
     const whileLoading = Math.max(misses, Math.ceil(START_PATIENCE_MS / intervalMs));
-    for (const crew of this.#crews) {
-      const heartbeat = Atomics.load(crew.memory.control, HEARTBEAT);
-      const greeted = crew.outbox === undefined;
-      const stands = heartbeat === crew.heartbeat && greeted === crew.greeted;
-      crew.misses = stands ? crew.misses + 1 : 0;
-      crew.heartbeat = heartbeat;
-      crew.greeted = greeted;
+    for (const worker of this.#workers) {
+      const heartbeat = Atomics.load(worker.memory.control, HEARTBEAT);
+      const greeted = worker.outbox === undefined;
+      const stands = heartbeat === worker.heartbeat && greeted === worker.greeted;
+      worker.misses = stands ? worker.misses + 1 : 0;
+      worker.heartbeat = heartbeat;
+      worker.greeted = greeted;
       const patience = greeted ? misses : whileLoading;
       // Exactly once: whoever is told exits, and a second report would only add noise.
-      if (crew.misses !== patience) continue;
+      if (worker.misses !== patience) continue;
       const seconds = intervalMs * patience / 1000;
-      this.#options.onFatal(`Worker ${crew.number} has not answered for ${seconds} s`);
+      this.#options.onFatal(`Worker ${worker.number} has not answered for ${seconds} s`);
     }
   }
 
