@@ -3,7 +3,7 @@
 // not know their listener and closed them without a word.
 
 import { assertEquals } from "@std/assert";
-import { CONTROL_WORDS, MAIL_SENT } from "../../lib/engine/splice/layout.ts";
+import { CONTROL_WORDS, MESSAGES_SENT } from "../../lib/engine/splice/layout.ts";
 import { openLibc } from "../../lib/engine/splice/libc.ts";
 import { SocketMaker } from "../../lib/engine/splice/sockets.ts";
 import { connectTo, EngineFixture, frontendOf, planOf } from "../conformance/engine_fixture.ts";
@@ -33,7 +33,7 @@ Deno.test("a listener is new to all workers at once", async () => {
   const { add } = Atomics;
   let told = 0;
   const interrupted = (words: Int32Array, index: number, value: number): number => {
-    const isTelling = words.length === CONTROL_WORDS && index === MAIL_SENT;
+    const isTelling = words.length === CONTROL_WORDS && index === MESSAGES_SENT;
     if (isTelling && ++told === 2) {
       for (const end = performance.now() + INTERRUPTION_MS; performance.now() < end;);
     }

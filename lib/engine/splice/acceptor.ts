@@ -39,7 +39,7 @@ import {
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
 } from "./libc.ts";
-import type { ListenerSpec, WorkerSetup } from "./mail.ts";
+import type { ListenerSpec, WorkerSetup } from "./control_messages.ts";
 import type { Poller } from "./poller.ts";
 import { FRONTEND_FULL, NO_BACKEND, type Recorder } from "./records.ts";
 import { Reserve } from "./reserve.ts";

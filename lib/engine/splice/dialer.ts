@@ -55,7 +55,7 @@ import {
   TCP_NODELAY,
   UNRESOLVED,
 } from "./libc.ts";
-import type { PlanSpec, WorkerSetup } from "./mail.ts";
+import type { PlanSpec, WorkerSetup } from "./control_messages.ts";
 import type { Poller } from "./poller.ts";
 import { keepChoice, type Recorder } from "./records.ts";
 import { Reserve } from "./reserve.ts";

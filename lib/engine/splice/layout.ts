@@ -5,8 +5,8 @@
 import { SOCKADDR_WORDS } from "./sockaddr.ts";
 
 /** Control words of one worker (Int32). */
-export const MAIL_SENT = 0; // messages posted to the worker; control plane
-export const MAIL_READ = 1; // messages it has acted on; worker
+export const MESSAGES_SENT = 0; // messages posted to the worker; control plane
+export const MESSAGES_READ = 1; // messages it has acted on; worker
 export const HEARTBEAT = 2; // counts the turns of its loop; worker
 export const LISTENING = 3; // 1: the control plane sleeps until events come; both, by exchange
 export const RING_HEAD = 4; // next word to write; worker

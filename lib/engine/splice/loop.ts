@@ -14,8 +14,8 @@ import {
   HEARTBEAT,
   LAST_MOVE,
   LISTENING,
-  MAIL_READ,
-  MAIL_SENT,
+  MESSAGES_READ,
+  MESSAGES_SENT,
   OPEN,
   PIPES_DENIED,
   PLAN,
@@ -37,7 +37,7 @@ import {
   ETIMEDOUT,
   type Libc,
 } from "./libc.ts";
-import type { ListenerSpec, WorkerSetup } from "./mail.ts";
+import type { ListenerSpec, WorkerSetup } from "./control_messages.ts";
 import { Pipes } from "./pipes.ts";
 import { LISTENER_KEY, Poller, WAKE_KEY } from "./poller.ts";
 import {
@@ -172,7 +172,7 @@ export class Loop {
     const wheel = this.#wheel;
     const time = this.#time;
     const { inbox } = this.#acceptor;
-    while (!this.#mailWaits()) {
+    while (!this.#hasMessages()) {
       const count = poller.wait(this.#waiting.length > 0 ? 0 : this.#restMs());
       inbox.setAsleep(false);
       this.#updateTime();
@@ -212,7 +212,7 @@ export class Loop {
     const acceptor = this.#acceptor;
     for (let turn = acceptor.turns(all); turn > 0; turn--) {
       // What the control plane has said holds for clients that connect from then on.
-      if (!all && this.#mailWaits()) return;
+      if (!all && this.#hasMessages()) return;
       if (this.#dialer.starving) {
         acceptor.standBack(now);
         return;
@@ -223,10 +223,10 @@ export class Loop {
     }
   }
 
-  /** Takes the clients that other workers have accepted for this one; `all`: though mail waits. */
+  /** Takes the clients that other workers have accepted for this one; `all`: though control messages waits. */
   #receive(all: boolean): void {
     const { inbox } = this.#acceptor;
-    while (!inbox.empty && !this.#table.full && (all || !this.#mailWaits())) {
+    while (!inbox.empty && !this.#table.full && (all || !this.#hasMessages())) {
       const slot = this.#acceptor.receive(this.#time[0]!, this.#time[1]!);
       if (slot >= 0) this.#begin(slot);
     }
@@ -245,8 +245,9 @@ export class Loop {
   }
 
   /** Tells whether the control plane has said something that is not acted on yet. */
-  #mailWaits(): boolean {
-    return Atomics.load(this.#control, MAIL_SENT) !== Atomics.load(this.#control, MAIL_READ);
+  #hasMessages(): boolean {
+    return Atomics.load(this.#control, MESSAGES_SENT) !==
+      Atomics.load(this.#control, MESSAGES_READ);
   }
 
   /** Ends every tunnel, and those that would become one. */

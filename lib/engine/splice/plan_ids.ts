@@ -6,7 +6,7 @@ import type { PickTable } from "../../core/pick/pick_table.ts";
 import type { PoolPlan } from "../engine.ts";
 import type { NamedPlan } from "./events.ts";
 import { MAX_PLANS, PLAN_REFERENCES } from "./layout.ts";
-import type { PlanSpec, ToWorker } from "./mail.ts";
+import type { PlanSpec, ToWorker } from "./control_messages.ts";
 import { Numbers, type RecordsRead } from "./numbers.ts";
 
 interface PlanEntry extends NamedPlan {

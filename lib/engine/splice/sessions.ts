@@ -38,7 +38,7 @@ import {
   WORKER_LOAD,
 } from "./layout.ts";
 import type { Libc } from "./libc.ts";
-import type { WorkerSetup } from "./mail.ts";
+import type { WorkerSetup } from "./control_messages.ts";
 import { NO_BACKEND, type Recorder } from "./records.ts";
 import { readSource } from "./sockaddr.ts";
 import type { SocketOptions } from "./socket_options.ts";

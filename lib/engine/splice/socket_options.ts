@@ -15,7 +15,7 @@ import {
   TCP_KEEPINTVL,
   TCP_USER_TIMEOUT,
 } from "./libc.ts";
-import type { KeepaliveOptions } from "./mail.ts";
+import type { KeepaliveOptions } from "./control_messages.ts";
 import { BACKEND_RESET, CLIENT_RESET } from "./records.ts";
 
 export class SocketOptions {

@@ -30,7 +30,7 @@ import {
   TCP_NODELAY,
   UNRESOLVED,
 } from "./libc.ts";
-import type { KeepaliveOptions } from "./mail.ts";
+import type { KeepaliveOptions } from "./control_messages.ts";
 import { decodeSockaddr, encodeSockaddr, SOCKADDR_BYTES, SOCKADDR_WORDS } from "./sockaddr.ts";
 import { SocketOptions } from "./socket_options.ts";
 

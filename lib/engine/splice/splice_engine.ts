@@ -20,7 +20,7 @@ import {
   REFUSED,
 } from "./layout.ts";
 import { type Libc, openLibc } from "./libc.ts";
-import type { ListenerSpec, ToWorker } from "./mail.ts";
+import type { ListenerSpec, ToWorker } from "./control_messages.ts";
 import { Numbers } from "./numbers.ts";
 import { PlanIds } from "./plan_ids.ts";
 import { type ListeningSocket, SocketMaker } from "./sockets.ts";

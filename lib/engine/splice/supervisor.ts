@@ -10,8 +10,8 @@ import {
   allocateWorkerMemory,
   HEARTBEAT,
   LISTENING,
-  MAIL_READ,
-  MAIL_SENT,
+  MESSAGES_READ,
+  MESSAGES_SENT,
   NEXT_RECORD,
   WORKER_LOAD,
   type WorkerMemory,
@@ -25,7 +25,7 @@ import {
   type Libc,
   LibcError,
 } from "./libc.ts";
-import type { FromWorker, KeepaliveOptions, ToWorker } from "./mail.ts";
+import type { FromWorker, KeepaliveOptions, ToWorker } from "./control_messages.ts";
 import { Inbox } from "./inbox.ts";
 import type { RecordsRead } from "./numbers.ts";
 import { Reserve } from "./reserve.ts";
@@ -244,7 +244,7 @@ export class Supervisor {
   get settled(): boolean {
     return this.#workers.every(({ outbox, memory: { control } }) =>
       outbox === undefined &&
-      Atomics.load(control, MAIL_SENT) === Atomics.load(control, MAIL_READ)
+      Atomics.load(control, MESSAGES_SENT) === Atomics.load(control, MESSAGES_READ)
     );
   }
 
@@ -315,7 +315,7 @@ export class Supervisor {
 
   /** Counts what will be posted: a worker that had acted on more than was counted would wait for the next. */
   #announce(worker: WorkerHandle, messages: number): void {
-    if (worker.outbox === undefined) Atomics.add(worker.memory.control, MAIL_SENT, messages);
+    if (worker.outbox === undefined) Atomics.add(worker.memory.control, MESSAGES_SENT, messages);
   }
 
   #send(worker: WorkerHandle, message: ToWorker): void {

@@ -2,10 +2,10 @@
 // a worker; its graph holds core/ and this folder, and no package.
 
 import { Plan } from "./dialer.ts";
-import { MAIL_READ, MAIL_SENT } from "./layout.ts";
+import { MESSAGES_READ, MESSAGES_SENT } from "./layout.ts";
 import { openLibc } from "./libc.ts";
 import { Loop } from "./loop.ts";
-import type { FromWorker, ToWorker, WorkerSetup } from "./mail.ts";
+import type { FromWorker, ToWorker, WorkerSetup } from "./control_messages.ts";
 
 /** The part of DedicatedWorkerGlobalScope that is used; the main thread's types lack it. */
 interface WorkerScope {
@@ -37,7 +37,7 @@ function serve(scope: WorkerScope): void {
       });
       scope.postMessage({ kind: "ready" });
     } else if (loop !== undefined) act(loop, data);
-    if (control !== undefined) Atomics.add(control, MAIL_READ, 1);
+    if (control !== undefined) Atomics.add(control, MESSAGES_READ, 1);
     arrived();
   });
 
@@ -73,8 +73,8 @@ function serve(scope: WorkerScope): void {
   async function turnForever({ memory }: WorkerSetup, loop: Loop): Promise<void> {
     while (!stopped) {
       // Messages come in through the thread's event loop, which runs only while nobody blocks it.
-      const read = Atomics.load(memory.control, MAIL_READ);
-      if (Atomics.load(memory.control, MAIL_SENT) === read) loop.run();
+      const read = Atomics.load(memory.control, MESSAGES_READ);
+      if (Atomics.load(memory.control, MESSAGES_SENT) === read) loop.run();
       else await new Promise<void>((resolve) => arrived = resolve);
     }
   }

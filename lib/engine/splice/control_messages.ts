@@ -1,4 +1,4 @@
-// The messages between the control plane and a worker. They are posted, counted in MAIL_SENT, and the
+// The messages between the control plane and a worker. They are posted, counted in MESSAGES_SENT, and the
 // worker is woken by its eventfd; it accepts no client while a message waits, so what was posted holds
 // for every client that connects afterwards.
 
