@@ -4,7 +4,7 @@
 
 import { assertEquals } from "@std/assert";
 import { Acceptor } from "../../lib/engine/splice/acceptor.ts";
-import { Inbox } from "../../lib/engine/splice/inbox.ts";
+import { HandoffQueue } from "../../lib/engine/splice/handoff_queue.ts";
 import {
   allocateEngineMemory,
   allocateWorkerMemory,
@@ -32,13 +32,13 @@ Deno.test("a client on its way to another worker stays its frontend's", () => {
   const client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const memory = allocateWorkerMemory(4);
   const engine = allocateEngineMemory();
-  const inboxes = [Inbox.allocate()];
+  const handoffs = [HandoffQueue.allocate()];
   const setup = {
     memory,
     engine,
     epollFd,
     number: 0,
-    inboxes,
+    handoffs,
     wakeFds: [],
     keepalive: KEEPALIVE,
     originMs: 0,
@@ -60,7 +60,7 @@ Deno.test("a client on its way to another worker stays its frontend's", () => {
     unix: false,
   });
   acceptor.listen([listener(3)]);
-  new Inbox(inboxes[0] ?? Inbox.allocate())
+  new HandoffQueue(handoffs[0] ?? HandoffQueue.allocate())
     .put(client, 0, 3, new Int32Array(SOCKADDR_BYTES / 4));
   acceptor.listen([listener(4)]);
   const slot = acceptor.receive(0, 0);

@@ -1,11 +1,11 @@
-// At the end of a drain, a worker whose records were all in use left the clients in its inbox where they were,
+// At the end of a drain, a worker whose records were all in use left the clients in its handoff where they were,
 // ended its sessions, and then took them: they went on after the cut, and the drain waited for them.
 
 import { assertEquals } from "@std/assert";
 import { parseBackendAddress } from "../../lib/core/values/address.ts";
 import { PickTable } from "../../lib/core/pick/pick_table.ts";
 import { Plan } from "../../lib/engine/splice/dialer.ts";
-import { Inbox } from "../../lib/engine/splice/inbox.ts";
+import { HandoffQueue } from "../../lib/engine/splice/handoff_queue.ts";
 import {
   allocateEngineMemory,
   allocateWorkerMemory,
@@ -29,7 +29,7 @@ import { BlackHole } from "../peers/black_hole.ts";
 import { KEEPALIVE } from "../support/splice_engine.ts";
 import { addRow } from "../support/tables.ts";
 
-Deno.test("a cut ends the clients in a worker's inbox, too, when its records are all in use", async () => {
+Deno.test("a cut ends the clients in a worker's handoff, too, when its records are all in use", async () => {
   await using hole = await BlackHole.open();
   const libc = openLibc();
   const maker = new SocketMaker(libc, KEEPALIVE);
@@ -38,13 +38,13 @@ Deno.test("a cut ends the clients in a worker's inbox, too, when its records are
   const wakeFd = libc.calls.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   const memory = allocateWorkerMemory(1);
   const engine = allocateEngineMemory();
-  const inbox = Inbox.allocate();
+  const handoff = HandoffQueue.allocate();
   const loop = new Loop(libc, {
     memory,
     engine,
     epollFd,
     number: 0,
-    inboxes: [inbox],
+    handoffs: [handoff],
     wakeFds: [wakeFd],
     keepalive: KEEPALIVE,
     originMs: performance.timeOrigin,
@@ -80,7 +80,7 @@ Deno.test("a cut ends the clients in a worker's inbox, too, when its records are
   loop.listen([]);
   assertEquals(engine[WORKER_LOAD], 1);
   const second = libc.calls.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  new Inbox(inbox).put(second, 0, 0, new Int32Array(SOCKADDR_BYTES / 4));
+  new HandoffQueue(handoff).put(second, 0, 0, new Int32Array(SOCKADDR_BYTES / 4));
   Atomics.add(engine, WORKER_LOAD, 1);
   Atomics.add(engine, FRONTEND_ACTIVE, 1);
   loop.cut();

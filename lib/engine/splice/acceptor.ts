@@ -6,7 +6,7 @@
 import { LocationTable } from "../../core/location/location_table.ts";
 import { isNews } from "../../core/timing/trouble.ts";
 import type { Plan } from "./dialer.ts";
-import { Inbox } from "./inbox.ts";
+import { HandoffQueue } from "./handoff_queue.ts";
 import {
   ACCEPTED,
   ACCEPTED_AT,
@@ -77,8 +77,8 @@ export class Acceptor {
   readonly #engine: Int32Array;
   readonly #number: number;
   readonly #wakeFds: readonly number[];
-  readonly #inboxes: readonly Inbox[];
-  readonly #inbox: Inbox;
+  readonly #handoffs: readonly HandoffQueue[];
+  readonly #handoff: HandoffQueue;
   readonly #reserve: Reserve;
   /** By the pool's number. */
   #plans: (Plan | undefined)[] = [];
@@ -94,8 +94,8 @@ export class Acceptor {
   readonly #length = new Int32Array(16);
   readonly #lengthPointer = addressOf(this.#length);
   readonly #ip = new Uint32Array(4);
-  readonly #bell = new Int32Array(16);
-  readonly #bellPointer = addressOf(this.#bell);
+  readonly #wake = new Int32Array(16);
+  readonly #wakePointer = addressOf(this.#wake);
   /** When to accept again after running out of descriptors; 0 while accepting. */
   #resumeAt = 0;
 
@@ -114,10 +114,10 @@ export class Acceptor {
     this.#engine = setup.engine;
     this.#number = setup.number;
     this.#wakeFds = setup.wakeFds;
-    this.#inboxes = setup.inboxes.map((buffer) => new Inbox(buffer));
-    this.#inbox = this.#inboxes[setup.number] ?? new Inbox(Inbox.allocate());
+    this.#handoffs = setup.handoffs.map((buffer) => new HandoffQueue(buffer));
+    this.#handoff = this.#handoffs[setup.number] ?? new HandoffQueue(HandoffQueue.allocate());
     this.#reserve = new Reserve(libc, setup.engine);
-    this.#bell.set([1, 0]);
+    this.#wake.set([1, 0]);
   }
 
   /** Accepts nobody until {@linkcode listen}, but who is asked for by name; hands nobody over. */
@@ -203,9 +203,9 @@ export class Acceptor {
     return this.#take(listener, fd, this.#address, spec.frontend, nowMs);
   }
 
-  /** The worker's inbox, which the loop looks into. */
-  get inbox(): Inbox {
-    return this.#inbox;
+  /** The worker's handoff, which the loop looks into. */
+  get handoff(): HandoffQueue {
+    return this.#handoff;
   }
 
   /**
@@ -213,9 +213,9 @@ export class Acceptor {
    * @returns its slot, or TURNED_AWAY.
    */
   receive(nowMs: number, atMs: number): number {
-    this.#inbox.take();
-    const { fd, frontend, address } = this.#inbox;
-    const listener = this.#listeners[this.#inbox.listener];
+    this.#handoff.take();
+    const { fd, frontend, address } = this.#handoff;
+    const listener = this.#listeners[this.#handoff.listener];
     // This worker is the successor of a dead one, for which the client was meant before a reload.
     if (listener === undefined) return this.#dismiss(fd, frontend);
     if (!listener.isOpen) {
@@ -294,7 +294,7 @@ export class Acceptor {
     const own = Atomics.load(this.#engine, WORKER_LOAD + this.#number);
     let target = this.#number;
     let least = own - (own >> 3);
-    for (let i = 0; i < this.#inboxes.length; i++) {
+    for (let i = 0; i < this.#handoffs.length; i++) {
       const load = Atomics.load(this.#engine, WORKER_LOAD + i);
       if (load >= least) continue;
       least = load;
@@ -304,9 +304,11 @@ export class Acceptor {
   }
 
   #handOver(target: number, fd: number, spec: ListenerSpec): boolean {
-    const inbox = this.#inboxes[target];
-    if (inbox === undefined || !inbox.put(fd, spec.id, spec.frontend, this.#address)) return false;
-    if (inbox.asleep) this.#libc.calls.write(this.#wakeFds[target]!, this.#bellPointer, 8);
+    const handoff = this.#handoffs[target];
+    if (handoff === undefined || !handoff.put(fd, spec.id, spec.frontend, this.#address)) {
+      return false;
+    }
+    if (handoff.asleep) this.#libc.calls.write(this.#wakeFds[target]!, this.#wakePointer, 8);
     return true;
   }
 

@@ -51,8 +51,8 @@ export interface WorkerSetup {
   readonly epollFd: number;
   /** Which of the workers this one is. */
   readonly number: number;
-  /** All workers' inboxes, and the eventfds that ring for them. */
-  readonly inboxes: readonly SharedArrayBuffer[];
+  /** All workers' handoffs, and the eventfds that ring for them. */
+  readonly handoffs: readonly SharedArrayBuffer[];
   readonly wakeFds: readonly number[];
   readonly keepalive: KeepaliveOptions;
   /** Where the worker's clock begins, in milliseconds since the epoch. */

@@ -90,7 +90,7 @@ export const STARVING = 3;
 export const SHORTAGE = 4;
 /** The descriptor that is kept back, plus 1; 0: none is (reserve.ts). */
 export const RESERVE = 5;
-/** Clients that each worker has: tunnels, those that still connect, those in its inbox. */
+/** Clients that each worker has: tunnels, those that still connect, those in its handoff. */
 export const WORKER_LOAD = 16;
 export const FRONTEND_ACTIVE = WORKER_LOAD + MAX_WORKERS;
 export const PLAN_REFERENCES = FRONTEND_ACTIVE + MAX_FRONTENDS;

@@ -143,7 +143,7 @@ export class Loop {
     return this.#acceptor;
   }
 
-  /** Begins whoever waits at the closing listeners or in the inbox, and then nobody until `listen`. */
+  /** Begins whoever waits at the closing listeners or in the handoff, and then nobody until `listen`. */
   hold(closing: readonly number[]): void {
     this.#updateTime();
     this.#acceptor.hold();
@@ -171,10 +171,10 @@ export class Loop {
     const control = this.#control;
     const wheel = this.#wheel;
     const time = this.#time;
-    const { inbox } = this.#acceptor;
+    const { handoff } = this.#acceptor;
     while (!this.#hasMessages()) {
       const count = poller.wait(this.#waiting.length > 0 ? 0 : this.#restMs());
-      inbox.setAsleep(false);
+      handoff.setAsleep(false);
       this.#updateTime();
       Atomics.add(control, HEARTBEAT, 1);
       for (let i = 0; i < count; i++) {
@@ -197,9 +197,9 @@ export class Loop {
 
   /** How long nothing need be done, if no event comes. */
   #restMs(): number {
-    const { inbox } = this.#acceptor;
-    inbox.setAsleep(true);
-    if (!inbox.empty && !this.#table.full) return 0;
+    const { handoff } = this.#acceptor;
+    handoff.setAsleep(true);
+    if (!handoff.empty && !this.#table.full) return 0;
     const now = this.#time[0]!;
     return this.#wheel.sleepMs(now, this.#acceptor.sleepMs(now, MAX_SLEEP_MS));
   }
@@ -225,8 +225,8 @@ export class Loop {
 
   /** Takes the clients that other workers have accepted for this one; `all`: though control messages waits. */
   #receive(all: boolean): void {
-    const { inbox } = this.#acceptor;
-    while (!inbox.empty && !this.#table.full && (all || !this.#hasMessages())) {
+    const { handoff } = this.#acceptor;
+    while (!handoff.empty && !this.#table.full && (all || !this.#hasMessages())) {
       const slot = this.#acceptor.receive(this.#time[0]!, this.#time[1]!);
       if (slot >= 0) this.#begin(slot);
     }
@@ -267,7 +267,7 @@ export class Loop {
       }
     }
     // Now there is a record for each of them.
-    while (!this.#acceptor.inbox.empty) {
+    while (!this.#acceptor.handoff.empty) {
       const slot = this.#acceptor.receive(this.#time[0]!, this.#time[1]!);
       if (slot >= 0) this.#sessions.turnAway(slot, NO_BACKEND);
     }

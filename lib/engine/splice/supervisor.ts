@@ -26,7 +26,7 @@ import {
   LibcError,
 } from "./libc.ts";
 import type { FromWorker, KeepaliveOptions, ToWorker } from "./control_messages.ts";
-import { Inbox } from "./inbox.ts";
+import { HandoffQueue } from "./handoff_queue.ts";
 import type { RecordsRead } from "./numbers.ts";
 import { Reserve } from "./reserve.ts";
 import { RingReader } from "./ring.ts";
@@ -112,7 +112,7 @@ export class Supervisor {
   readonly #one = new Uint8Array(new BigUint64Array([1n]).buffer);
   readonly #workers: WorkerHandle[] = [];
   /** By a worker's number; they outlive it, so that the others need not be told of its successor. */
-  readonly #inboxes: SharedArrayBuffer[] = [];
+  readonly #handoffs: SharedArrayBuffer[] = [];
   readonly #wakeFds: number[] = [];
   /** Rings of workers that died, until they are read. */
   dead: WorkerHandle[] = [];
@@ -154,7 +154,7 @@ export class Supervisor {
       const wakeFd = calls.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
       if (wakeFd < 0) throw new LibcError("Cannot make an eventfd", errno[0] ?? 0);
       this.#wakeFds.push(wakeFd);
-      this.#inboxes.push(Inbox.allocate());
+      this.#handoffs.push(HandoffQueue.allocate());
     }
     for (let i = 0; i < this.#options.workers; i++) this.#workers.push(this.#spawn(i));
     this.#timer = setInterval(() => this.#checkHeartbeats(), this.#watch.intervalMs);
@@ -179,7 +179,7 @@ export class Supervisor {
    */
   async hold(closing: readonly number[]): Promise<void> {
     this.#held = true;
-    // Twice: after the first, a worker may have clients in its inbox that another accepted before it held.
+    // Twice: after the first, a worker may have clients in its handoff that another accepted before it held.
     for (let round = 0; round < 2; round++) {
       const id = ++this.#lastId;
       this.post({ kind: "hold", id, closing });
@@ -272,7 +272,7 @@ export class Supervisor {
     this.dead.push(...workers);
     for (const wakeFd of this.#wakeFds.splice(0)) this.#libc.calls.close(wakeFd);
     new Reserve(this.#libc, this.engineMemory).spend();
-    this.#inboxes.length = 0;
+    this.#handoffs.length = 0;
   }
 
   #spawn(number: number): WorkerHandle {
@@ -297,7 +297,7 @@ export class Supervisor {
       engine: this.engineMemory,
       epollFd,
       number,
-      inboxes: this.#inboxes,
+      handoffs: this.#handoffs,
       wakeFds: this.#wakeFds,
       keepalive,
       originMs: this.#originMs,

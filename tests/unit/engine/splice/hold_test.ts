@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert";
 import { parseBackendAddress } from "../../../../lib/core/values/address.ts";
 import { PickTable } from "../../../../lib/core/pick/pick_table.ts";
 import { Plan } from "../../../../lib/engine/splice/dialer.ts";
-import { Inbox } from "../../../../lib/engine/splice/inbox.ts";
+import { HandoffQueue } from "../../../../lib/engine/splice/handoff_queue.ts";
 import {
   allocateEngineMemory,
   allocateWorkerMemory,
@@ -42,7 +42,7 @@ Deno.test("clients of a listener that closes go by the plans of before, however 
     engine,
     epollFd,
     number: 0,
-    inboxes: [Inbox.allocate()],
+    handoffs: [HandoffQueue.allocate()],
     wakeFds: [wakeFd],
     keepalive: KEEPALIVE,
     originMs: performance.timeOrigin,

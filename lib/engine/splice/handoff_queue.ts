@@ -11,13 +11,13 @@ import { SOCKADDR_WORDS } from "./sockaddr.ts";
 const CELLS = 256;
 const HEAD = 0; // the next cell to fill; writers, by compare and exchange
 const TAIL = 1; // the next cell to empty; reader
-const ASLEEP = 2; // 1: the reader is about to block, ring its bell; reader
+const ASLEEP = 2; // 1: the reader is about to block, write to its wake eventfd; reader
 const HEADER_WORDS = 16;
 /** Sequence number, descriptor, listener, frontend, address. */
 const CELL_WORDS = 4 + SOCKADDR_WORDS;
-export const INBOX_BYTES = 4 * (HEADER_WORDS + CELLS * CELL_WORDS);
+export const HANDOFF_BYTES = 4 * (HEADER_WORDS + CELLS * CELL_WORDS);
 
-export class Inbox {
+export class HandoffQueue {
   readonly #words: Int32Array<SharedArrayBuffer>;
   /** Of the client that `take` found. */
   fd = -1;
@@ -29,9 +29,9 @@ export class Inbox {
     this.#words = new Int32Array(buffer);
   }
 
-  /** Makes the memory of one worker's inbox. Runs on the control plane. */
+  /** Makes the memory of one worker's handoff. Runs on the control plane. */
   static allocate(): SharedArrayBuffer {
-    const words = new Int32Array(new SharedArrayBuffer(INBOX_BYTES));
+    const words = new Int32Array(new SharedArrayBuffer(HANDOFF_BYTES));
     for (let i = 0; i < CELLS; i++) words[HEADER_WORDS + i * CELL_WORDS] = i;
     return words.buffer;
   }
@@ -55,14 +55,14 @@ export class Inbox {
     }
   }
 
-  /** Tells whether a client waits. Runs in the inbox's own worker. */
+  /** Tells whether a client waits. Runs in the handoff's own worker. */
   get empty(): boolean {
     const tail = this.#words[TAIL]!;
     const cell = HEADER_WORDS + (tail & (CELLS - 1)) * CELL_WORDS;
     return Atomics.load(this.#words, cell) !== ((tail + 1) | 0);
   }
 
-  /** Takes a client out into the fields; there must be one. Runs in the inbox's own worker. */
+  /** Takes a client out into the fields; there must be one. Runs in the handoff's own worker. */
   take(): void {
     const words = this.#words;
     const tail = words[TAIL]!;

@@ -1,14 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Inbox } from "../../../../lib/engine/splice/inbox.ts";
+import { HandoffQueue } from "../../../../lib/engine/splice/handoff_queue.ts";
 
 const ADDRESS = new Int32Array([2, 1, 2, 3, 4, 5, 6]);
 
-Deno.test("an inbox hands clients on in order and refuses when it is full", () => {
+Deno.test("an handoff hands clients on in order and refuses when it is full", () => {
   fc.assert(fc.property(fc.array(fc.integer({ min: -40, max: 40 })), (bursts) => {
-    const memory = Inbox.allocate();
-    const writers = [new Inbox(memory), new Inbox(memory)];
-    const reader = new Inbox(memory);
+    const memory = HandoffQueue.allocate();
+    const writers = [new HandoffQueue(memory), new HandoffQueue(memory)];
+    const reader = new HandoffQueue(memory);
     const waiting: number[] = [];
     let fd = 3;
     for (const burst of bursts) {
@@ -29,13 +29,13 @@ Deno.test("an inbox hands clients on in order and refuses when it is full", () =
   }));
 });
 
-Deno.test("an inbox outlives its reader", () => {
-  const memory = Inbox.allocate();
-  const writer = new Inbox(memory);
+Deno.test("an handoff outlives its reader", () => {
+  const memory = HandoffQueue.allocate();
+  const writer = new HandoffQueue(memory);
   for (let fd = 10; fd < 13; fd++) assert(writer.put(fd, 0, 0, ADDRESS));
-  const first = new Inbox(memory);
+  const first = new HandoffQueue(memory);
   first.take();
-  const second = new Inbox(memory);
+  const second = new HandoffQueue(memory);
   second.take();
   assertEquals([first.fd, second.fd, second.empty], [10, 11, false]);
 });
