@@ -159,12 +159,12 @@ export interface Mischief {
   readonly interrupts: boolean;
   readonly hasPipes: boolean;
   /** Reads give less than there is. */
-  readonly stutters: boolean;
+  readonly readsShort: boolean;
 }
 
 /** The calls of a C library that knows these two sockets alone; those it lacks are the real one's. */
 export function fakeLibc(real: Libc, sockets: readonly FakeSocket[], mischief: Mischief): Libc {
-  const { random, interrupts, hasPipes, stutters } = mischief;
+  const { random, interrupts, hasPipes, readsShort } = mischief;
   const errno = new Int32Array(1);
   const pipes = new Map<number, Bytes>();
   let nextPipe = FIRST_PIPE;
@@ -183,7 +183,7 @@ export function fakeLibc(real: Libc, sockets: readonly FakeSocket[], mischief: M
     return pipe;
   };
   const isInterrupted = () => interrupts && random() < 0.05;
-  const amount = (most: number) => stutters ? 1 + Math.floor(random() * most) : most;
+  const amount = (most: number) => readsShort ? 1 + Math.floor(random() * most) : most;
   const write = (fd: number, bytes: Uint8Array) => {
     const count = socketOf(fd).write(bytes);
     return count < 0 ? fail(-count) : count;

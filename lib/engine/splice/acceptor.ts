@@ -44,7 +44,7 @@ import type { Poller } from "./poller.ts";
 import { FRONTEND_FULL, NO_BACKEND, type Recorder } from "./records.ts";
 import { Reserve } from "./reserve.ts";
 import { readSockaddrIp, SOCKADDR_BYTES, SOCKADDR_WORDS } from "./sockaddr.ts";
-import { STUTTERS, type TunnelTable } from "./tunnel.ts";
+import { SHORT_READ_INCONCLUSIVE, type TunnelTable } from "./tunnel.ts";
 
 /** Clients taken at once from one listener, before others have their turn. */
 const TURNS = 16;
@@ -346,8 +346,8 @@ export class Acceptor {
   }
 
   /** The flag of a client whose short reads say nothing: one on a unix socket. */
-  stutters(slot: number): number {
-    return this.#specOf(slot).unix ? STUTTERS : 0;
+  readsShort(slot: number): number {
+    return this.#specOf(slot).unix ? SHORT_READ_INCONCLUSIVE : 0;
   }
 
   /** The control plane rang: takes the ring off, so that it can ring again. */

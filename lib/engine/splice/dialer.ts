@@ -61,7 +61,7 @@ import { keepChoice, type Recorder } from "./records.ts";
 import { Reserve } from "./reserve.ts";
 import { readSource, SOCKADDR_WORDS } from "./sockaddr.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
-import { READABLE, STUTTERS } from "./tunnel.ts";
+import { READABLE, SHORT_READ_INCONCLUSIVE } from "./tunnel.ts";
 
 /** An address of an endpoint, ready for connect(2). */
 interface Target {
@@ -187,10 +187,10 @@ export class Dialer {
   }
 
   /** The flag of a backend whose short reads say nothing: one on a unix socket. */
-  stutters(slot: number, plan: Plan): number {
+  readsShort(slot: number, plan: Plan): number {
     const base = slot * TUNNEL_WORDS;
     const target = plan.rows[this.#words[base + ROW]!]?.[this.#words[base + ADDRESS]!];
-    return target?.family === AF_UNIX ? STUTTERS << 1 : 0;
+    return target?.family === AF_UNIX ? SHORT_READ_INCONCLUSIVE << 1 : 0;
   }
 
   /** Forgets what is known of a tunnel that is connected or given up. */
@@ -277,7 +277,7 @@ export class Dialer {
     if (target === undefined) return this.#failed(slot, UNRESOLVED, nowMs, atMs);
     const starved = starves(words, base);
     this.#leaveWait(base);
-    words[base + FLAGS]! &= ~((READABLE | STUTTERS) << 1);
+    words[base + FLAGS]! &= ~((READABLE | SHORT_READ_INCONCLUSIVE) << 1);
     const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
     let fd = calls.socket(target.family, type, 0);
     if (fd < 0 && this.#reserve.spend()) fd = calls.socket(target.family, type, 0);

@@ -53,13 +53,13 @@ import { Sessions } from "./sessions.ts";
 import { TurnQueue } from "./turn_queue.ts";
 import { TimerWheel } from "./timer_wheel.ts";
 import {
+  BUDGET_EXHAUSTED,
   ENDED,
+  KEEPALIVE_SET,
   OVER,
   READABLE,
   Relay,
-  SETTLED,
-  STUTTERS,
-  TIRED,
+  SHORT_READ_INCONCLUSIVE,
   TunnelTable,
   WRITABLE,
 } from "./tunnel.ts";
@@ -295,7 +295,7 @@ export class Loop {
     const state = words[base + STATE]!;
     let set = 0;
     if ((events & READ) !== 0) set |= READABLE << side;
-    if ((events & READ_ON) !== 0) set |= STUTTERS << side;
+    if ((events & READ_ON) !== 0) set |= SHORT_READ_INCONCLUSIVE << side;
     if (state === OPEN) {
       const before = words[base + FLAGS]!;
       if ((events & EPOLLOUT) !== 0) set |= WRITABLE << side;
@@ -377,7 +377,7 @@ export class Loop {
       this.#sessions.close(slot);
       return true;
     }
-    if (result === TIRED) this.#waiting.add(slot);
+    if (result === BUDGET_EXHAUSTED) this.#waiting.add(slot);
     return false;
   }
 
@@ -401,8 +401,8 @@ export class Loop {
       this.#dialled(slot, plan, result);
       return;
     }
-    if ((this.#words[base + FLAGS]! & SETTLED) === 0) {
-      this.#words[base + FLAGS]! |= SETTLED;
+    if ((this.#words[base + FLAGS]! & KEEPALIVE_SET) === 0) {
+      this.#words[base + FLAGS]! |= KEEPALIVE_SET;
       this.#options.keepAlive(this.#words[base + FD + 1]!);
     }
     const idleTimeoutMs = this.#acceptor.idleTimeoutMs(slot);

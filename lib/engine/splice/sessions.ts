@@ -49,7 +49,7 @@ import { type Relay, type TunnelTable, WRITABLE } from "./tunnel.ts";
  * A tunnel that has stood so long gets its backend's keepalive options. Most short connections end
  * before, and are spared four system calls.
  */
-const SETTLE_MS = 1000;
+const KEEPALIVE_AFTER_MS = 1000;
 
 /** The parts of a worker that know of sessions. */
 export interface SessionParts {
@@ -107,7 +107,7 @@ export class Sessions {
     const now = this.#time[0]!;
     words[base + STATE] = OPEN;
     words[base + FLAGS]! |= WRITABLE | WRITABLE << 1 |
-      this.#acceptor.stutters(slot) | this.#dialer.stutters(slot, plan);
+      this.#acceptor.readsShort(slot) | this.#dialer.readsShort(slot, plan);
     numbers[figures + OPENED_AT] = now;
     numbers[figures + LAST_MOVE] = now;
     numbers[figures + TUNNEL_ID] = this.#nextId();
@@ -115,8 +115,8 @@ export class Sessions {
     this.#counters[ACTIVE_TUNNELS]! += 1;
     this.#recorder.opened(base, figures, this.#time[1]!, this.#acceptor.localAddress(slot));
     const idleTimeoutMs = this.#acceptor.idleTimeoutMs(slot);
-    const idle = idleTimeoutMs > 0 && idleTimeoutMs < SETTLE_MS;
-    this.#wheel.set(slot, now + (idle ? idleTimeoutMs : SETTLE_MS));
+    const idle = idleTimeoutMs > 0 && idleTimeoutMs < KEEPALIVE_AFTER_MS;
+    this.#wheel.set(slot, now + (idle ? idleTimeoutMs : KEEPALIVE_AFTER_MS));
   }
 
   /** Ends an open tunnel; REASON says why. */

@@ -57,7 +57,7 @@ export const PASSED = 1 << 6;
 /** Input comes in bulk. */
 const BULK = 1 << 8;
 /** A short read is not the last: the end follows, or urgent data, or it is a unix socket. */
-export const STUTTERS = 1 << 10;
+export const SHORT_READ_INCONCLUSIVE = 1 << 10;
 /** The side is gone, found out in writing to it. */
 const BROKEN = 1 << 12;
 /** splice(2) does not work on this direction. */
@@ -65,7 +65,7 @@ const UNSPLICEABLE = 1 << 14;
 /** Waits in the queue of those who have used up their budget. */
 export const QUEUED = 1 << 16;
 /** Has stood long enough that the backend's socket has its keepalive options. */
-export const SETTLED = 1 << 17;
+export const KEEPALIVE_SET = 1 << 17;
 
 /** The tunnels' records, and which are free. */
 export class TunnelTable {
@@ -116,7 +116,7 @@ export const GOING = 0;
 /** Both directions are at their end, or a side is gone: close the tunnel. */
 export const OVER = 1;
 /** The budget is used up; there is more to move. */
-export const TIRED = 2;
+export const BUDGET_EXHAUSTED = 2;
 
 export class Relay {
   readonly #words: Int32Array;
@@ -175,7 +175,7 @@ export class Relay {
         this.drop(base, d);
         return GOING;
       }
-      if (budget <= 0) return TIRED;
+      if (budget <= 0) return BUDGET_EXHAUSTED;
 
       if ((flags & (BULK << d)) !== 0 && this.#pipe(base, d)) {
         const pipe = words[base + HOLDER + d]! - 1;
@@ -196,7 +196,7 @@ export class Relay {
         // more. recv(2) goes past it, and decides.
         if (count === 0) continue;
         const errno = this.#errno[0]!;
-        if (errno === EAGAIN && (flags & (STUTTERS << d)) !== 0) continue;
+        if (errno === EAGAIN && (flags & (SHORT_READ_INCONCLUSIVE << d)) !== 0) continue;
         if (errno === EINVAL) words[base + FLAGS]! |= UNSPLICEABLE << d;
         else if (this.#stopped(base, d, count)) return this.#reset(slot, d);
         continue;
@@ -209,7 +209,9 @@ export class Relay {
       }
       if (count === COPY_BYTES) {
         if ((flags & (UNSPLICEABLE << d)) === 0) words[base + FLAGS]! |= BULK << d;
-      } else if ((flags & (STUTTERS << d)) === 0) words[base + FLAGS]! &= ~(READABLE << d);
+      } else if ((flags & (SHORT_READ_INCONCLUSIVE << d)) === 0) {
+        words[base + FLAGS]! &= ~(READABLE << d);
+      }
       this.#numbers[slot * TUNNEL_NUMBERS + LAST_MOVE] = nowMs;
       budget -= count;
       const sent = calls.send(to, this.#copyAddress, count, MSG_NOSIGNAL);
@@ -252,7 +254,7 @@ export class Relay {
     const words = this.#words;
     const patience = this.#numbers[slot * TUNNEL_NUMBERS + LAST_MOVE]! + LINGER_MS;
     for (let budget = BUDGET_BYTES; (words[base + FLAGS]! & (READABLE << d)) !== 0;) {
-      if (budget <= 0) return TIRED;
+      if (budget <= 0) return BUDGET_EXHAUSTED;
       const count = this.#libc.calls.recv(words[base + FD + d]!, this.#copyAddress, COPY_BYTES, 0);
       if (count < 0 && this.#errno[0]! === EINTR) continue;
       if (count < 0 && this.#errno[0]! !== EAGAIN) return OVER;

@@ -19,12 +19,12 @@ import {
 } from "../../../../lib/engine/splice/libc.ts";
 import { Pipes } from "../../../../lib/engine/splice/pipes.ts";
 import {
+  BUDGET_EXHAUSTED,
   ENDED,
   OVER,
   READABLE,
   Relay,
-  STUTTERS,
-  TIRED,
+  SHORT_READ_INCONCLUSIVE,
   TunnelTable,
   WRITABLE,
 } from "../../../../lib/engine/splice/tunnel.ts";
@@ -50,7 +50,7 @@ class Model {
   isOver = false;
   readonly #relay: Relay;
   readonly #words: Int32Array;
-  readonly #stutters: boolean;
+  readonly #readsShort: boolean;
   #isQueued = false;
 
   constructor(seed: number, libc: Libc) {
@@ -62,12 +62,12 @@ class Model {
     this.goals = [goal(), goal()];
     this.ends = [end(), end()];
     this.sendsFirst = this.ends[1] !== "regular" && this.chance(0.5);
-    this.#stutters = this.chance(0.3);
+    this.#readsShort = this.chance(0.3);
     const fake = fakeLibc(libc, this.sockets, {
       random,
       interrupts: this.chance(0.3),
       hasPipes: this.chance(0.8),
-      stutters: this.#stutters,
+      readsShort: this.#readsShort,
     });
     const memory = allocateWorkerMemory(1);
     const table = new TunnelTable(memory);
@@ -76,7 +76,7 @@ class Model {
     const base = table.take() * TUNNEL_WORDS;
     assertEquals(base, 0);
     this.#words[STATE] = OPEN;
-    this.#words[FLAGS] = (WRITABLE | (this.#stutters ? STUTTERS : 0)) * 3;
+    this.#words[FLAGS] = (WRITABLE | (this.#readsShort ? SHORT_READ_INCONCLUSIVE : 0)) * 3;
     for (const side of SIDES) this.#words[FD + side] = FIRST_FD + side;
   }
 
@@ -127,7 +127,7 @@ class Model {
     const before = this.#words[FLAGS] ?? 0;
     let set = 0;
     if ((events & READ) !== 0) set |= READABLE << side;
-    if ((events & READ_ON) !== 0) set |= STUTTERS << side;
+    if ((events & READ_ON) !== 0) set |= SHORT_READ_INCONCLUSIVE << side;
     if ((events & EPOLLOUT) !== 0) set |= WRITABLE << side;
     this.#words[FLAGS] = before | set;
     if ((events & EPOLLERR) !== 0 && (before & (ENDED << side)) !== 0) {
@@ -145,7 +145,7 @@ class Model {
 
   #after(result: number): boolean {
     if (result === OVER) this.isOver = true;
-    if (result === TIRED) this.#isQueued = true;
+    if (result === BUDGET_EXHAUSTED) this.#isQueued = true;
     return this.isOver;
   }
 }
