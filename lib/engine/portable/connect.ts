@@ -12,7 +12,7 @@ const WAIT_MS = 20;
  * waits for a descriptor when none is left: that must not shorten the backend's time.
  * @param timeoutMs for all addresses together; spent in equal parts.
  * @param signal gives up at once when it is aborted.
- * @param starving is told when a wait for a descriptor begins (the first failure) and when it ends.
+ * @param outOfDescriptors is told when a wait for a descriptor begins (the first failure) and when it ends.
  * @throws {DOMException} TimeoutError at the deadline, AbortError when aborted, or the last address's
  * own error.
  */
@@ -21,12 +21,18 @@ export async function connect(
   timeoutMs: number,
   signal: AbortSignal,
   clock: Clock,
-  starving: StarvationWatch,
+  outOfDescriptors: DescriptorWait,
 ): Promise<Deno.Conn> {
   let last: unknown = new DOMException("Cannot connect: name does not resolve", "NotFoundError");
   for (const address of addresses) {
     try {
-      return await connectInTime(address, timeoutMs / addresses.length, signal, clock, starving);
+      return await connectInTime(
+        address,
+        timeoutMs / addresses.length,
+        signal,
+        clock,
+        outOfDescriptors,
+      );
     } catch (error) {
       if (signal.aborted) throw new DOMException("Connecting was given up", "AbortError");
       last = error;
@@ -38,7 +44,7 @@ export async function connect(
 }
 
 /** What is told of clients that wait for a descriptor. */
-export interface StarvationWatch {
+export interface DescriptorWait {
   begin(error: unknown): void;
   end(): void;
 }
@@ -52,10 +58,10 @@ async function connectInTime(
   timeoutMs: number,
   signal: AbortSignal,
   clock: Clock,
-  starving: StarvationWatch,
+  outOfDescriptors: DescriptorWait,
 ): Promise<Deno.Conn> {
   const untilMs = clock.now() + timeoutMs;
-  let starves = false;
+  let waitsForDescriptor = false;
   try {
     for (;;) {
       try {
@@ -64,13 +70,13 @@ async function connectInTime(
         const short = classify(error) === "out_of_descriptors";
         const passes = short || error instanceof Deno.errors.WouldBlock;
         if (!passes || signal.aborted || clock.now() >= untilMs) throw error;
-        if (short && !starves) starving.begin(error);
-        starves ||= short;
+        if (short && !waitsForDescriptor) outOfDescriptors.begin(error);
+        waitsForDescriptor ||= short;
       }
       await clock.sleep(WAIT_MS, signal);
     }
   } finally {
-    if (starves) starving.end();
+    if (waitsForDescriptor) outOfDescriptors.end();
   }
 }
 

@@ -33,7 +33,7 @@ import { connect } from "./connect.ts";
 import { Listeners } from "./listeners.ts";
 import { BufferPool, Relay } from "./relay.ts";
 import { UrgentMarks } from "./urgent_marks.ts";
-import { Starvation } from "./starvation.ts";
+import { DescriptorWaits } from "./descriptor_waits.ts";
 
 export interface PortableEngineOptions {
   readonly clock: Clock;
@@ -96,7 +96,7 @@ export class PortableEngine implements Engine {
   readonly #serving = new Set<Promise<void>>();
   /** Clients on their way or with a tunnel. */
   readonly #visitors = new Set<Visitor>();
-  readonly #starvation = new Starvation();
+  readonly #descriptorWaits = new DescriptorWaits();
   /** What is remembered of a lack of descriptors, so that it is said once (core/timing/trouble.ts). */
   readonly #trouble = new Int32Array(1);
   readonly #choice = new Choice();
@@ -129,7 +129,7 @@ export class PortableEngine implements Engine {
       {
         accepted: (frontend, conn) => {
           this.#accept(frontend, conn);
-          return this.#starvation.over;
+          return this.#descriptorWaits.over;
         },
         failed: (frontend, failure, message) => this.#acceptFailed(frontend, failure, message),
       },
@@ -373,8 +373,8 @@ export class PortableEngine implements Engine {
           this.#cutting.signal,
           this.#options.clock,
           {
-            begin: (error) => this.#starve(visitor.frontend, error),
-            end: () => this.#starvation.end(),
+            begin: (error) => this.#beginsDescriptorWait(visitor.frontend, error),
+            end: () => this.#descriptorWaits.end(),
           },
         );
         this.#source.setAddress(visitor.client);
@@ -399,8 +399,8 @@ export class PortableEngine implements Engine {
   }
 
   /** A client waits for a descriptor. */
-  #starve(frontend: string, error: unknown): void {
-    this.#starvation.begin();
+  #beginsDescriptorWait(frontend: string, error: unknown): void {
+    this.#descriptorWaits.begin();
     if (!isNews(this.#trouble, 0, this.#now())) return;
     this.#acceptFailed(frontend, "out_of_descriptors", messageOf(error));
   }

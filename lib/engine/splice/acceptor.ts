@@ -361,10 +361,10 @@ export class Acceptor {
     return Math.max(0, Math.min(limitMs, Math.ceil(this.#resumeAt - nowMs)));
   }
 
-  /** Accepts again once the pause is over and nobody starves. */
-  resume(nowMs: number, starving: boolean): void {
+  /** Accepts again once the pause is over and nobody waitsForDescriptor. */
+  resume(nowMs: number, outOfDescriptors: boolean): void {
     if (this.#resumeAt === 0 || nowMs < this.#resumeAt) return;
-    if (starving) {
+    if (outOfDescriptors) {
       this.#resumeAt = nowMs + PAUSE_MS;
       return;
     }
@@ -378,7 +378,7 @@ export class Acceptor {
    */
   pause(frontend: number, errno: number, nowMs: number, atMs: number): void {
     if (isNews(this.#engine, SHORTAGE, nowMs)) this.#recorder.acceptFailed(frontend, atMs, errno);
-    this.standBack(nowMs);
+    this.pauseAccept(nowMs);
   }
 
   /**
@@ -386,7 +386,7 @@ export class Acceptor {
    * descriptor for one more client: clients without a backend must not take up what those need who
    * could go on, else none does.
    */
-  standBack(nowMs: number): void {
+  pauseAccept(nowMs: number): void {
     if (this.#resumeAt === 0) this.#unwatch();
     this.#resumeAt = nowMs + PAUSE_MS;
   }

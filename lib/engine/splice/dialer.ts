@@ -24,10 +24,10 @@ import {
   ERRNO,
   FD,
   FLAGS,
+  OUT_OF_DESCRIPTORS,
   OUTGOING_ADDRESS,
   ROW,
   SERIAL,
-  STARVING,
   STATE,
   STEP,
   TUNNEL_NUMBERS,
@@ -96,7 +96,7 @@ export const CONNECTED = 1;
 /** No backend took the connection; the tunnel holds no place in the table any more. */
 export const GAVE_UP = 2;
 /** No descriptor or no memory was to be had within the time to connect; it holds no place either. */
-export const STARVED = 3;
+export const NO_DESCRIPTOR = 3;
 /** No row of the plan can take it: not those tried in vain, not one that has left; it holds no place. */
 export const NOBODY = 4;
 
@@ -112,7 +112,7 @@ function timeoutMs(plan: Plan, row: number): number {
 }
 
 /** Tells whether a tunnel waits for want of descriptors or memory. */
-export function starves(words: Int32Array, base: number): boolean {
+export function waitsForDescriptor(words: Int32Array, base: number): boolean {
   const errno = words[base + ERRNO]!;
   return words[base + STATE] === WAITING && errno !== EAGAIN && errno !== 0;
 }
@@ -167,8 +167,8 @@ export class Dialer {
   }
 
   /** Tells whether a client of any worker waits for want of descriptors or memory. */
-  get starving(): boolean {
-    return Atomics.load(this.#engine, STARVING) > 0;
+  get outOfDescriptors(): boolean {
+    return Atomics.load(this.#engine, OUT_OF_DESCRIPTORS) > 0;
   }
 
   /** Picks the first backend for a client and begins to connect. */
@@ -275,7 +275,7 @@ export class Dialer {
     const calls = this.#libc.calls;
     const target = plan.rows[words[base + ROW]!]?.[words[base + ADDRESS]!];
     if (target === undefined) return this.#failed(slot, UNRESOLVED, nowMs, atMs);
-    const starved = starves(words, base);
+    const waited = waitsForDescriptor(words, base);
     this.#leaveWait(base);
     words[base + FLAGS]! &= ~((READABLE | SHORT_READ_INCONCLUSIVE) << 1);
     const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
@@ -296,7 +296,7 @@ export class Dialer {
     if (errno !== EINPROGRESS && errno !== EINTR) return this.#wait(slot, errno, nowMs, atMs);
     if (!this.#poller.add(slot, 1)) return this.#wait(slot, ENOMEM, nowMs, atMs);
     // That we were short must not shorten the backend's time.
-    if (starved) this.#numbers[slot * TUNNEL_NUMBERS + CONNECT_STARTED] = nowMs;
+    if (waited) this.#numbers[slot * TUNNEL_NUMBERS + CONNECT_STARTED] = nowMs;
     const started = this.#numbers[slot * TUNNEL_NUMBERS + CONNECT_STARTED]!;
     this.#wheel.set(slot, started + timeoutMs(plan, words[base + ROW]!));
     return DIALLING;
@@ -315,13 +315,13 @@ export class Dialer {
     this.#closeSocket(slot);
     this.#words[base + STATE] = WAITING;
     this.#words[base + ERRNO] = errno;
-    if (short) Atomics.add(this.#engine, STARVING, 1);
+    if (short) Atomics.add(this.#engine, OUT_OF_DESCRIPTORS, 1);
     this.#wheel.set(slot, nowMs + WAIT_MS);
     return DIALLING;
   }
 
   #leaveWait(base: number): void {
-    if (starves(this.#words, base)) Atomics.sub(this.#engine, STARVING, 1);
+    if (waitsForDescriptor(this.#words, base)) Atomics.sub(this.#engine, OUT_OF_DESCRIPTORS, 1);
     this.#words[base + STATE] = CONNECTING;
     this.#words[base + ERRNO] = 0;
   }
@@ -352,7 +352,7 @@ export class Dialer {
     if (short) {
       // Another backend would not cure it.
       this.forget(slot);
-      return STARVED;
+      return NO_DESCRIPTOR;
     }
     this.#triedInVain(slot, row);
     return this.#next(slot, plan, nowMs, atMs);

@@ -85,7 +85,7 @@ export const NEXT_TUNNEL_HIGH = 1;
 /** Numbers the records of all workers, so that they can be read in the order they were written in. */
 export const NEXT_RECORD = 2;
 /** Clients that wait because there was no descriptor or no memory for their backend's socket. */
-export const STARVING = 3;
+export const OUT_OF_DESCRIPTORS = 3;
 /** What is remembered of a shortage, so that all workers together say it once (core/timing/trouble.ts). */
 export const SHORTAGE = 4;
 /** The descriptor that is kept back, plus 1; 0: none is (reserve.ts). */

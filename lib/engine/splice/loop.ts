@@ -4,7 +4,15 @@
 // `!` on typed-array reads: slots come from the tunnel table.
 
 import { Acceptor, type Listener } from "./acceptor.ts";
-import { CONNECTED, Dialer, DIALLING, GAVE_UP, NOBODY, type Plan, STARVED } from "./dialer.ts";
+import {
+  CONNECTED,
+  Dialer,
+  DIALLING,
+  GAVE_UP,
+  NO_DESCRIPTOR,
+  NOBODY,
+  type Plan,
+} from "./dialer.ts";
 import {
   ATTEMPTS,
   FD,
@@ -189,8 +197,8 @@ export class Loop {
       const due = wheel.advance(time[0]!);
       for (let i = 0; i < due; i++) this.#expired(wheel.due[i]!);
       // Whoever waits for a descriptor, in any worker, can have those of the spare pipes.
-      if (this.#dialer.starving) this.#pipes.close();
-      this.#acceptor.resume(time[0]!, this.#dialer.starving);
+      if (this.#dialer.outOfDescriptors) this.#pipes.close();
+      this.#acceptor.resume(time[0]!, this.#dialer.outOfDescriptors);
       this.#report();
     }
   }
@@ -213,8 +221,8 @@ export class Loop {
     for (let turn = acceptor.turns(all); turn > 0; turn--) {
       // What the control plane has said holds for clients that connect from then on.
       if (!all && this.#hasMessages()) return;
-      if (this.#dialer.starving) {
-        acceptor.standBack(now);
+      if (this.#dialer.outOfDescriptors) {
+        acceptor.pauseAccept(now);
         return;
       }
       const slot = acceptor.accept(listener, now, at);
@@ -325,7 +333,7 @@ export class Loop {
   #dialled(slot: number, plan: Plan, result: number): void {
     const base = slot * TUNNEL_WORDS;
     if (result === DIALLING) {
-      if (!this.#dialer.starving) return;
+      if (!this.#dialer.outOfDescriptors) return;
       const frontend = this.#words[base + FRONTEND]!;
       this.#acceptor.pause(frontend, EMFILE, this.#time[0]!, this.#time[1]!);
       return;
@@ -336,7 +344,7 @@ export class Loop {
     }
     if (result === NOBODY && this.#beginAnew(slot, plan)) return;
     const tried = this.#words[base + ATTEMPTS] === 0 ? NO_BACKEND : CONNECT_FAILURE;
-    this.#sessions.turnAway(slot, result === STARVED ? OUT_OF_DESCRIPTORS : tried);
+    this.#sessions.turnAway(slot, result === NO_DESCRIPTOR ? OUT_OF_DESCRIPTORS : tried);
     // Last: while the plan is in use, the pool that the record names keeps its number.
     Atomics.sub(this.#engine, PLAN_REFERENCES + plan.id, 1);
   }

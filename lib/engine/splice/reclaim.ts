@@ -6,7 +6,7 @@
 import { endTunnel, release } from "../../core/pick/pick_kernels.ts";
 import type { PickTable } from "../../core/pick/pick_table.ts";
 import { Source } from "../../core/pick/source_hash.ts";
-import { starves } from "./dialer.ts";
+import { waitsForDescriptor } from "./dialer.ts";
 import {
   ACTIVE_TUNNELS,
   BYTES,
@@ -18,11 +18,11 @@ import {
   FRONTEND,
   FRONTEND_ACTIVE,
   OPEN,
+  OUT_OF_DESCRIPTORS,
   PLAN,
   PLAN_REFERENCES,
   REASON,
   ROW,
-  STARVING,
   STATE,
   STEP,
   TUNNEL_NUMBERS,
@@ -79,7 +79,7 @@ export function reclaim(memory: WorkerMemory, number: number, parts: ReclaimPart
       words[base + REASON] = SHUTDOWN;
       recorder.closed(base, figures, parts.atMs, parts.nowMs);
     }
-    if (starves(words, base)) Atomics.sub(engine, STARVING, 1);
+    if (waitsForDescriptor(words, base)) Atomics.sub(engine, OUT_OF_DESCRIPTORS, 1);
     if (planId >= 0) Atomics.sub(engine, PLAN_REFERENCES + planId, 1);
     Atomics.sub(engine, FRONTEND_ACTIVE + words[base + FRONTEND]!, 1);
     Atomics.sub(engine, WORKER_LOAD + number, 1);

@@ -1,7 +1,7 @@
 // The clients that wait because there is no descriptor or no memory for their backend's socket. While
 // there are any, nobody is accepted: new clients must not take up what those need who could go on.
 
-export class Starvation {
+export class DescriptorWaits {
   #count = 0;
   #over = Promise.withResolvers<void>();
 
