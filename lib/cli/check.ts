@@ -118,7 +118,7 @@ function invites(result: LoadResult): boolean {
   if (result.kind === "failed" || result.kind === "offline") return false;
   if (result.kind !== "advice") return true;
   const standing = new AgentStanding();
-  standing.heed(result.advice);
+  standing.apply(result.advice);
   return standing.objection === undefined;
 }
 

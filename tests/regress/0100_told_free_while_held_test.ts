@@ -9,14 +9,14 @@ Deno.test("the end of one hold does not say that a backend is free while another
   pool.hold("a", "memory", "1GiB of memory is available, less than 2GiB", 0);
   pool.hold("a", "pressure", "tasks wait for a CPU 70% of the time", 0);
   const text = (changes: readonly { readonly text: string }[]) => changes.map(({ text }) => text);
-  assertEquals(text(pool.letGo("a", "pressure", "its pressure is low again")), [
+  assertEquals(text(pool.release("a", "pressure", "its pressure is low again")), [
     "is still held back, though its pressure is low again: " +
     "1GiB of memory is available, less than 2GiB",
   ]);
-  assertEquals(text(pool.letGo("a", "memory", "it has enough memory again")), [
+  assertEquals(text(pool.release("a", "memory", "it has enough memory again")), [
     "is no longer held back: it has enough memory again",
   ]);
-  assertEquals(pool.letGo("a", "memory", "it has enough memory again"), []);
+  assertEquals(pool.release("a", "memory", "it has enough memory again"), []);
 });
 
 Deno.test("a hold that ends because the load is asked otherwise is said to end", () => {

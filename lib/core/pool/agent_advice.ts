@@ -68,7 +68,7 @@ export class AgentStanding {
   }
 
   /** Takes in an answer. */
-  heed(advice: AgentAdvice): void {
+  apply(advice: AgentAdvice): void {
     const { share, maxConnections, admin, health, description } = advice;
     const why = description === undefined ? "" : ` (${description})`;
     if (share !== undefined) this.#share = share;

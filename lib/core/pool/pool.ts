@@ -163,9 +163,9 @@ export class Pool {
       member.offlineSaidMs = nowMs;
       changes.push(...this.hold(id, "offline", "its load source says OFFLINE", nowMs));
     } else if (result.kind !== "failed") {
-      changes.push(...this.letGo(id, "offline", "its load source takes it back"));
+      changes.push(...this.release(id, "offline", "its load source takes it back"));
     }
-    if (result.kind === "advice") changes.push(...this.#heed(member, result.advice, nowMs));
+    if (result.kind === "advice") changes.push(...this.#apply(member, result.advice, nowMs));
     const sample = sampleIn(result, this.coresOf(member).cores, nowMs);
     if (sample !== undefined) {
       const isFresh = nowMs - sample.takenAtMs <= this.#rules.loadMaxAgeMs;
@@ -244,7 +244,7 @@ export class Pool {
       }
       if (nowMs - member.offlineSaidMs <= loadMaxAgeMs) continue;
       const { id } = member.backend;
-      changes.push(...this.letGo(id, "offline", "its load source has said nothing for too long"));
+      changes.push(...this.release(id, "offline", "its load source has said nothing for too long"));
     }
     if (retryAfterMs === undefined) return changes;
     const retried = this.members.flatMap((member) => {
@@ -271,11 +271,11 @@ export class Pool {
     member.loadDoubt = undefined;
     member.figuresDoubted = false;
     return (["offline", "agent"] as const).flatMap((cause) =>
-      this.letGo(id, cause, "it is asked for its load otherwise")
+      this.release(id, cause, "it is asked for its load otherwise")
     );
   }
 
-  /** Sends no new session to a backend until {@linkcode letGo} is called for the same cause. */
+  /** Sends no new session to a backend until {@linkcode release} is called for the same cause. */
   hold(id: string, cause: HoldCause, reason: string, nowMs: number): PoolChange[] {
     const member = this.#members.get(id);
     if (member === undefined) return [];
@@ -286,7 +286,7 @@ export class Pool {
   }
 
   /** Ends what {@linkcode hold} began; nothing happens where nothing is held. */
-  letGo(id: string, cause: HoldCause, reason: string): PoolChange[] {
+  release(id: string, cause: HoldCause, reason: string): PoolChange[] {
     const holds = this.#members.get(id)?.holds;
     if (holds?.delete(cause) !== true) return [];
     const [other] = holds.values();
@@ -368,11 +368,11 @@ export class Pool {
   }
 
   /** Takes in what a backend's agent says; it holds until the agent says otherwise. */
-  #heed(member: Member, advice: AgentAdvice, nowMs: number): PoolChange[] {
+  #apply(member: Member, advice: AgentAdvice, nowMs: number): PoolChange[] {
     const { id } = member.backend;
     const agent = member.agent ??= new AgentStanding();
     const limit = this.maxConnectionsOf(member);
-    agent.heed(advice);
+    agent.apply(advice);
     const changes: PoolChange[] = [];
     if (limit !== this.maxConnectionsOf(member)) {
       const now = this.maxConnectionsOf(member);
@@ -384,7 +384,7 @@ export class Pool {
     const { objection } = agent;
     if (objection === undefined) {
       const text = `its agent says ${describeAdvice(advice)}`;
-      return [...changes, ...this.letGo(id, "agent", text)];
+      return [...changes, ...this.release(id, "agent", text)];
     }
     const reason = `its agent says ${objection}`;
     const before = member.holds.get("agent")?.reason;

@@ -125,7 +125,7 @@ export class BlackHoles {
       if (sentence.state !== "held" || nowMs < sentence.untilMs) continue;
       sentence.state = "open";
       this.#runs.refresh(id, nowMs);
-      changes.push(...pool.letGo(id, "black_hole", "one session is let try it"));
+      changes.push(...pool.release(id, "black_hole", "one session is let try it"));
     }
     for (const id of this.#runs.suspects(this.#rules.sessions)) {
       if (!this.#sentences.has(id)) changes.push(...this.#judge(pool, id, nowMs));
@@ -146,7 +146,7 @@ export class BlackHoles {
     this.#strikes.delete(id);
     this.#spared.delete(id);
     for (const [tunnel, { backend }] of this.#alive) if (backend === id) this.#alive.delete(tunnel);
-    pool.letGo(id, "black_hole", "");
+    pool.release(id, "black_hole", "");
   }
 
   #observe(pool: Pool, session: Alive, outcome: Outcome, nowMs: number): PoolChange[] {
@@ -181,7 +181,7 @@ export class BlackHoles {
     }
     if (!mayHold(pool, id, maxHeldShare)) {
       this.#sentences.delete(id);
-      pool.letGo(id, "black_hole", "");
+      pool.release(id, "black_hole", "");
       if (this.#spared.has(id)) return [];
       this.#spared.add(id);
       const text = `is used although ${conviction}: no more backends may be held back`;
@@ -192,7 +192,7 @@ export class BlackHoles {
     if (strikes === undefined) this.#strikes.set(id, strikes = new Strikes(DOUBLING));
     const sentenceMs = strikes.add(holdMs, nowMs);
     this.#sentences.set(id, { state: "held", untilMs: nowMs + sentenceMs });
-    pool.letGo(id, "black_hole", "");
+    pool.release(id, "black_hole", "");
     const reason = `${conviction}; held back for ${formatDuration(sentenceMs)}`;
     return pool.hold(id, "black_hole", reason, nowMs);
   }
@@ -211,14 +211,14 @@ export class BlackHoles {
     const sentence = this.#sentences.get(id);
     if (sentence?.state !== "tried") return [];
     sentence.state = "open";
-    pool.letGo(id, "black_hole", "");
+    pool.release(id, "black_hole", "");
     return [];
   }
 
   #acquit(pool: Pool, id: string, reason: string): PoolChange[] {
     if (!this.#sentences.delete(id)) return [];
     this.#runs.endRuns(id);
-    const changes = pool.letGo(id, "black_hole", reason);
+    const changes = pool.release(id, "black_hole", reason);
     return changes.length > 0
       ? changes
       : [{ level: "info", backend: id, text: `is used as before: ${reason}` }];

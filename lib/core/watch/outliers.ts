@@ -44,7 +44,7 @@ export class Outliers {
     this.#rules = rules;
     if (rules.failures > 0) return [];
     const changes = [...this.#records.keys()].flatMap((id) =>
-      pool.letGo(id, "outlier", "outliers are not watched any more")
+      pool.release(id, "outlier", "outliers are not watched any more")
     );
     this.#records.clear();
     return changes;
@@ -86,7 +86,7 @@ export class Outliers {
       record.untilMs = NaN;
       record.failures = 0;
       record.onProbation = true;
-      return pool.letGo(id, "outlier", "its ejection is over, the next failure ejects it again");
+      return pool.release(id, "outlier", "its ejection is over, the next failure ejects it again");
     });
   }
 
@@ -99,7 +99,7 @@ export class Outliers {
   /** Forgets a backend that has left the pool: should it join again, it joins with a clean slate. */
   forget(pool: Pool, id: string): void {
     this.#records.delete(id);
-    pool.letGo(id, "outlier", "");
+    pool.release(id, "outlier", "");
   }
 
   #succeeded(pool: Pool, id: string): PoolChange[] {
@@ -109,7 +109,7 @@ export class Outliers {
     record.untilMs = NaN;
     record.onProbation = false;
     record.spared = false;
-    return pool.letGo(id, "outlier", "a connection to it succeeded");
+    return pool.release(id, "outlier", "a connection to it succeeded");
   }
 
   #judge(pool: Pool, id: string, record: Record, nowMs: number): PoolChange[] {

@@ -9,7 +9,7 @@ import { ACTIVE, STANDS_BY, STANDS_BY_LAST } from "../pick/pick_table.ts";
 import type { Pool, PoolChange } from "../pool/pool.ts";
 
 /** What a sample says of one thing that a backend can be short of. */
-export interface Plenty {
+export interface Headroom {
   /** What there is ÷ what there must be: below 1 the backend is short of it. */
   readonly ratio: number;
   /** Both figures, as a reason: "1.2GiB of memory is available, less than 2GiB". */
@@ -31,7 +31,7 @@ export interface Gauge {
   /** A backend that was short is taken back at this ratio; above 1. */
   readonly enough: number;
   /** Undefined when the sample does not tell. */
-  readonly read: (sample: LoadSample) => Plenty | undefined;
+  readonly read: (sample: LoadSample) => Headroom | undefined;
 }
 
 /** Among those that are short, those whose ratio is so near to the best are as good. */
@@ -41,7 +41,7 @@ const NEAR_BEST = 0.9;
 const TOLD = Infinity;
 
 /** What one backend is short of, the worst first. */
-type Shortages = readonly { readonly gauge: Gauge; readonly plenty: Plenty }[];
+type Shortages = readonly { readonly gauge: Gauge; readonly headroom: Headroom }[];
 
 export class ShortageWatch {
   readonly #causes: ReadonlySet<HoldCause>;
@@ -75,26 +75,26 @@ export class ShortageWatch {
     for (const member of pool.members) {
       const { id } = member.backend;
       const sample = pool.freshFigures(member, nowMs);
-      const found: { readonly gauge: Gauge; readonly plenty: Plenty }[] = [];
+      const found: { readonly gauge: Gauge; readonly headroom: Headroom }[] = [];
       for (const cause of this.#causes) {
         const gauge = this.#gauges.find((one) => one.cause === cause);
         if (gauge === undefined) {
-          changes.push(...pool.letGo(id, cause, "this is not watched any more"));
+          changes.push(...pool.release(id, cause, "this is not watched any more"));
           continue;
         }
         const { words, enough } = gauge;
-        const plenty = sample === undefined ? undefined : gauge.read(sample);
-        if (plenty === undefined) {
-          changes.push(...pool.letGo(id, cause, `its ${words.quantity} is not known any more`));
+        const headroom = sample === undefined ? undefined : gauge.read(sample);
+        if (headroom === undefined) {
+          changes.push(...pool.release(id, cause, `its ${words.quantity} is not known any more`));
           if (sample !== undefined) changes.push(...this.#tellSilence(id, gauge));
-        } else if (plenty.ratio < (this.#short.get(id)?.has(cause) ? enough : 1)) {
-          found.push({ gauge, plenty });
+        } else if (headroom.ratio < (this.#short.get(id)?.has(cause) ? enough : 1)) {
+          found.push({ gauge, headroom });
         } else {
-          changes.push(...pool.letGo(id, cause, words.enough));
+          changes.push(...pool.release(id, cause, words.enough));
         }
       }
       if (found.length > 0) {
-        short.set(id, found.toSorted((a, b) => a.plenty.ratio - b.plenty.ratio));
+        short.set(id, found.toSorted((a, b) => a.headroom.ratio - b.headroom.ratio));
       }
     }
     changes.push(...this.#keepOut(pool, short, nowMs));
@@ -117,13 +117,13 @@ export class ShortageWatch {
     const [worst] = short.get(best) ?? [];
     if (worst !== undefined && !this.#allShort) {
       const text =
-        `is used although ${worst.plenty.reason}: no backend that could be used has enough`;
+        `is used although ${worst.headroom.reason}: no backend that could be used has enough`;
       changes.push({ level: "warning", backend: best, text });
     }
     for (const [id, found] of short) {
-      for (const { gauge: { cause }, plenty: { reason } } of found) {
+      for (const { gauge: { cause }, headroom: { reason } } of found) {
         // Among those with most, a little decides: no news, sample by sample.
-        if (spared.includes(id)) pool.letGo(id, cause, "");
+        if (spared.includes(id)) pool.release(id, cause, "");
         else {
           const told = pool.hold(id, cause, reason, nowMs);
           if (!allShort) changes.push(...told);
@@ -167,7 +167,7 @@ export class ShortageWatch {
         return [];
       }
       now.set(id, TOLD);
-      const text = `is given sessions although ${worst.plenty.reason}: no other could take them`;
+      const text = `is given sessions although ${worst.headroom.reason}: no other could take them`;
       return [{ level: "warning", backend: id, text }];
     });
   }
@@ -183,7 +183,7 @@ export class ShortageWatch {
 
 /** Those with most, best first. */
 function bestOf(ids: readonly string[], short: ReadonlyMap<string, Shortages>): string[] {
-  const ranked = ids.map((id) => ({ id, ratio: short.get(id)?.[0]?.plenty.ratio ?? 0 }))
+  const ranked = ids.map((id) => ({ id, ratio: short.get(id)?.[0]?.headroom.ratio ?? 0 }))
     .sort((a, b) => b.ratio - a.ratio);
   const line = (ranked[0]?.ratio ?? 0) * NEAR_BEST;
   return ranked.filter(({ ratio }) => ratio >= line).map(({ id }) => id);

@@ -4,7 +4,7 @@
 import type { LoadSample } from "../pool/load.ts";
 import { SHORTAGES } from "../pool/member.ts";
 import type { Pool, PoolChange } from "../pool/pool.ts";
-import { type Gauge, type Plenty, ShortageWatch } from "./shortage_watch.ts";
+import { type Gauge, type Headroom, ShortageWatch } from "./shortage_watch.ts";
 import { describeSize } from "../values/size.ts";
 
 /** An amount of memory, or a share of all there is (0 to 1); 0 is no limit. */
@@ -49,7 +49,7 @@ function memoryGauge(floor: MemoryFloor): Gauge | undefined {
       enough: "it has enough memory again",
     },
     enough: MEMORY_ENOUGH,
-    read: ({ memoryAvailableBytes: available, memoryTotalBytes: total }): Plenty | undefined => {
+    read: ({ memoryAvailableBytes: available, memoryTotalBytes: total }): Headroom | undefined => {
       if (available === undefined) return undefined;
       if ("bytes" in floor) {
         const ratio = available / floor.bytes;
@@ -92,8 +92,8 @@ function pressureGauge({ maxCpu, maxMemory }: ShortageRules["pressure"]): Gauge 
       enough: "its pressure is low again",
     },
     enough: PRESSURE_ENOUGH,
-    read: (sample): Plenty | undefined => {
-      let worst: Plenty | undefined;
+    read: (sample): Headroom | undefined => {
+      let worst: Headroom | undefined;
       for (const { what, key, most } of limits) {
         const share = sample[key];
         if (most === undefined || share === undefined) continue;

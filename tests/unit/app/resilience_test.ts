@@ -94,7 +94,7 @@ Deno.test("Resilience says when a panic begins, grows and ends", () => {
   const grows = resilience.settle(3);
   assert(grows?.text.endsWith("those that are down are tried as a last resort"), grows?.text);
   for (const id of ["a", "b", "c"]) probe(pool, id, true);
-  pool.letGo("a", "outlier", "test");
+  pool.release("a", "outlier", "test");
   assertEquals(resilience.settle(4)?.level, "info");
   assertEquals(resilience.panic, undefined);
 });

@@ -147,12 +147,12 @@ Deno.test("Pool: a backend that is held back for two reasons comes back after bo
   assertEquals(text(pool.hold("a:22", "memory", "0.9GiB left", 6)), []);
   assertEquals(member.holds.get("memory"), { reason: "0.9GiB left", sinceMs: 5 });
   pool.hold("a:22", "outlier", "fails", 7);
-  pool.letGo("a:22", "memory", "has memory again");
+  pool.release("a:22", "memory", "has memory again");
   assertEquals(pool.isUsable(member), false);
-  assertEquals(text(pool.letGo("a:22", "outlier", "time is up")), [
+  assertEquals(text(pool.release("a:22", "outlier", "time is up")), [
     "is no longer held back: time is up",
   ]);
-  assertEquals(pool.letGo("a:22", "outlier", "time is up"), []);
+  assertEquals(pool.release("a:22", "outlier", "time is up"), []);
   assert(pool.isUsable(member));
 });
 

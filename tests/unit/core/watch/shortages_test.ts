@@ -149,7 +149,7 @@ Deno.test("those that are held stand by, those with most before the others", () 
   // Neither whom something else keeps out, nor whoever is used anyway.
   pool.hold("b:22", "outlier", "slow", 0);
   assertEquals(standingBy(pool), { a: STANDS_BY_LAST, c: STANDS_BY });
-  pool.letGo("b:22", "outlier", "");
+  pool.release("b:22", "outlier", "");
   pool.member("d:22")?.health.force("down");
   judge(shortages, pool);
   assertEquals([usable(pool), standingBy(pool)], ["bc", { a: STANDS_BY }]);
