@@ -59,7 +59,7 @@ export class Resilience {
     return cause === "black_hole" ? this.#blackHoles.untilMs(id) : undefined;
   }
 
-  /** Takes a new configuration in; counts and strikes are kept. */
+  /** Takes a new configuration in; counts and backoff are kept. */
   setConfig(config: PoolConfig): PoolChange[] {
     this.#config = config;
     return [

@@ -5,10 +5,10 @@
 import { formatDuration } from "../values/duration.ts";
 import { LossRuns, type Outcome } from "./loss_runs.ts";
 import type { Pool, PoolChange } from "../pool/pool.ts";
-import { DOUBLING, mayHold, Strikes } from "./strikes.ts";
+import { DOUBLING, EjectionBackoff, mayHold } from "./ejection_backoff.ts";
 
 export interface BlackHoleRules {
-  /** The shortest run of lost sessions that can convict; 0: nobody is judged. */
+  /** The shortest run of lost sessions that can eject; 0: nobody is judged. */
   readonly sessions: number;
   /** The first hold lasts so long, each next one twice as long, up to 64 times that. */
   readonly holdMs: number;
@@ -43,7 +43,7 @@ interface Alive {
 }
 
 /** `held` for a time, then `open` to a trial, which is `tried` while its session is young. */
-interface Sentence {
+interface Ejection {
   state: "held" | "open" | "tried";
   /** Of a hold. */
   readonly untilMs: number;
@@ -54,10 +54,10 @@ export class BlackHoles {
   readonly #runs = new LossRuns();
   /** Sessions that have not yet shown how they fare, by tunnel; oldest first. */
   readonly #alive = new Map<number, Alive>();
-  readonly #sentences = new Map<string, Sentence>();
-  readonly #strikes = new Map<string, Strikes>();
+  readonly #ejections = new Map<string, Ejection>();
+  readonly #backoffs = new Map<string, EjectionBackoff>();
   /** Of whom it was said that they should be held back but cannot be. */
-  readonly #spared = new Set<string>();
+  readonly #capped = new Set<string>();
 
   constructor(rules: BlackHoleRules) {
     this.#rules = rules;
@@ -71,10 +71,10 @@ export class BlackHoles {
     this.#rules = rules;
     if (rules.sessions > 0) return [];
     this.#alive.clear();
-    this.#spared.clear();
+    this.#capped.clear();
     this.#runs.endAllRuns();
-    return [...this.#sentences.keys()].flatMap((id) =>
-      this.#acquit(pool, id, "black holes are not looked for any more")
+    return [...this.#ejections.keys()].flatMap((id) =>
+      this.#clear(pool, id, "black holes are not looked for any more")
     );
   }
 
@@ -85,9 +85,9 @@ export class BlackHoles {
   opened(pool: Pool, id: string, tunnel: number, client: string, nowMs: number): boolean {
     if (this.#rules.sessions === 0) return false;
     this.#alive.set(tunnel, { backend: id, client, openedMs: nowMs, told: false });
-    const sentence = this.#sentences.get(id);
-    if (sentence?.state !== "open") return false;
-    sentence.state = "tried";
+    const ejection = this.#ejections.get(id);
+    if (ejection?.state !== "open") return false;
+    ejection.state = "tried";
     if (!mayHold(pool, id, this.#rules.maxHeldShare)) return false;
     pool.hold(id, "black_hole", "it lost its sessions, and one more is tried there", nowMs);
     return true;
@@ -121,30 +121,30 @@ export class BlackHoles {
       alive.told = true;
       changes.push(...this.#observe(pool, alive, "stands", nowMs));
     }
-    for (const [id, sentence] of this.#sentences) {
-      if (sentence.state !== "held" || nowMs < sentence.untilMs) continue;
-      sentence.state = "open";
+    for (const [id, ejection] of this.#ejections) {
+      if (ejection.state !== "held" || nowMs < ejection.untilMs) continue;
+      ejection.state = "open";
       this.#runs.refresh(id, nowMs);
       changes.push(...pool.release(id, "black_hole", "one session is let try it"));
     }
     for (const id of this.#runs.suspects(this.#rules.sessions)) {
-      if (!this.#sentences.has(id)) changes.push(...this.#judge(pool, id, nowMs));
+      if (!this.#ejections.has(id)) changes.push(...this.#judge(pool, id, nowMs));
     }
     return changes;
   }
 
   /** Until when a backend is held back, by the clock; undefined when it is not, or is being tried. */
   untilMs(id: string): number | undefined {
-    const sentence = this.#sentences.get(id);
-    return sentence?.state === "held" ? sentence.untilMs : undefined;
+    const ejection = this.#ejections.get(id);
+    return ejection?.state === "held" ? ejection.untilMs : undefined;
   }
 
   /** Forgets a backend that has left the pool: should it join again, it joins with a clean slate. */
   forget(pool: Pool, id: string): void {
     this.#runs.forget(id);
-    this.#sentences.delete(id);
-    this.#strikes.delete(id);
-    this.#spared.delete(id);
+    this.#ejections.delete(id);
+    this.#backoffs.delete(id);
+    this.#capped.delete(id);
     for (const [tunnel, { backend }] of this.#alive) if (backend === id) this.#alive.delete(tunnel);
     pool.release(id, "black_hole", "");
   }
@@ -155,45 +155,45 @@ export class BlackHoles {
     if (member === undefined || member.leaving) return [];
     const sound = this.#runs.observe(id, { client, openedMs, outcome }, nowMs);
     if (!sound) return this.#judge(pool, id, nowMs);
-    this.#spared.delete(id);
-    return this.#acquit(pool, id, "a session lives there");
+    this.#capped.delete(id);
+    return this.#clear(pool, id, "a session lives there");
   }
 
   #judge(pool: Pool, id: string, nowMs: number): PoolChange[] {
     const { sessions, holdMs, maxHeldShare } = this.#rules;
-    const sentence = this.#sentences.get(id);
+    const ejection = this.#ejections.get(id);
     // What was on its way when it was held back tells nothing new.
-    if (sentence?.state === "held") return [];
+    if (ejection?.state === "held") return [];
     const others = new Set(pool.members.map(({ backend }) => backend.id));
-    for (const [other, { state }] of this.#sentences) if (state === "held") others.delete(other);
+    for (const [other, { state }] of this.#ejections) if (state === "held") others.delete(other);
     others.delete(id);
-    const conviction = this.#runs.judge(
+    const verdict = this.#runs.judge(
       id,
       others,
       sessions,
       nowMs,
       (sinceMs) => this.#hasOlder(id, sinceMs, nowMs),
     );
-    if (conviction === undefined) {
-      return sentence?.state === "tried"
-        ? this.#acquit(pool, id, "it loses no more sessions than the others")
+    if (verdict === undefined) {
+      return ejection?.state === "tried"
+        ? this.#clear(pool, id, "it loses no more sessions than the others")
         : [];
     }
     if (!mayHold(pool, id, maxHeldShare)) {
-      this.#sentences.delete(id);
+      this.#ejections.delete(id);
       pool.release(id, "black_hole", "");
-      if (this.#spared.has(id)) return [];
-      this.#spared.add(id);
-      const text = `is used although ${conviction}: no more backends may be held back`;
+      if (this.#capped.has(id)) return [];
+      this.#capped.add(id);
+      const text = `is used although ${verdict}: no more backends may be held back`;
       return [{ level: "warning", backend: id, text }];
     }
-    this.#spared.delete(id);
-    let strikes = this.#strikes.get(id);
-    if (strikes === undefined) this.#strikes.set(id, strikes = new Strikes(DOUBLING));
-    const sentenceMs = strikes.add(holdMs, nowMs);
-    this.#sentences.set(id, { state: "held", untilMs: nowMs + sentenceMs });
+    this.#capped.delete(id);
+    let backoff = this.#backoffs.get(id);
+    if (backoff === undefined) this.#backoffs.set(id, backoff = new EjectionBackoff(DOUBLING));
+    const heldForMs = backoff.add(holdMs, nowMs);
+    this.#ejections.set(id, { state: "held", untilMs: nowMs + heldForMs });
     pool.release(id, "black_hole", "");
-    const reason = `${conviction}; held back for ${formatDuration(sentenceMs)}`;
+    const reason = `${verdict}; held back for ${formatDuration(heldForMs)}`;
     return pool.hold(id, "black_hole", reason, nowMs);
   }
 
@@ -208,15 +208,15 @@ export class BlackHoles {
 
   /** A trial that the client broke off says nothing: another one. */
   #undecided(pool: Pool, id: string): PoolChange[] {
-    const sentence = this.#sentences.get(id);
-    if (sentence?.state !== "tried") return [];
-    sentence.state = "open";
+    const ejection = this.#ejections.get(id);
+    if (ejection?.state !== "tried") return [];
+    ejection.state = "open";
     pool.release(id, "black_hole", "");
     return [];
   }
 
-  #acquit(pool: Pool, id: string, reason: string): PoolChange[] {
-    if (!this.#sentences.delete(id)) return [];
+  #clear(pool: Pool, id: string, reason: string): PoolChange[] {
+    if (!this.#ejections.delete(id)) return [];
     this.#runs.endRuns(id);
     const changes = pool.release(id, "black_hole", reason);
     return changes.length > 0

@@ -41,7 +41,7 @@ interface Kind {
 /**
  * Sessions that die young are everywhere: passwords are guessed, by the hundred and from as many
  * addresses. So there only those count who have logged in before. A backend's own silence is always
- * strange: that convicts whoever the clients are, even while nothing is known of the others.
+ * strange: that ejects whoever the clients are, even while nothing is known of the others.
  */
 const KINDS: readonly Kind[] = [
   {
@@ -147,7 +147,7 @@ class Track {
 /**
  * Keeps runs of lost sessions by backend, and judges them.
  *
- * A run convicts when it would be a wonder if the backend were as the others are. Of the others K
+ * A run ejects when it would be a wonder if the backend were as the others are. Of the others K
  * sessions were lost and L were not, so the next n sessions of one like them are all lost with the
  * chance B(a + K + n, b + L) / B(a + K, b + L): the beta-binomial distribution's last term, which is what
  * Bayes makes of a Beta(a, b) prior. The prior is mixed with a little of the uniform one, for pools in
@@ -192,7 +192,7 @@ export class LossRuns {
   /**
    * Judges a backend's runs.
    * @param others those that tell what is usual.
-   * @param least the shortest run that can convict, 1 or more.
+   * @param least the shortest run that can eject, 1 or more.
    * @param hasOlder whether sessions that began since then stand there and are out of their youth.
    * @returns what it is guilty of, in words; undefined: nothing.
    */

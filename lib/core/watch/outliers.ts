@@ -8,7 +8,7 @@
 import { formatDuration } from "../values/duration.ts";
 import { BACKENDS_FAULT, type FailureKind } from "../values/errors.ts";
 import type { Pool, PoolChange } from "../pool/pool.ts";
-import { LINEAR, mayHold, Strikes } from "./strikes.ts";
+import { EjectionBackoff, LINEAR, mayHold } from "./ejection_backoff.ts";
 
 export interface OutlierRules {
   /** Failures in a row that eject; 0: nobody is ejected. Envoy's consecutive_5xx: 5. */
@@ -22,13 +22,13 @@ export interface OutlierRules {
 interface Record {
   failures: number;
   reason: string;
-  readonly strikes: Strikes;
+  readonly backoff: EjectionBackoff;
   /** NaN while it is not ejected. */
   untilMs: number;
   /** Let go, and nothing has succeeded since: the next failure ejects again. */
   onProbation: boolean;
   /** Said that it should be ejected but cannot be. */
-  spared: boolean;
+  capped: boolean;
 }
 
 export class Outliers {
@@ -39,7 +39,7 @@ export class Outliers {
     this.#rules = rules;
   }
 
-  /** Counts and strikes are kept. Where nobody is ejected any more, those that are come back. */
+  /** Counts and backoff are kept. Where nobody is ejected any more, those that are come back. */
   setRules(pool: Pool, rules: OutlierRules): PoolChange[] {
     this.#rules = rules;
     if (rules.failures > 0) return [];
@@ -108,7 +108,7 @@ export class Outliers {
     record.failures = 0;
     record.untilMs = NaN;
     record.onProbation = false;
-    record.spared = false;
+    record.capped = false;
     return pool.release(id, "outlier", "a connection to it succeeded");
   }
 
@@ -117,15 +117,15 @@ export class Outliers {
     if (record.failures < (record.onProbation ? 1 : failures)) return [];
     if (pool.member(id)?.health.state === "down") return [];
     if (!mayHold(pool, id, maxHeldShare)) {
-      if (record.spared) return [];
-      record.spared = true;
+      if (record.capped) return [];
+      record.capped = true;
       const text = `is used although ${record.reason}: no more backends may be held back`;
       return [{ level: "warning", backend: id, text }];
     }
-    record.spared = false;
-    const sentenceMs = record.strikes.add(ejectionMs, nowMs);
-    record.untilMs = nowMs + sentenceMs;
-    const reason = `${record.reason}; ejected for ${formatDuration(sentenceMs)}`;
+    record.capped = false;
+    const heldForMs = record.backoff.add(ejectionMs, nowMs);
+    record.untilMs = nowMs + heldForMs;
+    const reason = `${record.reason}; ejected for ${formatDuration(heldForMs)}`;
     return pool.hold(id, "outlier", reason, nowMs);
   }
 
@@ -135,10 +135,10 @@ export class Outliers {
       record = {
         failures: 0,
         reason: "",
-        strikes: new Strikes(LINEAR),
+        backoff: new EjectionBackoff(LINEAR),
         untilMs: NaN,
         onProbation: false,
-        spared: false,
+        capped: false,
       };
       this.#records.set(id, record);
     }

@@ -112,8 +112,8 @@ export class ShortageWatch {
     ).map(({ backend }) => backend.id);
     const allShort = left.length > 0 && left.every((id) => short.has(id));
     const shortLeft = left.filter((id) => short.has(id));
-    const spared = allShort ? bestOf(shortLeft, short) : [];
-    const [best = ""] = spared;
+    const capped = allShort ? bestOf(shortLeft, short) : [];
+    const [best = ""] = capped;
     const [worst] = short.get(best) ?? [];
     if (worst !== undefined && !this.#allShort) {
       const text =
@@ -123,7 +123,7 @@ export class ShortageWatch {
     for (const [id, found] of short) {
       for (const { gauge: { cause }, headroom: { reason } } of found) {
         // Among those with most, a little decides: no news, sample by sample.
-        if (spared.includes(id)) pool.release(id, cause, "");
+        if (capped.includes(id)) pool.release(id, cause, "");
         else {
           const told = pool.hold(id, cause, reason, nowMs);
           if (!allShort) changes.push(...told);
@@ -136,7 +136,7 @@ export class ShortageWatch {
       changes.push({ level: "info", backend: well.backend.id, text });
     }
     this.#allShort = allShort;
-    const kept = shortLeft.filter((id) => !spared.includes(id));
+    const kept = shortLeft.filter((id) => !capped.includes(id));
     return [...changes, ...this.#standBy(pool, kept, short)];
   }
 

@@ -98,10 +98,10 @@ Deno.test("BlackHoles let one session at a time try, and hold longer each time i
   const { pool, watch, session } = watched(["a", "b", "c"]);
   let nowMs = 0;
   for (let i = 0; i < 5; i++) session("a", `u${i}`, STILLBORN, nowMs);
-  const sentences: number[] = [];
+  const ejections: number[] = [];
   for (let trial = 0; trial < 9; trial++) {
     const untilMs = watch.untilMs("a") ?? NaN;
-    sentences.push(Math.round((untilMs - nowMs) / 60_000));
+    ejections.push(Math.round((untilMs - nowMs) / 60_000));
     watch.tick(pool, untilMs - 1);
     assertEquals(usableIn(pool), ["b", "c"]);
     watch.tick(pool, untilMs);
@@ -113,7 +113,7 @@ Deno.test("BlackHoles let one session at a time try, and hold longer each time i
     const told = texts(watch.closed(pool, "a", 1000 + trial, STILLBORN, nowMs));
     assertStringIncludes(told[0] ?? "", "a is held back: it ended its last");
   }
-  assertEquals(sentences, [1, 2, 4, 8, 16, 32, 64, 64, 64]);
+  assertEquals(ejections, [1, 2, 4, 8, 16, 32, 64, 64, 64]);
   const untilMs = watch.untilMs("a") ?? NaN;
   watch.tick(pool, untilMs);
   // A trial that the client breaks off decides nothing.

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { type OutlierRules, Outliers } from "../../../../lib/core/watch/outliers.ts";
-import { LINEAR, Strikes } from "../../../../lib/core/watch/strikes.ts";
+import { EjectionBackoff, LINEAR } from "../../../../lib/core/watch/ejection_backoff.ts";
 import { probe, runningPool, texts, usableIn } from "../../../support/pools.ts";
 
 const RULES: OutlierRules = { failures: 5, ejectionMs: 30_000, maxHeldShare: 0.5 };
@@ -60,16 +60,16 @@ Deno.test("Outliers eject longer each time, at the first failure after an ejecti
   assertEquals(lengths, [30, 60, 90, 120, 150, 180, 210, 240, 270, 300, 300, 300]);
 });
 
-Deno.test("Strikes are forgiven with time", () => {
-  const strikes = new Strikes(LINEAR);
-  assertEquals([strikes.add(1000, 0), strikes.add(1000, 1000), strikes.add(1000, 3000)], [
+Deno.test("EjectionBackoff are forgiven with time", () => {
+  const backoff = new EjectionBackoff(LINEAR);
+  assertEquals([backoff.add(1000, 0), backoff.add(1000, 1000), backoff.add(1000, 3000)], [
     1000,
     2000,
     3000,
   ]);
-  // Two strikes fewer after twenty base times of good conduct.
-  assertEquals(strikes.add(1000, 6000 + 20_000), 2000);
-  assertEquals(strikes.add(1000, 1e9), 1000);
+  // Two backoff fewer after twenty base times of good conduct.
+  assertEquals(backoff.add(1000, 6000 + 20_000), 2000);
+  assertEquals(backoff.add(1000, 1e9), 1000);
 });
 
 Deno.test("Outliers forget failures at a success, and when probes see the fault too", () => {

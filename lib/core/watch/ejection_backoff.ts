@@ -11,16 +11,16 @@ const FORGIVEN_AFTER = 10;
 /** Causes of holds that rest on what sessions went through, not on what somebody said. */
 export const WATCHED_CAUSES = ["outlier", "black_hole"] as const satisfies readonly HoldCause[];
 
-/** How sentences grow: the n-th is so many times the first one. */
-export type Growth = (strikes: number) => number;
+/** How ejections grow: the n-th is so many times the first one. */
+export type Growth = (backoff: number) => number;
 
 /** As Envoy's: 30 s, 60 s, 90 s, up to 300 s. */
-export const LINEAR: Growth = (strikes: number): number => Math.min(10, strikes);
+export const LINEAR: Growth = (backoff: number): number => Math.min(10, backoff);
 /** Where every trial costs somebody a session. */
-export const DOUBLING: Growth = (strikes: number): number => 2 ** (Math.min(7, strikes) - 1);
+export const DOUBLING: Growth = (backoff: number): number => 2 ** (Math.min(7, backoff) - 1);
 
-/** The strikes of one backend. */
-export class Strikes {
+/** The backoff of one backend. */
+export class EjectionBackoff {
   #count = 0;
   #endedMs = -Infinity;
 
@@ -30,9 +30,9 @@ export class Strikes {
   add(baseMs: number, nowMs: number): number {
     const forgiven = Math.floor((nowMs - this.#endedMs) / (FORGIVEN_AFTER * baseMs));
     this.#count = Math.max(0, this.#count - Math.max(0, forgiven)) + 1;
-    const sentenceMs = baseMs * this.growth(this.#count);
-    this.#endedMs = nowMs + sentenceMs;
-    return sentenceMs;
+    const heldForMs = baseMs * this.growth(this.#count);
+    this.#endedMs = nowMs + heldForMs;
+    return heldForMs;
   }
 }
 
