@@ -19,7 +19,7 @@ import { DecisionJournal } from "./app/decision_journal.ts";
 import { DecisionRecorder } from "./record/decision_recorder.ts";
 import { EventLog } from "./app/event_log.ts";
 import { haveChanged, type Locations } from "./app/locations.ts";
-import { PoolKeeper } from "./app/pool_keeper.ts";
+import { PoolController } from "./app/pool_controller.ts";
 import { reportPool } from "./app/report.ts";
 import { ownAddresses } from "./host/own_addresses.ts";
 import { alreadyResolved, resolve } from "./host/resolve.ts";
@@ -50,7 +50,7 @@ interface LastReload {
 /** What is known of a pool before a configuration takes effect. */
 interface PreparedPool {
   readonly config: PoolConfig;
-  readonly keeper: PoolKeeper;
+  readonly controller: PoolController;
   readonly found: FoundNames;
 }
 
@@ -59,7 +59,7 @@ export class App implements AsyncDisposable {
   readonly #events: Promise<void>;
   readonly #journal: DecisionJournal;
   readonly #recorder: DecisionRecorder;
-  readonly #keepers = new Map<string, PoolKeeper>();
+  readonly #controllers = new Map<string, PoolController>();
   readonly #startedWallMs: number;
   /**
    * Those of pools that have gone. They are used again: V8 does not count shared memory when it decides to
@@ -111,7 +111,7 @@ export class App implements AsyncDisposable {
     await this.#switchTo(this.#config, this.#locations, pools);
     await afterBind();
     await this.#recorder.open(this.#config.log.record);
-    await Promise.all(this.#keepers.values().map((keeper) => keeper.start()));
+    await Promise.all(this.#controllers.values().map((controller) => controller.start()));
     this.#tellListening();
   }
 
@@ -179,7 +179,9 @@ export class App implements AsyncDisposable {
         active: activeByFrontend.get(frontend.name) ?? 0,
         maxConnections: frontend.maxConnections,
       })),
-      pools: [...this.#keepers.values()].map((keeper) => reportPool(keeper, clock.now(), wallMs)),
+      pools: [...this.#controllers.values()].map((controller) =>
+        reportPool(controller, clock.now(), wallMs)
+      ),
     };
   }
 
@@ -191,7 +193,9 @@ export class App implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#turn;
-    await Promise.all([...this.#keepers.values()].map((keeper) => keeper[Symbol.asyncDispose]()));
+    await Promise.all(
+      [...this.#controllers.values()].map((controller) => controller[Symbol.asyncDispose]()),
+    );
     await this.#parts.engine[Symbol.asyncDispose]();
     await this.#events;
     await this.#recorder[Symbol.asyncDispose]();
@@ -205,10 +209,10 @@ export class App implements AsyncDisposable {
     const before = this.#config;
     const locationsBefore = this.#locations;
     const full = config.pools.find((pool) =>
-      this.#keepers.get(pool.name)?.pool.hasRoomFor(pool.backends) === false
+      this.#controllers.get(pool.name)?.pool.hasRoomFor(pool.backends) === false
     );
     if (full !== undefined) {
-      const sessions = this.#keepers.get(full.name)?.pool.leavingSessions ?? 0;
+      const sessions = this.#controllers.get(full.name)?.pool.leavingSessions ?? 0;
       const when = sessions === 0
         ? "so soon after others have left: try again in some seconds"
         : `while those that have left still hold ${counted(sessions, "session")}: try again later`;
@@ -219,9 +223,11 @@ export class App implements AsyncDisposable {
     // From here to the engine's turn nothing is awaited: a drain that begins later closes what this opens.
     const refuse = async (reason: string) => {
       this.#frontends = before.frontends;
-      const standing = new Set(this.#keepers.values());
+      const standing = new Set(this.#controllers.values());
       await Promise.all(
-        pools.map(({ keeper }) => standing.has(keeper) ? undefined : this.#retire(keeper)),
+        pools.map(({ controller }) =>
+          standing.has(controller) ? undefined : this.#retire(controller)
+        ),
       );
       return this.#refuse(reason);
     };
@@ -232,7 +238,7 @@ export class App implements AsyncDisposable {
     } catch (error) {
       return await refuse(messageOf(error) + this.#ownListenerHint(config));
     }
-    await Promise.all(pools.map(({ keeper }) => keeper.start()));
+    await Promise.all(pools.map(({ controller }) => controller.start()));
     await this.#record(config);
     const changes = describeChanges(before, config, haveChanged(locationsBefore, locations));
     this.#reloads++;
@@ -271,11 +277,11 @@ export class App implements AsyncDisposable {
       : ` (this balancer itself listens on ${formatAddress(own)}: such a change takes a restart)`;
   }
 
-  /** Makes keepers for pools that have none, and looks up whatever backends need. Nothing changes. */
+  /** Makes controllers for pools that have none, and looks up whatever backends need. Nothing changes. */
   #prepare({ pools }: Config, signal?: AbortSignal): Promise<PreparedPool[]> {
     return Promise.all(pools.map(async (config) => {
-      const keeper = this.#keepers.get(config.name) ?? this.#makeKeeper(config);
-      return { config, keeper, found: await keeper.find(config, signal) };
+      const controller = this.#controllers.get(config.name) ?? this.#makeKeeper(config);
+      return { config, controller, found: await controller.find(config, signal) };
     }));
   }
 
@@ -292,17 +298,17 @@ export class App implements AsyncDisposable {
     const { engine, log } = this.#parts;
     const ending: PromiseLike<void>[] = [];
     this.#bound = await engine.start(frontendsOf(config, locations), () => {
-      const gone = new Map(this.#keepers);
-      this.#keepers.clear();
-      for (const { config: pool, keeper, found } of pools) {
+      const gone = new Map(this.#controllers);
+      this.#controllers.clear();
+      for (const { config: pool, controller, found } of pools) {
         gone.delete(pool.name);
-        this.#keepers.set(pool.name, keeper);
-        keeper.take(pool, found);
+        this.#controllers.set(pool.name, controller);
+        controller.take(pool, found);
       }
-      for (const [name, keeper] of gone) {
+      for (const [name, controller] of gone) {
         engine.withdraw(name);
         this.#recorder.forget(name);
-        ending.push(this.#retire(keeper));
+        ending.push(this.#retire(controller));
         log.area("pool").info(`${name}: is no longer configured, its sessions go on`);
       }
       this.#config = config;
@@ -311,9 +317,9 @@ export class App implements AsyncDisposable {
     await Promise.all(ending);
   }
 
-  async #retire(keeper: PoolKeeper): Promise<void> {
-    this.#leftTables.push(keeper.pool.table);
-    await keeper[Symbol.asyncDispose]();
+  async #retire(controller: PoolController): Promise<void> {
+    this.#leftTables.push(controller.pool.table);
+    await controller[Symbol.asyncDispose]();
   }
 
   /** A table that no client needs any more, if there is one. */
@@ -324,10 +330,10 @@ export class App implements AsyncDisposable {
     return table;
   }
 
-  #makeKeeper(pool: PoolConfig): PoolKeeper {
+  #makeKeeper(pool: PoolConfig): PoolController {
     const { clock, random, log, engine, createLoadSource } = this.#parts;
     const table = this.#spareTable();
-    return new PoolKeeper(pool, {
+    return new PoolController(pool, {
       clock,
       random,
       log: log.area("pool"),
@@ -344,7 +350,7 @@ export class App implements AsyncDisposable {
 
   /** The strategy that a pool's kernel ran for, in the words of lb.conf. */
   readonly #strategyOf = (pool: string, kernel: string): string =>
-    this.#keepers.get(pool)?.strategyOf(kernel) ?? kernel;
+    this.#controllers.get(pool)?.strategyOf(kernel) ?? kernel;
 
   async #readEvents(): Promise<void> {
     const { log: services, access, clock } = this.#parts;
@@ -353,7 +359,7 @@ export class App implements AsyncDisposable {
       log.write(event);
       if (event.kind === "opened" || event.kind === "refused") this.#journal.note(event);
       this.#recorder.note(event, this.#strategyOf);
-      if (event.kind !== "accept_failed") this.#keepers.get(event.pool)?.observe(event);
+      if (event.kind !== "accept_failed") this.#controllers.get(event.pool)?.observe(event);
     });
   }
 
@@ -367,15 +373,15 @@ export class App implements AsyncDisposable {
     const log = this.#parts.log.area("app");
     for (const { name, pool } of this.#config.frontends) {
       const listen = (this.#bound.get(name) ?? []).map(formatAddress).join(", ");
-      const keeper = this.#keepers.get(pool);
-      const backends = keeper?.config.backends.length ?? 0;
+      const controller = this.#controllers.get(pool);
+      const backends = controller?.config.backends.length ?? 0;
       const { locationPools = [] } = this.#locationPools(name);
       const located = locationPools.length === 0
         ? ""
         : `; by location also ${locationPools.join(", ")}`;
       log.info(
         `frontend ${name} listens on ${listen}: pool ${pool}, ${counted(backends, "backend")}, ` +
-          `${keeper?.config.strategy}${located}`,
+          `${controller?.config.strategy}${located}`,
         { frontend: name, listen },
       );
     }

@@ -6,7 +6,7 @@ import type { Backend } from "../core/pool/backend.ts";
 import type { Clock, Random } from "../core/timing/clock.ts";
 import type { Pool, PoolChange } from "../core/pool/pool.ts";
 import type { Result } from "../core/values/result.ts";
-import { Rounds } from "../core/timing/rounds.ts";
+import { Polling } from "../core/timing/polling.ts";
 import { withDeadline } from "../core/timing/with_deadline.ts";
 
 export interface BackendNamesParts {
@@ -29,7 +29,7 @@ export type FoundNames = ReadonlyMap<string, Result<readonly Address[]>>;
 export class BackendNames implements AsyncDisposable {
   readonly #pool: Pool;
   readonly #parts: BackendNamesParts;
-  readonly #rounds: Rounds<Result<readonly Address[]>>;
+  readonly #rounds: Polling<Result<readonly Address[]>>;
 
   /** @param observed told after each look-up of the rounds, when the pool has been. */
   constructor(
@@ -39,7 +39,7 @@ export class BackendNames implements AsyncDisposable {
   ) {
     this.#pool = pool;
     this.#parts = parts;
-    this.#rounds = new Rounds({
+    this.#rounds = new Polling({
       clock: parts.clock,
       random: parts.random,
       intervalMs: NAME_INTERVAL_MS,

@@ -8,29 +8,31 @@ import type { Pool } from "../core/pool/pool.ts";
 import { standByOf } from "../core/pool/standing.ts";
 import type { BackendReport, PoolReport } from "../admin/report.ts";
 import { describeSources } from "./load_sources.ts";
-import type { PoolKeeper } from "./pool_keeper.ts";
+import type { PoolController } from "./pool_controller.ts";
 import { describePanic } from "./resilience.ts";
 
 /** What is known of one pool now. */
-export function reportPool(keeper: PoolKeeper, nowMs: number, wallMs: number): PoolReport {
-  const { config, pool } = keeper;
+export function reportPool(controller: PoolController, nowMs: number, wallMs: number): PoolReport {
+  const { config, pool } = controller;
   return {
     name: config.name,
     strategy: config.strategy,
-    strategyInUse: keeper.strategyInUse,
+    strategyInUse: controller.strategyInUse,
     loadSource: describeSources(config),
     healthProbe: config.health.probe,
     sticky: config.sticky.by,
-    panic: keeper.resilience.panic === undefined ? null : describePanic(keeper.resilience.panic),
-    burstCost: keeper.burstCost,
+    panic: controller.resilience.panic === undefined
+      ? null
+      : describePanic(controller.resilience.panic),
+    burstCost: controller.burstCost,
     backends: [...pool.members, ...pool.leaving].map((member) =>
-      reportMember(keeper, member, nowMs, wallMs)
+      reportMember(controller, member, nowMs, wallMs)
     ),
   };
 }
 
 function reportMember(
-  { pool, resilience }: PoolKeeper,
+  { pool, resilience }: PoolController,
   member: Member,
   nowMs: number,
   wallMs: number,

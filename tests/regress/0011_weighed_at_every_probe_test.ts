@@ -2,7 +2,7 @@
 // backends that was two thirds of the control plane's work while nobody logged in.
 
 import { assert } from "@std/assert";
-import { PoolKeeper } from "../../lib/app/pool_keeper.ts";
+import { PoolController } from "../../lib/app/pool_controller.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { waitFor } from "../support/wait_for.ts";
 import { poolConfig } from "../support/pool_config.ts";
@@ -24,7 +24,7 @@ Deno.test("a probe that tells nothing new lets no pool be weighed", async () => 
     health: { probe: "tcp" },
   });
   let weighed = 0;
-  await using keeper = new PoolKeeper(
+  await using controller = new PoolController(
     { ...config, health: { ...config.health, intervalMs: 10 } },
     {
       clock: SYSTEM_CLOCK,
@@ -37,9 +37,9 @@ Deno.test("a probe that tells nothing new lets no pool be weighed", async () => 
       weighed: () => weighed++,
     },
   );
-  await keeper.prepare();
-  await keeper.start();
-  await waitFor("the backend to be up", () => keeper.pool.members[0]?.health.state === "up");
+  await controller.prepare();
+  await controller.start();
+  await waitFor("the backend to be up", () => controller.pool.members[0]?.health.state === "up");
   const before = { probes, weighed, atMs: performance.now() };
   await waitFor("100 probes", () => probes >= before.probes + 100);
   // Once a second it is weighed anyway.

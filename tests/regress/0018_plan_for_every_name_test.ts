@@ -2,7 +2,7 @@
 // to take in: with 512 of them, 512 plans of 512 rows.
 
 import { assertEquals } from "@std/assert";
-import { PoolKeeper } from "../../lib/app/pool_keeper.ts";
+import { PoolController } from "../../lib/app/pool_controller.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { poolConfig } from "../support/pool_config.ts";
 
@@ -17,7 +17,7 @@ Deno.test("the names of backends that join make one plan", async () => {
   });
   let plans = 0;
   let delayMs = 0;
-  await using keeper = new PoolKeeper(config, {
+  await using controller = new PoolController(config, {
     clock: SYSTEM_CLOCK,
     random: Math.random,
     log: QUIET,
@@ -30,9 +30,9 @@ Deno.test("the names of backends that join make one plan", async () => {
     publish: () => plans++,
     weighed: () => {},
   });
-  await keeper.prepare();
+  await controller.prepare();
   assertEquals(
-    keeper.pool.members.filter(({ addresses }) => addresses.length > 0).length,
+    controller.pool.members.filter(({ addresses }) => addresses.length > 0).length,
     BACKENDS,
   );
   assertEquals(plans, 1);

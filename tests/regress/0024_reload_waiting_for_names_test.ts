@@ -2,7 +2,7 @@
 // new ones: for as long as that took, up to two seconds, every client was refused.
 
 import { assertEquals } from "@std/assert";
-import { PoolKeeper } from "../../lib/app/pool_keeper.ts";
+import { PoolController } from "../../lib/app/pool_controller.ts";
 import { ELIGIBLE } from "../../lib/core/pick/pick_table.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { poolConfig } from "../support/pool_config.ts";
@@ -16,7 +16,7 @@ Deno.test("backends serve until the names of those that replace them are found",
   const found = Promise.withResolvers<void>();
   const asked = Promise.withResolvers<void>();
   const published: (string | undefined)[][] = [];
-  await using keeper = new PoolKeeper(poolOf("old:22"), {
+  await using controller = new PoolController(poolOf("old:22"), {
     clock: SYSTEM_CLOCK,
     random: Math.random,
     log: QUIET,
@@ -32,10 +32,10 @@ Deno.test("backends serve until the names of those that replace them are found",
     publish: ({ endpoints }) => published.push(endpoints.map((endpoint) => endpoint?.backend)),
     weighed: () => {},
   });
-  const { table } = keeper.pool;
+  const { table } = controller.pool;
   const eligible = () => [0, 1].filter((row) => table.read(row, ELIGIBLE) !== 0);
-  await keeper.prepare();
-  const reconfigured = keeper.reconfigure(poolOf("new:22"));
+  await controller.prepare();
+  const reconfigured = controller.reconfigure(poolOf("new:22"));
   await asked.promise;
   assertEquals([eligible(), published], [[0], [["old:22"]]]);
   found.resolve();

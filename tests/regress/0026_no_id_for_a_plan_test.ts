@@ -2,7 +2,7 @@
 // of a microtask: the process ended, and with it all sessions.
 
 import { assert, assertEquals } from "@std/assert";
-import { PoolKeeper } from "../../lib/app/pool_keeper.ts";
+import { PoolController } from "../../lib/app/pool_controller.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { poolConfig } from "../support/pool_config.ts";
 
@@ -13,7 +13,7 @@ Deno.test("a plan that the engine cannot take is told once, and tried again", as
   let full = false;
   const published: (string | undefined)[] = [];
   const errors: string[] = [];
-  await using keeper = new PoolKeeper(poolOf("127.0.0.1:1"), {
+  await using controller = new PoolController(poolOf("127.0.0.1:1"), {
     clock: SYSTEM_CLOCK,
     random: Math.random,
     log: { error: (text) => errors.push(text), warning() {}, info() {}, debug() {} },
@@ -26,13 +26,13 @@ Deno.test("a plan that the engine cannot take is told once, and tried again", as
     },
     weighed: () => {},
   });
-  await keeper.prepare();
+  await controller.prepare();
   full = true;
-  await keeper.reconfigure(poolOf("127.0.0.1:2"));
-  await keeper.reconfigure(poolOf("127.0.0.1:2"));
+  await controller.reconfigure(poolOf("127.0.0.1:2"));
+  await controller.reconfigure(poolOf("127.0.0.1:2"));
   assertEquals(errors.length, 1);
   assert(errors[0]?.includes("4096 are in use"), errors[0]);
   full = false;
-  await keeper.reconfigure(poolOf("127.0.0.1:2"));
+  await controller.reconfigure(poolOf("127.0.0.1:2"));
   assertEquals(published, ["127.0.0.1:1", "127.0.0.1:2"]);
 });

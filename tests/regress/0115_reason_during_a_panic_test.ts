@@ -3,7 +3,7 @@
 // was tried as a last resort.
 
 import { assertEquals } from "@std/assert";
-import { PoolKeeper } from "../../lib/app/pool_keeper.ts";
+import { PoolController } from "../../lib/app/pool_controller.ts";
 import { reportPool } from "../../lib/app/report.ts";
 import { poolConfig } from "../support/pool_config.ts";
 import { probe } from "../support/pools.ts";
@@ -15,7 +15,7 @@ Deno.test("status tells what keeps a backend out, not what a panic forgives", as
     panic: { last_resort: true },
   });
   const clock = new ManualClock();
-  await using keeper = new PoolKeeper(config, {
+  await using controller = new PoolController(config, {
     clock,
     random: () => 0.5,
     log: { error: () => {}, warning: () => {}, info: () => {}, debug: () => {} },
@@ -25,11 +25,11 @@ Deno.test("status tells what keeps a backend out, not what a panic forgives", as
     publish: () => {},
     weighed: () => {},
   });
-  await keeper.prepare();
-  const { pool, resilience } = keeper;
+  await controller.prepare();
+  const { pool, resilience } = controller;
   const reasons = () => {
     resilience.settle(clock.now());
-    return reportPool(keeper, clock.now(), clock.wall()).backends.map(({ reason }) => reason);
+    return reportPool(controller, clock.now(), clock.wall()).backends.map(({ reason }) => reason);
   };
   for (const { backend: { id } } of pool.members) probe(pool, id, true);
   pool.hold("192.0.2.1:22", "outlier", "its connects fail", 0);
@@ -37,7 +37,7 @@ Deno.test("status tells what keeps a backend out, not what a panic forgives", as
   assertEquals([...pool.forgiven], ["outlier"]);
   pool.hold("192.0.2.1:22", "agent", "its agent says drain", 0);
   pool.setForgiven(new Set(["outlier"]));
-  const { backends: [first] } = reportPool(keeper, clock.now(), clock.wall());
+  const { backends: [first] } = reportPool(controller, clock.now(), clock.wall());
   assertEquals(first?.reason, "its agent says drain");
   probe(pool, "192.0.2.2:22", false);
   assertEquals(reasons(), ["its connects fail", "nobody there; and its weight is 0"]);

@@ -2,7 +2,7 @@
 // first answer came, those that their agents had drained got sessions, and the pool was without any load.
 
 import { assertEquals } from "@std/assert";
-import { PoolKeeper } from "../../lib/app/pool_keeper.ts";
+import { PoolController } from "../../lib/app/pool_controller.ts";
 import type { LoadResult } from "../../lib/core/pool/load.ts";
 import { ManualClock, settled } from "../support/manual_clock.ts";
 import { poolConfig } from "../support/pool_config.ts";
@@ -16,7 +16,7 @@ const configOf = (load: object) =>
 Deno.test("what load sources have said holds until those of a reload have answered", async () => {
   const clock = new ManualClock();
   let answers: Record<string, (result: LoadResult) => void> = {};
-  await using keeper = new PoolKeeper(configOf({ source: "agent", agent: { port: 1 } }), {
+  await using controller = new PoolController(configOf({ source: "agent", agent: { port: 1 } }), {
     clock,
     random: () => 0.5,
     log: { error: () => {}, warning: () => {}, info: () => {}, debug: () => {} },
@@ -37,7 +37,7 @@ Deno.test("what load sources have said holds until those of a reload have answer
     publish: () => {},
     weighed: () => {},
   });
-  const { pool } = keeper;
+  const { pool } = controller;
   const loads = () => pool.members.map(({ load }) => load?.load1);
   const heard = async (a: LoadResult, b: LoadResult) => {
     // Which order the first rounds go in, and when, is not what this is about.
@@ -50,18 +50,18 @@ Deno.test("what load sources have said holds until those of a reload have answer
     kind: "sample",
     sample: { load1, takenAtMs: clock.now() },
   });
-  await keeper.prepare();
-  await keeper.start();
+  await controller.prepare();
+  await controller.start();
   await heard(load(1), { kind: "advice", advice: { admin: "drain" } });
   assertEquals([usableIn(pool), loads()], [[A], [1, undefined]]);
 
   answers = {};
-  await keeper.reconfigure(configOf({ source: "agent", agent: { port: 2 } }));
+  await controller.reconfigure(configOf({ source: "agent", agent: { port: 2 } }));
   await clock.advance(1000);
   assertEquals([usableIn(pool), loads()], [[A], [1, undefined]]);
   await heard({ kind: "failed", reason: "no answer" }, load(2));
   assertEquals([usableIn(pool), loads()], [[A, B], [undefined, 2]]);
 
-  await keeper.reconfigure(configOf({ source: "none" }));
+  await controller.reconfigure(configOf({ source: "none" }));
   assertEquals([usableIn(pool), loads()], [[A, B], [undefined, undefined]]);
 });

@@ -2,7 +2,7 @@
 // name that resolves to one) was given its own sessions again, until descriptors ran out.
 
 import { assertEquals } from "@std/assert";
-import { PoolKeeper } from "../../lib/app/pool_keeper.ts";
+import { PoolController } from "../../lib/app/pool_controller.ts";
 import { findLoops, frontendReached } from "../../lib/config/loops.ts";
 import { readConfig } from "../../lib/config/read_config.ts";
 import { type Address, formatAddress, parseBackendAddress } from "../../lib/core/values/address.ts";
@@ -98,7 +98,7 @@ Deno.test("a name that resolves to the balancer is refused, and used once it doe
     health: { probe: "none" },
   });
   const parsed = (text: string): Result<Address> => parseBackendAddress(text);
-  await using keeper = new PoolKeeper(pool, {
+  await using controller = new PoolController(pool, {
     clock: SYSTEM_CLOCK,
     random: Math.random,
     log: { ...QUIET, warning: (text: string) => void warnings.push(text) },
@@ -113,22 +113,22 @@ Deno.test("a name that resolves to the balancer is refused, and used once it doe
     publish: () => {},
     weighed: () => {},
   });
-  const [member] = (await keeper.prepare(), keeper.pool.members);
+  const [member] = (await controller.prepare(), controller.pool.members);
   const reason =
     "its name resolves to 192.0.2.1:22, where frontend ssh of this balancer itself listens";
   assertEquals(warnings[0], `${pool.name}: me:22 cannot be used: ${reason}`);
   assertEquals([member?.addresses, member?.nameFailure], [[], reason]);
 
   found = "192.0.2.2:22";
-  await keeper.reconfigure(pool);
+  await controller.reconfigure(pool);
   assertEquals(member?.addresses.map(formatAddress), [found]);
   // A frontend that a reload has put where the backend is.
   found = "192.0.2.1:22";
   listen = ":23";
   if (member !== undefined) {
-    keeper.pool.observeName("me:22", [{ transport: "tcp", host: "192.0.2.1", port: 22 }]);
+    controller.pool.observeName("me:22", [{ transport: "tcp", host: "192.0.2.1", port: 22 }]);
   }
   listen = ":22";
-  await keeper.reconfigure(pool);
+  await controller.reconfigure(pool);
   assertEquals(member?.addresses, []);
 });

@@ -1,8 +1,8 @@
-// A site in virtual time under the real control plane: a pool keeper with its strategy, a recorder, servers
+// A site in virtual time under the real control plane: a pool controller with its strategy, a recorder, servers
 // whose load averages lag as the kernel's do, people who come and go.
 
 import { DecisionRecorder } from "../../lib/record/decision_recorder.ts";
-import { PoolKeeper } from "../../lib/app/pool_keeper.ts";
+import { PoolController } from "../../lib/app/pool_controller.ts";
 import { readConfig } from "../../lib/config/read_config.ts";
 import {
   drawWord,
@@ -121,7 +121,7 @@ pools:
   const poolConfig = poolOf([...options.cores.keys()]);
   await using recorder = new DecisionRecorder(clock, SILENT);
   let plan: PoolPlan | undefined;
-  await using keeper = new PoolKeeper(poolConfig, {
+  await using controller = new PoolController(poolConfig, {
     clock,
     random: () => chance.next(),
     log: SILENT,
@@ -131,17 +131,17 @@ pools:
     publish: (published) => plan = published,
     weighed: (...seen) => recorder.weighed(...seen),
   });
-  await keeper.prepare();
+  await controller.prepare();
   await recorder.open(path);
-  await keeper.start();
-  const { table } = keeper.pool;
+  await controller.start();
+  const { table } = controller.pool;
   const choice = new Choice();
   const words = new Int32Array(SNAPSHOT_WORDS);
   let sessions: Session[] = [];
   let tunnel = 0;
   const tell = (event: EngineEvent) => {
-    recorder.note(event, (_pool, kernel) => keeper.strategyOf(kernel));
-    keeper.observe(event);
+    recorder.note(event, (_pool, kernel) => controller.strategyOf(kernel));
+    controller.observe(event);
   };
   const source = new Source();
   const come = (second: number) => {
@@ -184,7 +184,7 @@ pools:
   for (let second = 0; second < options.seconds; second++) {
     now = second;
     if (options.reloadAt?.second === second) {
-      await keeper.reconfigure(poolOf(options.reloadAt.backends));
+      await controller.reconfigure(poolOf(options.reloadAt.backends));
     }
     if (second % 5 === 0) {
       const keep = Math.exp(-5 / 60);

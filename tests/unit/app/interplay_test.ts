@@ -1,8 +1,8 @@
 // Everything that can keep sessions away from a backend, at once and at random, with reloads in between: a
-// whole PoolKeeper on a clock of the test's. What must hold whatever happens is looked at after each step.
+// whole PoolController on a clock of the test's. What must hold whatever happens is looked at after each step.
 
 import { assert, assertEquals } from "@std/assert";
-import { PoolKeeper } from "../../../lib/app/pool_keeper.ts";
+import { PoolController } from "../../../lib/app/pool_controller.ts";
 import { reportPool } from "../../../lib/app/report.ts";
 import type { LoadConfig, PoolConfig } from "../../../lib/config/config.ts";
 import type { LoadResult } from "../../../lib/core/pool/load.ts";
@@ -49,13 +49,13 @@ class World implements AsyncDisposable {
   readonly chance: Chance;
   readonly log: string[] = [];
   readonly truths = new Map<string, Truth>();
-  readonly keeper: PoolKeeper;
+  readonly controller: PoolController;
   #tunnel = 0;
 
   constructor(readonly seed: number) {
     this.chance = new Chance(seed);
     const write = (text: string) => void this.log.push(text);
-    this.keeper = new PoolKeeper(this.randomConfig(), {
+    this.controller = new PoolController(this.randomConfig(), {
       clock: this.clock,
       random: () => this.chance.next(),
       log: { error: write, warning: write, info: write, debug: write },
@@ -69,16 +69,16 @@ class World implements AsyncDisposable {
 
   static async start(seed: number): Promise<World> {
     const world = new World(seed);
-    const { keeper } = world;
-    await keeper.prepare();
+    const { controller } = world;
+    await controller.prepare();
     world.proveAll();
-    await keeper.start();
+    await controller.start();
     return world;
   }
 
   /** Sessions that have just been made spare backends the probes, which would go over the network. */
   proveAll(): void {
-    const { pool, resilience } = this.keeper;
+    const { pool, resilience } = this.controller;
     for (const { backend: { id } } of pool.members) {
       resilience.observeProbe(id, { ok: true, latencyMs: 1 }, this.clock.now());
       this.connect(id);
@@ -86,7 +86,7 @@ class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.keeper[Symbol.asyncDispose]();
+    await this.controller[Symbol.asyncDispose]();
   }
 
   one<T>(values: readonly [T, ...T[]]): T {
@@ -172,7 +172,7 @@ class World implements AsyncDisposable {
 
   /** A session is made, as the engine tells it. */
   connect(id: string): void {
-    const { pool } = this.keeper;
+    const { pool } = this.controller;
     const member = pool.member(id);
     if (member === undefined) return;
     const tunnel = ++this.#tunnel;
@@ -183,15 +183,15 @@ class World implements AsyncDisposable {
   }
 
   fail(id: string): void {
-    const member = this.keeper.pool.member(id);
+    const member = this.controller.pool.member(id);
     if (member !== undefined) this.#tell(id, member, { kind: "connect_failed" });
   }
 
   close(id: string): void {
-    const member = this.keeper.pool.member(id);
+    const member = this.controller.pool.member(id);
     const tunnel = this.truthOf(id).tunnels.shift();
     if (member === undefined || tunnel === undefined) return;
-    this.keeper.pool.table.add(member.row, ACTIVE, -1);
+    this.controller.pool.table.add(member.row, ACTIVE, -1);
     this.#tell(id, member, { kind: "closed", tunnel: tunnel.id, openedMs: tunnel.openedMs });
   }
 
@@ -202,16 +202,16 @@ class World implements AsyncDisposable {
     const where = { frontend: "f", pool: "p", row, backend: id, client, atMs };
     switch (what.kind) {
       case "connect_failed":
-        return this.keeper.observe({
+        return this.controller.observe({
           ...where,
           ...what,
           failure: "refused",
           message: "refused",
         });
       case "opened":
-        return this.keeper.observe(openedEvent({ ...where, ...what }));
+        return this.controller.observe(openedEvent({ ...where, ...what }));
       case "closed":
-        this.keeper.observe(closedEvent({
+        this.controller.observe(closedEvent({
           ...where,
           tunnel: what.tunnel,
           bytesToBackend: 100,
@@ -234,7 +234,7 @@ class World implements AsyncDisposable {
 
   /** Something happens. @returns what, for who has to find out. */
   async step(): Promise<string> {
-    const { pool, resilience } = this.keeper;
+    const { pool, resilience } = this.controller;
     const nowMs = this.clock.now();
     const ids = pool.members.map(({ backend }) => backend.id);
     const id = ids[Math.floor(this.chance.next() * ids.length)] ?? "";
@@ -275,12 +275,12 @@ class World implements AsyncDisposable {
   }
 
   async reload(config: PoolConfig): Promise<void> {
-    const { keeper } = this;
-    const before = new Set(keeper.pool.members.map(({ backend }) => backend.id));
-    const reloading = keeper.reconfigure(config);
-    for (const { backend: { id } } of keeper.pool.members) {
+    const { controller } = this;
+    const before = new Set(controller.pool.members.map(({ backend }) => backend.id));
+    const reloading = controller.reconfigure(config);
+    for (const { backend: { id } } of controller.pool.members) {
       if (before.has(id)) continue;
-      keeper.resilience.observeProbe(id, { ok: true, latencyMs: 1 }, this.clock.now());
+      controller.resilience.observeProbe(id, { ok: true, latencyMs: 1 }, this.clock.now());
       this.connect(id);
     }
     await reloading;
@@ -295,10 +295,10 @@ function obstaclesOf(member: Member): Set<Obstacle> {
 }
 
 function check(world: World): void {
-  const { keeper, clock } = world;
-  const { pool, config } = keeper;
+  const { controller, clock } = world;
+  const { pool, config } = controller;
   const { table, forgiven } = pool;
-  const report = reportPool(keeper, clock.now(), clock.wall());
+  const report = reportPool(controller, clock.now(), clock.wall());
   const reports = new Map(report.backends.map((one) => [one.id, one]));
   for (const cause of NEVER_FORGIVEN) assert(!forgiven.has(cause), `forgives ${cause}`);
   assert(!forgiven.has("down") || config.panic.lastResort, "tries what is down");
@@ -339,8 +339,8 @@ function check(world: World): void {
 }
 
 /** Nothing keeps a backend out, or changes what it gets, whose owner is gone. */
-function checkOwners({ keeper, clock }: World, member: Member): void {
-  const { pool, config, resilience } = keeper;
+function checkOwners({ controller, clock }: World, member: Member): void {
+  const { pool, config, resilience } = controller;
   const { backend: { id }, holds, load, row } = member;
   const nowMs = clock.now();
   const until = (cause: "outlier" | "black_hole") => resilience.heldUntilMs(id, cause);

@@ -8,7 +8,7 @@ import { DEFAULT_CAPACITY as ROWS, PickTable, STANDING } from "../core/pick/pick
 import type { Member } from "../core/pool/member.ts";
 import { Pool, type PoolChange } from "../core/pool/pool.ts";
 import type { Result } from "../core/values/result.ts";
-import { Rounds } from "../core/timing/rounds.ts";
+import { Polling } from "../core/timing/polling.ts";
 import { standByOf, standingOf, STANDINGS } from "../core/pool/standing.ts";
 import { memoryFactors, Shortages } from "../core/watch/shortages.ts";
 import { STICKY_CLIENTS } from "../core/pick/sticky.ts";
@@ -51,16 +51,16 @@ const RETRY_INTERVALS = 2;
 const ROW_REST_MS = 1000;
 
 /** What is made anew when its part of the configuration changes. */
-interface Drivers {
+interface Pollers {
   readonly config: string;
   readonly stop: () => Promise<void>;
   readonly setBackends: (backends: readonly BackendConfig[]) => Promise<void>;
 }
 
-export class PoolKeeper implements AsyncDisposable {
+export class PoolController implements AsyncDisposable {
   readonly pool: Pool;
   readonly #parts: PoolKeeperParts;
-  readonly #ticker: Rounds<void>;
+  readonly #ticker: Polling<void>;
   readonly #names: BackendNames;
   #config: PoolConfig;
   readonly #placement: Placement;
@@ -71,8 +71,8 @@ export class PoolKeeper implements AsyncDisposable {
   readonly #resilience: Resilience;
   readonly #rules: TableRules;
   readonly #rulesTicker: RulesTicker;
-  #load: Drivers | undefined;
-  #health: Drivers | undefined;
+  #load: Pollers | undefined;
+  #health: Pollers | undefined;
   #published = "";
   /** What the engine could not take, so that it is said once. */
   #refused = "";
@@ -94,7 +94,7 @@ export class PoolKeeper implements AsyncDisposable {
     this.#rules = new TableRules(this.pool.table, clock.now());
     this.#rules.set(config);
     this.#rulesTicker = new RulesTicker(this.#rules, clock);
-    this.#ticker = new Rounds({
+    this.#ticker = new Polling({
       clock,
       random,
       intervalMs: TICK_MS,
@@ -164,15 +164,15 @@ export class PoolKeeper implements AsyncDisposable {
   async start(): Promise<void> {
     this.#rulesTicker.start();
     await this.#names.follow();
-    this.#load = await replaceDrivers(
+    this.#load = await replacePollers(
       this.#load,
       JSON.stringify([this.#config.load.intervalMs, this.#config.load.timeoutMs]),
-      () => this.#loadDrivers(),
+      () => this.#loadPollers(),
     );
-    this.#health = await replaceDrivers(
+    this.#health = await replacePollers(
       this.#health,
       JSON.stringify(this.#config.health),
-      () => this.#healthDrivers(),
+      () => this.#healthPollers(),
     );
     const { backends } = this.#config;
     await Promise.all([this.#load?.setBackends(backends), this.#health?.setBackends(backends)]);
@@ -204,10 +204,10 @@ export class PoolKeeper implements AsyncDisposable {
     await this.#sources[Symbol.asyncDispose]();
   }
 
-  #loadDrivers(): Omit<Drivers, "config"> | undefined {
+  #loadPollers(): Omit<Pollers, "config"> | undefined {
     const { load } = this.#config;
     const { clock, random } = this.#parts;
-    const rounds = new Rounds({
+    const rounds = new Polling({
       clock,
       random,
       intervalMs: load.intervalMs,
@@ -248,12 +248,12 @@ export class PoolKeeper implements AsyncDisposable {
     };
   }
 
-  #healthDrivers(): Omit<Drivers, "config"> | undefined {
+  #healthPollers(): Omit<Pollers, "config"> | undefined {
     const { health } = this.#config;
     const { clock, random } = this.#parts;
     const probe = createHealthProbe(health, clock);
     if (probe === undefined) return undefined;
-    const rounds = new Rounds({
+    const rounds = new Polling({
       clock,
       random,
       intervalMs: health.intervalMs,
@@ -404,12 +404,12 @@ export class PoolKeeper implements AsyncDisposable {
   }
 }
 
-/** Keeps drivers whose configuration is the same, else stops them and makes new ones. */
-async function replaceDrivers(
-  old: Drivers | undefined,
+/** Keeps pollers whose configuration is the same, else stops them and makes new ones. */
+async function replacePollers(
+  old: Pollers | undefined,
   config: string,
-  make: () => Omit<Drivers, "config"> | undefined,
-): Promise<Drivers | undefined> {
+  make: () => Omit<Pollers, "config"> | undefined,
+): Promise<Pollers | undefined> {
   if (old?.config === config) return old;
   await old?.stop();
   const made = make();

@@ -28,10 +28,10 @@ interface Round {
   readonly done: Promise<void>;
 }
 
-export class Rounds<T> implements AsyncDisposable {
+export class Polling<T> implements AsyncDisposable {
   readonly #options: RoundsOptions<T>;
   readonly #rounds = new Map<string, Round>();
-  /** Rounds that were told to stop and have not yet, by key. */
+  /** Polling that were told to stop and have not yet, by key. */
   readonly #ending = new Map<string, Promise<void>>();
 
   constructor(options: RoundsOptions<T>) {

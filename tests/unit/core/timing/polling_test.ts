@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Rounds } from "../../../../lib/core/timing/rounds.ts";
+import { Polling } from "../../../../lib/core/timing/polling.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 
 function setUp(random = () => 0.5) {
@@ -9,7 +9,7 @@ function setUp(random = () => 0.5) {
   const running = new Set<string>();
   const reported: string[] = [];
   const state = { takesMs: 5, overlaps: 0 };
-  const rounds = new Rounds({
+  const rounds = new Polling({
     clock,
     random,
     intervalMs: 10_000,
@@ -33,7 +33,7 @@ function setUp(random = () => 0.5) {
   return { clock, rounds, started, ended, reported, state, times };
 }
 
-Deno.test("Rounds run at once, then from start to start at the interval", async () => {
+Deno.test("Polling run at once, then from start to start at the interval", async () => {
   const { clock, rounds, times } = setUp();
   await rounds.setKeys(["a"]);
   await clock.advance(35_000);
@@ -42,7 +42,7 @@ Deno.test("Rounds run at once, then from start to start at the interval", async 
   assertEquals(clock.sleeperCount, 0);
 });
 
-Deno.test("Rounds spread the interval by 10 %", async () => {
+Deno.test("Polling spread the interval by 10 %", async () => {
   let draw = 0;
   const { clock, rounds, times } = setUp(() => draw++ % 2 === 0 ? 0 : 0.999);
   await rounds.setKeys(["a"]);
@@ -51,7 +51,7 @@ Deno.test("Rounds spread the interval by 10 %", async () => {
   await rounds[Symbol.asyncDispose]();
 });
 
-Deno.test("Rounds begin a small pool at once and spread a large one over a second", async () => {
+Deno.test("Polling begin a small pool at once and spread a large one over a second", async () => {
   const small = setUp();
   await small.rounds.setKeys(["a", "b", "c"]);
   await small.clock.advance(50);
@@ -67,7 +67,7 @@ Deno.test("Rounds begin a small pool at once and spread a large one over a secon
   await large.rounds[Symbol.asyncDispose]();
 });
 
-Deno.test("Rounds give each run its own deadline and never run a key twice at a time", async () => {
+Deno.test("Polling give each run its own deadline and never run a key twice at a time", async () => {
   const { clock, rounds, ended, state } = setUp();
   state.takesMs = 1_000_000;
   await rounds.setKeys(["a", "b"]);
@@ -79,7 +79,7 @@ Deno.test("Rounds give each run its own deadline and never run a key twice at a 
   await rounds[Symbol.asyncDispose]();
 });
 
-Deno.test("Rounds start and stop keys for the difference only", async () => {
+Deno.test("Polling start and stop keys for the difference only", async () => {
   const { clock, rounds, times } = setUp();
   await rounds.setKeys(["a", "b"]);
   await clock.advance(5000);
@@ -91,7 +91,7 @@ Deno.test("Rounds start and stop keys for the difference only", async () => {
   await rounds[Symbol.asyncDispose]();
 });
 
-Deno.test("Rounds take a key back only after its last run has ended", async () => {
+Deno.test("Polling take a key back only after its last run has ended", async () => {
   const { clock, rounds, state, times, reported } = setUp();
   state.takesMs = 500;
   const first = rounds.setKeys(["a"]);
