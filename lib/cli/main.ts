@@ -29,7 +29,7 @@ export async function main(args: readonly string[]): Promise<number> {
   if (SERVICES.includes(parsed.command.name)) outliveHangups();
   ignoreUserSignals();
   completePath();
-  const status = await obey(parsed.command);
+  const status = await dispatch(parsed.command);
   const trouble = outputTrouble();
   if (trouble === undefined) return status;
   // Half a file must not pass for the whole of it.
@@ -37,7 +37,7 @@ export async function main(args: readonly string[]): Promise<number> {
   return status === EXIT_OK ? EXIT_FAILURE : status;
 }
 
-async function obey(command: Command): Promise<number> {
+async function dispatch(command: Command): Promise<number> {
   switch (command.name) {
     case "help":
       print(usage(command.topic));

@@ -25,7 +25,7 @@ import { VERSION } from "../version.ts";
 import { type ConfigCommand, readRunnableConfig, type RunnableConfig } from "./config_source.ts";
 import { cutTime, cutTimeWarnings, describeCutTime, grantedMs, STOP_SECONDS } from "./cut_time.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
-import { Orders } from "./orders.ts";
+import { SignalHandlers } from "./signal_handlers.ts";
 import { complain } from "./output.ts";
 
 /** Where the limit cannot be asked for. */
@@ -39,8 +39,8 @@ const granted = grantedMs(Deno.env.get(STOP_SECONDS));
 
 export async function run(command: ConfigCommand): Promise<number> {
   // Before anything else: an order that comes while we start must not be lost, nor end us.
-  using orders = new Orders();
-  const read = await Promise.race([readRunnableConfig(command), orders.stopped]);
+  using signals = new SignalHandlers();
+  const read = await Promise.race([readRunnableConfig(command), signals.stopped]);
   if (read === undefined) return EXIT_OK;
   if (read.kind === "usage") {
     complain(read.message);
@@ -66,7 +66,7 @@ export async function run(command: ConfigCommand): Promise<number> {
     logs.flush().finally(() => Deno.exit(EXIT_FAILURE));
   };
   try {
-    await serve(command, config, locations, { clock, logs, log, orders, die });
+    await serve(command, config, locations, { clock, logs, log, signals, die });
     log.info("ended");
     return EXIT_OK;
   } catch (error) {
@@ -79,7 +79,7 @@ interface Service {
   readonly clock: Clock;
   readonly logs: Logs;
   readonly log: LogArea;
-  readonly orders: Orders;
+  readonly signals: SignalHandlers;
   /** Ends the process, loudly. */
   readonly die: (text: string) => void;
 }
@@ -90,7 +90,7 @@ async function serve(
   locations: Locations,
   service: Service,
 ): Promise<void> {
-  const { clock, logs, log, orders, die } = service;
+  const { clock, logs, log, signals, die } = service;
   const random = Math.random;
   const descriptorLimit = raiseLimit(log);
   const { engine, reason } = makeEngine(config.engine, {
@@ -121,7 +121,7 @@ async function serve(
     });
     log.info("ready", { event: "ready", pid: Deno.pid });
     returnFreeMemory();
-    orders.whenLeaving(() => {
+    signals.whenLeaving(() => {
       clock.sleep(LEAVE_MS, NEVER).then(() => die("what had to end at once has not: leaving it"));
     });
     await untilEnded(command, config, app, service);
@@ -135,23 +135,23 @@ async function untilEnded(
   command: ConfigCommand,
   config: Config,
   app: App,
-  { clock, logs, log, orders }: Service,
+  { clock, logs, log, signals }: Service,
 ): Promise<void> {
   let latest = new AbortController();
   let reloading = Promise.resolve();
-  orders.whenReloading(() => {
+  signals.whenReloading(() => {
     latest.abort(new Error("a newer reload was ordered"));
     const { signal } = latest = new AbortController();
     reloading = reloading.then(() => reloadFrom(command, config, app, logs, log, signal));
   });
-  await orders.stopped;
+  await signals.stopped;
   latest.abort(new Error("the balancer is draining"));
-  orders.whenReloading(() => log.warning("reload ignored: the balancer is draining"));
+  signals.whenReloading(() => log.warning("reload ignored: the balancer is draining"));
   const { active } = app.status().counters;
   const end = cutTime(app.config.shutdownTimeoutMs, granted);
   const cut = new AbortController();
-  orders.left.then(() => cut.abort());
-  if (!orders.leaving) {
+  signals.left.then(() => cut.abort());
+  if (!signals.leaving) {
     const until = end === undefined
       ? "may go on without a time limit"
       : `may go on, those left are cut ${describeCutTime(end, clock.wall())}`;

@@ -3,7 +3,7 @@
 
 import { onSignals } from "../host/signals.ts";
 
-export class Orders implements Disposable {
+export class SignalHandlers implements Disposable {
   readonly #stopped = Promise.withResolvers<void>();
   readonly #left = Promise.withResolvers<void>();
   readonly #signals: Disposable;
