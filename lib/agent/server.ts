@@ -14,7 +14,7 @@ export interface AnswererOptions {
   /** Whether somebody at this IP address may ask; others are closed at once. */
   readonly admits: (host: string) => boolean;
   /** Told once when connections begin to fail to be accepted. */
-  readonly troubled: (message: string) => void;
+  readonly onFailure: (message: string) => void;
 }
 
 /** Clients of agent-check say nothing; those of HTTP speak at once, but for the way that it takes. */
@@ -55,7 +55,7 @@ export class Answerer implements AsyncDisposable {
       listener,
       clock,
       (conn) => this.#admit(conn),
-      (_, message) => options.troubled(message),
+      (_, message) => options.onFailure(message),
     );
   }
 

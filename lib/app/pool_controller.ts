@@ -12,7 +12,7 @@ import { Polling } from "../core/timing/polling.ts";
 import { standByOf, standingOf, STANDINGS } from "../core/pool/standing.ts";
 import { memoryFactors, Shortages } from "../core/watch/shortages.ts";
 import { STICKY_CLIENTS } from "../core/pick/sticky.ts";
-import { isNews } from "../core/timing/trouble.ts";
+import { isNews } from "../core/timing/throttled_condition.ts";
 import type { BackendConfig, LoadConfig, PoolConfig } from "../config/config.ts";
 import type { EngineEvent, PoolPlan } from "../engine/engine.ts";
 import { createHealthProbe } from "../health/registry.ts";
@@ -76,7 +76,7 @@ export class PoolController implements AsyncDisposable {
   #published = "";
   /** What the engine could not take, so that it is said once. */
   #refused = "";
-  /** What is remembered of a shortage of ours (core/timing/trouble.ts). */
+  /** What is remembered of a shortage of ours (core/timing/throttled_condition.ts). */
   readonly #shortage = new Int32Array(1);
   #weighing = false;
   #stopped = false;

@@ -54,7 +54,7 @@ export async function agent(
       line: async () => formatLine(await figures.read()),
       json: async () => formatJson(await figures.read(), VERSION),
       admits: admits.value,
-      troubled: (message) => complain(`Cannot accept connections: ${message}`),
+      onFailure: (message) => complain(`Cannot accept connections: ${message}`),
     });
     print(`agent listens on ${describe(listener.addr)}\n`);
     returnFreeMemory();

@@ -109,7 +109,7 @@ for (
       line: () => Promise.resolve("up 50%\n"),
       json: () => Promise.resolve("{}"),
       admits: () => true,
-      troubled: () => {},
+      onFailure: () => {},
     });
     const { port } = listener.addr;
     const connect = () => Deno.connect({ hostname: "127.0.0.1", port });

@@ -33,13 +33,13 @@ export class Listeners {
 
   readonly #handlers: AcceptHandlers;
   readonly #clock: Clock;
-  readonly #trouble: Int32Array;
+  readonly #condition: Int32Array;
 
   /** @param trouble a word: descriptors run out for all listeners, and whoever else needs one, at once. */
-  constructor(handlers: AcceptHandlers, clock: Clock, trouble: Int32Array) {
+  constructor(handlers: AcceptHandlers, clock: Clock, condition: Int32Array) {
     this.#handlers = handlers;
     this.#clock = clock;
-    this.#trouble = trouble;
+    this.#condition = condition;
   }
 
   /**
@@ -102,7 +102,7 @@ export class Listeners {
           return pause === undefined ? undefined : Promise.race([pause, entry.closed.promise]);
         },
         (failure, message) => this.#handlers.failed(entry.frontend, failure, message),
-        this.#trouble,
+        this.#condition,
       );
     }
     const gone = [...this.#listening].filter(([key]) => !next.has(key)).map(([, entry]) => entry);

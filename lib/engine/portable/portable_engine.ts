@@ -17,7 +17,7 @@ import {
 } from "../../core/pick/pick_kernels.ts";
 import { CONNECT_FAILURES, type PickTable } from "../../core/pick/pick_table.ts";
 import { Source } from "../../core/pick/source_hash.ts";
-import { isNews } from "../../core/timing/trouble.ts";
+import { isNews } from "../../core/timing/throttled_condition.ts";
 import { describeChoice } from "../decision.ts";
 import type {
   Engine,
@@ -97,8 +97,8 @@ export class PortableEngine implements Engine {
   /** Clients on their way or with a tunnel. */
   readonly #visitors = new Set<Visitor>();
   readonly #descriptorWaits = new DescriptorWaits();
-  /** What is remembered of a lack of descriptors, so that it is said once (core/timing/trouble.ts). */
-  readonly #trouble = new Int32Array(1);
+  /** What is remembered of a lack of descriptors, so that it is said once (core/timing/throttled_condition.ts). */
+  readonly #condition = new Int32Array(1);
   readonly #choice = new Choice();
   readonly #snapshot = new Int32Array(SNAPSHOT_WORDS);
   readonly #source = new Source();
@@ -134,7 +134,7 @@ export class PortableEngine implements Engine {
         failed: (frontend, failure, message) => this.#acceptFailed(frontend, failure, message),
       },
       options.clock,
-      this.#trouble,
+      this.#condition,
     );
   }
 
@@ -401,7 +401,7 @@ export class PortableEngine implements Engine {
   /** A client waits for a descriptor. */
   #beginsDescriptorWait(frontend: string, error: unknown): void {
     this.#descriptorWaits.begin();
-    if (!isNews(this.#trouble, 0, this.#now())) return;
+    if (!isNews(this.#condition, 0, this.#now())) return;
     this.#acceptFailed(frontend, "out_of_descriptors", messageOf(error));
   }
 

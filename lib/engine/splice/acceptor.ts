@@ -4,7 +4,7 @@
 // `!` on typed-array reads: slots come from the tunnel table.
 
 import { LocationTable } from "../../core/location/location_table.ts";
-import { isNews } from "../../core/timing/trouble.ts";
+import { isNews } from "../../core/timing/throttled_condition.ts";
 import type { Plan } from "./dialer.ts";
 import { HandoffQueue } from "./handoff_queue.ts";
 import {

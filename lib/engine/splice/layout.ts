@@ -86,7 +86,7 @@ export const NEXT_TUNNEL_HIGH = 1;
 export const NEXT_RECORD = 2;
 /** Clients that wait because there was no descriptor or no memory for their backend's socket. */
 export const OUT_OF_DESCRIPTORS = 3;
-/** What is remembered of a shortage, so that all workers together say it once (core/timing/trouble.ts). */
+/** What is remembered of a shortage, so that all workers together say it once (core/timing/throttled_condition.ts). */
 export const SHORTAGE = 4;
 /** The descriptor that is kept back, plus 1; 0: none is (reserve.ts). */
 export const RESERVE = 5;

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { acceptEach } from "../../../../lib/core/serving/accept_loop.ts";
-import { isNews } from "../../../../lib/core/timing/trouble.ts";
+import { isNews } from "../../../../lib/core/timing/throttled_condition.ts";
 import { ManualClock, settled } from "../../../support/manual_clock.ts";
 
 Deno.test("isNews() says a trouble again once it was away for ten seconds", () => {
@@ -36,8 +36,8 @@ Deno.test("acceptEach() says once that it fails, whatever works in between, for 
       if (calls % 2 === 0) return Promise.resolve(calls);
       return Promise.reject(Object.assign(new Error("Too many open files"), { code: "EMFILE" }));
     };
-    const troubled = () => told.push(name);
-    return acceptEach({ accept }, clock, () => void served++, troubled, trouble);
+    const onFailure = () => told.push(name);
+    return acceptEach({ accept }, clock, () => void served++, onFailure, trouble);
   });
   for (let i = 0; i < 40; i++) await clock.advance(100);
   await settled();
