@@ -7,7 +7,7 @@ import type { Config, FrontendConfig, PoolConfig } from "../config/config.ts";
 import { formatConfigErrors } from "../config/config_error.ts";
 import { formatConfig } from "../config/effective.ts";
 import { describeReturn, frontendReached } from "../config/loops.ts";
-import { odditiesOf } from "../config/oddities.ts";
+import { warningsOf } from "../config/warnings.ts";
 import { AgentStanding, describeAdvice } from "../core/pool/agent_advice.ts";
 import type { Backend } from "../core/pool/backend.ts";
 import { counted } from "../core/values/counted.ts";
@@ -41,7 +41,7 @@ export async function check(
     return EXIT_CONFIG;
   }
   const { config, locations } = read;
-  for (const warning of [...odditiesOf(config), ...locations.warnings]) {
+  for (const warning of [...warningsOf(config), ...locations.warnings]) {
     complain(`warning: ${warning}`);
   }
   if (command.effective) print(formatConfig(config));

@@ -9,7 +9,7 @@ import { descriptorNeed } from "../app/descriptors.ts";
 import { loadSourceMaker, type Logs, makeEngine, makeLogs, workersOf } from "../app/parts.ts";
 import type { Config } from "../config/config.ts";
 import { formatConfigErrors, summarizeConfigErrors } from "../config/config_error.ts";
-import { odditiesOf } from "../config/oddities.ts";
+import { warningsOf } from "../config/warnings.ts";
 import type { Clock } from "../core/timing/clock.ts";
 import { counted } from "../core/values/counted.ts";
 import { messageOf } from "../core/values/errors.ts";
@@ -113,7 +113,7 @@ async function serve(
   let admin: AdminServer | undefined;
   try {
     log.info(`compute-lb ${VERSION} starts, pid ${Deno.pid}, engine ${engine.name}: ${reason}`);
-    for (const warning of warningsOf(config, locations)) log.warning(warning);
+    for (const warning of allWarnings(config, locations)) log.warning(warning);
     warnOfLimit(config, engine.name, descriptorLimit, log);
     await app.start(async () => {
       if (config.user !== undefined) await giveUpRoot(config.user, log);
@@ -204,7 +204,7 @@ async function reloadFrom(
   const done = await app.reload(read.config, read.locations, signal);
   if (!done.ok) return signal.aborted ? givenUp() : refuse(done.reason);
   await logs.configure(read.config.log);
-  for (const warning of warningsOf(read.config, read.locations)) log.warning(warning);
+  for (const warning of allWarnings(read.config, read.locations)) log.warning(warning);
   for (const key of ["engine", "admin", "user"] as const) {
     if (JSON.stringify(read.config[key]) !== JSON.stringify(started[key])) {
       log.warning(`${key} is another one in ${read.path}: that takes effect at the next start`);
@@ -219,9 +219,9 @@ async function readAgain(command: ConfigCommand, app: App): Promise<RunnableConf
 }
 
 /** What is sound in a configuration, but in vain. */
-function warningsOf(config: Config, { warnings }: Locations): string[] {
+function allWarnings(config: Config, { warnings }: Locations): string[] {
   return [
-    ...odditiesOf(config),
+    ...warningsOf(config),
     ...warnings,
     ...cutTimeWarnings(config.shutdownTimeoutMs, granted),
   ];

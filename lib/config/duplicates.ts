@@ -3,7 +3,7 @@
 
 import type { ConfigPath } from "./config_error.ts";
 import { Lines, type Place } from "./locate.ts";
-import { type PlaceNode, readPlaces } from "./places.ts";
+import { type PlaceNode, readPlaces } from "./source_positions.ts";
 
 /** A key that its mapping has already. */
 export interface DuplicateKey extends Place {

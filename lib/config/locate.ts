@@ -3,7 +3,7 @@
 // with the parsed tree, so a place is sometimes coarse (an ancestor's), never another key's.
 
 import type { ConfigPath } from "./config_error.ts";
-import { type PlaceNode, readPlaces } from "./places.ts";
+import { type PlaceNode, readPlaces } from "./source_positions.ts";
 import { isList, isMapping, type YamlValue } from "./yaml.ts";
 
 /** A place in a text, both counted from 1; columns in UTF-16 units. */

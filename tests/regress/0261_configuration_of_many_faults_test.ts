@@ -4,7 +4,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { formatConfigErrors, summarizeConfigErrors } from "../../lib/config/config_error.ts";
-import { odditiesOf } from "../../lib/config/oddities.ts";
+import { warningsOf } from "../../lib/config/warnings.ts";
 import { readConfig } from "../../lib/config/read_config.ts";
 import { runProgram } from "../support/balancer.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
@@ -36,8 +36,8 @@ const MANY: Readonly<Record<string, (count: number) => string>> = {
 function read(text: string) {
   const result = readConfig({ file: { path: "lb.conf", text } });
   return result.ok
-    ? { errors: [], oddities: odditiesOf(result.config) }
-    : { errors: result.errors, oddities: [] };
+    ? { errors: [], warnings: warningsOf(result.config) }
+    : { errors: result.errors, warnings: [] };
 }
 
 type Cost = (self: unknown, result: unknown) => number;
@@ -104,13 +104,13 @@ Deno.test("a message names few of very many pools", () => {
   assertStringIncludes(last, ", p19 and 980 more");
 });
 
-Deno.test("of very many oddities the first are told, and how many there are", () => {
+Deno.test("of very many warnings the first are told, and how many there are", () => {
   const text = (MANY["rules"]?.(500) ?? "")
     .replace("location:\n", "location:\n      - { networks: 10.0.0.0/8, pool: p }\n");
-  const { oddities } = read(text);
-  assertEquals(oddities.length, 101);
-  assertStringIncludes(oddities[99] ?? "", "location[100]: nobody from 10.0.0.99/32 goes to q: ");
-  assertEquals(oddities[100], "and 400 more such settings");
+  const { warnings } = read(text);
+  assertEquals(warnings.length, 101);
+  assertStringIncludes(warnings[99] ?? "", "location[100]: nobody from 10.0.0.99/32 goes to q: ");
+  assertEquals(warnings[100], "and 400 more such settings");
 });
 
 Deno.test("more addresses than can be listened on are one fault", () => {

@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { odditiesOf } from "../../../lib/config/oddities.ts";
+import { warningsOf } from "../../../lib/config/warnings.ts";
 import { readConfig } from "../../../lib/config/read_config.ts";
 import { type Network, parseNetwork, widened } from "../../../lib/core/values/network.ts";
 
-function oddities(pool: object, frontend: object = {}): string[] {
+function warnings(pool: object, frontend: object = {}): string[] {
   const text = JSON.stringify({
     frontends: { f: { listen: ":22", pool: "p", ...frontend } },
     pools: {
@@ -14,7 +14,7 @@ function oddities(pool: object, frontend: object = {}): string[] {
   });
   const result = readConfig({ file: { path: "lb.conf", text } });
   if (!result.ok) throw new Error(result.errors.map(({ message }) => message).join("\n"));
-  return odditiesOf(result.config);
+  return warningsOf(result.config);
 }
 
 function network(text: string) {
@@ -23,44 +23,44 @@ function network(text: string) {
   return parsed.value;
 }
 
-Deno.test("odditiesOf() finds nothing odd in an ordinary configuration", async () => {
-  assertEquals(oddities({}), []);
+Deno.test("warningsOf() finds nothing odd in an ordinary configuration", async () => {
+  assertEquals(warnings({}), []);
   const example = new URL("../../../lb.conf.example", import.meta.url);
   const read = readConfig({ file: { path: "e", text: await Deno.readTextFile(example) } });
-  assertEquals(read.ok && odditiesOf(read.config), []);
+  assertEquals(read.ok && warningsOf(read.config), []);
 });
 
-Deno.test("odditiesOf() finds networks that an earlier rule takes away", () => {
+Deno.test("warningsOf() finds networks that an earlier rule takes away", () => {
   const location = [
     { networks: ["10.0.0.0/8", "2001:db8::/32"], pool: "q" },
     { networks: ["10.1.0.0/16", "192.0.2.0/24", "2001:db8:1::/48"], pool: "p" },
     { networks: ["10.2.0.0/16"], pool: "q" },
   ];
-  assertEquals(oddities({}, { location }), [
+  assertEquals(warnings({}, { location }), [
     "frontends.f.location[1]: nobody from 10.1.0.0/16 goes to p: location[0] sends them to q before",
     "frontends.f.location[1]: nobody from 2001:db8:1::/48 goes to p: location[0] sends them to q " +
     "before",
   ]);
 });
 
-Deno.test("odditiesOf() finds the mode of a socket that is none", () => {
-  assertEquals(oddities({}, { socket_mode: "0600" }), [
+Deno.test("warningsOf() finds the mode of a socket that is none", () => {
+  assertEquals(warnings({}, { socket_mode: "0600" }), [
     "frontends.f.socket_mode: has no effect: it listens on no unix socket",
   ]);
   const listen = [":22", "unix:/run/f.sock"];
-  assertEquals(oddities({ backends: ["hoek:22"] }, { listen, socket_mode: "0600" }), []);
-  assertEquals(oddities({}, { socket_mode: "umask" }), []);
+  assertEquals(warnings({ backends: ["hoek:22"] }, { listen, socket_mode: "0600" }), []);
+  assertEquals(warnings({}, { socket_mode: "umask" }), []);
 });
 
-Deno.test("odditiesOf() finds settings that a load source makes vain", () => {
+Deno.test("warningsOf() finds settings that a load source makes vain", () => {
   const load = { source: "http", http: { url: "http://monitor:9/load" } };
-  assertEquals(oddities({ load }), [
+  assertEquals(warnings({ load }), [
     'pools.p.load.http.url: all backends are asked for their load at "http://monitor:9/load": ' +
     "expected {host}, {port} or {backend} in it",
   ]);
-  assertEquals(oddities({ load: { ...load, http: { url: "http://monitor/{backend}" } } }), []);
+  assertEquals(warnings({ load: { ...load, http: { url: "http://monitor/{backend}" } } }), []);
   assertEquals(
-    oddities({ memory: { min_available: "1GiB" }, pressure: { max_cpu: "50%" } }),
+    warnings({ memory: { min_available: "1GiB" }, pressure: { max_cpu: "50%" } }),
     [
       "pools.p.memory: has no effect: load by nrpe does not tell memory",
       "pools.p.pressure: has no effect: load by nrpe does not tell pressure",
@@ -68,25 +68,25 @@ Deno.test("odditiesOf() finds settings that a load source makes vain", () => {
   );
   const backends = ["hoek", { address: "kelvin", load: { source: "ssh" } }];
   assertEquals(
-    oddities({ backends, memory: { min_available: "10%" }, pressure: { max_cpu: "50%" } }),
+    warnings({ backends, memory: { min_available: "10%" }, pressure: { max_cpu: "50%" } }),
     [],
   );
-  assertEquals(oddities({ strategy: "first", load: { source: "ssh" }, memory: { weight: 1 } }), [
+  assertEquals(warnings({ strategy: "first", load: { source: "ssh" }, memory: { weight: 1 } }), [
     "pools.p.memory.weight: has no effect: first does not heed it",
   ]);
-  assertEquals(oddities({ backends: [{ address: "hoek", weight: 0 }] }), [
+  assertEquals(warnings({ backends: [{ address: "hoek", weight: 0 }] }), [
     "pools.p: every backend has weight 0: clients are turned away",
   ]);
 });
 
-Deno.test("odditiesOf() finds samples that are too old before the next ones come", () => {
+Deno.test("warningsOf() finds samples that are too old before the next ones come", () => {
   const load = { interval: "10s", timeout: "2s" };
   const odd =
     "pools.p.load.max_age: samples are too old after 10s, before the next ones may come: " +
     "expected 13s or more, which is an interval, a tenth of it and the timeout";
-  assertEquals(oddities({ load: { ...load, max_age: "10s" } }), [odd]);
-  assertEquals(oddities({ load: { ...load, max_age: "13s" } }), []);
-  assertEquals(oddities({ load: { ...load, max_age: "10s", source: "none" } }), []);
+  assertEquals(warnings({ load: { ...load, max_age: "10s" } }), [odd]);
+  assertEquals(warnings({ load: { ...load, max_age: "13s" } }), []);
+  assertEquals(warnings({ load: { ...load, max_age: "10s", source: "none" } }), []);
 });
 
 Deno.test("widened() leads to the networks that hold every address of another one", () => {

@@ -15,8 +15,8 @@ const ROUND_AT_MOST = 1.1;
 /** So many are told: each is a line of the log, at every start and reload. */
 const MOST_TOLD = 100;
 
-/** Every oddity as a sentence that begins with where it is; of more than 100, the first. */
-export function odditiesOf({ frontends, pools }: Config): string[] {
+/** Every warning as a sentence that begins with where it is; of more than 100, the first. */
+export function warningsOf({ frontends, pools }: Config): string[] {
   const odd = [
     ...frontends.flatMap(oddLocations),
     ...frontends.flatMap(oddMode),
