@@ -3,7 +3,7 @@
 import { BASELINES } from "../../support/simulation/baselines.ts";
 import { ClusterSimulation, type Outcome } from "../../support/simulation/cluster.ts";
 import { first, leastLoad, sourceHash, twoChoices } from "../../support/simulation/own_placers.ts";
-import { Prophet } from "../../support/simulation/prophet.ts";
+import { Clairvoyant } from "../../support/simulation/clairvoyant.ts";
 import type { PlacerMaker } from "../../support/simulation/placer.ts";
 import type { Scenario } from "../../support/simulation/scenario.ts";
 import { type Estimate, estimateMean, estimateRatio } from "../../support/simulation/statistics.ts";
@@ -67,8 +67,8 @@ export const ROWS: readonly Row[] = [
   { ...row("speed_oracle", "oracle by speed of the next task", false), isBound: true },
   { ...row("polls_without_lag", "polls that do not lag", true), isBound: true },
   {
-    name: "prophet",
-    label: "prophet: all that sessions will do",
+    name: "clairvoyant",
+    label: "clairvoyant: all that sessions will do",
     make: prophetOf,
     polls: false,
     isBound: true,
@@ -83,7 +83,7 @@ function row(name: keyof typeof BASELINES, label: string, polls: boolean): Row {
 function prophetOf({ utilisation, cores = CORES }: PoolUse): PlacerMaker {
   const total = cores.reduce((sum, count) => sum + count, 0);
   const options = { meanThreads: utilisation * total, horizonSeconds: 600 };
-  return (context) => new Prophet(context, options);
+  return (context) => new Clairvoyant(context, options);
 }
 
 export interface Effort {

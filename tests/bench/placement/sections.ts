@@ -141,7 +141,7 @@ export function printSlowdown({ effort, cores, account }: Run, table: SlowdownTa
     });
   }
   compare("oracle / ancestor", "oracle", "cores_minus_load");
-  compare("prophet / ancestor", "prophet", "cores_minus_load");
+  compare("clairvoyant / ancestor", "clairvoyant", "cores_minus_load");
   cells.forEach((cell, index) => {
     const head = headOf(cell);
     for (const { name: rival, excess: theirs, difference } of rivals(all[index] ?? new Map())) {
@@ -228,7 +228,7 @@ export function printClasses(
         name,
         overload(OURS.name),
         MOST_OVERLOAD,
-        `prophet ${overload("prophet").mean.toFixed(2)}`,
+        `clairvoyant ${overload("clairvoyant").mean.toFixed(2)}`,
       );
     }
   }

@@ -28,7 +28,7 @@ const NEIGHBOURS = 0.1;
  * (its neighbours'), given those that are known of, those that run late, and a Poisson number of those
  * that are yet to come, which spread over the servers by cores.
  */
-export class Prophet implements Placer {
+export class Clairvoyant implements Placer {
   readonly #context: PlacerContext;
   readonly #options: ProphetOptions;
   /** Thread-seconds by server and slot. */
