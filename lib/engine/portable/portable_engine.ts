@@ -50,7 +50,7 @@ const MOST_TICK_MS = 2 * TICK_MS;
 const NO_PLANS: ReadonlyMap<string, PoolPlan> = new Map();
 
 /** A client on its way to a backend. */
-interface Visitor {
+interface PendingClient {
   readonly frontend: string;
   /** What it goes by: its frontend's pools and plans at one instant. */
   plan: PoolPlan | undefined;
@@ -95,7 +95,7 @@ export class PortableEngine implements Engine {
   readonly #relays = new Map<Relay, FrontendState>();
   readonly #serving = new Set<Promise<void>>();
   /** Clients on their way or with a tunnel. */
-  readonly #visitors = new Set<Visitor>();
+  readonly #pendingClients = new Set<PendingClient>();
   readonly #descriptorWaits = new DescriptorWaits();
   /** What is remembered of a lack of descriptors, so that it is said once (core/timing/throttled_condition.ts). */
   readonly #condition = new Int32Array(1);
@@ -183,7 +183,7 @@ export class PortableEngine implements Engine {
     const holds = (plans: ReadonlyMap<string, PoolPlan>) =>
       plans.values().some((plan) => plan.table === table);
     return holds(this.#plans) || this.#frontends.values().some(({ plans }) => holds(plans)) ||
-      this.#visitors.values().some(({ plan }) => plan?.table === table);
+      this.#pendingClients.values().some(({ plan }) => plan?.table === table);
   }
 
   counters(): EngineCounters {
@@ -249,7 +249,7 @@ export class PortableEngine implements Engine {
     const address = clientOf(client.remoteAddr);
     const pool = poolOf(state.settings, address);
     const plan = state.plans.get(pool);
-    const visitor: Visitor = {
+    const pending: PendingClient = {
       frontend: name,
       pool,
       plan,
@@ -258,25 +258,25 @@ export class PortableEngine implements Engine {
       lastPick: NO_PICK,
     };
     if (maxConnections > 0 && state.active >= maxConnections) {
-      this.#refuse(client, visitor, "frontend_full");
+      this.#refuse(client, pending, "frontend_full");
       return;
     }
     state.active++;
-    this.#visitors.add(visitor);
-    const served = this.#serve(state, visitor, client).finally(() => {
-      this.#visitors.delete(visitor);
+    this.#pendingClients.add(pending);
+    const served = this.#serve(state, pending, client).finally(() => {
+      this.#pendingClients.delete(pending);
       state.active--;
       this.#serving.delete(served);
     });
     this.#serving.add(served);
   }
 
-  async #serve(state: FrontendState, visitor: Visitor, client: Deno.Conn): Promise<void> {
+  async #serve(state: FrontendState, pending: PendingClient, client: Deno.Conn): Promise<void> {
     const acceptedMs = this.#now();
-    const place = await this.#findPlace(visitor);
-    const { frontend, pool, client: address } = visitor;
+    const place = await this.#findPlace(pending);
+    const { frontend, pool, client: address } = pending;
     if (typeof place === "string") {
-      this.#refuse(client, visitor, place);
+      this.#refuse(client, pending, place);
       return;
     }
     const relay = new Relay(client, place.conn, this.#buffers, this.#now);
@@ -297,14 +297,14 @@ export class PortableEngine implements Engine {
     };
     const store = this.#picks;
     const { choice, endpoints } = place;
-    const { lastPick } = visitor;
+    const { lastPick } = pending;
     this.#events.push({
       kind: "opened",
       ...common,
       atMs: this.#wall(),
       local: addressOf(client.localAddr),
       backendAddress: addressOf(place.conn.remoteAddr),
-      attempts: visitor.attempts,
+      attempts: pending.attempts,
       connectMs: place.connectMs,
       choice,
       endpoints,
@@ -336,21 +336,21 @@ export class PortableEngine implements Engine {
    * Picks and connects until a backend takes the connection; its place in the table stays reserved.
    * @returns the place, or why there is none.
    */
-  async #findPlace(visitor: Visitor): Promise<Place | RefusalReason> {
-    const { plan } = visitor;
+  async #findPlace(pending: PendingClient): Promise<Place | RefusalReason> {
+    const { plan } = pending;
     if (plan === undefined) return "no_backend";
     const { table, endpoints } = plan;
     let tried: Tried | null = null;
     while (!this.#cutting.signal.aborted && !tried?.full) {
-      if (visitor.attempts > plan.connectRetries) break;
-      this.#source.setAddress(visitor.client);
+      if (pending.attempts > plan.connectRetries) break;
+      this.#source.setAddress(pending.client);
       const random = this.#options.random();
       const row = pick(table, tried, random, this.#choice, this.#source);
       const { step } = this.#choice;
-      const pickPlace = this.#remember(plan, tried, random, visitor.lastPick);
+      const pickPlace = this.#remember(plan, tried, random, pending.lastPick);
       if (row < 0) {
-        visitor.lastPick = pickPlace;
-        if (this.#beginsAnew(visitor)) return await this.#findPlace(visitor);
+        pending.lastPick = pickPlace;
+        if (this.#beginsAnew(pending)) return await this.#findPlace(pending);
         break;
       }
       tried ??= new Tried();
@@ -361,10 +361,10 @@ export class PortableEngine implements Engine {
         release(table, row, step);
         continue;
       }
-      visitor.lastPick = pickPlace;
+      pending.lastPick = pickPlace;
       const choice = { ...this.#choice };
       const { backend } = endpoint;
-      visitor.attempts++;
+      pending.attempts++;
       const startedMs = this.#now();
       try {
         const conn = await connect(
@@ -373,11 +373,11 @@ export class PortableEngine implements Engine {
           this.#cutting.signal,
           this.#options.clock,
           {
-            begin: (error) => this.#beginsDescriptorWait(visitor.frontend, error),
+            begin: (error) => this.#beginsDescriptorWait(pending.frontend, error),
             end: () => this.#descriptorWaits.end(),
           },
         );
-        this.#source.setAddress(visitor.client);
+        this.#source.setAddress(pending.client);
         countTunnel(table, row, this.#source);
         const connectMs = Math.round(this.#now() - startedMs);
         return { row, step, table, backend, conn, connectMs, choice, endpoints };
@@ -390,12 +390,12 @@ export class PortableEngine implements Engine {
           table.add(row, CONNECT_FAILURES, 1);
           this.#connectFailures++;
         }
-        this.#connectFailed(visitor, row, backend, failure, messageOf(error));
+        this.#connectFailed(pending, row, backend, failure, messageOf(error));
         // Our own lack of descriptors is not cured by asking elsewhere.
         if (failure === "out_of_descriptors") return failure;
       }
     }
-    return visitor.attempts === 0 ? "no_backend" : "connect_failed";
+    return pending.attempts === 0 ? "no_backend" : "connect_failed";
   }
 
   /** A client waits for a descriptor. */
@@ -410,13 +410,13 @@ export class PortableEngine implements Engine {
   }
 
   /** Lets a client look by another plan, if a reload has made it so. */
-  #beginsAnew(visitor: Visitor): boolean {
-    const state = this.#frontends.get(visitor.frontend);
+  #beginsAnew(pending: PendingClient): boolean {
+    const state = this.#frontends.get(pending.frontend);
     if (state === undefined) return false;
-    const pool = poolOf(state.settings, visitor.client);
+    const pool = poolOf(state.settings, pending.client);
     const plan = state.plans.get(pool);
-    if (plan === undefined || plan === visitor.plan) return false;
-    Object.assign(visitor, { pool, plan, attempts: 0 });
+    if (plan === undefined || plan === pending.plan) return false;
+    Object.assign(pending, { pool, plan, attempts: 0 });
     return true;
   }
 
@@ -432,7 +432,7 @@ export class PortableEngine implements Engine {
   }
 
   #connectFailed(
-    { frontend, pool, client }: Visitor,
+    { frontend, pool, client }: PendingClient,
     row: number,
     backend: string,
     failure: FailureKind,
@@ -445,13 +445,13 @@ export class PortableEngine implements Engine {
 
   #refuse(
     conn: Deno.Conn,
-    visitor: Visitor,
+    pending: PendingClient,
     reason: RefusalReason,
   ): void {
     closeQuietly(conn);
     this.#refused++;
-    const { plan: _, ...client } = visitor;
-    const { lastPick } = visitor;
+    const { plan: _, ...client } = pending;
+    const { lastPick } = pending;
     const store = this.#picks;
     this.#events.push({
       kind: "refused",
