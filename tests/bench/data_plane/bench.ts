@@ -110,7 +110,8 @@ async function measure(
   for (const name of cells.length === 0 ? [] : names) {
     if (name === "direct") {
       const { port } = bench.backend;
-      standing.push({ name, port, cpuSeconds: () => Promise.resolve(0) });
+      const none = () => Promise.resolve(0);
+      standing.push({ name, port, cpuSeconds: none, userSeconds: none });
       continue;
     }
     await attempt(bench, `${name}, started`, async () => {

@@ -23,7 +23,7 @@ export async function missingRivals(): Promise<RivalName[]> {
     throw new Error(`Cannot build the load generator without ${GO}: expected golang-go`);
   }
   const rivals: RivalName[] = [];
-  if (missing.includes(HAPROXY)) rivals.push("haproxy", "haproxy-splice");
+  if (missing.includes(HAPROXY)) rivals.push("haproxy", "haproxy-splice", "haproxy-log");
   if (missing.includes(NGINX) || missing.includes(NGINX_STREAM)) rivals.push("nginx");
   return rivals;
 }

@@ -84,6 +84,8 @@ export function standingCells(groups: readonly Group[]): Cell[] {
 /** What the processes of a cell took, in processor seconds. */
 interface Taken {
   readonly proxy: number;
+  /** What of the proxy's was spent outside the kernel. */
+  readonly proxyUser: number;
   readonly backend: number;
 }
 
@@ -95,14 +97,16 @@ async function taking<T>(
 ): Promise<{ result: T; taken: Taken }> {
   const before = {
     proxy: await subject.cpuSeconds(),
+    proxyUser: await subject.userSeconds(),
     backend: await cpuSecondsOf(backend.child.pid),
   };
   const result = await work();
   await backend.untilSessions(0);
   const proxy = await subject.cpuSeconds() - before.proxy;
+  const proxyUser = await subject.userSeconds() - before.proxyUser;
   return {
     result,
-    taken: { proxy, backend: await cpuSecondsOf(backend.child.pid) - before.backend },
+    taken: { proxy, proxyUser, backend: await cpuSecondsOf(backend.child.pid) - before.backend },
   };
 }
 
@@ -146,6 +150,8 @@ function connectionsCell(count: number): Cell {
       if (subject.name !== "direct") {
         const perConnection = taken.proxy / done * 1e6;
         bench.measured.record(`connection_cpu.${count}`, subject.name, round, perConnection);
+        const user = taken.proxyUser / done * 1e6;
+        bench.measured.record(`connection_user.${count}`, subject.name, round, user);
       }
       recordBusy(bench, id, subject, round, seconds, { ...taken, generator: cpuSeconds });
     },

@@ -18,6 +18,13 @@ export function cpuSecondsIn(stat: string): number | undefined {
   return times.reduce((sum, time) => sum + Number(time), 0) / TICKS_PER_SECOND;
 }
 
+/** What of {@linkcode cpuSecondsIn} was spent outside the kernel. */
+export function userSecondsIn(stat: string): number | undefined {
+  if (cpuSecondsIn(stat) === undefined) return undefined;
+  const times = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(times[11]) + Number(times[13])) / TICKS_PER_SECOND;
+}
+
 /** Resident bytes in a /proc/PID/status; undefined when it names none. */
 export function residentBytesIn(status: string): number | undefined {
   const found = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
@@ -33,6 +40,11 @@ export function openFilesIn(limits: string): number | undefined {
 /** Processor seconds that a process and its descendants have used so far. */
 export async function cpuSecondsOf(pid: number): Promise<number> {
   return await sumOverTree(pid, "stat", cpuSecondsIn);
+}
+
+/** What of them was spent outside the kernel. */
+export async function userSecondsOf(pid: number): Promise<number> {
+  return await sumOverTree(pid, "stat", userSecondsIn);
 }
 
 /** Resident bytes of a process and its descendants; pages that several share count for each. */

@@ -5,7 +5,7 @@ import { freePort } from "../../support/processes.ts";
 import type { Built } from "./build.ts";
 import { Child } from "./children.ts";
 import type { SubjectName } from "./figures.ts";
-import { cpuSecondsOf, residentBytesOf } from "./proc.ts";
+import { cpuSecondsOf, residentBytesOf, userSecondsOf } from "./proc.ts";
 import { capacityOf, ourCommand, ourConfig, recipe } from "./rivals.ts";
 
 /** What is measured: a proxy, or the backend itself. */
@@ -14,6 +14,8 @@ export interface Subject {
   readonly port: number;
   /** Processor seconds used so far; none for the direct connection. */
   cpuSeconds(): Promise<number>;
+  /** What of them was spent outside the kernel. */
+  userSeconds(): Promise<number>;
 }
 
 /** What all proxies of a bench share. */
@@ -69,6 +71,10 @@ export class Proxy implements Subject, AsyncDisposable {
 
   async cpuSeconds(): Promise<number> {
     return await cpuSecondsOf(this.child.pid);
+  }
+
+  async userSeconds(): Promise<number> {
+    return await userSecondsOf(this.child.pid);
   }
 
   async residentBytes(): Promise<number> {

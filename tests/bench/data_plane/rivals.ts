@@ -55,8 +55,9 @@ export function recipe(
       };
     case "haproxy":
     case "haproxy-splice":
+    case "haproxy-log":
       return {
-        files: { "haproxy.cfg": haproxyConfig(place, HAPROXY_SPLICE[name]) },
+        files: { "haproxy.cfg": haproxyConfig(place, HAPROXY_OPTIONS[name]) },
         command: [HAPROXY, "-db", "-f", `${folder}/haproxy.cfg`],
       };
     case "nginx":
@@ -108,16 +109,18 @@ pools:
  * How HAProxy is told to splice. Left to decide (auto) it copies here, 16 KiB at a time, which is its best
  * for small messages; told to, it splices everything, which is its best for bulk.
  */
-const HAPROXY_SPLICE = {
+const HAPROXY_OPTIONS = {
   "haproxy": "option splice-auto",
   "haproxy-splice": "option splice-request\n  option splice-response",
+  // One line a session to stdout, which is /dev/null as ours is: the same work for both.
+  "haproxy-log": "option splice-auto\n  option tcplog\n  log stdout format raw local0",
 };
 
 /**
- * No logging and no probes: HAProxy is given less to do than ours. Pipes are bounded to leave their
+ * No probes, and but for `haproxy-log` no logging: HAProxy is given less to do than ours. Pipes are bounded to leave their
  * descriptors to sessions; no bench has more than 8 of them spliced at a time.
  */
-function haproxyConfig({ listen, backend, capacity }: Place, splice: string): string {
+function haproxyConfig({ listen, backend, capacity }: Place, options: string): string {
   return `\
 global
   nbthread 2
@@ -126,7 +129,7 @@ global
 defaults
   mode tcp
   maxconn ${capacity}
-  ${splice}
+  ${options}
   timeout connect 3s
   timeout client 1h
   timeout server 1h
