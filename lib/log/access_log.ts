@@ -76,13 +76,47 @@ const COMPARED: ReadonlySet<PickOutcome> = new Set<PickOutcome>([
   "not_chosen",
 ]);
 
-const SPACE = 32;
+/** How a key stands before its value. */
+interface Key {
+  readonly text: Uint8Array;
+  readonly json: Uint8Array;
+}
+
+function keyOf(name: string): Key {
+  const bytes = new TextEncoder();
+  return { text: bytes.encode(` ${name}=`), json: bytes.encode(`,"${name}":`) };
+}
+
+const KEYS = {
+  active: keyOf("active"),
+  attempts: keyOf("attempts"),
+  backend: keyOf("backend"),
+  client: keyOf("client"),
+  connect_ms: keyOf("connect_ms"),
+  duration_ms: keyOf("duration_ms"),
+  free: keyOf("free"),
+  frontend: keyOf("frontend"),
+  next: keyOf("next"),
+  next_active: keyOf("next_active"),
+  next_free: keyOf("next_free"),
+  outgoing: keyOf("outgoing"),
+  paced: keyOf("paced"),
+  pool: keyOf("pool"),
+  reason: keyOf("reason"),
+  received: keyOf("received"),
+  seen: keyOf("seen"),
+  sent: keyOf("sent"),
+  sticky: keyOf("sticky"),
+  strategy: keyOf("strategy"),
+  tunnel: keyOf("tunnel"),
+  why: keyOf("why"),
+} as const;
+
 const QUOTE = 34;
 const COMMA = 44;
 const MINUS = 45;
 const SLASH = 47;
 const COLON = 58;
-const EQUALS = 61;
 const STAR = 42;
 const Z = 90;
 
@@ -102,24 +136,24 @@ export class AccessLog {
     if (!this.enabled) return;
     const line = this.#begin(record, "opened");
     const { choice } = record;
-    this.#string(line, "pool", record.pool);
-    this.#string(line, "strategy", strategy);
-    this.#free(line, "free", choice.free);
-    this.#integer(line, "active", choice.active);
-    if (choice.sticky) this.#flag(line, "sticky");
-    if (choice.paced) this.#flag(line, "paced");
+    this.#string(line, KEYS.pool, record.pool);
+    this.#string(line, KEYS.strategy, strategy);
+    this.#free(line, KEYS.free, choice.free);
+    this.#integer(line, KEYS.active, choice.active);
+    if (choice.sticky) this.#flag(line, KEYS.sticky);
+    if (choice.paced) this.#flag(line, KEYS.paced);
     const next = record.endpoints[choice.runnerUp]?.backend;
     if (next !== undefined) {
-      this.#string(line, "next", next);
-      this.#free(line, "next_free", choice.runnerUpFree);
-      this.#integer(line, "next_active", choice.runnerUpActive);
+      this.#string(line, KEYS.next, next);
+      this.#free(line, KEYS.next_free, choice.runnerUpFree);
+      this.#integer(line, KEYS.next_active, choice.runnerUpActive);
     }
-    this.#integer(line, "attempts", record.attempts);
-    this.#milliseconds(line, "connect_ms", record.connectMs);
+    this.#integer(line, KEYS.attempts, record.attempts);
+    this.#milliseconds(line, KEYS.connect_ms, record.connectMs);
     const seen = this.decisions ? record.store.read(record.lastPick) : undefined;
     if (seen !== undefined) {
-      this.#string(line, "why", seen.why);
-      this.#key(line, "seen");
+      this.#string(line, KEYS.why, seen.why);
+      this.#key(line, KEYS.seen);
       if (this.format === "json") this.#seenInJson(line, seen);
       else putSeen(line, seen);
     }
@@ -129,10 +163,10 @@ export class AccessLog {
   closed(record: ClosedRecord): void {
     if (!this.enabled) return;
     const line = this.#begin(record, "closed");
-    this.#integer(line, "sent", record.bytesToBackend);
-    this.#integer(line, "received", record.bytesToClient);
-    this.#milliseconds(line, "duration_ms", record.durationMs);
-    this.#string(line, "reason", record.reason);
+    this.#integer(line, KEYS.sent, record.bytesToBackend);
+    this.#integer(line, KEYS.received, record.bytesToClient);
+    this.#milliseconds(line, KEYS.duration_ms, record.durationMs);
+    this.#string(line, KEYS.reason, record.reason);
     this.#end(line);
   }
 
@@ -144,14 +178,14 @@ export class AccessLog {
     line.text(json ? `","event":"` : " ");
     line.text(event);
     if (json) line.char(QUOTE);
-    this.#integer(line, "tunnel", record.tunnel);
-    this.#string(line, "frontend", record.frontend);
-    this.#key(line, "client");
+    this.#integer(line, KEYS.tunnel, record.tunnel);
+    this.#string(line, KEYS.frontend, record.frontend);
+    this.#key(line, KEYS.client);
     const clientAt = this.#open(line);
     record.putClient(line);
     this.#close(line, clientAt);
-    this.#string(line, "backend", record.backend);
-    this.#key(line, "outgoing");
+    this.#string(line, KEYS.backend, record.backend);
+    this.#key(line, KEYS.outgoing);
     const outgoingAt = this.#open(line);
     record.putOutgoing(line);
     this.#close(line, outgoingAt);
@@ -175,16 +209,11 @@ export class AccessLog {
     line.char(Z);
   }
 
-  #key(line: LineBytes, key: string): void {
-    const json = this.format === "json";
-    line.char(json ? COMMA : SPACE);
-    if (json) line.char(QUOTE);
-    line.text(key);
-    if (json) line.char(QUOTE);
-    line.char(json ? COLON : EQUALS);
+  #key(line: LineBytes, key: Key): void {
+    line.put(this.format === "json" ? key.json : key.text);
   }
 
-  #string(line: LineBytes, key: string, value: string): void {
+  #string(line: LineBytes, key: Key, value: string): void {
     this.#key(line, key);
     const at = this.#open(line);
     line.text(value);
@@ -209,23 +238,23 @@ export class AccessLog {
     }
   }
 
-  #integer(line: LineBytes, key: string, value: number): void {
+  #integer(line: LineBytes, key: Key, value: number): void {
     this.#key(line, key);
     line.integer(value);
   }
 
-  #milliseconds(line: LineBytes, key: string, value: number): void {
+  #milliseconds(line: LineBytes, key: Key, value: number): void {
     this.#key(line, key);
     line.thousandths(Math.round(value * 1000));
   }
 
-  #flag(line: LineBytes, key: string): void {
+  #flag(line: LineBytes, key: Key): void {
     this.#key(line, key);
     line.text("true");
   }
 
   /** Cores of milli-cores; nothing when nobody knows. */
-  #free(line: LineBytes, key: string, milliCores: number): void {
+  #free(line: LineBytes, key: Key, milliCores: number): void {
     if (milliCores === UNKNOWN_FREE) return;
     this.#key(line, key);
     line.thousandths(milliCores);
@@ -239,8 +268,8 @@ export class AccessLog {
       line.text(`,"outcome":"`);
       line.text(seen.outcome);
       line.char(QUOTE);
-      this.#free(line, "free", seen.free);
-      this.#integer(line, "active", seen.active);
+      this.#free(line, KEYS.free, seen.free);
+      this.#integer(line, KEYS.active, seen.active);
       line.text("}");
     }
     line.text("]");

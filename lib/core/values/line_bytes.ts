@@ -52,6 +52,16 @@ export class LineBytes {
     this.#length = start + length;
   }
 
+  /** Bytes that were made before. */
+  put(from: Uint8Array): void {
+    const { length } = from;
+    this.#room(length);
+    const bytes = this.#bytes;
+    const start = this.#length;
+    for (let i = 0; i < length; i++) bytes[start + i] = from[i]!;
+    this.#length = start + length;
+  }
+
   /** One ASCII character. */
   char(code: number): void {
     this.#room(1);
@@ -63,7 +73,7 @@ export class LineBytes {
     this.#room(17);
     if (value < 0) this.#bytes[this.#length++] = MINUS;
     const size = Math.abs(value);
-    if (size < 0x4000_0000) return this.#digits(size, 1);
+    if (size < 0x4000_0000) return this.#digits(size | 0, 1);
     const high = Math.floor(size / 1e9);
     if (high > 0) this.#digits(high, 1);
     this.#digits(size - high * 1e9, high > 0 ? 9 : 1);
@@ -118,16 +128,17 @@ export class LineBytes {
     return DECODER.decode(this.#bytes.subarray(start, this.#length));
   }
 
-  /** @param value below 2^53, @param least digits to write at least. */
+  /** @param value below 2^31. @param least digits to write at least. */
   #digits(value: number, least: number): void {
     let count = least;
-    for (let top = 10 ** least; top <= value; top *= 10) count++;
+    while (count < 10 && value >= POWERS[count]!) count++;
     const bytes = this.#bytes;
     let at = this.#length + count;
     this.#length = at;
-    let left = value;
+    // Integers alone: with Math.floor on doubles this took twice as long.
+    let left = value | 0;
     for (let i = 0; i < count; i++) {
-      const rest = Math.floor(left / 10);
+      const rest = (left / 10) | 0;
       bytes[--at] = ZERO + (left - rest * 10);
       left = rest;
     }
@@ -146,5 +157,7 @@ export class LineBytes {
   }
 }
 
+/** Powers of ten, by their exponent. */
+const POWERS = Array.from({ length: 11 }, (_, exponent) => 10 ** exponent);
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder();

@@ -50,7 +50,7 @@ export class EventReader {
   async deliver(listener: (event: EngineEvent) => void): Promise<void> {
     for (let rested = false;;) {
       const ended = this.#end.signal.aborted;
-      if (this.#readAll(listener)) rested = false;
+      if (this.read(listener)) rested = false;
       else if (ended) return;
       else if (rested) {
         await this.#sleep();
@@ -61,8 +61,8 @@ export class EventReader {
     }
   }
 
-  /** Reads what is there. @returns whether there was any. */
-  #readAll(listener: (event: EngineEvent) => void): boolean {
+  /** Calls the listener for every event that is there. @returns whether there was any record. */
+  read(listener: (event: EngineEvent) => void): boolean {
     const rings = this.#source.rings();
     let any = false;
     for (;;) {
