@@ -95,7 +95,7 @@ function pickWithin(
     choice.row = row;
     if (row === NO_ROW) {
       if (choice.ceiling === NO_CEILING) return NO_ROW;
-      // Whoever was below it was given one more meanwhile, or took its last place.
+      // Another thread gave the backend one more meanwhile, or took its last place.
       choice.ceiling = NO_CEILING;
       continue;
     }

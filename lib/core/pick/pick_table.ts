@@ -227,7 +227,7 @@ export class PickTable {
       this.words.fill(0, HEADER_WORDS + row * ROW_WORDS, HEADER_WORDS + (row + 1) * ROW_WORDS);
       this.write(row, FREE_MILLI_CORES, UNKNOWN_FREE);
       this.write(row, IDENTITY, identity);
-      // Whoever joins has missed nothing: it begins where the others are.
+      // A backend that joins has missed nothing: it begins where the others are.
       this.write(row, PASS, Atomics.load(this.words, VIRTUAL_TIME));
       if (row >= this.rows) Atomics.store(this.words, ROWS, row + 1);
       return row;
@@ -235,7 +235,7 @@ export class PickTable {
     throw new RangeError(`Cannot add a backend: the pool holds ${this.capacity} already`);
   }
 
-  /** Whoever counted in the row just as a step ended may have left something there. */
+  /** A thread that counted in the row just as a step ended may have left something there. */
   #forgetNewLogins(row: number): void {
     const left = this.read(row, FRESH) + this.read(row, NEW_BEFORE);
     Atomics.sub(this.words, NEW_LOGINS, left);

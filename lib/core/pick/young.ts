@@ -8,7 +8,7 @@
 // connection takes one off the word of its step and off the sum. Steps of the second ring are longer: each
 // is LONG_STEP of the others, so one number names both. NEW_LOGINS sums the new logins of all rows up.
 //
-// Threads do not wait for each other. Whoever counts at the very instant at which a step ends may count in
+// Threads do not wait for each other. A thread that counts at the instant at which a step ends may count in
 // the word of the next one: the sums are right then all the same, and since words leave the sums with what
 // stands in them, nothing of it outlasts the rings.
 //

@@ -29,7 +29,7 @@ export interface SessionEnd {
 const YOUNG_MS = 5000;
 /** A session that has stood for so long was not lost within seconds, whatever is to come. */
 const STANDS_MS = 60_000;
-/** Whose session has stood for so long has logged in: sshd gives 120 s for that (LoginGraceTime). */
+/** A client with a session this old has logged in: sshd gives 120 s for that (LoginGraceTime). */
 const LOGGED_IN_MS = 180_000;
 /** A client that sends and hears nothing for so long has met a mute backend. */
 const MUTE_MS = 3000;
@@ -56,7 +56,7 @@ export class BlackHoles {
   readonly #alive = new Map<number, Alive>();
   readonly #ejections = new Map<string, Ejection>();
   readonly #backoffs = new Map<string, EjectionBackoff>();
-  /** Of whom it was said that they should be held back but cannot be. */
+  /** Backends that should be held back and cannot be, because the cap is reached; each is told once. */
   readonly #capped = new Set<string>();
 
   constructor(rules: BlackHoleRules) {

@@ -41,7 +41,7 @@ interface Kind {
 /**
  * Sessions that die young are everywhere: passwords are guessed, by the hundred and from as many
  * addresses. So there only those count who have logged in before. A backend's own silence is always
- * strange: that ejects whoever the clients are, even while nothing is known of the others.
+ * strange: that ejects a backend whatever its clients are, even while nothing is known of the others.
  */
 const KINDS: readonly Kind[] = [
   {

@@ -106,7 +106,7 @@ export class ShortageWatch {
 
   #keepOut(pool: Pool, short: ReadonlyMap<string, Shortages>, nowMs: number): PoolChange[] {
     const changes: PoolChange[] = [];
-    // Whom only a panic lets take part is nobody to rely on, nor to hold others back for.
+    // A backend that takes part only because of a panic is no reason to hold others back.
     const left = pool.members.filter((member) =>
       pool.isUsable(member, this.#causes) && !isForgiven(pool, member)
     ).map(({ backend }) => backend.id);
