@@ -23,10 +23,14 @@ export function reportPool(keeper: PoolKeeper, nowMs: number, wallMs: number): P
     sticky: config.sticky.by,
     panic: keeper.resilience.panic === undefined ? null : describePanic(keeper.resilience.panic),
     burstCost: keeper.burstCost,
-    backends: [...pool.members, ...pool.leaving].map((member) =>
-      reportMember(keeper, member, nowMs, wallMs)
-    ),
+    backends: [...pool.members, ...pool.leaving.filter((member) => holdsSessions(pool, member))]
+      .map((member) => reportMember(keeper, member, nowMs, wallMs)),
   };
+}
+
+/** Of backends that have left, those without sessions wait for nothing that people would wait for. */
+function holdsSessions({ table }: Pool, { row }: Member): boolean {
+  return table.read(row, ACTIVE) > 0;
 }
 
 function reportMember(
