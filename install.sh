@@ -878,9 +878,11 @@ finish_agent() {
 
 install() {
   [ -f "$source" ] || die "Cannot find the program: expected it beside this script, as $source"
+  [ -s "$source" ] || die "Cannot install $source: the file is empty, copy it again"
   if [ -z "$destdir" ]; then
-    # Also unpacks it, if it is of the kind that unpacks itself, so that the first start is quick.
-    "$source" --version >/dev/null || die "Cannot run $source on this system"
+    # Also unpacks it, if it is of the kind that unpacks itself, so that the first start is quick. A file
+    # that was cut off early may end with 0 and say nothing.
+    [ -n "$("$source" --version)" ] || die "Cannot run $source on this system"
     make_user
   fi
   make_directories

@@ -1,5 +1,6 @@
 // `compute-lb check`: validates a configuration; with --effective it shows what it comes to, with --probe it
-// listens on every address for a moment and asks every backend once, as the running balancer would.
+// listens on every address for a moment, tries the recording and asks every backend once, as the running
+// balancer would.
 
 import { describeSources, LoadSources } from "../app/load_sources.ts";
 import { loadSourceMaker } from "../app/parts.ts";
@@ -23,7 +24,7 @@ import { resolve } from "../host/resolve.ts";
 import { type ConfigCommand, readRunnableConfig } from "./config_source.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
 import { colourful, complain, GREEN, paint, print, printWrapped, RED } from "./output.ts";
-import { type Trial, tryListening } from "./trial_listen.ts";
+import { type Trial, tryListening, tryRecording } from "./trial_listen.ts";
 
 const NAME_TIMEOUT_MS = 5000;
 
@@ -56,7 +57,9 @@ async function tryIt(config: Config): Promise<number> {
   const { frontends, admin } = await tryListening(config);
   for (const [name, trials] of frontends) show(`frontend ${name}`, trials);
   if (admin !== undefined) show("admin socket", [admin]);
-  const all = [...[...frontends.values()].flat(), ...(admin === undefined ? [] : [admin])];
+  const recording = await tryRecording(config);
+  if (recording !== undefined) show("recording", [recording]);
+  const all = [...frontends.values(), admin ?? [], recording ?? []].flat();
   for (const pool of config.pools) {
     const trials = await probePool(pool, config.frontends);
     show(
