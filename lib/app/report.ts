@@ -60,6 +60,7 @@ function reportMember(
         until: untilMs === undefined ? null : timeOf(untilMs),
       };
     }),
+    shortage: member.shortage ?? null,
     load1: member.load?.load1 ?? null,
     loadAgeSeconds: member.load === undefined ? null : (nowMs - member.load.takenAtMs) / 1000,
     loadFailure: member.loadFailure ?? member.loadDoubt ?? null,
