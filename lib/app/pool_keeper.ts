@@ -265,6 +265,10 @@ export class PoolKeeper implements AsyncDisposable {
       run: async (id, signal) => {
         const member = this.pool.member(id);
         if (member === undefined || this.#provenByUse(member)) return undefined;
+        const { addresses, nameFailure } = member;
+        if (addresses.length === 0 && nameFailure !== undefined) {
+          return { ok: false, failure: "name_not_found", reason: nameFailure } as const;
+        }
         return await probe.run(member.backend, member.addresses, signal);
       },
       report: (id, result) => {
