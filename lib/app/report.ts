@@ -23,14 +23,12 @@ export function reportPool(keeper: PoolKeeper, nowMs: number, wallMs: number): P
     sticky: config.sticky.by,
     panic: keeper.resilience.panic === undefined ? null : describePanic(keeper.resilience.panic),
     burstCost: keeper.burstCost,
-    backends: [...pool.members, ...pool.leaving.filter((member) => holdsSessions(pool, member))]
-      .map((member) => reportMember(keeper, member, nowMs, wallMs)),
+    // One that has left stands in the pool for a while after its last session: that is no news.
+    backends: [
+      ...pool.members,
+      ...pool.leaving.filter(({ row }) => pool.table.read(row, ACTIVE) > 0),
+    ].map((member) => reportMember(keeper, member, nowMs, wallMs)),
   };
-}
-
-/** Of backends that have left, those without sessions wait for nothing that people would wait for. */
-function holdsSessions({ table }: Pool, { row }: Member): boolean {
-  return table.read(row, ACTIVE) > 0;
 }
 
 function reportMember(
@@ -50,7 +48,7 @@ function reportMember(
     state: member.leaving ? "leaving" : member.health.state,
     admin: member.admin,
     reason: reasonOf(pool, member),
-    since: timeOf(member.healthSinceMs),
+    since: timeOf(member.leaving ? member.leftMs : member.healthSinceMs),
     usable: pool.isUsable(member),
     standsBy: standByOf(pool, member) > 0,
     weight: pool.weightOf(member),
@@ -64,9 +62,10 @@ function reportMember(
         until: untilMs === undefined ? null : timeOf(untilMs),
       };
     }),
+    shortage: member.shortage ?? null,
     load1: member.load?.load1 ?? null,
     loadAgeSeconds: member.load === undefined ? null : (nowMs - member.load.takenAtMs) / 1000,
-    loadFailure: member.loadFailure ?? member.loadDoubt ?? null,
+    loadFailure: member.leaving ? null : member.loadFailure ?? member.loadDoubt ?? null,
     cores,
     coresFrom: from,
     free: fresh === undefined || free === UNKNOWN_FREE ? null : free / 1000,

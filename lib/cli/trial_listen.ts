@@ -122,6 +122,16 @@ async function askRunning({ admin: { socket } }: Config): Promise<Running | unde
   return undefined;
 }
 
+/** Who is in the way of a start that failed, if that is a balancer that can be asked; "" otherwise. */
+export async function describeRival(config: Config, error: unknown): Promise<string> {
+  if (!/address (already )?in use/i.test(messageOf(error))) return "";
+  const running = await askRunning(config);
+  const isHeld = config.frontends.some(({ listen }) =>
+    listen.some((address) => isHeldBy(running, address))
+  );
+  return isHeld ? `: ${describeHolder(running)}` : "";
+}
+
 function describeHolder(running: Running | undefined): string {
   return `the running balancer listens there, pid ${running?.report.pid}`;
 }
