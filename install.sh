@@ -35,7 +35,7 @@ sessions go on, the running balancer stays the old one until it is restarted.
   --backends LIST    the compute servers, host[:port][=cores] each, for the first lb.conf
   --init NAME        systemd, openrc, sysv, upstart or none (default: what this system runs)
   --no-start         do not start the service now
-  --uninstall        stop the service and remove the program; configuration, keys and logs stay
+  --uninstall        stop balancer and agent and remove both; configuration, keys and logs stay
   --purge            with --uninstall: remove those and the user $user too
   --help             show this text
 
@@ -844,6 +844,9 @@ Then: $(service_command start)"
 # Says what is left to do, and starts the service where nothing is.
 finish() {
   if [ "$init" = none ]; then
+    if grep -q '^ *backends: \[\]' "$conf"; then
+      say "Next: write your compute servers into $conf"
+    fi
     say "No init system was found. Run it by hand: $program run --config $conf --user $user"
   elif is_service_running; then
     say "compute-lb is running. After a change of $conf: $(service_command reload)"
@@ -876,11 +879,29 @@ finish_agent() {
   fi
 }
 
+# Lets the program check what --listen and --backends come to, before anything is written. One for another
+# machine, which may be put into an image, cannot be asked.
+check_conf() {
+  if ! "$source" --version >/dev/null 2>&1; then return; fi
+  draft=$(mktemp)
+  print_conf | sed 's/^    backends: \[\]$/    backends: [backend]/' >"$draft"
+  if ! found=$("$source" check --config "$draft" 2>&1); then
+    found=$(printf '%s\n' "$found" | sed "s|^$draft:|lb.conf:|")
+    rm -f "$draft"
+    die "--listen and --backends give an lb.conf with errors, so nothing was changed:
+$found"
+  fi
+  rm -f "$draft"
+}
+
 install() {
   [ -f "$source" ] || die "Cannot find the program: expected it beside this script, as $source"
+  [ -s "$source" ] || die "Cannot install $source: the file is empty, copy it again"
+  if [ "$service" = compute-lb ] && [ -n "$listen$backends" ]; then check_conf; fi
   if [ -z "$destdir" ]; then
-    # Also unpacks it, if it is of the kind that unpacks itself, so that the first start is quick.
-    "$source" --version >/dev/null || die "Cannot run $source on this system"
+    # Also unpacks it, if it is of the kind that unpacks itself, so that the first start is quick. A file
+    # that was cut off early may end with 0 and say nothing.
+    [ -n "$("$source" --version)" ] || die "Cannot run $source on this system"
     make_user
   fi
   make_directories
@@ -891,6 +912,8 @@ install() {
     if [ -z "$destdir" ]; then
       register
       finish_agent
+    else
+      say "The agent is installed below $destdir"
     fi
     return
   fi
@@ -904,6 +927,11 @@ install() {
   if [ -z "$destdir" ]; then
     register
     finish
+    return
+  fi
+  say "compute-lb is installed below $destdir"
+  if grep -q '^ *backends: \[\]' "$destdir$conf"; then
+    say "Next: write your compute servers into $destdir$conf"
   fi
 }
 
@@ -952,10 +980,21 @@ uninstall() {
   [ -z "$kept" ] || die "Cannot remove everything. What is left, of all that was to go:$kept
 Run this again when that can be written."
   if [ "$purge" = no ]; then
-    say "Removed compute-lb. Kept: $etc, $state, $log* and the user $user (--purge removes them)"
+    tell_kept
   else
     say "Removed compute-lb and all that belonged to it"
   fi
+}
+
+# Says what is still there after a removal.
+tell_kept() {
+  left=
+  for path in "$etc" "$state" "$log" "$agent_log" /etc/default/compute-lb /etc/conf.d/compute-lb \
+    /etc/default/compute-lb-agent /etc/conf.d/compute-lb-agent; do
+    if [ -e "$destdir$path" ]; then left="$left $destdir$path"; fi
+  done
+  if [ -z "$destdir" ] && id "$user" >/dev/null 2>&1; then left="$left and the user $user"; fi
+  say "Removed compute-lb and its agent.${left:+ Kept:$left (--purge removes them)}"
 }
 
 purge_rest() {
@@ -1014,6 +1053,9 @@ main() {
   [ -z "$backends" ] ||
     check_words --backends "$backends" "$backend(,$backend)*" 'host[:port][=cores], with commas'
   check_words PREFIX "$prefix" '/[A-Za-z0-9/._+-]*' 'an absolute path'
+  if [ -n "$listen" ] && [ "${listen##*:}" -gt 65535 ]; then
+    usage_error "Cannot read \"$listen\" as --listen: expected a port up to 65535"
+  fi
   if [ "$purge" = yes ] && [ "$action" = install ]; then usage_error "--purge needs --uninstall"; fi
   if [ "$service" = compute-lb-agent ]; then
     [ "$action" = install ] || usage_error "--uninstall removes the agent too: leave --agent out"

@@ -67,6 +67,9 @@ export class App implements AsyncDisposable {
    */
   readonly #leftTables: PickTable[] = [];
   #config: Config;
+  readonly #started: Config;
+  /** What was said of where each frontend listens. */
+  #toldListening: ReadonlyMap<string, string> = new Map();
   /** Those of the configuration, and during a reload of the one to come. */
   #frontends: readonly FrontendConfig[];
   #locations: Locations;
@@ -80,6 +83,7 @@ export class App implements AsyncDisposable {
   /** @param locations the configuration's, compiled. */
   constructor(config: Config, locations: Locations, parts: AppParts) {
     this.#config = config;
+    this.#started = config;
     this.#frontends = config.frontends;
     this.#locations = locations;
     this.#parts = parts;
@@ -240,7 +244,12 @@ export class App implements AsyncDisposable {
     }
     await Promise.all(pools.map(({ controller }) => controller.start()));
     await this.#record(config);
-    const changes = describeChanges(before, config, haveChanged(locationsBefore, locations));
+    const changes = describeChanges(
+      before,
+      config,
+      haveChanged(locationsBefore, locations),
+      this.#started,
+    );
     this.#reloads++;
     this.#lastReload = { wallMs: this.#parts.clock.wall(), told: { changes } };
     this.#tellListening();
@@ -371,6 +380,9 @@ export class App implements AsyncDisposable {
 
   #tellListening(): void {
     const log = this.#parts.log.area("app");
+    const before = this.#toldListening;
+    const now = new Map<string, string>();
+    this.#toldListening = now;
     for (const { name, pool } of this.#config.frontends) {
       const listen = (this.#bound.get(name) ?? []).map(formatAddress).join(", ");
       const controller = this.#controllers.get(pool);
@@ -379,11 +391,10 @@ export class App implements AsyncDisposable {
       const located = locationPools.length === 0
         ? ""
         : `; by location also ${locationPools.join(", ")}`;
-      log.info(
-        `frontend ${name} listens on ${listen}: pool ${pool}, ${counted(backends, "backend")}, ` +
-          `${controller?.config.strategy}${located}`,
-        { frontend: name, listen },
-      );
+      const text = `frontend ${name} listens on ${listen}: pool ${pool}, ` +
+        `${counted(backends, "backend")}, ${controller?.config.strategy}${located}`;
+      now.set(name, text);
+      if (before.get(name) !== text) log.info(text, { frontend: name, listen });
     }
   }
 }

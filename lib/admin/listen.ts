@@ -53,11 +53,14 @@ export function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/")) || "/";
 }
 
+/**
+ * Waits for other starts. Whoever may read the folder can lock it, for as long as they please: who holds it
+ * for longer than a start does is none, and is not waited for.
+ */
 async function lockFolder(folder: string, clock: Clock): Promise<Disposable> {
   const file = await Deno.open(folder, { read: true });
   try {
-    for (let leftMs = LOCK_MS; !await file.tryLock(true); leftMs -= LOCK_STEP_MS) {
-      if (leftMs <= 0) throw new Error(`another process holds a lock on ${folder}`);
+    for (let leftMs = LOCK_MS; leftMs > 0 && !await file.tryLock(true); leftMs -= LOCK_STEP_MS) {
       await clock.sleep(LOCK_STEP_MS, NEVER);
     }
     return file;

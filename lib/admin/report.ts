@@ -97,6 +97,8 @@ export interface BackendReport {
   readonly share: number;
   /** What holds it back; in a panic it may be used all the same. */
   readonly holds: readonly HoldReport[];
+  /** What it is short of where it is used all the same, for want of one that has enough. */
+  readonly shortage: string | null;
   /** Free cores as the kernels see them, an estimate; null while no fresh load is known. */
   readonly free: number | null;
   /** What the last sample told besides, each null when its source does not tell it. */

@@ -87,8 +87,11 @@ export class Placement {
           : { level: "info", text: "a backend can be used again: new clients are taken" },
       );
     }
-    // Where nobody can be used, loads are not what is missing.
-    if (nobody) return changes;
+    // Where nobody can be used, loads are not what is missing: it is no matter of the fallback.
+    if (nobody) {
+      table.kernel = this.#placing.kernel;
+      return changes;
+    }
     this.#placing = weighed ? this.#strategy : this.#fallback;
     return [...changes, ...this.#tellDegraded(!weighed, prospect)];
   }

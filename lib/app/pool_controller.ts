@@ -14,6 +14,7 @@ import { memoryFactors, Shortages } from "../core/watch/shortages.ts";
 import { STICKY_CLIENTS } from "../core/pick/sticky.ts";
 import { isNews } from "../core/timing/throttled_condition.ts";
 import type { BackendConfig, LoadConfig, PoolConfig } from "../config/config.ts";
+import { untoldBySources } from "../config/warnings.ts";
 import type { EngineEvent, PoolPlan } from "../engine/engine.ts";
 import { createHealthProbe } from "../health/registry.ts";
 import type { LoadSource } from "../load/load_source.ts";
@@ -50,6 +51,9 @@ const RETRY_INTERVALS = 2;
 /** Beyond the longest search for a backend, how long a row rests. */
 const ROW_REST_MS = 1000;
 
+/** Strategies that go by free cores. */
+const COUNTS_CORES: ReadonlySet<string> = new Set(["least_load", "two_choices", "first"]);
+
 /** What is made anew when its part of the configuration changes. */
 interface Pollers {
   readonly config: string;
@@ -85,7 +89,7 @@ export class PoolController implements AsyncDisposable {
     this.#config = config;
     this.#parts = parts;
     this.#sources = new LoadSources(parts.createLoadSource);
-    this.#shortages = new Shortages(config);
+    this.#shortages = new Shortages(config, untoldBySources(config));
     this.#placement = new Placement(config);
     const table = parts.table ?? PickTable.allocate(ROWS, STICKY_CLIENTS);
     this.pool = new Pool(config.name, rulesOf(config), table);
@@ -150,7 +154,7 @@ export class PoolController implements AsyncDisposable {
     this.#config = config;
     this.#placement.setConfig(config);
     this.pool.setRules(rulesOf(config));
-    this.#shortages.setRules(config);
+    this.#shortages.setRules(config, untoldBySources(config));
     this.#tell(this.#resilience.setConfig(config));
     this.#rules.set(config);
     const nowMs = this.#parts.clock.now();
@@ -261,6 +265,10 @@ export class PoolController implements AsyncDisposable {
       run: async (id, signal) => {
         const member = this.pool.member(id);
         if (member === undefined || this.#provenByUse(member)) return undefined;
+        const { addresses, nameFailure } = member;
+        if (addresses.length === 0 && nameFailure !== undefined) {
+          return { ok: false, failure: "name_not_found", reason: nameFailure } as const;
+        }
         return await probe.run(member.backend, member.addresses, signal);
       },
       report: (id, result) => {
@@ -318,7 +326,10 @@ export class PoolController implements AsyncDisposable {
   #weighNow(): void {
     const nowMs = this.#parts.clock.now();
     this.#publish();
-    this.#tell(this.pool.tellAssumedCores());
+    const prospect = this.#loadProspect();
+    if (COUNTS_CORES.has(this.#config.strategy) && !prospect.awaited) {
+      this.#tell(this.pool.tellAssumedCores());
+    }
     this.#tell(this.#shortages.judge(this.pool, nowMs));
     const panic = this.#resilience.settle(nowMs);
     if (panic !== undefined) this.#parts.log[panic.level](`${this.pool.name}: ${panic.text}`);
@@ -345,7 +356,7 @@ export class PoolController implements AsyncDisposable {
       };
     });
     this.#writeStandings();
-    const told = this.#placement.weigh(view, this.pool.table, nowMs, this.#loadProspect());
+    const told = this.#placement.weigh(view, this.pool.table, nowMs, prospect);
     for (const { level, text } of told) this.#parts.log[level](`${this.pool.name}: ${text}`);
     this.#parts.weighed(this.pool, this.#config, view);
   }

@@ -25,9 +25,11 @@ export function reportPool(controller: PoolController, nowMs: number, wallMs: nu
       ? null
       : describePanic(controller.resilience.panic),
     burstCost: controller.burstCost,
-    backends: [...pool.members, ...pool.leaving].map((member) =>
-      reportMember(controller, member, nowMs, wallMs)
-    ),
+    // One that has left stands in the pool for a while after its last session: that is no news.
+    backends: [
+      ...pool.members,
+      ...pool.leaving.filter(({ row }) => pool.table.read(row, ACTIVE) > 0),
+    ].map((member) => reportMember(controller, member, nowMs, wallMs)),
   };
 }
 
@@ -48,7 +50,7 @@ function reportMember(
     state: member.leaving ? "leaving" : member.health.state,
     admin: member.admin,
     reason: reasonOf(pool, member),
-    since: timeOf(member.healthSinceMs),
+    since: timeOf(member.leaving ? member.leftMs : member.healthSinceMs),
     usable: pool.isUsable(member),
     standsBy: standByOf(pool, member) > 0,
     weight: pool.weightOf(member),
@@ -62,9 +64,10 @@ function reportMember(
         until: untilMs === undefined ? null : timeOf(untilMs),
       };
     }),
+    shortage: member.shortage ?? null,
     load1: member.load?.load1 ?? null,
     loadAgeSeconds: member.load === undefined ? null : (nowMs - member.load.takenAtMs) / 1000,
-    loadFailure: member.loadFailure ?? member.loadDoubt ?? null,
+    loadFailure: member.leaving ? null : member.loadFailure ?? member.loadDoubt ?? null,
     cores,
     coresFrom: from,
     free: fresh === undefined || free === UNKNOWN_FREE ? null : free / 1000,

@@ -186,7 +186,11 @@ function parseFlags(name: CommandName, argv: readonly string[]): CommandResult {
   const [stray] = flags.positionals;
   if (syntax.positionals === undefined && stray !== undefined) {
     const isCommand = stray !== name && COMMANDS.some((command) => command === stray);
-    const hint = isCommand ? "write the command first" : "";
+    const hint = isCommand
+      ? "write the command first"
+      : name === "why" && /^\d+$/.test(stray)
+      ? `write --last ${stray}`
+      : "";
     return wrong(`Cannot use "${printable(stray)}" here: expected only flags`, hint, name);
   }
   return buildCommand(name, flags);

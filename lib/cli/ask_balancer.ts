@@ -23,7 +23,7 @@ export async function askBalancer(
     return { ok: false, exitCode: places.exitCode };
   }
   if (places.warning !== undefined) complain(places.warning);
-  const answer = await ask(places, name, resource);
+  const answer = await ask(places, command, name, resource);
   if (answer.ok) return { ok: true, report: deepPrintable(answer.value) };
   complain(answer.message);
   return { ok: false, exitCode: EXIT_FAILURE };
@@ -41,6 +41,7 @@ export function drawReport(render: () => string): string | undefined {
 
 async function ask(
   places: Places & { readonly ok: true },
+  command: PlacesCommand,
   name: string,
   resource: string,
 ): Promise<Result<unknown>> {
@@ -64,6 +65,9 @@ async function ask(
   }
   const hint = sockets.length > 1
     ? `\nSay where it is: compute-lb ${name} --admin-socket PATH`
+    : named !== undefined && command.adminSocket === undefined
+    ? `\nOne that was started before admin.socket changed still has its old socket: ` +
+      `compute-lb ${name} --admin-socket PATH`
     : "";
   return failure(`${reasons.join("\n")}${hint}`);
 }

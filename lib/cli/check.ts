@@ -1,5 +1,6 @@
 // `compute-lb check`: validates a configuration; with --effective it shows what it comes to, with --probe it
-// listens on every address for a moment and asks every backend once, as the running balancer would.
+// listens on every address for a moment, tries the recording and asks every backend once, as the running
+// balancer would.
 
 import { describeSources, LoadSources } from "../app/load_sources.ts";
 import { loadSourceMaker } from "../app/parts.ts";
@@ -9,6 +10,7 @@ import { formatConfig } from "../config/effective.ts";
 import { describeReturn, frontendReached } from "../config/loops.ts";
 import { warningsOf } from "../config/warnings.ts";
 import { AgentStanding, describeAdvice } from "../core/pool/agent_advice.ts";
+import type { Address } from "../core/values/address.ts";
 import type { Backend } from "../core/pool/backend.ts";
 import { counted } from "../core/values/counted.ts";
 import type { LoadResult, LoadSample } from "../core/pool/load.ts";
@@ -23,9 +25,12 @@ import { resolve } from "../host/resolve.ts";
 import { type ConfigCommand, readRunnableConfig } from "./config_source.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
 import { colourful, complain, GREEN, paint, print, printWrapped, RED } from "./output.ts";
-import { type Trial, tryListening } from "./trial_listen.ts";
+import { tryNamedFiles } from "./named_files.ts";
+import { type Trial, tryListening, tryRecording } from "./trial_listen.ts";
 
 const NAME_TIMEOUT_MS = 5000;
+/** sshd greets at once, unless it looks the client's name up first. */
+const GREETING_MS = 1000;
 
 export async function check(
   command: ConfigCommand & { readonly probe: boolean; readonly effective: boolean },
@@ -45,18 +50,23 @@ export async function check(
     complain(`warning: ${warning}`);
   }
   if (command.effective) print(formatConfig(config));
-  if (command.probe) return await tryIt(config);
+  const files = await tryNamedFiles(config);
+  if (command.probe) return await tryIt(config, files);
+  for (const { what, text } of files) complain(`warning: ${what}: ${text}`);
   // The configuration alone can be read back.
   if (!command.effective) print("ok\n");
   return EXIT_OK;
 }
 
 /** Listens on every address for a moment, asks every backend once, and shows what came of it. */
-async function tryIt(config: Config): Promise<number> {
+async function tryIt(config: Config, files: readonly Trial[]): Promise<number> {
   const { frontends, admin } = await tryListening(config);
   for (const [name, trials] of frontends) show(`frontend ${name}`, trials);
   if (admin !== undefined) show("admin socket", [admin]);
-  const all = [...[...frontends.values()].flat(), ...(admin === undefined ? [] : [admin])];
+  if (files.length > 0) show("files", files);
+  const recording = await tryRecording(config);
+  if (recording !== undefined) show("recording", [recording]);
+  const all = [...frontends.values(), files, admin ?? [], recording ?? []].flat();
   for (const pool of config.pools) {
     const trials = await probePool(pool, config.frontends);
     show(
@@ -107,10 +117,21 @@ async function probePool(
     if (health !== undefined) {
       texts.push(health.ok ? health.detail ?? "answers" : health.reason);
     }
+    if (pool.health.probe === "tcp" && health?.ok === true && await greets(backend, found.value)) {
+      texts.push("it greets with SSH-, so health: { probe: banner } would see more");
+    }
     if (load !== undefined) texts.push(describeLoad(load, backend));
     const well = health?.ok !== false && (load === undefined || invites(load));
     return { what, well, text: texts.join("; ") };
   }));
+}
+
+/** Whether a backend speaks first, and as sshd does. */
+async function greets(backend: Backend, addresses: readonly Address[]): Promise<boolean> {
+  const signal = AbortSignal.timeout(GREETING_MS);
+  const wanted = { probe: "banner", expect: "SSH-", timeoutMs: GREETING_MS } as const;
+  await using probe = createHealthProbe(wanted, SYSTEM_CLOCK) ?? null;
+  return (await probe?.run(backend, addresses, signal))?.ok === true;
 }
 
 /** Whether a load source answers and has nothing against sessions. */
@@ -134,7 +155,10 @@ function describeSample(sample: LoadSample, backend: Backend): string {
   const { load1, cores } = sample;
   const known = backend.cores ?? cores;
   const load = known === undefined
-    ? `load ${load1.toFixed(2)}, cores unknown`
+    ? `load ${
+      load1.toFixed(2)
+    }, cores unknown (write ${backend.id}=CORES in lb.conf, or for nrpe let ` +
+      "the command be check_load -r)"
     : `load ${load1.toFixed(2)} of ${counted(known, "core")}, ${toDecimals(known - load1, 2)} free`;
   return [load, ...describeSignals(sample)].join("; ");
 }

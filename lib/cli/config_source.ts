@@ -7,6 +7,7 @@ import { findLoops } from "../config/loops.ts";
 import type { Overrides } from "../config/overrides.ts";
 import { type ConfigInput, faultAt, readConfig } from "../config/read_config.ts";
 import { messageOf } from "../core/values/errors.ts";
+import { describeSize } from "../core/values/size.ts";
 import { findInheritedObstacle } from "../engine/choose.ts";
 import { activatedDescriptors } from "../engine/splice/sockets.ts";
 import { ownAddresses } from "../host/own_addresses.ts";
@@ -14,6 +15,9 @@ import { findUser } from "../host/privileges.ts";
 
 /** Read when neither --config nor both --listen and --backends are given. */
 export const DEFAULT_FILE = "/etc/compute-lb/lb.conf";
+
+/** The most characters that are read as YAML (2^20) take no more in UTF-8. */
+const MOST_BYTES = 3 * 2 ** 20;
 
 export interface ConfigCommand {
   readonly configFile?: string;
@@ -103,6 +107,26 @@ async function expectRegularFile(path: string): Promise<void> {
   throw new Error(`it is ${found}, expected a regular file`);
 }
 
+/**
+ * Reads a file that may grow while it is read, or be somebody's log of gigabytes.
+ * @throws {Error} when it is longer than any configuration.
+ */
+async function readText(path: string): Promise<string> {
+  const file = await Deno.open(path);
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  let text = "";
+  let bytes = 0;
+  // Its end, however it comes, closes the file.
+  for await (const piece of file.readable) {
+    bytes += piece.length;
+    if (bytes > MOST_BYTES) {
+      throw new Error(`it has more than ${describeSize(MOST_BYTES)}: is it an lb.conf?`);
+    }
+    text += decoder.decode(piece, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
 /** Reads the configuration that a command line asks for. */
 export async function readCommandConfig(command: ConfigCommand): Promise<CommandConfig> {
   const { overrides } = command;
@@ -112,7 +136,7 @@ export async function readCommandConfig(command: ConfigCommand): Promise<Command
   if (path !== undefined) {
     try {
       await expectRegularFile(path);
-      text = await Deno.readTextFile(path);
+      text = await readText(path);
     } catch (error) {
       const missing = error instanceof Deno.errors.NotFound;
       if (missing && command.configFile === undefined) {

@@ -8,6 +8,7 @@ import type { Locations } from "../app/locations.ts";
 import { descriptorNeed } from "../app/descriptors.ts";
 import { loadSourceMaker, type Logs, makeEngine, makeLogs, workersOf } from "../app/parts.ts";
 import type { Config } from "../config/config.ts";
+import { AT_START } from "../config/changes.ts";
 import { formatConfigErrors, summarizeConfigErrors } from "../config/config_error.ts";
 import { warningsOf } from "../config/warnings.ts";
 import type { Clock } from "../core/timing/clock.ts";
@@ -25,6 +26,7 @@ import { VERSION } from "../version.ts";
 import { type ConfigCommand, readRunnableConfig, type RunnableConfig } from "./config_source.ts";
 import { cutTime, cutTimeWarnings, describeCutTime, grantedMs, STOP_SECONDS } from "./cut_time.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
+import { describeRival } from "./trial_listen.ts";
 import { SignalHandlers } from "./signal_handlers.ts";
 import { complain } from "./output.ts";
 
@@ -114,11 +116,15 @@ async function serve(
   try {
     log.info(`compute-lb ${VERSION} starts, pid ${Deno.pid}, engine ${engine.name}: ${reason}`);
     for (const warning of allWarnings(config, locations)) log.warning(warning);
+    try {
+      await app.start(async () => {
+        if (config.user !== undefined) await giveUpRoot(config.user, log);
+        admin = await startAdmin(config, app, log);
+      });
+    } catch (error) {
+      throw new Error(messageOf(error) + await describeRival(config, error), { cause: error });
+    }
     warnOfLimit(config, engine.name, descriptorLimit, log);
-    await app.start(async () => {
-      if (config.user !== undefined) await giveUpRoot(config.user, log);
-      admin = await startAdmin(config, app, log);
-    });
     log.info("ready", { event: "ready", pid: Deno.pid });
     returnFreeMemory();
     signals.whenLeaving(() => {
@@ -201,12 +207,15 @@ async function reloadFrom(
     log.warning("nothing to reload: the configuration came from flags alone");
     return;
   }
+  const before = app.config;
   const done = await app.reload(read.config, read.locations, signal);
   if (!done.ok) return signal.aborted ? givenUp() : refuse(done.reason);
   await logs.configure(read.config.log);
   for (const warning of allWarnings(read.config, read.locations)) log.warning(warning);
-  for (const key of ["engine", "admin", "user"] as const) {
-    if (JSON.stringify(read.config[key]) !== JSON.stringify(started[key])) {
+  for (const key of AT_START) {
+    const [was, is, runs] = [before, read.config, started].map((one) => JSON.stringify(one[key]));
+    // What this reload has changed is among its changes.
+    if (is !== runs && is === was) {
       log.warning(`${key} is another one in ${read.path}: that takes effect at the next start`);
     }
   }
@@ -239,13 +248,11 @@ function raiseLimit(log: LogArea): number {
 
 /** Says so when the limit on open files is too low for what the configuration allows. */
 function warnOfLimit(config: Config, engine: Engine["name"], limit: number, log: LogArea): void {
-  const { sessions, least, most } = descriptorNeed(config, engine, workersOf(config.engine));
+  const { sessions, most } = descriptorNeed(config, engine, workersOf(config.engine));
   if (most <= limit) return;
-  const stalled = most === least ? "" : `, and up to ${most} while clients or backends are stalled`;
   log.warning(
-    `max_connections allows ${sessions} sessions, which need ${least} open files${stalled}, but the ` +
-      `limit is ${limit}: raise it to ${most} (ulimit -n ${most}, LimitNOFILE=${most}) or lower ` +
-      "max_connections",
+    `the limit on open files, ${limit}, is too low for the ${sessions} sessions that max_connections ` +
+      `allows: raise it to ${most} (ulimit -n ${most}, LimitNOFILE=${most}) or lower max_connections`,
   );
 }
 

@@ -27,7 +27,8 @@ export async function simulate(command: SimulateCommand): Promise<number> {
   const { replay: file, strategy, json } = command;
   const read = await readFile(file);
   if (!read.ok) {
-    complain(`${file}: ${read.message}`);
+    const isOther = /^line 1: Cannot (read|begin|replay)/.test(read.message);
+    complain(`${file}: ${isOther ? `it is no recording: ${read.message}` : read.message}`);
     return EXIT_CONFIG;
   }
   const strategies = strategy === undefined ? STRATEGIES : [strategy];

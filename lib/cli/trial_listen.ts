@@ -1,13 +1,16 @@
-// Whether every address of a configuration can be listened on: tried for a moment, all at once, and let
-// go. What the running balancer holds itself is no fault.
+// Whether every address of a configuration can be listened on, and its recording written: tried for a
+// moment, all at once, and let go. What the running balancer holds itself is no fault.
 
 import { askAdmin, isTrustedSocket } from "../admin/client.ts";
 import { isStatusReport, type StatusReport } from "../admin/report.ts";
+import { folderOf } from "../admin/listen.ts";
 import { socketCandidates } from "../admin/socket_path.ts";
+import { RECORD_BEGINNING } from "../record/record_format.ts";
 import type { Config } from "../config/config.ts";
 import { type Address, formatAddress, parseListenAddress } from "../core/values/address.ts";
 import { classify, listenHint, messageOf } from "../core/values/errors.ts";
 import { findUser } from "../host/privileges.ts";
+import { AppendFile } from "../log/append_file.ts";
 import { listen } from "./echo.ts";
 
 /** What came of one trial. */
@@ -72,14 +75,33 @@ async function tryAdminSocket(
     return { what, well: true, text: describeHolder(running) };
   }
   const trial = await attempt({ transport: "unix", path: socket.path });
-  // It is made when root has been given up.
-  if (!trial.well || user === undefined || Deno.uid() !== 0) return trial;
-  const folder = socket.path.slice(0, socket.path.lastIndexOf("/")) || "/";
-  const { name, uid, gid } = findUser(user);
-  const { mode, uid: owner, gid: group } = await Deno.stat(folder);
+  const folder = folderOf(socket.path);
+  if (!trial.well || await mayWrite(user, folder)) return trial;
+  return { what, well: false, text: `user ${user} cannot make files in ${folder}` };
+}
+
+/** Whether the user that root becomes before files are made may write to a file or folder. */
+async function mayWrite(user: string | undefined, path: string): Promise<boolean> {
+  if (user === undefined || Deno.uid() !== 0) return true;
+  const { uid, gid } = findUser(user);
+  const { mode, uid: owner, gid: group } = await Deno.stat(path);
   const writable = uid === owner ? 0o200 : gid === group ? 0o020 : 0o002;
-  if (uid === 0 || ((mode ?? 0) & writable) !== 0) return trial;
-  return { what, well: false, text: `user ${name} cannot make files in ${folder}` };
+  return uid === 0 || ((mode ?? 0) & writable) !== 0;
+}
+
+/** Tries the recording that the configuration names: without it, the balancer does not start. */
+export async function tryRecording({ log: { record }, user }: Config): Promise<Trial | undefined> {
+  if (record === undefined) return undefined;
+  const trial = (well: boolean, text: string) => ({ what: record, well, text });
+  try {
+    await AppendFile.tryOpening(record, RECORD_BEGINNING);
+    const isThere = await Deno.stat(record).then(() => true, () => false);
+    const place = isThere ? record : folderOf(record);
+    if (await mayWrite(user, place)) return trial(true, "can be recorded to");
+    return trial(false, `user ${user} cannot write to ${place}`);
+  } catch (error) {
+    return trial(false, `Cannot record to it: ${messageOf(error)}`);
+  }
 }
 
 interface Running {
@@ -98,6 +120,16 @@ async function askRunning({ admin: { socket } }: Config): Promise<Running | unde
     if (answer.ok && isStatusReport(answer.value)) return { report: answer.value, socket: path };
   }
   return undefined;
+}
+
+/** Who is in the way of a start that failed, if that is a balancer that can be asked; "" otherwise. */
+export async function describeRival(config: Config, error: unknown): Promise<string> {
+  if (!/address (already )?in use/i.test(messageOf(error))) return "";
+  const running = await askRunning(config);
+  const isHeld = config.frontends.some(({ listen }) =>
+    listen.some((address) => isHeldBy(running, address))
+  );
+  return isHeld ? `: ${describeHolder(running)}` : "";
 }
 
 function describeHolder(running: Running | undefined): string {

@@ -98,7 +98,8 @@ address cannot be listened on or a backend does not answer as it should.
 Flags:
 ${CONFIG_FLAGS}\
       --probe                would it work? listen on every address for a
-                             moment, ask every backend once, show the answers
+                             moment, try the recording, ask every backend once,
+                             show the answers
       --effective            print the effective configuration, every default
                              filled in, as an lb.conf
 

@@ -17,7 +17,7 @@ const MOST_NAME = 64;
 const MOST_VALUE = 40;
 
 /** Keys that only the start heeds. */
-const AT_START: readonly string[] = ["engine", "admin", "user"];
+export const AT_START = ["engine", "admin", "user"] as const;
 
 /** Whose values may be secrets, or are no words for people: that they changed is said, not to what. */
 const UNTOLD = /(^|\.)(headers\..*|http\.url|exec\.command|agent\.send)$/;
@@ -34,10 +34,16 @@ interface Group {
  * Says what is another in `after` than in `before`: frontends and pools that come and go, their backends
  * and keys, and all other keys, on one line of at most {@linkcode MOST_CHANGE_TEXT} characters;
  * {@linkcode NO_CHANGE} when nothing is. Values that may be secrets are not in it.
+ * @param started what the process began with, and goes on with where only a start heeds a key.
  * @param newRanges whether location rules come to other ranges of addresses, which is told if the rules are
  * the same.
  */
-export function describeChanges(before: Config, after: Config, newRanges = false): string {
+export function describeChanges(
+  before: Config,
+  after: Config,
+  newRanges = false,
+  started: Config = before,
+): string {
   const { frontends: oldFrontends, pools: oldPools, ...oldRest } = split(before);
   const { frontends, pools, ...rest } = split(after);
   const groups: Group[] = [
@@ -63,13 +69,18 @@ export function describeChanges(before: Config, after: Config, newRanges = false
   const ranges = newRanges && rulesOf(before) === rulesOf(after)
     ? ["location_database has other ranges"]
     : [];
-  groups.push({ head: "", changes: [...keysThatChanged(oldRest, rest), ...ranges] });
+  groups.push({
+    head: "",
+    changes: [...keysAtStart(before, after, started), ...keysThatChanged(oldRest, rest), ...ranges],
+  });
   return write(groups.filter(({ changes }) => changes.length > 0));
 }
 
 /** The drafts of a configuration, those of frontends and pools by name; backends are left out. */
 function split(config: Config) {
-  const { frontends, pools, ...rest } = draftConfig(config);
+  const { frontends, pools, engine: _engine, admin: _admin, user: _user, ...rest } = draftConfig(
+    config,
+  );
   return { ...rest, frontends: byName(frontends), pools: byName(pools, "backends") };
 }
 
@@ -122,6 +133,16 @@ function sign(mark: string, names: readonly string[]): string[] {
   return more === 0 ? said : [...said, `${mark}${more} more`];
 }
 
+/** The same of keys that only the start heeds: they may come back to what runs already. */
+function keysAtStart(before: Config, after: Config, started: Config): string[] {
+  const [was, is, runs] = [before, after, started].map(draftConfig);
+  return AT_START.flatMap((key) => {
+    const runsAlready = JSON.stringify(is?.[key]) === JSON.stringify(runs?.[key]);
+    return keysThatChanged({ [key]: was?.[key] }, { [key]: is?.[key] })
+      .map((change) => `${change} (${runsAlready ? "as it runs already" : "at the next start"})`);
+  });
+}
+
 /** "key old -> new" for each key whose value is another one. */
 function keysThatChanged(before: Drafts, after: Drafts, above = ""): string[] {
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
@@ -137,9 +158,7 @@ function keysThatChanged(before: Drafts, after: Drafts, above = ""): string[] {
 function describeKey(key: string, was: YamlDraft | undefined, is: YamlDraft | undefined): string {
   const [from, to] = [textOf(was), textOf(is)];
   const told = from !== undefined && to !== undefined && !UNTOLD.test(key);
-  const later = AT_START.some((start) => key === start || key.startsWith(`${start}.`));
-  const change = told ? `${shorten(key)} ${from} -> ${to}` : `${shorten(key)} changed`;
-  return later ? `${change} (at the next start)` : change;
+  return told ? `${shorten(key)} ${from} -> ${to}` : `${shorten(key)} changed`;
 }
 
 /** A value on few characters, undefined where it takes more. */

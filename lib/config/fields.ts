@@ -141,8 +141,9 @@ export function share(text: string): Result<number> {
 /** An amount of memory, as a size or as a percentage of all there is. */
 export function memoryFloor(text: string): Result<MemoryFloor> {
   if (text.endsWith("%")) {
-    const read = percent(0, 100)(text);
-    if (!read.ok) return read;
+    // A server that was short comes back with a tenth more, which must be there.
+    const read = percent(0, 90)(text);
+    if (!read.ok) return failure(`${read.message} (a server that was short needs a tenth more)`);
     return success(read.value === 0 ? { bytes: 0 } : { share: read.value });
   }
   const read = size(0, 1024 ** 5)(text);

@@ -4,6 +4,7 @@
 
 import { parseWeight } from "../core/pool/backend.ts";
 import { didYouMean, nearest } from "../core/values/nearest.ts";
+import { printable } from "../core/values/printable.ts";
 import {
   ENGINE_KINDS,
   FALLBACKS,
@@ -280,7 +281,24 @@ const SHORT_FORMS: Readonly<Record<string, { key: string; words: readonly string
   admin: { key: "socket", words: ["auto", "off"] },
 };
 
+/** How a key is written that YAML took together with its value, or with an address before it. */
+function meantForm(key: string, known: readonly string[]) {
+  const [, name = "", value = ""] = /^(\w+)(?:\s*:|\s)\s*(.+)$/s.exec(key) ?? [];
+  if (known.includes(name)) {
+    return { key: name, text: `a colon and a space behind it, "${name}: ${printable(value)}"` };
+  }
+  const [, address = "", other = ""] = /^([^\s,]+), *(\w+)$/.exec(key) ?? [];
+  return known.includes("address") && known.includes(other)
+    ? { key: "address", text: `{ address: "${printable(address)}", ${other}: ... }` }
+    : undefined;
+}
+
 function unknownKey(path: ConfigPath, key: string, known: readonly string[]): SchemaIssue {
+  const form = meantForm(key, known);
+  if (form !== undefined) {
+    const message = `Unknown key ${quote(key)}: expected ${form.text}`;
+    return { path: [...path, key], at: "key", message, suggestion: form.key };
+  }
   const suggestion = nearest(key, known);
   const hint = suggestion === undefined
     ? key === "<<" ? "merge keys are not supported" : `expected one of ${known.join(", ")}`

@@ -3,6 +3,7 @@
 
 import { formatDuration } from "../core/values/duration.ts";
 import { formatNetwork, type Network, widened } from "../core/values/network.ts";
+import { SHORTAGES } from "../core/pool/member.ts";
 import type { BackendConfig, Config, FrontendConfig, PoolConfig } from "./config.ts";
 
 /** Load sources that cannot tell how much memory is free, or how long tasks wait. */
@@ -93,16 +94,27 @@ function oddPool(pool: PoolConfig): string[] {
   const named = [...sources].join(", ");
   const { minAvailable, weight } = memory;
   const wantsMemory = ("bytes" in minAvailable ? minAvailable.bytes : minAvailable.share) > 0;
-  if ((wantsMemory || weight > 0) && [...sources].every((source) => NO_MEMORY.has(source))) {
+  const untold = untoldBySources(pool);
+  if ((wantsMemory || weight > 0) && untold.has("memory")) {
     odd.push(`${at}.memory: has no effect: load by ${named} does not tell memory`);
   } else if (weight > 0 && strategy !== "least_load") {
     odd.push(`${at}.memory.weight: has no effect: ${strategy} does not heed it`);
   }
   const wantsPressure = pressure.maxCpu !== undefined || pressure.maxMemory !== undefined;
-  if (wantsPressure && [...sources].every((source) => NO_PRESSURE.has(source))) {
+  if (wantsPressure && untold.has("pressure")) {
     odd.push(`${at}.pressure: has no effect: load by ${named} does not tell pressure`);
   }
   return odd;
+}
+
+/** What none of a pool's load sources can tell. */
+export function untoldBySources(pool: PoolConfig): ReadonlySet<typeof SHORTAGES[number]> {
+  const lacking = { memory: NO_MEMORY, pressure: NO_PRESSURE };
+  return new Set(
+    SHORTAGES.filter((cause) =>
+      pool.backends.every((backend) => lacking[cause].has(loadOf(pool, backend).source))
+    ),
+  );
 }
 
 /** The one URL at which several backends are asked, as if they were one. */

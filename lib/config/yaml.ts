@@ -148,6 +148,10 @@ function syntaxError(error: unknown, text: string): YamlResult {
     ? missingColon(lines, line)
     : undefined;
   if (colon !== undefined) return colon;
+  if (/bad indentation/.test(reason)) {
+    reason =
+      "Cannot read this line where it stands: expected as many spaces as before the keys beside it";
+  }
   const isDuplicateKey = reason.endsWith("duplicated key");
   if (isDuplicateKey) reason = "Cannot use a key twice: the mapping has it already";
   const message = /^Cannot /.test(reason) ? reason : `Cannot read YAML: ${reason}`;
@@ -172,6 +176,16 @@ function missingColon(lines: readonly string[], reported: number): YamlResult | 
     while (texts[above] === "") above--;
     return above;
   };
+  const message = 'Cannot read this line with the next: expected "key: value", is a colon missing?';
+  // "key {" on the reported line, or above it "key" alone with what is meant for it below.
+  const bracket = /^( *(?:- +)*\w[\w-]*) *[{[]/.exec(texts[reported - 1] ?? "")?.[1];
+  if (bracket !== undefined) return stopped(message, reported, bracket.length + 1);
+  for (let line = reported - 2; line >= 0 && indentOf(line) >= indentOf(reported - 1); line--) {
+    const isItem = /^ *- /.test(texts[line + 1] ?? "");
+    if (isItem && /^ *\w[\w-]*$/.test(texts[line] ?? "")) {
+      return stopped(message, line + 1, (texts[line] ?? "").length + 1);
+    }
+  }
   let at = isBare(reported - 1) ? reported - 1 : before(reported - 1);
   if (!isBare(at)) return undefined;
   let above = before(at);
@@ -179,7 +193,6 @@ function missingColon(lines: readonly string[], reported: number): YamlResult | 
   // Behind a value it may well be text that goes on.
   if (indentOf(at) > indentOf(above) && !texts[above]?.endsWith(":")) return undefined;
   const key = /^ *(- +)*[^\s:]+/.exec(texts[at] ?? "")?.[0] ?? "";
-  const message = 'Cannot read this line with the next: expected "key: value", is a colon missing?';
   return stopped(message, at + 1, key.length + 1);
 }
 

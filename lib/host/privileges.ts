@@ -30,6 +30,33 @@ export function findUser(name: string): User {
   };
 }
 
+/** So many groups of a user are asked for. */
+const MOST_GROUPS = 65_536;
+
+/**
+ * Tells whether a user may read a file, as far as owners, groups and modes tell: the file itself or a
+ * folder above that is in the way comes back, or "" where it is not there; undefined: it can be read.
+ */
+export async function findUnreadable(user: User, file: string): Promise<string | undefined> {
+  const groups = new Uint32Array(MOST_GROUPS);
+  const count = new Int32Array([MOST_GROUPS]);
+  openLibc()?.getgrouplist(cString(user.name), user.gid, groups, count);
+  const member = new Set([user.gid, ...groups.subarray(0, count[0])]);
+  try {
+    const path = await Deno.realPath(file);
+    const above = [...path.matchAll(/\//g)].map(({ index }) => path.slice(0, index) || "/");
+    for (const place of [...above, path]) {
+      const { uid, gid, mode } = await Deno.stat(place);
+      const wanted = place === path ? 0o4 : 0o1;
+      const shift = uid === user.uid ? 6 : gid !== null && member.has(gid) ? 3 : 0;
+      if (user.uid !== 0 && (((mode ?? 0) >> shift) & wanted) === 0) return place;
+    }
+  } catch {
+    return "";
+  }
+  return undefined;
+}
+
 /**
  * Becomes that user for good: groups, group, user, in this order. glibc's wrappers change every thread.
  * @throws {Error} when any step fails; the process must not go on then.

@@ -1,9 +1,21 @@
 // Looks host names up the way the system does (getaddrinfo: /etc/hosts, NIS, DNS).
 
+import type { LookupAddress } from "node:dns";
 import { lookup } from "node:dns/promises";
 import { type Address, isIpv4, isIpv6 } from "../core/values/address.ts";
 import { messageOf } from "../core/values/errors.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
+
+/**
+ * Look-ups at a time. Each holds one of the 32 threads on which Deno also reads and writes files, until
+ * the system gives up: with silent name servers, long after we did.
+ */
+const MOST_AT_ONCE = 24;
+
+/** By name; also those that nobody waits for any more. */
+const underWay = new Map<string, Promise<LookupAddress[]>>();
+/** Resolved when the next look-up ends. */
+let ended = Promise.withResolvers<void>();
 
 /** What needs no look-up: literals and unix sockets. */
 export function alreadyResolved(address: Address): boolean {
@@ -24,10 +36,10 @@ export async function resolve(
   signal.addEventListener("abort", abort, { once: true });
   try {
     signal.throwIfAborted();
-    const found = await Promise.race([
-      lookup(address.host, { all: true, order: "verbatim" }),
-      late,
-    ]);
+    while (!underWay.has(address.host) && underWay.size >= MOST_AT_ONCE) {
+      await Promise.race([ended.promise, late]);
+    }
+    const found = await Promise.race([lookUp(address.host), late]);
     const hosts = [...new Set(found.map((entry) => entry.address))];
     return success(hosts.map((host) => ({ transport: "tcp", host, port: address.port })));
   } catch (error) {
@@ -36,6 +48,18 @@ export async function resolve(
   } finally {
     signal.removeEventListener("abort", abort);
   }
+}
+
+/** Asks the system; shares the answer with whoever asks for the name meanwhile. */
+function lookUp(host: string): Promise<LookupAddress[]> {
+  const found = underWay.get(host) ??
+    lookup(host, { all: true, order: "verbatim" }).finally(() => {
+      underWay.delete(host);
+      ended.resolve();
+      ended = Promise.withResolvers();
+    });
+  underWay.set(host, found);
+  return found;
 }
 
 /** What getaddrinfo says, where it has a code for it. */

@@ -102,12 +102,19 @@ export function sshArguments(options: SshOptions, place: TcpAddress): string[] {
   ];
 }
 
-/** Says of a host key that is not known, or is another one, whose it is, where, and what to type. */
+/**
+ * Says of a host key that is not known, or is another one, whose it is, where, and what to type; of a login
+ * that is refused, who asked and with what.
+ */
 export function explainSsh(
   { text, otherKeyAt }: SshComplaint,
-  { options }: Pick<SshOptions, "options">,
+  { options, identityFile }: Pick<SshOptions, "options" | "identityFile">,
   { host, port }: TcpAddress,
 ): string {
+  if (/Permission denied \(/.test(text)) {
+    const keys = identityFile ?? "the keys that ssh finds by itself";
+    return `${text} (${currentUser().name} runs ssh, with ${keys})`;
+  }
   if (!/^Host key verification failed/.test(text)) return text;
   const { name, home } = currentUser();
   if (otherKeyAt !== undefined) {

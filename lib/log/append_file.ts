@@ -28,12 +28,7 @@ export class AppendFile implements ByteSink, Disposable {
    * @throws {Error} when it cannot be opened for writing, is none of ours, or no file.
    */
   static async open(path: string, beginning: string): Promise<AppendFile> {
-    try {
-      const { isFile, isCharDevice } = await Deno.stat(path);
-      if (!isFile && isCharDevice !== true) throw new Error("it is no regular file");
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    await expectFile(path);
     const file = await Deno.open(path, { append: true, read: true, create: true, mode: 0o640 });
     try {
       const { isFile, size } = await file.stat();
@@ -44,6 +39,25 @@ export class AppendFile implements ByteSink, Disposable {
       file.close();
       throw error;
     }
+  }
+
+  /**
+   * Tells whether {@linkcode open} would open a file, and leaves everything as it is.
+   * @throws {Error} as that does.
+   */
+  static async tryOpening(path: string, beginning: string): Promise<void> {
+    await expectFile(path);
+    let file: Deno.FsFile;
+    try {
+      file = await Deno.open(path, { append: true, read: true });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      (await Deno.open(path, { write: true, createNew: true })).close();
+      return await Deno.remove(path);
+    }
+    using opened = new AppendFile(path, file, false, 0);
+    const { isFile, size } = await file.stat();
+    if (isFile && size > 0) await opened.#expectBeginning(beginning);
   }
 
   /** Whether a path still leads to this very file. */
@@ -77,12 +91,16 @@ export class AppendFile implements ByteSink, Disposable {
     this.#file.close();
   }
 
-  async #mend(beginning: string): Promise<void> {
+  async #expectBeginning(beginning: string): Promise<void> {
     const head = new TextEncoder().encode(beginning);
     const found = await this.#read(0, head.length);
     if (!head.every((byte, index) => found[index] === byte)) {
       throw new Error("it is there already and no recording");
     }
+  }
+
+  async #mend(beginning: string): Promise<void> {
+    await this.#expectBeginning(beginning);
     const from = Math.max(0, this.#at - TAIL_BYTES);
     const newline = (await this.#read(from, this.#at - from)).lastIndexOf(NEWLINE);
     const end = newline < 0 ? from : from + newline + 1;
@@ -100,5 +118,15 @@ export class AppendFile implements ByteSink, Disposable {
       at += count;
     }
     return bytes.subarray(0, at);
+  }
+}
+
+/** To open a pipe may take for ever. */
+async function expectFile(path: string): Promise<void> {
+  try {
+    const { isFile, isCharDevice } = await Deno.stat(path);
+    if (!isFile && isCharDevice !== true) throw new Error("it is no regular file");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

@@ -87,7 +87,8 @@ for (const [init, serviceFiles] of Object.entries(SERVICE_FILES)) {
     // A mark that nothing was filled into would be @name@.
     for (const path of serviceFiles) assert(!/@[a-z_]+@/.test(files[path] ?? ""), path);
     const second = await staging.run(`--init=${init}`, "--listen=:2222", "--backends=a,b:22=24");
-    assertEquals(second, { code: 0, stdout: "", stderr: "" });
+    const stdout = `compute-lb is installed below ${staging.root}\n`;
+    assertEquals(second, { code: 0, stdout, stderr: "" });
     assertEquals(await staging.files(), files);
   });
 }
@@ -103,7 +104,8 @@ for (const [init, agentFiles] of Object.entries(AGENT_FILES)) {
     const [flags = ""] = agentFiles;
     assertStringIncludes(files[flags] ?? "", 'AGENT_OPTIONS="--listen 10.0.0.1:9777"');
     const second = await staging.run("--agent", "--init", init);
-    assertEquals(second, { code: 0, stdout: "", stderr: "" });
+    const stdout = `The agent is installed below ${staging.root}\n`;
+    assertEquals(second, { code: 0, stdout, stderr: "" });
     const third = await staging.run("--agent", "--init", init, "--listen", ":1");
     assertStringIncludes(third.stdout, "as it is: write --listen :1 there");
     assertEquals(await staging.files(), files);
@@ -146,6 +148,23 @@ Deno.test("install.sh keeps an lb.conf, and puts what is asked for beside it", a
   assertStringIncludes(await staging.read(`${conf}.new`), '- "b"');
 });
 
+Deno.test("install.sh without --backends says what to do next", async () => {
+  await using staging = new Staging();
+  const { stdout } = await staging.run();
+  const next = `Next: write your compute servers into ${staging.root}/etc/compute-lb/lb.conf\n`;
+  assert(stdout.endsWith(next), stdout);
+});
+
+Deno.test("install.sh writes no lb.conf that the program refuses", async () => {
+  await using staging = new Staging();
+  const program = '#!/bin/sh\nif [ "$1" = check ]; then echo "$3:10:9: twice" >&2; exit 2; fi\n';
+  await Deno.writeTextFile(`${staging.source}/compute-lb`, program);
+  const { code, stderr } = await staging.run("--backends", "hoek,hoek");
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "so nothing was changed:\nlb.conf:10:9: twice\n");
+  assert(!await Deno.stat(staging.root).then(() => true, () => false));
+});
+
 Deno.test("install.sh puts a new program in place by a rename", async () => {
   await using staging = new Staging();
   await staging.run();
@@ -180,8 +199,12 @@ Deno.test("install.sh --uninstall keeps the configuration, with --purge it does 
     await staging.run("--init", init);
     await staging.run("--agent", "--init", init);
   }
-  const { code } = await staging.run("--uninstall");
+  const { code, stdout } = await staging.run("--uninstall");
   assertEquals(code, 0);
+  const kept = ["etc/compute-lb", "var/lib/compute-lb", "etc/default/compute-lb-agent"]
+    .map((path) => `${staging.root}/${path}`).join(" ");
+  assertStringIncludes(stdout, `Kept: ${kept} `);
+  assert(!stdout.includes("user"), stdout);
   assertEquals(Object.keys(await staging.files()).sort(), [
     "/etc/compute-lb/lb.conf",
     "/etc/conf.d/compute-lb-agent",
@@ -204,6 +227,7 @@ Deno.test("install.sh refuses what it does not understand, and changes nothing",
     ["--agent", "--backends", "a"],
     ["--agent", "--uninstall"],
     ["--listen", "2222"],
+    ["--listen", ":70000"],
     ["--listen", ':22"'],
     ["--backends", "a b"],
     ["--backends", "a,,b"],

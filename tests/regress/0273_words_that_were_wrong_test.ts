@@ -23,14 +23,14 @@ Deno.test("assumed cores and what is not told are said once for all backends", (
   const pool = runningPool(["a", "b", "c"]);
   for (const id of ["a", "b", "c"]) pool.observeLoad(id, sampleAt(0), 0);
   assertEquals(texts(pool.tellAssumedCores()), [
-    "a has 1 core by assumption: neither lb.conf nor its load source says how many " +
-    '(said once; status marks such backends with "?")',
+    "a (and b, c) has 1 core by assumption, for its load source does not say how many: " +
+    "write a=CORES in lb.conf, or for nrpe let the command be check_load -r",
   ]);
   assertEquals(pool.tellAssumedCores(), []);
   const shortages = new Shortages({ memory: { minAvailable: { bytes: GIB } }, pressure: {} });
   assertEquals(texts(shortages.judge(pool, 0)), [
-    "a does not tell its free memory: its load source knows nothing of it " +
-    "(said once, whatever others do not tell)",
+    "a is not held back by its free memory: its load source does not tell that " +
+    "(nor may those of others: said once)",
   ]);
 });
 

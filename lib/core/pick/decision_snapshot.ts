@@ -462,7 +462,10 @@ function outcomeOf(
       if (words[row + 2] === UNKNOWN_FREE && words[winner + 2] !== UNKNOWN_FREE) {
         return "load_unknown";
       }
-      if (why === "most_free") return "less_free";
+      // Without room anywhere near-equals are drawn by chance.
+      if (why === "most_free") {
+        return words[row + 2]! <= words[winner + 2]! ? "less_free" : "near_equal";
+      }
       return marks >> ORDER_SHIFT > words[winner + 1]! >> ORDER_SHIFT ? "later" : "no_room";
     default:
       return "not_chosen";

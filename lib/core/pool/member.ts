@@ -64,6 +64,8 @@ export interface Member {
   share: number;
   /** While it is short of something: its ELIGIBLE where nothing else is in the way; 0: gets nothing. */
   standBy: number;
+  /** What it is short of where it is used all the same, for want of one that has enough. */
+  shortage: string | undefined;
   /** Why what its source says of its load is not believed. */
   loadDoubt: string | undefined;
   /** Whether that goes for memory and pressure of its samples, too. */
@@ -101,6 +103,7 @@ export function newMember(
     learntCores: undefined,
     share: 1,
     standBy: 0,
+    shortage: undefined,
     loadDoubt: undefined,
     figuresDoubted: false,
     leaving: false,

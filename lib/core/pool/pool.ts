@@ -41,11 +41,15 @@ export interface PoolChange {
   readonly text: string;
 }
 
+/** So many backends are named in one message, beside the first; more are counted. */
+const MOST_NAMED = 3;
+
 export class Pool {
   readonly #members = new Map<string, Member>();
   #rules: PoolRules;
   #forgiven: ReadonlySet<Obstacle> = new Set();
-  #assumedCoresTold = false;
+  /** Backends of which it was said that their cores are an assumption. */
+  readonly #coresTold = new Set<string>();
   readonly #cores = new KnownCores(() => this.#members.values());
   /** The longest rowRestMs so far: connections may still be made by the plan of an earlier reload. */
   #rowRestMs: number;
@@ -91,11 +95,11 @@ export class Pool {
   /** Makes these the backends. Those that stay keep what is known of them; those that go drain. */
   setBackends(backends: readonly Backend[], nowMs: number): PoolChange[] {
     this.#cores.changed();
-    this.#assumedCoresTold = false;
     const changes: PoolChange[] = [];
     const ids = new Set(backends.map((backend) => backend.id));
     for (const member of this.members) {
       if (ids.has(member.backend.id)) continue;
+      this.#coresTold.delete(member.backend.id);
       member.leaving = true;
       member.leftMs = nowMs;
       this.table.write(member.row, ELIGIBLE, 0);
@@ -353,18 +357,21 @@ export class Pool {
     return this.#cores.of(member);
   }
 
-  /** Says once, of the first backend with a load, that cores are an assumption. */
+  /** Says once that cores are an assumption, of all backends with a load of which that is so. */
   tellAssumedCores(): PoolChange[] {
-    if (this.#assumedCoresTold) return [];
-    const first = this.members.find((member) =>
+    const assumed = this.members.filter((member) =>
       member.load !== undefined && this.coresOf(member).from === "assumed"
     );
-    if (first === undefined) return [];
-    this.#assumedCoresTold = true;
-    const text =
-      `has ${counted(this.coresOf(first).cores, "core")} by assumption: neither lb.conf ` +
-      'nor its load source says how many (said once; status marks such backends with "?")';
-    return [{ level: "warning", backend: first.backend.id, text }];
+    const ids = assumed.map(({ backend }) => backend.id).filter((id) => !this.#coresTold.has(id));
+    const [first] = assumed;
+    const [backend, ...others] = ids;
+    if (first === undefined || backend === undefined) return [];
+    for (const id of ids) this.#coresTold.add(id);
+    const many = others.length > MOST_NAMED ? counted(others.length, "other") : others.join(", ");
+    const text = `${others.length === 0 ? "has" : `(and ${many}) has`} ` +
+      `${counted(this.coresOf(first).cores, "core")} by assumption, for its load source does not ` +
+      `say how many: write ${backend}=CORES in lb.conf, or for nrpe let the command be check_load -r`;
+    return [{ level: "warning", backend, text }];
   }
 
   /** Takes in what a backend's agent says; it holds until the agent says otherwise. */

@@ -122,7 +122,10 @@ function parseAddress(text: string, rules: AddressRules): Result<Address> {
   const lowest = rules.zeroPort ? 0 : 1;
   const port = /^\d{1,5}$/.test(portText) ? Number(portText) : -1;
   if (port < lowest || port > 65535) {
-    return failure(`Cannot read "${portText}" as a port: expected ${lowest} to 65535`);
+    return failure(
+      `Cannot read "${portText}" as a port: expected ${lowest} to 65535` +
+        (/\s/.test(portText) ? ", and no spaces" : ""),
+    );
   }
   return success({ transport: "tcp", host, port });
 }

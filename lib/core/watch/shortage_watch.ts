@@ -50,6 +50,7 @@ export class ShortageWatch {
   #short = new Map<string, ReadonlySet<HoldCause>>();
   /** Of what it was said that some source does not tell it. */
   readonly #silenceTold = new Set<HoldCause>();
+  #untold: ReadonlySet<HoldCause> = new Set();
   #allShort = false;
   /** Fewest tunnels of each that stands by since it does; TOLD once it was said that it got more. */
   #fewest: ReadonlyMap<string, number> = new Map();
@@ -59,10 +60,13 @@ export class ShortageWatch {
     this.#causes = new Set(causes);
   }
 
-  /** Makes this what is watched; holds of other causes of ours end. */
-  setGauges(gauges: readonly Gauge[]): void {
+  /**
+   * Makes this what is watched; holds of other causes of ours end.
+   * @param untold what no source can tell, which needs no word here.
+   */
+  setGauges(gauges: readonly Gauge[], untold: ReadonlySet<HoldCause>): void {
     this.#gauges = gauges;
-    this.#silenceTold.clear();
+    this.#untold = untold;
   }
 
   /**
@@ -113,6 +117,10 @@ export class ShortageWatch {
     const allShort = left.length > 0 && left.every((id) => short.has(id));
     const shortLeft = left.filter((id) => short.has(id));
     const capped = allShort ? bestOf(shortLeft, short) : [];
+    for (const member of pool.members) {
+      const { id } = member.backend;
+      member.shortage = capped.includes(id) ? short.get(id)?.[0]?.headroom.reason : undefined;
+    }
     const [best = ""] = capped;
     const [worst] = short.get(best) ?? [];
     if (worst !== undefined && !this.#allShort) {
@@ -132,7 +140,9 @@ export class ShortageWatch {
     }
     const well = pool.members.find((member) => pool.isUsable(member) && !isForgiven(pool, member));
     if (this.#allShort && !allShort && well !== undefined) {
-      const text = "is used instead of those that are short: it has enough";
+      const text = short.size > 0
+        ? "is used instead of those that are short: it has enough"
+        : "is used like all others: none is short any more";
       changes.push({ level: "info", backend: well.backend.id, text });
     }
     this.#allShort = allShort;
@@ -173,10 +183,10 @@ export class ShortageWatch {
   }
 
   #tellSilence(id: string, { cause, words: { quantity } }: Gauge): PoolChange[] {
-    if (this.#silenceTold.has(cause)) return [];
+    if (this.#silenceTold.has(cause) || this.#untold.has(cause)) return [];
     this.#silenceTold.add(cause);
-    const text = `does not tell its ${quantity}: its load source knows nothing of it (said once, ` +
-      "whatever others do not tell)";
+    const text = `is not held back by its ${quantity}: its load source does not tell that (nor ` +
+      "may those of others: said once)";
     return [{ level: "warning", backend: id, text }];
   }
 }

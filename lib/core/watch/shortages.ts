@@ -2,7 +2,7 @@
 // sets; and how much free memory counts in the choice among those that have enough.
 
 import type { LoadSample } from "../pool/load.ts";
-import { SHORTAGES } from "../pool/member.ts";
+import { type HoldCause, SHORTAGES } from "../pool/member.ts";
 import type { Pool, PoolChange } from "../pool/pool.ts";
 import { type Gauge, type Headroom, ShortageWatch } from "./shortage_watch.ts";
 import { describeSize } from "../values/size.ts";
@@ -25,13 +25,14 @@ const PRESSURE_ENOUGH = 4 / 3;
 export class Shortages {
   readonly #watch = new ShortageWatch(SHORTAGES);
 
-  constructor(rules: ShortageRules) {
-    this.setRules(rules);
+  constructor(rules: ShortageRules, untold?: ReadonlySet<HoldCause>) {
+    this.setRules(rules, untold);
   }
 
-  setRules({ memory, pressure }: ShortageRules): void {
+  /** @param untold what no load source can tell, as lb.conf shows: it has been said. */
+  setRules({ memory, pressure }: ShortageRules, untold: ReadonlySet<HoldCause> = new Set()): void {
     const gauges = [memoryGauge(memory.minAvailable), pressureGauge(pressure)];
-    this.#watch.setGauges(gauges.filter((gauge) => gauge !== undefined));
+    this.#watch.setGauges(gauges.filter((gauge) => gauge !== undefined), untold);
   }
 
   /** Holds backends and lets them go; to be called when anything about the pool has changed. */

@@ -19,6 +19,7 @@ export const BACKEND: BackendReport = {
   weight: 1,
   share: 1,
   holds: [],
+  shortage: null,
   free: 115.75,
   memoryAvailableBytes: null,
   memoryTotalBytes: null,

@@ -138,7 +138,7 @@ const hundredths = span(100, 10_000).map((count) => count / 10_000);
 const memory: fc.Arbitrary<MemoryConfig> = fc.record({
   minAvailable: fc.oneof(
     span(0, 2 ** 50).map((bytes) => ({ bytes })),
-    span(1, 10_000).map((count) => ({ share: count / 10_000 })),
+    span(1, 9_000).map((count) => ({ share: count / 10_000 })),
   ),
   weight: span(0, 1000).map((count) => count / 1000),
 });

@@ -54,7 +54,7 @@ Deno.test("parseYaml() finds the line whose key has no colon", () => {
   ) assertEquals([text, fault(text)], [text, `${place}: ${why}`]);
   // What may be text that goes on is left to the parser.
   for (const text of ["a: |\n  text\n b: 4\n", "a: b\n  text\n  c: d\n", "a:\n  b: c\n d: e\n"]) {
-    assertEquals(fault(text).includes("bad indentation"), true, text);
+    assertEquals(fault(text).includes("Cannot read this line where it stands"), true, text);
   }
 });
 

@@ -86,8 +86,8 @@ Deno.test("what is not known, or not any more, holds nobody back and is said onc
   memory(pool, "a", 1);
   sample(pool, "b", {});
   assertEquals(judge(shortages, pool), [
-    "warning b:22 does not tell its free memory: its load source knows nothing of it " +
-    "(said once, whatever others do not tell)",
+    "warning b:22 is not held back by its free memory: its load source does not tell that " +
+    "(nor may those of others: said once)",
     "warning a:22 is held back: 1.0GiB of memory is available, less than 2.0GiB (back at 2.2GiB)",
   ]);
   assertEquals(judge(shortages, pool, 60_000), []);
