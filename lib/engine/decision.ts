@@ -2,7 +2,8 @@
 
 import { type PickTrace } from "../core/pick/pick_report.ts";
 import type { Chosen } from "../core/pick/choice.ts";
-import { KERNELS, UNKNOWN_FREE } from "../core/pick/pick_table.ts";
+import { UNKNOWN_FREE } from "../core/pick/pick_table.ts";
+import { kernelAt } from "../core/pick/kernels/registry.ts";
 import type { Decision, Endpoint } from "./engine.ts";
 
 /** Says in words why a pick fell as it did. */
@@ -13,7 +14,7 @@ export function describeChoice(
 ): Decision {
   const runnerUp = endpoints[choice.runnerUp];
   return {
-    kernel: KERNELS[choice.kernel] ?? "rotation",
+    kernel: kernelAt(choice.kernel).name,
     ...known(choice.free),
     active: choice.active,
     ...(choice.sticky ? { sticky: true } : {}),

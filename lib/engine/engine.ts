@@ -3,7 +3,7 @@
 
 import type { Address } from "../core/values/address.ts";
 import type { Chosen } from "../core/pick/choice.ts";
-import type { SnapshotReader } from "../core/pick/decision_snapshot.ts";
+import type { SnapshotReader } from "../core/pick/snapshot_reader.ts";
 import type { PickTrace } from "../core/pick/pick_report.ts";
 import type { FailureKind } from "../core/values/errors.ts";
 import type { LineBytes } from "../core/values/line_bytes.ts";

@@ -2,7 +2,8 @@
 
 import type { Backend } from "../core/pool/backend.ts";
 import type { LoadSample } from "../core/pool/load.ts";
-import type { PickKernel, PickTable } from "../core/pick/pick_table.ts";
+import type { PickTable } from "../core/pick/pick_table.ts";
+import type { PickKernel } from "../core/pick/kernels/registry.ts";
 
 /** A backend as a strategy sees it. */
 export interface MemberView {

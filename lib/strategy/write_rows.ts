@@ -12,7 +12,7 @@ import {
   WEIGHT_UNIT,
   WEIGHTED,
 } from "../core/pick/pick_table.ts";
-import type { PickKernel } from "../core/pick/pick_table.ts";
+import { KERNEL_NAMES, type PickKernel } from "../core/pick/kernels/registry.ts";
 import type { MemberView, PoolView } from "./strategy.ts";
 
 /** Free cores in thousandths: cores − load1, negative when overloaded; UNKNOWN_FREE without a load. */
@@ -47,5 +47,5 @@ export function writePlaces(view: PoolView, table: PickTable, kernel: PickKernel
     table.write(member.row, ELIGIBLE, eligible);
   }
   Atomics.store(table.words, WEIGHTED, least < most ? 1 : 0);
-  table.kernel = kernel;
+  table.kernel = KERNEL_NAMES.indexOf(kernel);
 }

@@ -11,7 +11,6 @@ import {
   CONNECT_FAILURES,
   ELIGIBLE,
   FRESH,
-  KERNELS,
   MAX_CONNECTIONS,
   NEW_LOGINS,
   PACE_LIMIT,
@@ -21,12 +20,13 @@ import {
   WEIGHT,
   WEIGHTED,
 } from "../../lib/core/pick/pick_table.ts";
+import { KERNEL_NAMES } from "../../lib/core/pick/kernels/registry.ts";
 import type { Engine, Frontend, PoolPlan } from "../../lib/engine/engine.ts";
 import { PortableEngine } from "../../lib/engine/portable/portable_engine.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { echo, TcpPeer } from "../peers/tcp_peer.ts";
 import { FAULTY_WORKER_URL, makeSpliceEngine } from "../support/splice_engine.ts";
-import { addRow, numbersFrom } from "../support/tables.ts";
+import { addRow, numbersFrom, setKernel } from "../support/tables.ts";
 import { waitFor } from "../support/wait_for.ts";
 import { connectTo, EngineFixture, frontendOf, portOf } from "./engine_fixture.ts";
 
@@ -85,7 +85,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
     const change = async (): Promise<void> => {
       for (const [index, table] of tables.entries()) {
         const pool = POOLS[index] ?? "";
-        table.kernel = KERNELS[Math.floor(random() * KERNELS.length)] ?? "rotation";
+        setKernel(table, KERNEL_NAMES[Math.floor(random() * KERNEL_NAMES.length)] ?? "rotation");
         Atomics.add(table.words, CLOCK, 1);
         table.words[PACE_LIMIT] = chance(0.5) ? 0 : 2;
         table.words[STICKY_SECONDS] = chance(0.5) ? 0 : 20;

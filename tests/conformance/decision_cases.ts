@@ -1,7 +1,7 @@
 // Engine cases about explanations: what a pick saw, and what became of every attempt.
 
 import { assert, assertEquals } from "@std/assert";
-import type { Snapshot } from "../../lib/core/pick/decision_snapshot.ts";
+import type { Snapshot } from "../../lib/core/pick/snapshot_reader.ts";
 import { ACTIVE, ELIGIBLE, NEARLY_EQUAL, STANDING } from "../../lib/core/pick/pick_table.ts";
 import { STANDINGS } from "../../lib/core/pool/standing.ts";
 import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
@@ -10,6 +10,7 @@ import { waitFor } from "../support/wait_for.ts";
 import type { EngineCase } from "./engine_cases.ts";
 import { connectTo, planOf } from "./engine_fixture.ts";
 import { deadAddress } from "./placing_cases.ts";
+import { setKernel } from "../support/tables.ts";
 
 function outcomes(snapshot: Snapshot | undefined): [string, string][] {
   return snapshot?.backends.map(({ backend, outcome }) => [backend, outcome]) ?? [];
@@ -130,7 +131,7 @@ export const DECISION_CASES: readonly EngineCase[] = [
         "near_equal",
         "less_free",
       ]);
-      plan.table.kernel = "rotation";
+      setKernel(plan.table, "rotation");
       plan.table.write(2, ELIGIBLE, 0);
       using two = await connectTo(port);
       await receive(two, 1);

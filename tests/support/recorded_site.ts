@@ -4,12 +4,8 @@
 import { DecisionRecorder } from "../../lib/record/decision_recorder.ts";
 import { PoolController } from "../../lib/app/pool_controller.ts";
 import { readConfig } from "../../lib/config/read_config.ts";
-import {
-  drawWord,
-  readSnapshot,
-  SNAPSHOT_WORDS,
-  takeSnapshot,
-} from "../../lib/core/pick/decision_snapshot.ts";
+import { drawWord, SNAPSHOT_WORDS, takeSnapshot } from "../../lib/core/pick/decision_snapshot.ts";
+import { readSnapshot } from "../../lib/core/pick/snapshot_reader.ts";
 import type { TcpAddress } from "../../lib/core/values/address.ts";
 import type { AgentAdvice } from "../../lib/core/pool/agent_advice.ts";
 import type { LoadSample } from "../../lib/core/pool/load.ts";

@@ -17,27 +17,6 @@
 //
 // A row belongs to one backend from the moment it joins until its last tunnel has ended.
 
-/** How a connection is given a backend; the number stands in the table's header. */
-export type PickKernel =
-  | "rotation"
-  | "most_free"
-  | "least_connections"
-  | "random"
-  | "two_choices"
-  | "source_hash"
-  | "first";
-
-/** Kernels by the number that stands in the table. */
-export const KERNELS: readonly PickKernel[] = [
-  "rotation",
-  "most_free",
-  "least_connections",
-  "random",
-  "two_choices",
-  "source_hash",
-  "first",
-];
-
 /** Rows a table has room for unless told otherwise. */
 export const DEFAULT_CAPACITY = 1024;
 
@@ -178,12 +157,13 @@ export class PickTable {
     return this.words.buffer;
   }
 
-  get kernel(): PickKernel {
-    return KERNELS[Atomics.load(this.words, KERNEL)] ?? "rotation";
+  /** The number of the kernel that picks (kernels/registry.ts). */
+  get kernel(): number {
+    return Atomics.load(this.words, KERNEL);
   }
 
-  set kernel(kernel: PickKernel) {
-    Atomics.store(this.words, KERNEL, KERNELS.indexOf(kernel));
+  set kernel(number: number) {
+    Atomics.store(this.words, KERNEL, number);
   }
 
   /** Rows in use, gaps included. */

@@ -9,15 +9,16 @@ import {
   HASH_BALANCE,
   ORDER,
   PACE_LIMIT,
-  type PickKernel,
   PickTable,
   WEIGHT,
   WEIGHT_UNIT,
   WEIGHTED,
 } from "../../../lib/core/pick/pick_table.ts";
+import type { PickKernel } from "../../../lib/core/pick/kernels/registry.ts";
 import { identityOf, Source } from "../../../lib/core/pick/source_hash.ts";
 import { YoungSteps } from "../../../lib/core/pick/young.ts";
 import type { Placer, PlacerContext, PlacerMaker } from "./placer.ts";
+import { setKernel } from "../tables.ts";
 
 export interface LeastLoadOptions {
   /** A sample older than this is no sample. */
@@ -85,7 +86,7 @@ class OwnPlacer implements Placer {
     this.#table = table;
     this.#steps = new YoungSteps(table, 0);
     this.#steps.setWithin(YOUNG_MS);
-    table.kernel = options.kernel;
+    setKernel(table, options.kernel);
     Atomics.store(table.words, HASH_BALANCE, options.balance);
     Atomics.store(table.words, PACE_LIMIT, options.paceSessions);
     Atomics.store(table.words, WEIGHTED, options.weighted ? 1 : 0);

@@ -1,5 +1,6 @@
 // What every strategy keeps, and what each is for.
 
+import { KERNEL_NAMES } from "../../../lib/core/pick/kernels/registry.ts";
 import { assert, assertEquals } from "@std/assert";
 import type { LoadSample } from "../../../lib/core/pool/load.ts";
 import {
@@ -43,7 +44,7 @@ for (const name of NAMES) {
     assertEquals(strategy.name, name);
     assertEquals(strategy.weigh(view, table, 0), true);
     assertEquals([0, 1, 2].map((row) => table.read(row, ELIGIBLE)), [1, 0, 0]);
-    assertEquals(table.kernel, strategy.kernel);
+    assertEquals(KERNEL_NAMES[table.kernel], strategy.kernel);
   });
 }
 

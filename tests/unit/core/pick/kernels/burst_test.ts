@@ -1,10 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import {
-  readSnapshot,
-  SNAPSHOT_WORDS,
-  takeSnapshot,
-} from "../../../../../lib/core/pick/decision_snapshot.ts";
+import { SNAPSHOT_WORDS, takeSnapshot } from "../../../../../lib/core/pick/decision_snapshot.ts";
+import { readSnapshot } from "../../../../../lib/core/pick/snapshot_reader.ts";
 import { FreeCores } from "../../../../../lib/core/estimate/free_cores.ts";
 import { burstCharge } from "../../../../../lib/core/pick/kernels/burst.ts";
 import { Choice, pick, release } from "../../../../../lib/core/pick/pick_kernels.ts";
