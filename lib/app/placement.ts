@@ -2,8 +2,9 @@
 // whether there is anybody to place them on. Says when that changes.
 
 import type { PickTable } from "../core/pick/pick_table.ts";
-import { createStrategy } from "../strategy/registry.ts";
-import type { PoolView, Strategy } from "../strategy/strategy.ts";
+import { FreeCores } from "../core/estimate/free_cores.ts";
+import { strategyNamed } from "../strategy/registry.ts";
+import { type PoolView, type Strategy, weigh } from "../strategy/strategy.ts";
 import type { PoolConfig } from "../config/config.ts";
 
 type PlacementConfig = Pick<PoolConfig, "strategy" | "fallback">;
@@ -23,7 +24,8 @@ export interface LoadProspect {
 }
 
 export class Placement {
-  #config: PlacementConfig;
+  /** The pool's estimate, for whatever strategy comes: a reload forgets nothing that was learnt. */
+  readonly #freeCores = new FreeCores();
   #strategy: Strategy;
   #fallback: Strategy;
   /** The one of them that weighed last while there was anybody to choose. */
@@ -33,9 +35,8 @@ export class Placement {
   #nobody = false;
 
   constructor(config: PlacementConfig) {
-    this.#config = config;
-    this.#strategy = createStrategy(config.strategy);
-    this.#fallback = createStrategy(config.fallback);
+    this.#strategy = strategyNamed(config.strategy);
+    this.#fallback = strategyNamed(config.fallback);
     this.#placing = this.#strategy;
   }
 
@@ -46,16 +47,13 @@ export class Placement {
 
   /** Cores that each new login counts for while a burst is dealt out; they are not taken off the free ones. */
   get burstCost(): number {
-    return this.#placing.burstCost ?? 0;
+    return this.#placing.dealsBursts ? this.#freeCores.burstCost : 0;
   }
 
-  /** Takes a new configuration in; a strategy that stays keeps what it has learnt. */
   setConfig(config: PlacementConfig): void {
-    const { strategy, fallback } = this.#config;
-    this.#config = config;
-    if (config.fallback !== fallback) this.#fallback = createStrategy(config.fallback);
-    if (config.strategy === strategy) return;
-    this.#strategy = createStrategy(config.strategy);
+    this.#fallback = strategyNamed(config.fallback);
+    if (config.strategy === this.#strategy.name) return;
+    this.#strategy = strategyNamed(config.strategy);
     this.#placing = this.#strategy;
     this.#degraded = false;
   }
@@ -63,7 +61,7 @@ export class Placement {
   /** The strategy that a kernel ran for, in the words of lb.conf. */
   strategyOf(kernel: string): string {
     for (const strategy of [this.#strategy, this.#fallback]) {
-      if (strategy.kernel === kernel) return strategy.name;
+      if (strategy.kernel.name === kernel) return strategy.name;
     }
     return kernel;
   }
@@ -75,8 +73,7 @@ export class Placement {
     nowMs: number,
     prospect: LoadProspect,
   ): PlacementChange[] {
-    const weighed = this.#strategy.weigh(view, table, nowMs);
-    if (!weighed) this.#fallback.weigh(view, table, nowMs);
+    const placing = weigh(this.#strategy, this.#fallback, view, table, nowMs, this.#freeCores);
     const changes: PlacementChange[] = [];
     const nobody = !view.some(({ usable, standBy = 0 }) => usable || standBy > 0);
     if (nobody !== this.#nobody) {
@@ -89,8 +86,8 @@ export class Placement {
     }
     // Where nobody can be used, loads are not what is missing.
     if (nobody) return changes;
-    this.#placing = weighed ? this.#strategy : this.#fallback;
-    return [...changes, ...this.#tellDegraded(!weighed, prospect)];
+    this.#placing = placing;
+    return [...changes, ...this.#tellDegraded(placing !== this.#strategy, prospect)];
   }
 
   #tellDegraded(degraded: boolean, { asked, awaited }: LoadProspect): PlacementChange[] {

@@ -1,7 +1,6 @@
 // The program's own strategies in the simulator: the same estimator, table and kernels as at run time.
 
 import { FreeCores } from "../../../lib/core/estimate/free_cores.ts";
-import { LoadEstimator } from "../../../lib/core/estimate/load_estimate.ts";
 import { Choice, countTunnel, pick, release } from "../../../lib/core/pick/pick_kernels.ts";
 import {
   ACTIVE,
@@ -61,7 +60,7 @@ class OwnPlacer implements Placer {
   readonly #context: PlacerContext;
   readonly #options: OwnOptions;
   readonly #table: PickTable;
-  readonly #freeCores: FreeCores;
+  readonly #freeCores = new FreeCores();
   readonly #steps: YoungSteps;
   readonly #choice = new Choice();
   readonly #source = new Source();
@@ -81,7 +80,6 @@ class OwnPlacer implements Placer {
   constructor(context: PlacerContext, options: OwnOptions) {
     this.#context = context;
     this.#options = options;
-    this.#freeCores = new FreeCores(new LoadEstimator(), options.dealsBursts);
     const table = PickTable.allocate(context.cores.length);
     this.#table = table;
     this.#steps = new YoungSteps(table, 0);
@@ -151,7 +149,7 @@ class OwnPlacer implements Placer {
         delete backend.takenAtMs;
       }
     }
-    this.#freeCores.write(this.#backends, this.#table, nowMs);
+    this.#freeCores.write(this.#backends, this.#table, nowMs, this.#options.dealsBursts);
   }
 }
 

@@ -19,7 +19,7 @@ const LIST = [
   FIRST,
 ] as const;
 
-type AnyKernel = typeof LIST[number];
+export type AnyKernel = typeof LIST[number];
 type KeysOf<T> = T extends unknown ? keyof T : never;
 /** How a connection is given a backend. */
 export type PickKernel = AnyKernel["name"];
