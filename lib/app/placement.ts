@@ -2,9 +2,12 @@
 // whether there is anybody to place them on. Says when that changes.
 
 import type { PickTable } from "../core/pick/pick_table.ts";
+import type { Pool } from "../core/pool/pool.ts";
+import { standByOf } from "../core/pool/standing.ts";
+import { memoryFactors } from "../core/watch/shortages.ts";
 import { FreeCores } from "../core/estimate/free_cores.ts";
 import { strategyNamed } from "../strategy/registry.ts";
-import { type PoolView, type Strategy, weigh } from "../strategy/strategy.ts";
+import { type MemberView, type PoolView, type Strategy, weigh } from "../strategy/strategy.ts";
 import type { PoolConfig } from "../config/config.ts";
 
 type PlacementConfig = Pick<PoolConfig, "strategy" | "fallback">;
@@ -103,4 +106,33 @@ export class Placement {
       }]
       : [{ level: "info", text: `${instead}: ${name} needs a load, load.source is none` }];
   }
+}
+
+/** What a pool's strategy is shown of its backends. */
+export function viewOf(
+  pool: Pool,
+  { pressure, memory }: Pick<PoolConfig, "pressure" | "memory">,
+  nowMs: number,
+): PoolView {
+  const { members } = pool;
+  const loads = members.map((member) => pool.freshLoad(member, nowMs));
+  const factors = memoryFactors(loads, memory.weight);
+  return members.map((member, index): MemberView => {
+    const load = loads[index];
+    const standBy = standByOf(pool, member);
+    return {
+      row: member.row,
+      backend: member.backend,
+      usable: pool.isUsable(member),
+      ...(standBy === 0 ? {} : { standBy }),
+      ...(load === undefined ? {} : { load }),
+      cores: pool.coresOf(member).cores,
+      weight: pool.weightOf(member),
+      memoryFactor: factors[index] ?? 1,
+      loadWeight: pool.loadWeightOf(member),
+      ...(pressure.correctLoad && load?.cpuPressure !== undefined
+        ? { cpuPressure: load.cpuPressure }
+        : {}),
+    };
+  });
 }

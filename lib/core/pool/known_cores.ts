@@ -1,7 +1,9 @@
 // How many cores the backends of a pool have: as configured, as their load sources told, or assumed by what
 // is known of the others.
 
+import { counted } from "../values/counted.ts";
 import type { Member } from "./member.ts";
+import type { PoolChange } from "./pool_change.ts";
 
 /** A number of cores and who said it. */
 export interface Cores {
@@ -16,6 +18,7 @@ export class KnownCores {
   readonly #members: () => Iterable<Member>;
   /** Undefined: to be looked for anew. */
   #fewest: number | undefined;
+  #assumedTold = false;
 
   /** Of these members, those that are leaving included. */
   constructor(members: () => Iterable<Member>) {
@@ -25,6 +28,23 @@ export class KnownCores {
   /** To be called when a backend came, went or told another number. */
   changed(): void {
     this.#fewest = undefined;
+  }
+
+  /** To be called when the pool's backends are set: assumptions are to be told again. */
+  setMembers(): void {
+    this.changed();
+    this.#assumedTold = false;
+  }
+
+  /** Says once, of the first of them with a load, that its cores are an assumption. */
+  tellAssumed(members: readonly Member[]): PoolChange[] {
+    if (this.#assumedTold) return [];
+    const first = members.find((one) => one.load !== undefined && this.of(one).from === "assumed");
+    if (first === undefined) return [];
+    this.#assumedTold = true;
+    const text = `has ${counted(this.of(first).cores, "core")} by assumption: neither lb.conf ` +
+      'nor its load source says how many (said once; status marks such backends with "?")';
+    return [{ level: "warning", backend: first.backend.id, text }];
   }
 
   /**

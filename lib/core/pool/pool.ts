@@ -6,11 +6,12 @@ import { type Address, formatAddress } from "../values/address.ts";
 import { type AgentAdvice, AgentStanding, describeAdvice } from "./agent_advice.ts";
 import { type Backend, MAX_WEIGHT } from "./backend.ts";
 import { counted } from "../values/counted.ts";
-import { describeDuration } from "../values/duration.ts";
 import { BACKENDS_FAULT, type FailureKind } from "../values/errors.ts";
 import type { HealthState, ProbeResult } from "./health.ts";
 import { type LoadResult, type LoadSample, sampleIn } from "./load.ts";
 import { type Cores, KnownCores } from "./known_cores.ts";
+import type { PoolChange } from "./pool_change.ts";
+import { tellAge, tellSample, tellSilence } from "./load_told.ts";
 import { type HoldCause, type Member, newMember, type Obstacle } from "./member.ts";
 import { ACTIVE, ELIGIBLE, MAX_CONNECTIONS, type PickTable } from "../pick/pick_table.ts";
 import { type HealthTransition, RiseFall } from "./rise_fall.ts";
@@ -33,19 +34,10 @@ export interface PoolRules {
   readonly rowRestMs: number;
 }
 
-/** Something that people want to know when it happens. */
-export interface PoolChange {
-  readonly level: "info" | "warning";
-  readonly backend: string;
-  /** What happened, as a sentence without the backend's name. */
-  readonly text: string;
-}
-
 export class Pool {
   readonly #members = new Map<string, Member>();
   #rules: PoolRules;
   #forgiven: ReadonlySet<Obstacle> = new Set();
-  #assumedCoresTold = false;
   readonly #cores = new KnownCores(() => this.#members.values());
   /** The longest rowRestMs so far: connections may still be made by the plan of an earlier reload. */
   #rowRestMs: number;
@@ -90,8 +82,7 @@ export class Pool {
 
   /** Makes these the backends. Those that stay keep what is known of them; those that go drain. */
   setBackends(backends: readonly Backend[], nowMs: number): PoolChange[] {
-    this.#cores.changed();
-    this.#assumedCoresTold = false;
+    this.#cores.setMembers();
     const changes: PoolChange[] = [];
     const ids = new Set(backends.map((backend) => backend.id));
     for (const member of this.members) {
@@ -157,8 +148,6 @@ export class Pool {
     const member = this.#members.get(id);
     if (member === undefined) return [];
     const changes: PoolChange[] = [];
-    const tell = (level: PoolChange["level"], text: string) =>
-      changes.push({ level, backend: id, text });
     if (result.kind === "offline") {
       member.offlineSaidMs = nowMs;
       changes.push(...this.hold(id, "offline", "its load source says OFFLINE", nowMs));
@@ -167,33 +156,14 @@ export class Pool {
     }
     if (result.kind === "advice") changes.push(...this.#apply(member, result.advice, nowMs));
     const sample = sampleIn(result, this.coresOf(member).cores, nowMs);
-    if (sample !== undefined) {
-      const isFresh = nowMs - sample.takenAtMs <= this.#rules.loadMaxAgeMs;
-      if (member.silenceTold || member.load === undefined || (member.agedLoadTold && isFresh)) {
-        tell("info", `reports its load: ${sample.load1.toFixed(2)}`);
-      }
-      member.silenceTold = false;
-      if (isFresh) member.agedLoadTold = false;
-      member.load = sample;
-      member.loadFailure = undefined;
-      if (sample.cores !== undefined && sample.cores !== member.learntCores) {
-        member.learntCores = sample.cores;
-        this.#cores.changed();
-      }
-      return changes;
+    if (sample === undefined) return [...changes, ...tellSilence(member, result)];
+    const isFresh = nowMs - sample.takenAtMs <= this.#rules.loadMaxAgeMs;
+    changes.push(...tellSample(member, sample, isFresh));
+    member.load = sample;
+    if (sample.cores !== undefined && sample.cores !== member.learntCores) {
+      member.learntCores = sample.cores;
+      this.#cores.changed();
     }
-    const reason = result.kind === "failed"
-      ? result.reason
-      : result.kind === "advice"
-      ? "its agent gives neither a load nor a percentage"
-      : `the source says ${result.kind}`;
-    const isSilent = result.kind === "failed";
-    if (isSilent && !member.silenceTold) tell("warning", `does not report its load: ${reason}`);
-    if (!isSilent && member.silenceTold) {
-      tell("info", `has a load source that answers again: ${reason}`);
-    }
-    member.silenceTold = isSilent;
-    member.loadFailure = reason;
     return changes;
   }
 
@@ -234,14 +204,7 @@ export class Pool {
     const { retryAfterMs, loadMaxAgeMs } = this.#rules;
     const changes: PoolChange[] = [];
     for (const member of this.members) {
-      const { load } = member;
-      if (load !== undefined && !member.agedLoadTold && nowMs - load.takenAtMs > loadMaxAgeMs) {
-        member.agedLoadTold = true;
-        const text = `has no load any more: the last one is older than max_age, ${
-          describeDuration(loadMaxAgeMs)
-        }`;
-        changes.push({ level: "warning", backend: member.backend.id, text });
-      }
+      changes.push(...tellAge(member, nowMs, loadMaxAgeMs));
       if (nowMs - member.offlineSaidMs <= loadMaxAgeMs) continue;
       const { id } = member.backend;
       changes.push(...this.release(id, "offline", "its load source has said nothing for too long"));
@@ -355,16 +318,7 @@ export class Pool {
 
   /** Says once, of the first backend with a load, that cores are an assumption. */
   tellAssumedCores(): PoolChange[] {
-    if (this.#assumedCoresTold) return [];
-    const first = this.members.find((member) =>
-      member.load !== undefined && this.coresOf(member).from === "assumed"
-    );
-    if (first === undefined) return [];
-    this.#assumedCoresTold = true;
-    const text =
-      `has ${counted(this.coresOf(first).cores, "core")} by assumption: neither lb.conf ` +
-      'nor its load source says how many (said once; status marks such backends with "?")';
-    return [{ level: "warning", backend: first.backend.id, text }];
+    return this.#cores.tellAssumed(this.members);
   }
 
   /** Takes in what a backend's agent says; it holds until the agent says otherwise. */

@@ -7,7 +7,8 @@
 
 import { formatDuration } from "../values/duration.ts";
 import { BACKENDS_FAULT, type FailureKind } from "../values/errors.ts";
-import type { Pool, PoolChange } from "../pool/pool.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { PoolChange } from "../pool/pool_change.ts";
 import { EjectionBackoff, LINEAR, mayHold } from "./ejection_backoff.ts";
 
 export interface OutlierRules {

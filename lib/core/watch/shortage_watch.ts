@@ -6,7 +6,8 @@ import type { LoadSample } from "../pool/load.ts";
 import type { HoldCause } from "../pool/member.ts";
 import { isForgiven } from "./panic.ts";
 import { ACTIVE, STANDS_BY, STANDS_BY_LAST } from "../pick/pick_table.ts";
-import type { Pool, PoolChange } from "../pool/pool.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { PoolChange } from "../pool/pool_change.ts";
 
 /** What a sample says of one thing that a backend can be short of. */
 export interface Headroom {
