@@ -3,7 +3,7 @@
 
 import type { PickTable } from "../core/pick/pick_table.ts";
 import type { Pool } from "../core/pool/pool.ts";
-import { standByOf } from "../core/pool/standing.ts";
+import { backupTierOf } from "../core/pool/standing.ts";
 import { memoryFactors } from "../core/watch/shortages.ts";
 import { FreeCores } from "../core/estimate/free_cores.ts";
 import { strategyNamed } from "../strategy/registry.ts";
@@ -78,7 +78,7 @@ export class Placement {
   ): PlacementChange[] {
     const placing = weigh(this.#strategy, this.#fallback, view, table, nowMs, this.#freeCores);
     const changes: PlacementChange[] = [];
-    const nobody = !view.some(({ usable, standBy = 0 }) => usable || standBy > 0);
+    const nobody = !view.some(({ usable, backupTier = 0 }) => usable || backupTier > 0);
     if (nobody !== this.#nobody) {
       this.#nobody = nobody;
       changes.push(
@@ -119,12 +119,12 @@ export function viewOf(
   const factors = memoryFactors(loads, memory.weight);
   return members.map((member, index): MemberView => {
     const load = loads[index];
-    const standBy = standByOf(pool, member);
+    const backupTier = backupTierOf(pool, member);
     return {
       row: member.row,
       backend: member.backend,
       usable: pool.isUsable(member),
-      ...(standBy === 0 ? {} : { standBy }),
+      ...(backupTier === 0 ? {} : { backupTier }),
       ...(load === undefined ? {} : { load }),
       cores: pool.coresOf(member).cores,
       weight: pool.weightOf(member),

@@ -49,7 +49,7 @@ const OUTCOME_TEXTS: ReadonlyMap<string, string> = new Map([
 /** Why the winner won, where no kernel says it. */
 const HEADLINES: Readonly<Record<Exclude<Why, KernelWhy | "nobody">, string>> = {
   sticky: "{free}where this client was before {where}",
-  stand_by: "{free}held back, but no other {where} could take it",
+  backup: "{free}held back, but no other {where} could take it",
   only_one: "{free}the only one {where} that could be chosen",
 };
 const HEADLINE_TEXTS: ReadonlyMap<string, string> = new Map([

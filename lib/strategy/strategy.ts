@@ -12,8 +12,8 @@ export interface MemberView {
   readonly backend: Backend;
   /** Healthy enough, enabled, resolved and not held back by its load source. */
   readonly usable: boolean;
-  /** Its ELIGIBLE where it is not usable but stands by; absent or 0: it does not. */
-  readonly standBy?: number;
+  /** Its ELIGIBLE where it is not usable but a backup; absent or 0: it is none. */
+  readonly backupTier?: number;
   /** Absent when there is none, or the last is too old. */
   readonly load?: LoadSample;
   /** Configured, learnt or assumed. */

@@ -77,7 +77,7 @@ function writePlaces(view: PoolView, table: PickTable, kernel: AnyKernel): void 
   let most = 0;
   for (const [order, member] of view.entries()) {
     const weight = Math.max(1, Math.round(member.weight * WEIGHT_UNIT));
-    const eligible = member.usable ? ALWAYS : member.standBy ?? 0;
+    const eligible = member.usable ? ALWAYS : member.backupTier ?? 0;
     if (eligible !== 0) {
       least = Math.min(least, weight);
       most = Math.max(most, weight);

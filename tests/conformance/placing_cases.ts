@@ -3,9 +3,9 @@
 import { assert, assertEquals } from "@std/assert";
 import {
   ACTIVE,
+  BACKUP,
   CONNECT_FAILURES,
   ELIGIBLE,
-  STANDS_BY,
   TOTAL,
 } from "../../lib/core/pick/pick_table.ts";
 import { BlackHole } from "../peers/black_hole.ts";
@@ -326,7 +326,7 @@ export const PLACING_CASES: readonly EngineCase[] = [
     },
   },
   {
-    name: "a backend that stands by takes what no other can",
+    name: "a backup takes what no other can",
     run: async (fixture) => {
       await using well = new TcpPeer(greetThenEcho("w"));
       await using short = new TcpPeer(greetThenEcho("s"));
@@ -335,7 +335,7 @@ export const PLACING_CASES: readonly EngineCase[] = [
         { address: well.address, free: 1000, maxConnections: 1 },
         { address: deadAddress(), free: 5000 },
       ], { kernel: "most_free" });
-      plan.table.write(0, ELIGIBLE, STANDS_BY);
+      plan.table.write(0, ELIGIBLE, BACKUP);
       const port = await fixture.listen(plan);
       const visit = async () => {
         const client = await connectTo(port);

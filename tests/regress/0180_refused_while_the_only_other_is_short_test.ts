@@ -7,7 +7,7 @@ import { Choice, pick, release } from "../../lib/core/pick/pick_kernels.ts";
 import { PickTable } from "../../lib/core/pick/pick_table.ts";
 import { Pool } from "../../lib/core/pool/pool.ts";
 import { Shortages } from "../../lib/core/watch/shortages.ts";
-import { standByOf } from "../../lib/core/pool/standing.ts";
+import { backupTierOf } from "../../lib/core/pool/standing.ts";
 import { strategyNamed } from "../../lib/strategy/registry.ts";
 import { backendAt } from "../support/backends.ts";
 
@@ -25,7 +25,7 @@ Deno.test("a backend that is short serves whom the one with enough memory cannot
     row: member.row,
     backend: member.backend,
     usable: pool.isUsable(member),
-    standBy: standByOf(pool, member),
+    backupTier: backupTierOf(pool, member),
     cores: 4,
     weight: 1,
     ...(member.load === undefined ? {} : { load: member.load }),

@@ -62,7 +62,7 @@ export class Choice {
   paced = false;
   /** The step in which the place was taken: `release` asks for it (young.ts). */
   step = 0;
-  /** The highest ELIGIBLE of rows that took part: above ALWAYS when those that stand by were asked. */
+  /** The highest ELIGIBLE of rows that took part: above ALWAYS when backups were asked. */
   reach = ALWAYS;
   /** Milli-cores that each new login counted for, as part of a burst (kernels/burst.ts); 0: none did. */
   charge = 0;

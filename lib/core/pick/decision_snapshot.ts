@@ -49,7 +49,7 @@ export const ELIGIBLE_MARK = 2;
 export const FULL = 4;
 export const TRIED = 8;
 export const PACED = 16;
-export const STANDS_BY_MARK = 32;
+export const BACKUP_MARK = 32;
 /** New logins of a burst counted against it. */
 export const CHARGED = 64;
 export const STANDING_SHIFT = 8;
@@ -132,7 +132,7 @@ function copyRow(
   const active = words[from + ACTIVE]!;
   let marks = words[from + ORDER]! << ORDER_SHIFT | words[from + STANDING]! << STANDING_SHIFT;
   if (takesPart(words, from, choice.reach)) marks |= ELIGIBLE_MARK;
-  if (words[from + ELIGIBLE]! > ALWAYS) marks |= STANDS_BY_MARK;
+  if (words[from + ELIGIBLE]! > ALWAYS) marks |= BACKUP_MARK;
   if (limit !== 0 && active >= limit) marks |= FULL;
   if (tried !== null && tried.has(row)) marks |= TRIED;
   // A client that was sent back asked for no ceiling.

@@ -12,13 +12,13 @@ import { kernelAt } from "./kernels/registry.ts";
 import {
   ACTIVE,
   ALWAYS,
+  BACKUP_LAST,
   freeNow,
   HEADER_WORDS,
   KERNEL,
   MAX_CONNECTIONS,
   type PickTable,
   ROW_WORDS,
-  STANDS_BY_LAST,
   STICKY_SECONDS,
   TOTAL,
 } from "./pick_table.ts";
@@ -35,7 +35,7 @@ const NOBODY = new Source();
 
 /**
  * Chooses a row and reserves a place in it: of those that take part always, and only when none of them can
- * take the connection, of those that stand by for that (ELIGIBLE).
+ * take the connection, of the backups, tier by tier (ELIGIBLE).
  * @param random in [0, 1), used by the kernels that draw, and by `most_free` among near-equals.
  * @param source where the client comes from.
  * @returns the row, or -1 when no backend can take the connection.
@@ -48,7 +48,7 @@ export function pick(
   source: Source = NOBODY,
 ): number {
   let row = NO_ROW;
-  for (let reach = ALWAYS; row === NO_ROW && reach <= STANDS_BY_LAST; reach++) {
+  for (let reach = ALWAYS; row === NO_ROW && reach <= BACKUP_LAST; reach++) {
     choice.reach = reach;
     row = pickWithin(table, tried, random, choice, source);
   }

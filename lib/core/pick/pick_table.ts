@@ -103,9 +103,9 @@ export const NEW_STEPS = 6;
 
 /** ELIGIBLE of a row that takes part in every pick. */
 export const ALWAYS = 1;
-/** ELIGIBLE of rows that stand by: the better ones, and those that are asked last. */
-export const STANDS_BY = 2;
-export const STANDS_BY_LAST = 3;
+/** ELIGIBLE of backups: the better ones, and those that are asked last. */
+export const BACKUP = 2;
+export const BACKUP_LAST = 3;
 
 export const SCALE_UNIT = 1_000_000;
 /** WEIGHT of a backend that weighs 1. */

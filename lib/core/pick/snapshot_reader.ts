@@ -6,6 +6,7 @@
 import { type Standing, STANDINGS } from "../pool/standing.ts";
 import { DRAW_UNITS } from "./choice.ts";
 import {
+  BACKUP_MARK,
   BARRED,
   CHARGED,
   CHOSEN,
@@ -22,7 +23,6 @@ import {
   ROW_LENGTH,
   STANDING_MASK,
   STANDING_SHIFT,
-  STANDS_BY_MARK,
   STICKY_AT,
   TRIED,
 } from "./decision_snapshot.ts";
@@ -45,7 +45,7 @@ export type Why =
   /** This client had been there before. */
   | "sticky"
   /** Held back, but no other could take it. */
-  | "stand_by"
+  | "backup"
   | KernelWhy;
 
 /** Why a backend could not be chosen. */
@@ -148,7 +148,7 @@ export class SnapshotReader {
     this.#isSticky = words[at + STICKY_AT] !== 0;
     if (this.#isSticky) this.why = "sticky";
     else if (!this.#hasWinner) this.why = "nobody";
-    else if ((winner.marks & STANDS_BY_MARK) !== 0) this.why = "stand_by";
+    else if ((winner.marks & BACKUP_MARK) !== 0) this.why = "backup";
     else if (candidates <= 1) this.why = "only_one";
     // The words of the kernel in the list, of which KernelWhy is made.
     else this.why = this.#kernel.whyOf(winner, nearBest);

@@ -62,8 +62,8 @@ export interface Member {
   learntCores: number | undefined;
   /** What of its weight counts while it comes back slowly; 1 otherwise. */
   share: number;
-  /** While it is short of something: its ELIGIBLE where nothing else is in the way; 0: gets nothing. */
-  standBy: number;
+  /** While it is short of something: its ELIGIBLE as a backup where nothing else is in the way; 0: none. */
+  backupTier: number;
   /** Why what its source says of its load is not believed. */
   loadDoubt: string | undefined;
   /** Whether that goes for memory and pressure of its samples, too. */
@@ -100,7 +100,7 @@ export function newMember(
     offlineSaidMs: -Infinity,
     learntCores: undefined,
     share: 1,
-    standBy: 0,
+    backupTier: 0,
     loadDoubt: undefined,
     figuresDoubted: false,
     leaving: false,

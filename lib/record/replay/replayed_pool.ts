@@ -206,7 +206,7 @@ export class ReplayedPool {
         row,
         backend,
         usable: isUsable(state),
-        standBy: state.stand_by ?? 0,
+        backupTier: state.backup ?? 0,
         cores: state.cores,
         weight,
         loadWeight: state.load_weight ?? weight,

@@ -3,14 +3,14 @@ import fc from "fast-check";
 import { Choice, countTunnel, pick, release, Tried } from "../../../lib/core/pick/pick_kernels.ts";
 import {
   ACTIVE,
+  BACKUP,
+  BACKUP_LAST,
   ELIGIBLE,
   FREE_MILLI_CORES,
   FRESH,
   MAX_CONNECTIONS,
   PACE_LIMIT,
   PickTable,
-  STANDS_BY,
-  STANDS_BY_LAST,
   TOTAL,
   WEIGHT,
   WEIGHTED,
@@ -104,12 +104,12 @@ Deno.test("rows that were tried are left out", () => {
   }
 });
 
-Deno.test("rows that stand by take what no other can, the better ones first, and no more", () => {
+Deno.test("backups take what no other can, the better ones first, and no more", () => {
   for (const kernel of KERNEL_NAMES) {
     const rows = [{ free: 9000 }, { free: 1, max: 2 }, { free: 5000, max: 1 }, { free: 90_000 }];
     const table = tableOf(kernel, rows);
-    table.write(0, ELIGIBLE, STANDS_BY_LAST);
-    table.write(2, ELIGIBLE, STANDS_BY);
+    table.write(0, ELIGIBLE, BACKUP_LAST);
+    table.write(2, ELIGIBLE, BACKUP);
     table.write(3, ELIGIBLE, 0);
     assertEquals(picks(table, 5), [1, 1, 2, 0, 0], kernel);
     release(table, 1, 0);

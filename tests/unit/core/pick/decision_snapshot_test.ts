@@ -16,6 +16,7 @@ import {
 } from "../../../../lib/core/pick/pick_kernels.ts";
 import {
   ACTIVE,
+  BACKUP,
   COST_MILLI_CORES,
   ELIGIBLE,
   FREE_MILLI_CORES,
@@ -26,7 +27,6 @@ import {
   PACE_LIMIT,
   PickTable,
   STANDING,
-  STANDS_BY,
   STICKY_SECONDS,
   UNKNOWN_FREE,
 } from "../../../../lib/core/pick/pick_table.ts";
@@ -154,16 +154,16 @@ Deno.test("a snapshot says why the winner won", () => {
   assertEquals(readSnapshot(words, 0, names).why, "nobody");
 });
 
-Deno.test("a snapshot tells who stood by from who was full", () => {
+Deno.test("a snapshot tells a backup from a backend that was full", () => {
   for (const kernel of KERNEL_NAMES) {
     const table = tableOf(kernel, [9000, 1000, 5000]);
-    table.write(0, ELIGIBLE, STANDS_BY);
+    table.write(0, ELIGIBLE, BACKUP);
     table.write(0, STANDING, STANDINGS.indexOf("memory"));
     table.write(1, MAX_CONNECTIONS, 1);
     table.write(2, ELIGIBLE, 0);
     table.write(2, STANDING, STANDINGS.indexOf("down"));
     assertEquals(explain(table, 3), { why: "only_one", outcomes: ["memory", "chosen", "down"] });
-    assertEquals(explain(table, 3), { why: "stand_by", outcomes: ["chosen", "full", "down"] });
+    assertEquals(explain(table, 3), { why: "backup", outcomes: ["chosen", "full", "down"] });
   }
 });
 
