@@ -144,7 +144,7 @@ export class DecisionRecorder implements AsyncDisposable {
         const { tunnel, frontend, pool, backend } = event;
         const { t, picks } = this.#pickLines(event, strategyOf);
         const client = formatAddress(event.client);
-        const sticky = event.decision.sticky === true ? { sticky: true } : {};
+        const sticky = event.choice.sticky ? { sticky: true } : {};
         this.#write({
           kind: "opened",
           t,

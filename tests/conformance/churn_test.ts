@@ -2,6 +2,7 @@
 // is eligible and who is reachable, plans that come and go, pools by location, clients that break off,
 // and with the splice engine a worker that dies. In the end nothing may be counted that is not there.
 
+import { picksOf } from "../support/events.ts";
 import { assertEquals } from "@std/assert";
 import { LocationTable } from "../../lib/core/location/location_table.ts";
 import { parseNetwork } from "../../lib/core/values/network.ts";
@@ -150,8 +151,9 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assertEquals(told.map(({ length }) => length), ends, "opened, closed, refused");
       return true;
     });
-    for (const { decision, backend } of fixture.of("opened")) {
-      assertEquals(decision.picks.at(-1)?.snapshot?.backends[0]?.backend, backend, `seed ${seed}`);
+    for (const opened of fixture.of("opened")) {
+      const chosen = picksOf(opened).at(-1)?.snapshot?.backends[0]?.backend;
+      assertEquals(chosen, opened.backend, `seed ${seed}`);
     }
   });
 }

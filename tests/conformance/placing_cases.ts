@@ -1,5 +1,6 @@
 // Engine cases about where a connection goes: picks, retries, limits, refusals.
 
+import { kernelAt } from "../../lib/core/pick/kernels/registry.ts";
 import { assert, assertEquals } from "@std/assert";
 import {
   ACTIVE,
@@ -64,13 +65,16 @@ export const PLACING_CASES: readonly EngineCase[] = [
       using client = await connectTo(port);
       assertEquals(await receive(client, 1), "b");
       const opened = await fixture.nth("opened");
-      const { picks: _, ...decision } = opened.decision;
-      assertEquals(decision, {
-        kernel: "most_free",
-        freeMilliCores: 9000,
-        active: 0,
-        runnerUp: { backend: a.address, freeMilliCores: 4000, active: 0 },
-      });
+      const { choice, endpoints } = opened;
+      assertEquals(
+        [kernelAt(choice.kernel).name, choice.free, choice.active, choice.sticky, choice.paced],
+        ["most_free", 9000, 0, false, false],
+      );
+      const runnerUp = endpoints[choice.runnerUp]?.backend;
+      assertEquals(
+        [runnerUp, choice.runnerUpFree, choice.runnerUpActive],
+        [a.address, 4000, 0],
+      );
       assertEquals(opened.attempts, 1);
     },
   },
