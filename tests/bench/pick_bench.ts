@@ -19,7 +19,7 @@ import {
   YOUNG_BEFORE,
 } from "../../lib/core/pick/pick_table.ts";
 import { KERNEL_NAMES, type PickKernel } from "../../lib/core/pick/kernels/registry.ts";
-import { identityOf, Source } from "../../lib/core/pick/source_hash.ts";
+import { identityOf, Source } from "../../lib/core/pick/source.ts";
 import { enterYoung } from "../../lib/core/pick/young.ts";
 import { STICKY_CLIENTS } from "../../lib/core/pick/sticky.ts";
 import {

@@ -12,7 +12,7 @@ import {
   WEIGHTED,
 } from "../../lib/core/pick/pick_table.ts";
 import type { PickKernel } from "../../lib/core/pick/kernels/registry.ts";
-import { identityOf } from "../../lib/core/pick/source_hash.ts";
+import { identityOf } from "../../lib/core/pick/source.ts";
 import type { Engine, EngineEvent, Frontend, PoolPlan } from "../../lib/engine/engine.ts";
 import { receive } from "../support/bytes.ts";
 import { keepEvent } from "../support/events.ts";

@@ -6,7 +6,7 @@ import { FreeCores } from "../../lib/core/estimate/free_cores.ts";
 import { TableRules } from "../../lib/core/pick/table_rules.ts";
 import { Choice, countTunnel, pick, release } from "../../lib/core/pick/pick_kernels.ts";
 import { PickTable } from "../../lib/core/pick/pick_table.ts";
-import { identityOf } from "../../lib/core/pick/source_hash.ts";
+import { identityOf } from "../../lib/core/pick/source.ts";
 import { LEAST_LOAD } from "../../lib/strategy/least_load.ts";
 import { backendAt } from "../support/backends.ts";
 

@@ -17,7 +17,7 @@ import {
   WEIGHTED,
 } from "../../lib/core/pick/pick_table.ts";
 import { KERNEL_NAMES, type PickKernel } from "../../lib/core/pick/kernels/registry.ts";
-import { identityOf, type Source } from "../../lib/core/pick/source_hash.ts";
+import { identityOf, type Source } from "../../lib/core/pick/source.ts";
 import { enterYoung } from "../../lib/core/pick/young.ts";
 
 export interface RowSetup {

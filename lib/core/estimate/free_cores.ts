@@ -1,10 +1,10 @@
 // Turns samples and session counts into the numbers that the kernel `most_free` compares. One per pool;
 // it reads tunnels from the pool's PickTable and writes free cores, costs and scales into it, and what the
-// kernel needs to deal a burst of logins out (kernels/burst.ts). Free cores are what people see, too: no
+// kernel needs to deal a burst of logins out (burst_charge.ts). Free cores are what people see, too: no
 // burst is taken off them.
 
 import { LoadEstimator } from "./load_estimate.ts";
-import { burstCharge } from "../pick/kernels/burst.ts";
+import { burstCharge } from "../pick/burst_charge.ts";
 import { LoginBurst } from "./login_burst.ts";
 import {
   ACTIVE,

@@ -64,9 +64,9 @@ export class Choice {
   step = 0;
   /** The highest ELIGIBLE of rows that took part: above ALWAYS when backups were asked. */
   reach = ALWAYS;
-  /** Milli-cores that each new login counted for, as part of a burst (kernels/burst.ts); 0: none did. */
+  /** Milli-cores that each new login counted for, as part of a burst (burst_charge.ts); 0: none did. */
   charge = 0;
-  /** Scratch of `pick`: how many young connections make a backend stand back (kernels/pace.ts). */
+  /** Scratch of `pick`: how many young connections make a backend stand back (pacing.ts). */
   ceiling = 0;
   /** Scratch of the kernels, by row. */
   scores = new Int32Array(DEFAULT_CAPACITY);

@@ -9,8 +9,8 @@
 // `!` on typed-array reads: indices are below the table's row count, or within a snapshot, by construction.
 
 import type { Choice, Tried } from "./choice.ts";
-import { takesPart, weightOf } from "./kernels/candidate.ts";
-import { NO_CEILING } from "./kernels/pace.ts";
+import { takesPart, weightOf } from "./candidate.ts";
+import { NO_CEILING } from "./pacing.ts";
 import { KERNEL_NAMES, kernelAt, type PickKernel } from "./kernels/registry.ts";
 import {
   ACTIVE,

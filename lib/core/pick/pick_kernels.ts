@@ -6,8 +6,8 @@
 // `!` on typed-array reads: indices are below the table's row count by construction.
 
 import { type Choice, NO_ROW, type Tried } from "./choice.ts";
-import { isCandidate, RACES } from "./kernels/candidate.ts";
-import { ceilingOf, NO_CEILING } from "./kernels/pace.ts";
+import { isCandidate, RACES } from "./candidate.ts";
+import { ceilingOf, NO_CEILING } from "./pacing.ts";
 import { kernelAt } from "./kernels/registry.ts";
 import {
   ACTIVE,
@@ -22,7 +22,7 @@ import {
   STICKY_SECONDS,
   TOTAL,
 } from "./pick_table.ts";
-import { Source } from "./source_hash.ts";
+import { Source } from "./source.ts";
 import { recall, remember, renew } from "./sticky.ts";
 import { enterYoung, leaveYoung } from "./young.ts";
 

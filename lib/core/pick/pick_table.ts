@@ -46,7 +46,7 @@ export const STICKY_ENTRIES = 8;
 export const STICKY_SECONDS = 9;
 /** Seconds on the control plane's clock, which writes them; kernels have no other. */
 export const CLOCK = 10;
-/** Young connections that a backend has before others go first (kernels/pace.ts); 0: any. */
+/** Young connections that a backend has before others go first (pacing.ts); 0: any. */
 export const PACE_LIMIT = 11;
 /** Numbers the steps in which time passes for young connections (young.ts); the control plane counts. */
 export const STEP = 12;
@@ -54,7 +54,7 @@ export const STEP = 12;
 export const LONG_STEP = 13;
 /** Milli-cores free on all backends, among which a burst of logins is dealt out; 0: none is. */
 export const BURST_FREE = 14;
-/** More new logins than this, in thousandths, are a burst (kernels/burst.ts). */
+/** More new logins than this, in thousandths, are a burst (burst_charge.ts). */
 export const BURST_LINE = 15;
 /** New logins on all backends (young.ts). */
 export const NEW_LOGINS = 16;
@@ -197,7 +197,7 @@ export class PickTable {
 
   /**
    * Gives a row to a backend that joins, zeroed and not eligible: the lowest free one.
-   * @param identity a hash of what the backend is called (core/pick/source_hash.ts).
+   * @param identity a hash of what the backend is called (core/pick/source.ts).
    * @throws {RangeError} when the table is full.
    */
   claim(taken: ReadonlySet<number>, identity = 0): number {

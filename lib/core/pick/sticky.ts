@@ -23,7 +23,7 @@ import {
   STICKY_SECONDS,
   STICKY_WORDS,
 } from "./pick_table.ts";
-import type { Source } from "./source_hash.ts";
+import type { Source } from "./source.ts";
 
 /**
  * Clients that are remembered of a pool; beyond it, those that have been away longest are forgotten, and

@@ -15,7 +15,7 @@ import { tellAge, tellSample, tellSilence } from "./load_told.ts";
 import { type HoldCause, type Member, newMember, type Obstacle } from "./member.ts";
 import { ACTIVE, ELIGIBLE, MAX_CONNECTIONS, type PickTable } from "../pick/pick_table.ts";
 import { type HealthTransition, RiseFall } from "./rise_fall.ts";
-import { identityOf } from "../pick/source_hash.ts";
+import { identityOf } from "../pick/source.ts";
 
 export interface PoolRules {
   readonly rise: number;

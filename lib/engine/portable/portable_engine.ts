@@ -16,7 +16,7 @@ import {
   Tried,
 } from "../../core/pick/pick_kernels.ts";
 import { CONNECT_FAILURES, type PickTable } from "../../core/pick/pick_table.ts";
-import { Source } from "../../core/pick/source_hash.ts";
+import { Source } from "../../core/pick/source.ts";
 import { isNews } from "../../core/timing/throttled_condition.ts";
 import type {
   Engine,

@@ -27,7 +27,7 @@ import {
   WEIGHTED,
 } from "../../core/pick/pick_table.ts";
 import { Chance } from "../../core/chance.ts";
-import { Source } from "../../core/pick/source_hash.ts";
+import { Source } from "../../core/pick/source.ts";
 import { recall, remember, renew } from "../../core/pick/sticky.ts";
 import { enterYoung, LONG_AGO } from "../../core/pick/young.ts";
 import type { StrategyName } from "../../strategy/registry.ts";

@@ -14,7 +14,7 @@ import {
 import { FreeCores } from "../../core/estimate/free_cores.ts";
 import { ROUND_ROBIN } from "../../strategy/round_robin.ts";
 import { memoryFactors } from "../../core/watch/shortages.ts";
-import { identityOf } from "../../core/pick/source_hash.ts";
+import { identityOf } from "../../core/pick/source.ts";
 import { STICKY_CLIENTS } from "../../core/pick/sticky.ts";
 import { type StrategyName, strategyNamed } from "../../strategy/registry.ts";
 import { type MemberView, type Strategy, weigh } from "../../strategy/strategy.ts";

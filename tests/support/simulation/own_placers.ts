@@ -14,7 +14,7 @@ import {
   WEIGHTED,
 } from "../../../lib/core/pick/pick_table.ts";
 import type { PickKernel } from "../../../lib/core/pick/kernels/registry.ts";
-import { identityOf, Source } from "../../../lib/core/pick/source_hash.ts";
+import { identityOf, Source } from "../../../lib/core/pick/source.ts";
 import { YoungSteps } from "../../../lib/core/pick/young.ts";
 import type { Placer, PlacerContext, PlacerMaker } from "./placer.ts";
 import { setKernel } from "../tables.ts";

@@ -18,7 +18,7 @@ import {
   YOUNG_RING,
 } from "../../../lib/core/pick/pick_table.ts";
 import { KERNEL_NAMES } from "../../../lib/core/pick/kernels/registry.ts";
-import { identityOf, Source } from "../../../lib/core/pick/source_hash.ts";
+import { identityOf, Source } from "../../../lib/core/pick/source.ts";
 import { recall, renew } from "../../../lib/core/pick/sticky.ts";
 import { newLoginsOf, youngOf, YoungSteps } from "../../../lib/core/pick/young.ts";
 import { makeTable } from "../../support/tables.ts";
@@ -31,7 +31,7 @@ const SESSION_CLIENTS = 20;
 const SOURCE = `
   import { Choice, pick, release } from ${JSON.stringify(lib("core/pick/pick_kernels.ts"))};
   import { PickTable } from ${JSON.stringify(lib("core/pick/pick_table.ts"))};
-  import { Source } from ${JSON.stringify(lib("core/pick/source_hash.ts"))};
+  import { Source } from ${JSON.stringify(lib("core/pick/source.ts"))};
   self.onmessage = ({ data }) => {
     const { buffer, gate, number, rounds, hold } = data;
     const table = new PickTable(buffer);
@@ -61,7 +61,7 @@ const SOURCE = `
 /** Remembers and recalls few clients in few entries; each has one row alone where it ever was. */
 const STICKY_SOURCE = `
   import { PickTable } from ${JSON.stringify(lib("core/pick/pick_table.ts"))};
-  import { Source } from ${JSON.stringify(lib("core/pick/source_hash.ts"))};
+  import { Source } from ${JSON.stringify(lib("core/pick/source.ts"))};
   import { recall, remember, renew } from ${JSON.stringify(lib("core/pick/sticky.ts"))};
   self.onmessage = ({ data }) => {
     const { buffer, gate, number, rounds } = data;
@@ -88,7 +88,7 @@ const STICKY_SOURCE = `
 /** Sessions of few clients that begin and end, each client on one row; as many end as began. */
 const SESSIONS_SOURCE = `
   import { PickTable } from ${JSON.stringify(lib("core/pick/pick_table.ts"))};
-  import { Source } from ${JSON.stringify(lib("core/pick/source_hash.ts"))};
+  import { Source } from ${JSON.stringify(lib("core/pick/source.ts"))};
   import { remember, renew } from ${JSON.stringify(lib("core/pick/sticky.ts"))};
   self.onmessage = ({ data }) => {
     const { buffer, gate, number, rounds } = data;

@@ -22,7 +22,7 @@ import {
   type SeenRow,
 } from "./kernel.ts";
 import { mostFree } from "./most_free.ts";
-import { isOpen } from "./pace.ts";
+import { isOpen } from "../pacing.ts";
 
 /**
  * The first candidate with room. A backend with a load has room while, with the session's expected cost

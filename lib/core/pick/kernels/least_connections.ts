@@ -4,7 +4,7 @@
 
 import { type Choice, NO_ROW, type Tried } from "../choice.ts";
 import { ACTIVE, CURSOR, HEADER_WORDS, type PickTable, ROW_WORDS } from "../pick_table.ts";
-import { weightOf } from "./candidate.ts";
+import { weightOf } from "../candidate.ts";
 import {
   defineKernel,
   FEWEST_WORDS,
@@ -12,7 +12,7 @@ import {
   MORE_SESSIONS_WORDS,
   NOT_ITS_TURN_WORDS,
 } from "./kernel.ts";
-import { isOpen } from "./pace.ts";
+import { isOpen } from "../pacing.ts";
 
 /**
  * The least (tunnels + 1) / weight, the new one counted; equals take turns, starting after the last row

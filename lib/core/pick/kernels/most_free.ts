@@ -11,8 +11,8 @@ import {
   ROW_WORDS,
   UNKNOWN_FREE,
 } from "../pick_table.ts";
-import { burstCharge } from "./burst.ts";
-import { NO_SCORE, scoreOf } from "./candidate.ts";
+import { burstCharge } from "../burst_charge.ts";
+import { NO_SCORE, scoreOf } from "../candidate.ts";
 import {
   CHANCE_WORDS,
   defineKernel,
@@ -24,7 +24,7 @@ import {
   MOST_FREE_WORDS,
   NOT_DRAWN_WORDS,
 } from "./kernel.ts";
-import { isOpen } from "./pace.ts";
+import { isOpen } from "../pacing.ts";
 
 /**
  * The highest score, which is free cores as the row scales them; of equals the lowest row. Near-equals

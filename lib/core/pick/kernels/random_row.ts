@@ -2,9 +2,9 @@
 
 import { type Choice, NO_ROW, type Tried } from "../choice.ts";
 import { HEADER_WORDS, type PickTable, ROW_WORDS } from "../pick_table.ts";
-import { weightOf } from "./candidate.ts";
+import { weightOf } from "../candidate.ts";
 import { CHANCE_WORDS, defineKernel, NOT_DRAWN_WORDS } from "./kernel.ts";
-import { isOpen } from "./pace.ts";
+import { isOpen } from "../pacing.ts";
 
 /** Any candidate, drawn in proportion to its weight. */
 export function randomRow(

@@ -13,8 +13,8 @@ import {
   WEIGHTED,
 } from "../pick_table.ts";
 import { defineKernel, NOT_ITS_TURN_WORDS } from "./kernel.ts";
-import { isCandidate, NO_SCORE, RACES, weightOf } from "./candidate.ts";
-import { isOpen } from "./pace.ts";
+import { isCandidate, NO_SCORE, RACES, weightOf } from "../candidate.ts";
+import { isOpen } from "../pacing.ts";
 
 /** What a pick moves PASS on by, × weight in thousandths: twice that at weight 0.001 still fits a word. */
 const STRIDE = 2 ** 29;

@@ -13,8 +13,8 @@ import {
   ROW_WORDS,
   WEIGHTED,
 } from "../pick_table.ts";
-import { mixWords } from "../source_hash.ts";
-import { isCandidate, weightOf } from "./candidate.ts";
+import { mixWords } from "../source.ts";
+import { isCandidate, weightOf } from "../candidate.ts";
 import { defineKernel } from "./kernel.ts";
 
 const WORD = 2 ** 32;

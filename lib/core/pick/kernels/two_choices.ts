@@ -12,9 +12,9 @@ import {
   ROW_WORDS,
   UNKNOWN_FREE,
 } from "../pick_table.ts";
-import { mixWords } from "../source_hash.ts";
-import { burstCharge } from "./burst.ts";
-import { scoreOf, weightOf } from "./candidate.ts";
+import { mixWords } from "../source.ts";
+import { burstCharge } from "../burst_charge.ts";
+import { scoreOf, weightOf } from "../candidate.ts";
 import { defineKernel, NOT_DRAWN_WORDS } from "./kernel.ts";
 import { drawByWeight, sumOfWeights } from "./random_row.ts";
 

@@ -31,7 +31,7 @@ import {
   UNKNOWN_FREE,
 } from "../../../../lib/core/pick/pick_table.ts";
 import { KERNEL_NAMES } from "../../../../lib/core/pick/kernels/registry.ts";
-import { Source } from "../../../../lib/core/pick/source_hash.ts";
+import { Source } from "../../../../lib/core/pick/source.ts";
 import { STANDINGS } from "../../../../lib/core/pool/standing.ts";
 import { setKernel } from "../../../support/tables.ts";
 

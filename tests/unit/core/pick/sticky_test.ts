@@ -15,7 +15,7 @@ import {
   STICKY_SECONDS,
 } from "../../../../lib/core/pick/pick_table.ts";
 import { KERNEL_NAMES, type PickKernel } from "../../../../lib/core/pick/kernels/registry.ts";
-import { identityOf, Source } from "../../../../lib/core/pick/source_hash.ts";
+import { identityOf, Source } from "../../../../lib/core/pick/source.ts";
 import {
   forgetAll,
   recall,

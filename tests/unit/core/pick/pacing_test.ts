@@ -1,16 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
-import { Choice, countTunnel, pick, release } from "../../../../../lib/core/pick/pick_kernels.ts";
+import { Choice, countTunnel, pick, release } from "../../../../lib/core/pick/pick_kernels.ts";
 import {
   MAX_CONNECTIONS,
   PACE_LIMIT,
   PickTable,
   STICKY_SECONDS,
   VIRTUAL_TIME,
-} from "../../../../../lib/core/pick/pick_table.ts";
-import { KERNEL_NAMES } from "../../../../../lib/core/pick/kernels/registry.ts";
-import { YoungSteps } from "../../../../../lib/core/pick/young.ts";
-import { Source } from "../../../../../lib/core/pick/source_hash.ts";
-import { addRow, countRows, makeTable, numbersFrom, pickMany } from "../../../../support/tables.ts";
+} from "../../../../lib/core/pick/pick_table.ts";
+import { KERNEL_NAMES } from "../../../../lib/core/pick/kernels/registry.ts";
+import { YoungSteps } from "../../../../lib/core/pick/young.ts";
+import { Source } from "../../../../lib/core/pick/source.ts";
+import { addRow, countRows, makeTable, numbersFrom, pickMany } from "../../../support/tables.ts";
 
 /** One of three has far more free than the others. */
 function pacedTable(kernel: typeof KERNEL_NAMES[number], limit: number): PickTable {
