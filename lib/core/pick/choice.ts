@@ -38,7 +38,7 @@ export class Tried {
 }
 
 /** What a pick leaves behind, without the kernels' scratch. */
-export type Chosen = Readonly<Omit<Choice, "reach" | "ceiling" | "scores">>;
+export type Chosen = Readonly<Omit<Choice, "reach" | "ceiling" | "scored" | "scores">>;
 
 /**
  * Why a pick fell as it did. One is made per engine loop and written anew by each pick, so that
@@ -68,6 +68,8 @@ export class Choice {
   charge = 0;
   /** Scratch of `pick`: how many young connections make a backend stand back (pacing.ts). */
   ceiling = 0;
+  /** Whether the kernel has left a score for each row. */
+  scored = false;
   /** Scratch of the kernels, by row. */
   scores = new Int32Array(DEFAULT_CAPACITY);
 }

@@ -11,7 +11,7 @@
 import type { Choice, Tried } from "./choice.ts";
 import { takesPart, weightOf } from "./candidate.ts";
 import { NO_CEILING } from "./pacing.ts";
-import { KERNEL_NAMES, kernelAt, type PickKernel } from "./kernels/registry.ts";
+import { KERNEL_NAMES, type PickKernel } from "./kernels/registry.ts";
 import {
   ACTIVE,
   ALWAYS,
@@ -78,20 +78,19 @@ export function takeSnapshot(
   const { rows } = table;
   const winner = choice.row;
   const runnerUp = choice.runnerUp;
-  const hasScores = kernelAt(choice.kernel).scores && !choice.sticky;
   into[KERNEL_AT] = choice.kernel;
   into[NEARLY_EQUAL_AT] = words[NEARLY_EQUAL]!;
   into[DRAW_AT] = draw;
   into[STICKY_AT] = choice.sticky ? 1 : 0;
   let at = HEADER_LENGTH;
   if (winner >= 0) {
-    at = copyRow(words, winner, tried, choice, hasScores, into, at);
+    at = copyRow(words, winner, tried, choice, into, at);
     // As it was before this connection took its place there.
     into[at - 5] = into[at - 5]! & ~BARRED | CHOSEN | ELIGIBLE_MARK;
     into[at - 4] = choice.free;
     into[at - 3] = choice.active;
   }
-  if (runnerUp >= 0) at = copyRow(words, runnerUp, tried, choice, hasScores, into, at);
+  if (runnerUp >= 0) at = copyRow(words, runnerUp, tried, choice, into, at);
   // Where there are too many, those that could be chosen come first.
   const passes = rows > SNAPSHOT_ROWS ? 2 : 1;
   for (let pass = 0; pass < passes; pass++) {
@@ -101,7 +100,7 @@ export function takeSnapshot(
         const isEligible = takesPart(words, HEADER_WORDS + row * ROW_WORDS, choice.reach);
         if (isEligible !== (pass === 0)) continue;
       }
-      at = copyRow(words, row, tried, choice, hasScores, into, at);
+      at = copyRow(words, row, tried, choice, into, at);
     }
   }
   into[COUNT_AT] = (at - HEADER_LENGTH) / ROW_LENGTH;
@@ -123,7 +122,6 @@ function copyRow(
   row: number,
   tried: Tried | null,
   choice: Choice,
-  hasScores: boolean,
   into: Int32Array,
   at: number,
 ): number {
@@ -143,7 +141,7 @@ function copyRow(
   into[at + 1] = marks;
   into[at + 2] = freeNow(words, from);
   into[at + 3] = active;
-  into[at + 4] = hasScores ? choice.scores[row]! : NO_SCORE;
+  into[at + 4] = choice.scored ? choice.scores[row]! : NO_SCORE;
   into[at + 5] = weightOf(words, from);
   return at + ROW_LENGTH;
 }

@@ -69,6 +69,7 @@ function pickWithin(
   const words = table.words;
   const kernel = kernelAt(Atomics.load(words, KERNEL));
   choice.kernel = kernel.number;
+  choice.scored = kernel.scores;
   choice.sticky = false;
   choice.paced = false;
   choice.charge = 0;
@@ -121,6 +122,7 @@ function pickAgain(
   choice.free = freeNow(words, at);
   if (!reserve(words, at, ANY_COUNT, choice)) return NO_ROW;
   choice.sticky = true;
+  choice.scored = false;
   choice.row = row;
   choice.runnerUp = NO_ROW;
   return row;
