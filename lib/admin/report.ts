@@ -82,8 +82,8 @@ export interface BackendReport {
   readonly since: string;
   /** Whether new sessions can be sent there now. */
   readonly usable: boolean;
-  /** Whether the backend, though held back, takes the clients that no other backend can take. */
-  readonly standsBy: boolean;
+  /** Whether the backend is held back, but gets the sessions that no other backend can take. */
+  readonly backup: boolean;
   readonly load1: number | null;
   /** Age of the last sample in seconds. */
   readonly loadAgeSeconds: number | null;

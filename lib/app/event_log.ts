@@ -2,7 +2,7 @@
 
 import { formatAddress } from "../core/values/address.ts";
 import type { Clock } from "../core/timing/clock.ts";
-import { KERNELS } from "../core/pick/pick_table.ts";
+import { kernelAt } from "../core/pick/kernels/registry.ts";
 import type { EngineEvent } from "../engine/engine.ts";
 import type { AccessLog } from "../log/access_log.ts";
 import type { LogArea } from "../log/setup.ts";
@@ -45,7 +45,7 @@ export class EventLog implements AsyncDisposable {
     switch (event.kind) {
       case "opened": {
         if (!this.access.enabled) return;
-        const kernel = KERNELS[event.choice.kernel] ?? "rotation";
+        const kernel = kernelAt(event.choice.kernel).name;
         this.access.opened(event, this.strategyOf(event.pool, kernel));
         return;
       }

@@ -2,8 +2,12 @@
 // whether there is anybody to place them on. Says when that changes.
 
 import type { PickTable } from "../core/pick/pick_table.ts";
-import { createStrategy } from "../strategy/registry.ts";
-import type { PoolView, Strategy } from "../strategy/strategy.ts";
+import type { Pool } from "../core/pool/pool.ts";
+import { backupTierOf } from "../core/pool/standing.ts";
+import { memoryFactors } from "../core/watch/shortages.ts";
+import { FreeCores } from "../core/estimate/free_cores.ts";
+import { strategyNamed } from "../strategy/registry.ts";
+import { type MemberView, type PoolView, type Strategy, weigh } from "../strategy/strategy.ts";
 import type { PoolConfig } from "../config/config.ts";
 
 type PlacementConfig = Pick<PoolConfig, "strategy" | "fallback">;
@@ -23,7 +27,8 @@ export interface LoadProspect {
 }
 
 export class Placement {
-  #config: PlacementConfig;
+  /** The pool's estimate, for whatever strategy comes: a reload forgets nothing that was learnt. */
+  readonly #freeCores = new FreeCores();
   #strategy: Strategy;
   #fallback: Strategy;
   /** The one of them that weighed last while there was anybody to choose. */
@@ -33,9 +38,8 @@ export class Placement {
   #nobody = false;
 
   constructor(config: PlacementConfig) {
-    this.#config = config;
-    this.#strategy = createStrategy(config.strategy);
-    this.#fallback = createStrategy(config.fallback);
+    this.#strategy = strategyNamed(config.strategy);
+    this.#fallback = strategyNamed(config.fallback);
     this.#placing = this.#strategy;
   }
 
@@ -46,16 +50,13 @@ export class Placement {
 
   /** Cores that each new login counts for while a burst is dealt out; they are not taken off the free ones. */
   get burstCost(): number {
-    return this.#placing.burstCost ?? 0;
+    return this.#placing.dealsBursts ? this.#freeCores.burstCost : 0;
   }
 
-  /** Takes a new configuration in; a strategy that stays keeps what it has learnt. */
   setConfig(config: PlacementConfig): void {
-    const { strategy, fallback } = this.#config;
-    this.#config = config;
-    if (config.fallback !== fallback) this.#fallback = createStrategy(config.fallback);
-    if (config.strategy === strategy) return;
-    this.#strategy = createStrategy(config.strategy);
+    this.#fallback = strategyNamed(config.fallback);
+    if (config.strategy === this.#strategy.name) return;
+    this.#strategy = strategyNamed(config.strategy);
     this.#placing = this.#strategy;
     this.#degraded = false;
   }
@@ -63,7 +64,7 @@ export class Placement {
   /** The strategy that a kernel ran for, in the words of lb.conf. */
   strategyOf(kernel: string): string {
     for (const strategy of [this.#strategy, this.#fallback]) {
-      if (strategy.kernel === kernel) return strategy.name;
+      if (strategy.kernel.name === kernel) return strategy.name;
     }
     return kernel;
   }
@@ -75,10 +76,9 @@ export class Placement {
     nowMs: number,
     prospect: LoadProspect,
   ): PlacementChange[] {
-    const weighed = this.#strategy.weigh(view, table, nowMs);
-    if (!weighed) this.#fallback.weigh(view, table, nowMs);
+    const placing = weigh(this.#strategy, this.#fallback, view, table, nowMs, this.#freeCores);
     const changes: PlacementChange[] = [];
-    const nobody = !view.some(({ usable, standBy = 0 }) => usable || standBy > 0);
+    const nobody = !view.some(({ usable, backupTier = 0 }) => usable || backupTier > 0);
     if (nobody !== this.#nobody) {
       this.#nobody = nobody;
       changes.push(
@@ -89,11 +89,11 @@ export class Placement {
     }
     // Where nobody can be used, loads are not what is missing: it is no matter of the fallback.
     if (nobody) {
-      table.kernel = this.#placing.kernel;
+      table.kernel = this.#placing.kernel.number;
       return changes;
     }
-    this.#placing = weighed ? this.#strategy : this.#fallback;
-    return [...changes, ...this.#tellDegraded(!weighed, prospect)];
+    this.#placing = placing;
+    return [...changes, ...this.#tellDegraded(placing !== this.#strategy, prospect)];
   }
 
   #tellDegraded(degraded: boolean, { asked, awaited }: LoadProspect): PlacementChange[] {
@@ -109,4 +109,33 @@ export class Placement {
       }]
       : [{ level: "info", text: `${instead}: ${name} needs a load, load.source is none` }];
   }
+}
+
+/** What a pool's strategy is shown of its backends. */
+export function viewOf(
+  pool: Pool,
+  { pressure, memory }: Pick<PoolConfig, "pressure" | "memory">,
+  nowMs: number,
+): PoolView {
+  const { members } = pool;
+  const loads = members.map((member) => pool.freshLoad(member, nowMs));
+  const factors = memoryFactors(loads, memory.weight);
+  return members.map((member, index): MemberView => {
+    const load = loads[index];
+    const backupTier = backupTierOf(pool, member);
+    return {
+      row: member.row,
+      backend: member.backend,
+      usable: pool.isUsable(member),
+      ...(backupTier === 0 ? {} : { backupTier }),
+      ...(load === undefined ? {} : { load }),
+      cores: pool.coresOf(member).cores,
+      weight: pool.weightOf(member),
+      memoryFactor: factors[index] ?? 1,
+      loadWeight: pool.loadWeightOf(member),
+      ...(pressure.correctLoad && load?.cpuPressure !== undefined
+        ? { cpuPressure: load.cpuPressure }
+        : {}),
+    };
+  });
 }

@@ -4,27 +4,26 @@
 import type { Address } from "../core/values/address.ts";
 import type { Clock, Random } from "../core/timing/clock.ts";
 import { messageOf, OUR_FAULT, OUR_SHORTAGE } from "../core/values/errors.ts";
-import { DEFAULT_CAPACITY as ROWS, PickTable, STANDING } from "../core/pick/pick_table.ts";
+import { DEFAULT_CAPACITY as ROWS, PickTable } from "../core/pick/pick_table.ts";
 import type { Member } from "../core/pool/member.ts";
-import { Pool, type PoolChange } from "../core/pool/pool.ts";
+import { Pool } from "../core/pool/pool.ts";
+import type { PoolChange } from "../core/pool/pool_change.ts";
 import type { Result } from "../core/values/result.ts";
 import { Polling } from "../core/timing/polling.ts";
-import { standByOf, standingOf, STANDINGS } from "../core/pool/standing.ts";
-import { memoryFactors, Shortages } from "../core/watch/shortages.ts";
+import { writeStandings } from "../core/pool/standing.ts";
 import { STICKY_CLIENTS } from "../core/pick/sticky.ts";
 import { isNews } from "../core/timing/throttled_condition.ts";
 import type { BackendConfig, LoadConfig, PoolConfig } from "../config/config.ts";
-import { untoldBySources } from "../config/warnings.ts";
 import type { EngineEvent, PoolPlan } from "../engine/engine.ts";
 import { createHealthProbe } from "../health/registry.ts";
 import type { LoadSource } from "../load/load_source.ts";
 import type { LogArea } from "../log/setup.ts";
 import { BackendNames, type FoundNames } from "./backend_names.ts";
 import { LoadSources } from "./load_sources.ts";
-import { type LoadProspect, Placement } from "./placement.ts";
+import { type LoadProspect, Placement, viewOf } from "./placement.ts";
 import { Resilience } from "./resilience.ts";
 import { RulesTicker, TableRules } from "../core/pick/table_rules.ts";
-import type { MemberView, PoolView } from "../strategy/strategy.ts";
+import type { PoolView } from "../strategy/strategy.ts";
 
 export interface PoolKeeperParts {
   readonly clock: Clock;
@@ -71,7 +70,6 @@ export class PoolController implements AsyncDisposable {
   readonly #sources: LoadSources;
   /** Backends that are asked otherwise than before and have not been heard of since. */
   readonly #askedAnew = new Set<string>();
-  readonly #shortages: Shortages;
   readonly #resilience: Resilience;
   readonly #rules: TableRules;
   readonly #rulesTicker: RulesTicker;
@@ -89,7 +87,6 @@ export class PoolController implements AsyncDisposable {
     this.#config = config;
     this.#parts = parts;
     this.#sources = new LoadSources(parts.createLoadSource);
-    this.#shortages = new Shortages(config, untoldBySources(config));
     this.#placement = new Placement(config);
     const table = parts.table ?? PickTable.allocate(ROWS, STICKY_CLIENTS);
     this.pool = new Pool(config.name, rulesOf(config), table);
@@ -105,7 +102,6 @@ export class PoolController implements AsyncDisposable {
       timeoutMs: TICK_MS,
       run: () => Promise.resolve(),
       report: () => {
-        this.#tell(this.pool.tick(clock.now()));
         this.#tell(this.#resilience.tick(clock.now()));
         this.#weigh();
       },
@@ -154,7 +150,6 @@ export class PoolController implements AsyncDisposable {
     this.#config = config;
     this.#placement.setConfig(config);
     this.pool.setRules(rulesOf(config));
-    this.#shortages.setRules(config, untoldBySources(config));
     this.#tell(this.#resilience.setConfig(config));
     this.#rules.set(config);
     const nowMs = this.#parts.clock.now();
@@ -330,32 +325,11 @@ export class PoolController implements AsyncDisposable {
     if (COUNTS_CORES.has(this.#config.strategy) && !prospect.awaited) {
       this.#tell(this.pool.tellAssumedCores());
     }
-    this.#tell(this.#shortages.judge(this.pool, nowMs));
-    const panic = this.#resilience.settle(nowMs);
+    const { changes, panic } = this.#resilience.settle(nowMs);
+    this.#tell(changes);
     if (panic !== undefined) this.#parts.log[panic.level](`${this.pool.name}: ${panic.text}`);
-    const { members } = this.pool;
-    const loads = members.map((member) => this.pool.freshLoad(member, nowMs));
-    const { correctLoad } = this.#config.pressure;
-    const factors = memoryFactors(loads, this.#config.memory.weight);
-    const view = members.map((member, index): MemberView => {
-      const load = loads[index];
-      const standBy = standByOf(this.pool, member);
-      return {
-        row: member.row,
-        backend: member.backend,
-        usable: this.pool.isUsable(member),
-        ...(standBy === 0 ? {} : { standBy }),
-        ...(load === undefined ? {} : { load }),
-        cores: this.pool.coresOf(member).cores,
-        weight: this.pool.weightOf(member),
-        memoryFactor: factors[index] ?? 1,
-        loadWeight: this.pool.loadWeightOf(member),
-        ...(correctLoad && load?.cpuPressure !== undefined
-          ? { cpuPressure: load.cpuPressure }
-          : {}),
-      };
-    });
-    this.#writeStandings();
+    const view = viewOf(this.pool, this.#config, nowMs);
+    writeStandings(this.pool);
     const told = this.#placement.weigh(view, this.pool.table, nowMs, prospect);
     for (const { level, text } of told) this.#parts.log[level](`${this.pool.name}: ${text}`);
     this.#parts.weighed(this.pool, this.#config, view);
@@ -370,13 +344,6 @@ export class PoolController implements AsyncDisposable {
       return member?.load === undefined && member?.loadFailure === undefined;
     });
     return { asked: asked.length > 0, awaited };
-  }
-
-  /** Says in the table why those that are not eligible are not, for who asks about a decision. */
-  #writeStandings(): void {
-    for (const member of [...this.pool.members, ...this.pool.leaving]) {
-      this.pool.table.write(member.row, STANDING, STANDINGS.indexOf(standingOf(this.pool, member)));
-    }
   }
 
   /** A new plan only when backends or their addresses have changed; numbers travel in the table. */

@@ -5,7 +5,7 @@ import { describeAdvice } from "../core/pool/agent_advice.ts";
 import { ACTIVE, CONNECT_FAILURES, TOTAL, UNKNOWN_FREE } from "../core/pick/pick_table.ts";
 import type { Member } from "../core/pool/member.ts";
 import type { Pool } from "../core/pool/pool.ts";
-import { standByOf } from "../core/pool/standing.ts";
+import { backupTierOf } from "../core/pool/standing.ts";
 import type { BackendReport, PoolReport } from "../admin/report.ts";
 import { describeSources } from "./load_sources.ts";
 import type { PoolController } from "./pool_controller.ts";
@@ -52,7 +52,7 @@ function reportMember(
     reason: reasonOf(pool, member),
     since: timeOf(member.leaving ? member.leftMs : member.healthSinceMs),
     usable: pool.isUsable(member),
-    standsBy: standByOf(pool, member) > 0,
+    backup: backupTierOf(pool, member) > 0,
     weight: pool.weightOf(member),
     share: member.share,
     holds: [...member.holds].map(([cause, { reason, sinceMs }]) => {

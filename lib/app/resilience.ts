@@ -1,5 +1,5 @@
-// The watches of one pool over backends that misbehave, wired together: what the engine, probes and
-// samples show goes in, what is to be told comes out; effects are holds and shares in the Pool.
+// The watches of one pool over its backends, in the one order in which they run: what the engine, probes
+// and samples show goes in, what is to be told comes out; effects are holds and shares in the Pool.
 
 import { formatAddress } from "../core/values/address.ts";
 import { BlackHoles, type SessionEnd } from "../core/watch/black_holes.ts";
@@ -9,9 +9,12 @@ import { Outliers } from "../core/watch/outliers.ts";
 import { judgePanic, type Panic } from "../core/watch/panic.ts";
 import { TOTAL } from "../core/pick/pick_table.ts";
 import type { HoldCause } from "../core/pool/member.ts";
-import type { Pool, PoolChange } from "../core/pool/pool.ts";
+import type { Pool } from "../core/pool/pool.ts";
+import type { PoolChange } from "../core/pool/pool_change.ts";
+import { Shortages } from "../core/watch/shortages.ts";
 import { SlowStart } from "../core/watch/slow_start.ts";
 import type { PoolConfig } from "../config/config.ts";
+import { untoldBySources } from "../config/warnings.ts";
 import type { EndReason, EngineEvent } from "../engine/engine.ts";
 
 /** Load sources that hand out the kernel's load average as it is at the moment. */
@@ -21,6 +24,12 @@ const AVERAGES: ReadonlySet<string> = new Set(["nrpe", "ssh"]);
 export interface PanicChange {
   readonly level: "info" | "warning";
   readonly text: string;
+}
+
+/** What has changed before a weighing. */
+export interface Settled {
+  readonly changes: readonly PoolChange[];
+  readonly panic: PanicChange | undefined;
 }
 
 /** What came of an event. */
@@ -36,6 +45,7 @@ export class Resilience {
   readonly #outliers: Outliers;
   readonly #blackHoles: BlackHoles;
   readonly #frozenLoads = new FrozenLoads();
+  readonly #shortages: Shortages;
   readonly #slowStart = new SlowStart();
   /** Backends that the watches may know. */
   #known: ReadonlySet<string> | undefined;
@@ -44,6 +54,7 @@ export class Resilience {
   constructor(pool: Pool, config: PoolConfig) {
     this.#pool = pool;
     this.#config = config;
+    this.#shortages = new Shortages(config, untoldBySources(config));
     this.#outliers = new Outliers(outlierRules(config));
     this.#blackHoles = new BlackHoles(blackHoleRules(config));
   }
@@ -62,6 +73,7 @@ export class Resilience {
   /** Takes a new configuration in; counts and backoff are kept. */
   setConfig(config: PoolConfig): PoolChange[] {
     this.#config = config;
+    this.#shortages.setRules(config, untoldBySources(config));
     return [
       ...this.#outliers.setRules(this.#pool, outlierRules(config)),
       ...this.#blackHoles.setRules(this.#pool, blackHoleRules(config)),
@@ -141,18 +153,23 @@ export class Resilience {
     return [...changes, ...this.#frozenLoads.forget(this.#pool, id)];
   }
 
-  /** Lets time pass: holds end, sessions grow old. Wants a call every second or so. */
+  /** Lets time pass: samples and sessions grow old, holds end. Wants a call every second or so. */
   tick(nowMs: number): PoolChange[] {
     return [
+      ...this.#pool.tick(nowMs),
       ...this.#outliers.tick(this.#pool, nowMs),
       ...this.#blackHoles.tick(this.#pool, nowMs),
     ];
   }
 
-  /** Settles who is forgiven and whose share is how large; call it before every weighing. */
-  settle(nowMs: number): PanicChange | undefined {
+  /**
+   * Settles who is short, who is forgiven and whose share is how large; call it before every weighing.
+   * Shortages first: a panic counts who is left, and only those that are usable in the end grow their share.
+   */
+  settle(nowMs: number): Settled {
     const pool = this.#pool;
     const { panic, slowStartMs } = this.#config;
+    const changes = this.#shortages.judge(pool, nowMs);
     const before = this.#panic;
     this.#panic = judgePanic(pool, panic);
     for (const member of pool.members) {
@@ -160,7 +177,7 @@ export class Resilience {
       this.#slowStart.observe(id, pool.isUsable(member), false, nowMs);
       member.share = this.#slowStart.share(id, slowStartMs, nowMs);
     }
-    return changeOf(before, this.#panic);
+    return { changes, panic: changeOf(before, this.#panic) };
   }
 }
 

@@ -3,7 +3,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { MOST_DECISIONS, parseLast } from "../admin/why_report.ts";
-import { STRATEGIES, type StrategyName } from "../config/config.ts";
+import { STRATEGY_NAMES, type StrategyName } from "../strategy/registry.ts";
 import type { Overrides } from "../config/overrides.ts";
 import { didYouMean } from "../core/values/nearest.ts";
 
@@ -24,7 +24,7 @@ export const COMMANDS = [
 export type CommandName = typeof COMMANDS[number];
 
 /** What help tells of besides commands. */
-export const TOPICS = [...COMMANDS, "load"] as const;
+export const TOPICS = [...COMMANDS, "load", "strategies"] as const;
 
 export type HelpTopic = typeof TOPICS[number];
 
@@ -324,11 +324,11 @@ function buildCommand(name: CommandName, flags: Flags): CommandResult {
       }
       const text = single(flags, "strategy");
       if (text === undefined) return done({ name, json, replay });
-      const strategy = STRATEGIES.find((known) => known === text);
+      const strategy = STRATEGY_NAMES.find((known) => known === text);
       if (strategy !== undefined) return done({ name, json, replay, strategy });
       const found = `Cannot read "${printable(text)}" as a strategy`;
-      const expected = STRATEGIES.join(", ");
-      return wrong(`${found}: expected ${expected}`, didYouMean(text, STRATEGIES), name);
+      const expected = STRATEGY_NAMES.join(", ");
+      return wrong(`${found}: expected ${expected}`, didYouMean(text, STRATEGY_NAMES), name);
     }
     case "echo": {
       const addresses = flags.positionals.flatMap(splitList);

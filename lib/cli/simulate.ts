@@ -2,7 +2,7 @@
 
 import { compareStrategies } from "../record/replay/compare.ts";
 import { readRecording } from "../record/replay/recording.ts";
-import { STRATEGIES, type StrategyName } from "../config/config.ts";
+import { STRATEGY_NAMES, type StrategyName } from "../strategy/registry.ts";
 import { messageOf } from "../core/values/errors.ts";
 import { failure, type Result } from "../core/values/result.ts";
 import { EXIT_CONFIG, EXIT_OK } from "./exit_code.ts";
@@ -31,7 +31,7 @@ export async function simulate(command: SimulateCommand): Promise<number> {
     complain(`${file}: ${isOther ? `it is no recording: ${read.message}` : read.message}`);
     return EXIT_CONFIG;
   }
-  const strategies = strategy === undefined ? STRATEGIES : [strategy];
+  const strategies = strategy === undefined ? STRATEGY_NAMES : [strategy];
   const report = compareStrategies(file, read.value, strategies);
   // What a file says may be anything.
   if (json) print(JSON.stringify(deepPrintable(report), null, 2) + "\n");

@@ -230,7 +230,7 @@ const ORDINARY_WORDS = /^(\d+%)?(, )?(maxconn 0)?(, )?(ready)?(, )?(up)?$/;
 /** What an administrator has to know beyond the numbers; empty when all is well. */
 function remarksOf(pool: PoolReport, backend: BackendReport, nowMs: number): string[] {
   // A report of an older balancer has none of these.
-  const { holds = [], standsBy = false, share = 1, weight = 1, shortage = null }: Partial<
+  const { holds = [], backup = false, share = 1, weight = 1, shortage = null }: Partial<
     BackendReport
   > = backend;
   const explained = holds.some(({ reason }) => reason === backend.reason);
@@ -243,7 +243,7 @@ function remarksOf(pool: PoolReport, backend: BackendReport, nowMs: number): str
     ...(concerns && !explained ? [backend.reason] : []),
     ...holds.map((hold) => describeHold(hold, backend.usable, nowMs)),
     ...(shortage === null ? [] : [`used, for no other has enough: ${shortage}`]),
-    ...(standsBy ? ["stands by: takes those whom no other server can take"] : []),
+    ...(backup ? ["backup: takes the sessions that no other server can take"] : []),
     ...(weighs && share === 1 && backend.usable ? [`weight ${toThousandths(weight)}`] : []),
     ...(share < 1 && backend.usable ? [`slow start: ${describePercent(share)} of its share`] : []),
     ...(agent === null || (goesByLoad && ORDINARY_WORDS.test(agent)) ? [] : [`agent: ${agent}`]),

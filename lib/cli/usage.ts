@@ -1,7 +1,21 @@
 // The help texts: one for the program, one for each command, at most 80 columns wide.
 
 import { REMOTE_COMMAND } from "../load/ssh_remote.ts";
+import { FALLBACK_NAMES, STRATEGIES } from "../strategy/registry.ts";
 import type { HelpTopic } from "./arguments.ts";
+import { wrap } from "./output.ts";
+
+/** The flag's texts begin in this column. */
+const TEXT_COLUMN = 29;
+
+/** Names, the first of them the default, as the text of a flag. */
+function flagOf(flag: string, [first, ...others]: readonly string[]): string {
+  const listed = wrap([`${first} (default)`, ...others].join(", "), 80 - TEXT_COLUMN);
+  const lines = listed.split("\n").map((line) => " ".repeat(TEXT_COLUMN) + line.trim());
+  return flag.padEnd(TEXT_COLUMN) + lines.join("\n").trimStart();
+}
+
+const STRATEGY_FLAG = flagOf("      --strategy NAME", STRATEGIES.map(({ name }) => name));
 
 const CONFIG_FLAGS = `\
   -c, --config FILE          read FILE; flags win over what it says
@@ -9,9 +23,7 @@ const CONFIG_FLAGS = `\
                              unix:/path; repeatable
       --backends HOST,...    where sessions go: host[:port][=cores]; without a
                              port, the port of --listen; repeatable
-      --strategy NAME        least_load (default), round_robin,
-                             least_connections, two_choices, first,
-                             source_hash, random
+${STRATEGY_FLAG}
       --load SOURCE          how load is asked: nrpe (default), ssh, agent,
                              exec, gmond, http, none ("help load": ssh keys)
       --health PROBE         how life is asked: auto (default), tcp,
@@ -239,11 +251,31 @@ Examples:
 restrict,command="${FORCED_COMMAND}" ssh-ed25519 AAAA...
 `;
 
+const STRATEGY_TEXTS = STRATEGIES.map(({ name, help }) => wrap(`  ${name}: ${help}.`, 78))
+  .join("\n\n");
+
+const STRATEGIES_HELP = `\
+The strategy of a pool (--strategy, or strategy in lb.conf) says which server
+the next session goes to. Each goes to:
+
+${STRATEGY_TEXTS}
+
+A server that is down, disabled, drained or full gets none, whatever the
+strategy. Where the strategy needs a load and no server has a fresh one, the
+pool's fallback places:
+${wrap(FALLBACK_NAMES.join(", "), 78)}.
+
+Examples:
+  compute-lb --listen :22 --backends a,b --strategy least_connections
+  compute-lb simulate --replay record.jsonl --strategy two_choices
+`;
+
 const HELP = `\
-Usage: compute-lb help [COMMAND | load]
+Usage: compute-lb help [COMMAND | load | strategies]
 
 Prints the help of the program or of one command; so does --help behind it.
-"help load" tells how to let the service ask servers for their load by ssh.
+"help load" tells how to let the service ask servers for their load by ssh,
+"help strategies" which server the next session goes to.
 
 Examples:
   compute-lb help
@@ -271,6 +303,7 @@ const TEXTS: Readonly<Record<HelpTopic, string>> = {
   simulate: SIMULATE,
   echo: ECHO,
   load: LOAD,
+  strategies: STRATEGIES_HELP,
   help: HELP,
   version: VERSION,
 };

@@ -3,7 +3,13 @@
 import type { DecisionReport, WhyReport } from "../admin/why_report.ts";
 import type { PickReport, SeenReport } from "../core/pick/pick_report.ts";
 import { counted } from "../core/values/counted.ts";
-import type { PickOutcome } from "../core/pick/decision_snapshot.ts";
+import {
+  type KernelOutcome,
+  type KernelWhy,
+  OUTCOME_WORDS,
+  WHY_WORDS,
+} from "../core/pick/kernels/registry.ts";
+import type { PickOutcome, Why } from "../core/pick/snapshot_reader.ts";
 import { toDecimals } from "../core/values/thousandths.ts";
 import { BOLD, DIM, GREEN, paint, RED, YELLOW } from "./output.ts";
 
@@ -15,21 +21,10 @@ const REFUSALS: Readonly<Record<string, string>> = {
   out_of_descriptors: "compute-lb had no file descriptor or memory left for it",
 };
 
-/** What became of a backend in a pick. */
-const OUTCOMES: Readonly<Record<PickOutcome, string>> = {
+/** What became of a backend in a pick, where no kernel says it. */
+const OUTCOMES: Readonly<Record<Exclude<PickOutcome, KernelOutcome>, string>> = {
   chosen: "chosen",
-  less_free: "fewer cores free",
-  busier: "more cores free, but under more load: less sure to stay free",
-  new_logins: "more cores free, but it has had its part of those who log in now",
-  near_equal: "as good; chance took the other",
-  more_sessions: "more sessions",
-  not_its_turn: "not its turn",
-  not_drawn: "not drawn",
-  worse_of_two: "the worse one of two that were drawn",
-  later: "further down the list",
-  no_room: "no room",
   paced: "stood back: many young connections",
-  load_unknown: "its load is not known",
   full: "full",
   tried: "tried already",
   leaving: "leaves the pool",
@@ -45,11 +40,22 @@ const OUTCOMES: Readonly<Record<PickOutcome, string>> = {
   outlier: "ejected: connections kept failing",
   black_hole: "held back: it loses its sessions",
   set_aside: "set aside by the strategy",
-  not_chosen: "not chosen",
 };
+const OUTCOME_TEXTS: ReadonlyMap<string, string> = new Map([
+  ...Object.entries(OUTCOMES),
+  ...OUTCOME_WORDS.entries().map(([word, { text }]) => [word, text] as const),
+]);
 
-/** What is not chosen under source_hash. */
-const LATER_BY_HASH = "later in this client's order, or above its share";
+/** Why the winner won, where no kernel says it. */
+const HEADLINES: Readonly<Record<Exclude<Why, KernelWhy | "nobody">, string>> = {
+  sticky: "{free}where this client was before {where}",
+  backup: "{free}held back, but no other {where} could take it",
+  only_one: "{free}the only one {where} that could be chosen",
+};
+const HEADLINE_TEXTS: ReadonlyMap<string, string> = new Map([
+  ...Object.entries(HEADLINES),
+  ...WHY_WORDS.entries().map(([word, { headline }]) => [word, headline] as const),
+]);
 
 /** The whole report, lines ended by newlines; empty when there is nothing to tell. */
 export function renderWhy({ decisions }: WhyReport, colours: boolean): string {
@@ -75,41 +81,17 @@ function renderDecision(decision: DecisionReport, colours: boolean): string[] {
 /** Why the winner of the last pick won. */
 function headline({ pool }: DecisionReport, pick: PickReport): string {
   const [winner, ...others] = pick.backends;
-  const next = others.find(({ outcome }) =>
-    outcome === "less_free" || outcome === "busier" || outcome === "new_logins" ||
-    outcome === "near_equal" || outcome === "more_sessions" || outcome === "worse_of_two"
-  );
-  const beside = next === undefined ? "" : ` (next: ${next.backend} ${figureOf(pick, next)})`;
-  const free = winner === undefined || winner.free === null
-    ? ""
-    : `${toDecimals(winner.free, 1)} cores free, `;
-  const where = `in pool ${pool}`;
-  switch (pick.why) {
-    case "most_free":
-      return `${free}most ${where}${beside}`;
-    case "near_equal":
-      return `${free}drawn by chance among near-equals ${where}${beside}`;
-    case "fewest":
-      return `${counted(winner?.active ?? 0, "session")}, fewest ${where}${beside}`;
-    case "turn":
-      return `its turn ${where}`;
-    case "chance":
-      return `drawn by chance ${where}`;
-    case "sticky":
-      return `${free}where this client was before ${where}`;
-    case "stand_by":
-      return `${free}held back, but no other ${where} could take it`;
-    case "better_of_two":
-      return `${free}the better one of two drawn ${where}${beside}`;
-    case "first_with_room":
-      return `${free}the first with room ${where}`;
-    case "hash":
-      return `${free}the place of this client's address ${where}`;
-    case "only_one":
-      return `${free}the only one ${where} that could be chosen`;
-    default:
-      return `${free}chosen by ${pick.strategy} ${where}`;
-  }
+  const next = others.find(({ outcome }) => OUTCOME_WORDS.get(outcome)?.isNext === true);
+  const free = winner?.free ?? null;
+  const text = HEADLINE_TEXTS.get(pick.why) ?? `{free}chosen by ${pick.strategy} {where}`;
+  return text
+    .replace("{free}", free === null ? "" : `${toDecimals(free, 1)} cores free, `)
+    .replace("{sessions}", counted(winner?.active ?? 0, "session"))
+    .replace("{where}", () => `in pool ${pool}`)
+    .replace(
+      "{next}",
+      () => next === undefined ? "" : ` (next: ${next.backend} ${figureOf(pick, next)})`,
+    );
 }
 
 function figureOf({ why }: PickReport, { free, active }: SeenReport): string {
@@ -131,8 +113,8 @@ const HEADINGS = ["BACKEND", "FREE", "SESSIONS", ""] as const;
 function renderPick(pick: PickReport, colours: boolean): string[] {
   const rows = pick.backends.map(({ backend, free, active, outcome, weight }) => {
     const share = weight === 1 || outcome === "no_weight" ? "" : `, weight ${weight}`;
-    const isLater = pick.why === "hash" && outcome === "not_chosen";
-    const became = `${isLater ? LATER_BY_HASH : OUTCOMES[outcome] ?? outcome}${share}`;
+    const notChosen = outcome === "not_chosen" ? WHY_WORDS.get(pick.why)?.notChosen : undefined;
+    const became = `${notChosen ?? OUTCOME_TEXTS.get(outcome) ?? outcome}${share}`;
     return [backend, free === null ? "-" : toDecimals(free, 1), `${active}`, became];
   });
   const widths = HEADINGS.map((heading, column) =>

@@ -5,17 +5,9 @@ import type { Backend } from "../core/pool/backend.ts";
 import type { HttpFigure } from "../core/pool/load.ts";
 import type { Network } from "../core/values/network.ts";
 import type { MemoryFloor } from "../core/watch/shortages.ts";
+import type { FallbackName, StrategyName } from "../strategy/registry.ts";
 
-/** Every name that lb.conf knows, in the order in which messages list them; these need no load samples. */
-export const FALLBACKS = [
-  "round_robin",
-  "least_connections",
-  "two_choices",
-  "first",
-  "source_hash",
-  "random",
-] as const;
-export const STRATEGIES = ["least_load", ...FALLBACKS] as const;
+/** Every name that lb.conf knows, in the order in which messages list them. */
 /** By what clients stick to a backend. */
 export const STICKY_BY = ["off", "source"] as const;
 export const LOAD_SOURCES = ["nrpe", "ssh", "agent", "exec", "gmond", "http", "none"] as const;
@@ -26,7 +18,6 @@ export const ENGINE_KINDS = ["auto", "splice", "portable"] as const;
 export const FRONTEND_MODES = ["tcp"] as const;
 export const NRPE_TLS_MODES = ["auto", "off", "certificates", "anonymous"] as const;
 
-export type StrategyName = typeof STRATEGIES[number];
 export type LoadSourceName = typeof LOAD_SOURCES[number];
 export type HealthProbeName = typeof HEALTH_PROBES[number];
 export type LogLevel = typeof LOG_LEVELS[number];
@@ -107,7 +98,7 @@ export interface LocationConfig {
 export interface PoolConfig {
   readonly name: string;
   readonly strategy: StrategyName;
-  readonly fallback: typeof FALLBACKS[number];
+  readonly fallback: FallbackName;
   /** How much of its share a backend may hold under source_hash, percent, above 100; 0: any. */
   readonly hashBalance: number;
   readonly sticky: StickyConfig;

@@ -7,15 +7,14 @@ import { didYouMean, nearest } from "../core/values/nearest.ts";
 import { printable } from "../core/values/printable.ts";
 import {
   ENGINE_KINDS,
-  FALLBACKS,
   FRONTEND_MODES,
   HEALTH_PROBES,
   LOAD_SOURCES,
   LOG_FORMATS,
   LOG_LEVELS,
   STICKY_BY,
-  STRATEGIES,
 } from "./config.ts";
+import { FALLBACK_NAMES, STRATEGY_NAMES } from "../strategy/registry.ts";
 import { type ConfigPath, quote } from "./config_error.ts";
 import {
   absolutePath,
@@ -177,8 +176,8 @@ const pace = section({
 }, ({ sessions, within }) => ({ sessions, withinMs: within }));
 
 const pool = section({
-  strategy: field(oneOf(STRATEGIES, "a strategy"), "a strategy").prefault("least_load"),
-  fallback: field(oneOf(FALLBACKS, "a fallback"), "a strategy").prefault("round_robin"),
+  strategy: field(oneOf(STRATEGY_NAMES, "a strategy"), "a strategy").prefault("least_load"),
+  fallback: field(oneOf(FALLBACK_NAMES, "a fallback"), "a strategy").prefault("round_robin"),
   hash_balance: field(offOr(integer(101, 10_000)), "a percentage or off").prefault("125"),
   sticky,
   pace,

@@ -3,7 +3,7 @@
 
 import type { Address } from "../core/values/address.ts";
 import type { Chosen } from "../core/pick/choice.ts";
-import type { SnapshotReader } from "../core/pick/decision_snapshot.ts";
+import type { SnapshotReader } from "../core/pick/snapshot_reader.ts";
 import type { PickTrace } from "../core/pick/pick_report.ts";
 import type { FailureKind } from "../core/values/errors.ts";
 import type { LineBytes } from "../core/values/line_bytes.ts";
@@ -67,34 +67,12 @@ export type RefusalReason =
   /** The process or the machine ran out of descriptors or memory, and stayed so for as long as a connect may take. */
   | "out_of_descriptors";
 
-/** What the balancer saw when it chose, for the access log. */
-export interface Decision {
-  /** The kernel that chose, such as "most_free". */
-  readonly kernel: string;
-  /** Free milli-cores of the winner; absent when unknown. */
-  readonly freeMilliCores?: number;
-  /** Tunnels that the winner held before this one. */
-  readonly active: number;
-  /** The client was sent back to where it had been; the kernel was not asked. */
-  readonly sticky?: true;
-  /** A backend was passed over because it had many young connections. */
-  readonly paced?: true;
-  /** The best of the others; absent when there was none or the kernel compares none. */
-  readonly runnerUp?: {
-    readonly backend: string;
-    readonly freeMilliCores?: number;
-    readonly active: number;
-  };
-  /**
-   * Every pick for this connection in order, the last one that of its backend; empty when the record was
-   * lost because nobody read events in time.
-   */
-  readonly picks: readonly PickTrace[];
-}
-
 /** Where an engine remembers its picks, by their places. */
 export interface Picks {
-  /** Every pick of the connection whose last one is at a place, the first one first, as far as remembered. */
+  /**
+   * Every pick of the connection whose last one is at a place, the first one first, that of its backend
+   * last, as far as they are remembered; none when the record was lost because nobody read in time.
+   */
   chain(last: number): readonly PickTrace[];
   /** The kernel that made a pick; undefined when it is forgotten. */
   kernelAt(place: number): string | undefined;
@@ -104,7 +82,7 @@ export interface Picks {
 
 /** A connection for which backends were picked. */
 interface Picked {
-  /** The place of its last pick. */
+  /** The place of its last pick in the store; of none for a client that was turned away before any. */
   readonly lastPick: number;
   readonly store: Picks;
 }
@@ -142,8 +120,6 @@ export type EngineEvent =
     /** What the last pick looked at, in numbers, and what stood in the rows then. */
     readonly choice: Chosen;
     readonly endpoints: readonly (Endpoint | undefined)[];
-    /** The same in words. */
-    readonly decision: Decision;
   }
   | TunnelEvent & {
     readonly kind: "closed";
@@ -171,8 +147,6 @@ export type EngineEvent =
     readonly atMs: number;
     readonly reason: RefusalReason;
     readonly attempts: number;
-    /** As {@linkcode Decision.picks}; empty for a client that was turned away before any. */
-    readonly picks: readonly PickTrace[];
   }
   | {
     readonly kind: "accept_failed";

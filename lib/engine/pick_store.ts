@@ -7,13 +7,8 @@
 // `!` on typed-array reads: offsets are within the slab, since a snapshot stands in one piece.
 
 import { type PickTrace } from "../core/pick/pick_report.ts";
-import {
-  readSnapshot,
-  type Snapshot,
-  snapshotKernel,
-  snapshotLength,
-  SnapshotReader,
-} from "../core/pick/decision_snapshot.ts";
+import { snapshotKernel, snapshotLength } from "../core/pick/decision_snapshot.ts";
+import { readSnapshot, type Snapshot, SnapshotReader } from "../core/pick/snapshot_reader.ts";
 import { type FailureKind, FAILURES } from "../core/values/errors.ts";
 import type { Endpoint, Picks } from "./engine.ts";
 

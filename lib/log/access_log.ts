@@ -15,7 +15,7 @@
 // fail2ban ban, to the client.
 
 import type { Chosen } from "../core/pick/choice.ts";
-import type { PickOutcome, SnapshotReader } from "../core/pick/decision_snapshot.ts";
+import { type SnapshotReader, wasCompared } from "../core/pick/snapshot_reader.ts";
 import type { LineBytes } from "../core/values/line_bytes.ts";
 import { UNKNOWN_FREE } from "../core/pick/pick_table.ts";
 import { printable } from "../core/values/printable.ts";
@@ -58,23 +58,6 @@ export interface ClosedRecord extends TunnelRecord {
 
 /** In text, backends are left out of `seen` once it is as long as this. */
 const SEEN_LENGTH = 512;
-
-/** Outcomes of backends that were compared. In text, the others stand in place of the numbers. */
-const COMPARED: ReadonlySet<PickOutcome> = new Set<PickOutcome>([
-  "chosen",
-  "less_free",
-  "busier",
-  "new_logins",
-  "near_equal",
-  "more_sessions",
-  "not_its_turn",
-  "not_drawn",
-  "worse_of_two",
-  "later",
-  "no_room",
-  "load_unknown",
-  "not_chosen",
-]);
 
 /** How a key stands before its value. */
 interface Key {
@@ -290,7 +273,7 @@ function putSeen(line: LineBytes, seen: SeenBackends): void {
     if (!line.isWord(nameAt)) rewrite(line, nameAt, word);
     line.char(COLON);
     const { outcome } = seen;
-    if (COMPARED.has(outcome)) {
+    if (wasCompared(outcome)) {
       if (seen.free === UNKNOWN_FREE) line.char(MINUS);
       else putTenths(line, seen.free);
       line.char(SLASH);

@@ -144,7 +144,7 @@ export class DecisionRecorder implements AsyncDisposable {
         const { tunnel, frontend, pool, backend } = event;
         const { t, picks } = this.#pickLines(event, strategyOf);
         const client = formatAddress(event.client);
-        const sticky = event.decision.sticky === true ? { sticky: true } : {};
+        const sticky = event.choice.sticky ? { sticky: true } : {};
         this.#write({
           kind: "opened",
           t,
@@ -314,7 +314,7 @@ export class DecisionRecorder implements AsyncDisposable {
     const seen = view.find(({ row }) => row === member.row);
     const state = standingOf(pool, member);
     const usable = seen?.usable ?? pool.isUsable(member);
-    const standBy = seen?.standBy ?? 0;
+    const backupTier = seen?.backupTier ?? 0;
     const weight = seen?.weight ?? pool.weightOf(member);
     const loadWeight = seen?.loadWeight ?? pool.loadWeightOf(member);
     const isYoung = this.#clock.now() - takenMs <= config.load.maxAgeMs;
@@ -322,7 +322,7 @@ export class DecisionRecorder implements AsyncDisposable {
       backend: member.backend.id,
       state,
       ...(usable === (state === READY) ? {} : { usable }),
-      ...(standBy === 0 ? {} : { stand_by: standBy }),
+      ...(backupTier === 0 ? {} : { backup: backupTier }),
       cores: pool.coresOf(member).cores,
       ...(weight === 1 ? {} : { weight }),
       ...(loadWeight === weight ? {} : { load_weight: loadWeight }),

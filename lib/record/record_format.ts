@@ -21,7 +21,7 @@
 // by its `closed`. What clients were where before is known by `sticky` in `opened`.
 
 import type { PickReport } from "../core/pick/pick_report.ts";
-import { DEFAULT_CAPACITY as ROWS, STANDS_BY, STANDS_BY_LAST } from "../core/pick/pick_table.ts";
+import { BACKUP, BACKUP_LAST, DEFAULT_CAPACITY as ROWS } from "../core/pick/pick_table.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import { shownJson } from "../core/values/shown_json.ts";
 
@@ -49,7 +49,7 @@ export interface BackendState {
   /** Whether sessions may be sent there, where `state` does not say it (in a panic); absent: if ready. */
   readonly usable?: boolean;
   /** 2 or 3: gets the sessions that no other can take, those with 3 after those with 2; absent: none. */
-  readonly stand_by?: number;
+  readonly backup?: number;
   readonly cores: number;
   /** Its share beside others; absent: 1. */
   readonly weight?: number;
@@ -190,7 +190,7 @@ const BACKEND: Shape = {
   state: isState,
   cores: isPositive,
   usable: orAbsent(isFlag),
-  stand_by: orAbsent((value) => value === STANDS_BY || value === STANDS_BY_LAST),
+  backup: orAbsent((value) => value === BACKUP || value === BACKUP_LAST),
   weight: orAbsent(isCount),
   load_weight: orAbsent(isCount),
   max: isCount,

@@ -1,15 +1,16 @@
 // least_connections: the backend that holds the fewest tunnels; equals take turns.
 
-import type { PickTable } from "../core/pick/pick_table.ts";
-import type { PoolView, Strategy } from "./strategy.ts";
+import { LEAST_CONNECTIONS as KERNEL } from "../core/pick/kernels/least_connections.ts";
+import type { Strategy } from "./strategy.ts";
 import { writeRows } from "./write_rows.ts";
 
-export class LeastConnections implements Strategy {
-  readonly name = "least_connections";
-  readonly kernel = "least_connections";
-
-  weigh(view: PoolView, table: PickTable): boolean {
-    writeRows(view, table, this.kernel);
-    return true;
-  }
-}
+export const LEAST_CONNECTIONS = {
+  name: "least_connections",
+  kernel: KERNEL,
+  help: "the fewest sessions for its weight; equals take turns. For long sessions that are alike",
+  needsLoad: false,
+  dealsBursts: false,
+  weigh(...seen) {
+    writeRows(this, ...seen);
+  },
+} as const satisfies Strategy;

@@ -2,38 +2,26 @@
 // of their lag, sessions count before the load shows them, and a burst of logins is dealt out by what is
 // free (core/estimate/free_cores.ts has the formulas).
 
-import { FreeCores } from "../core/estimate/free_cores.ts";
-import type { PickTable } from "../core/pick/pick_table.ts";
-import { loadsOf } from "./loads_of.ts";
-import type { PoolView, Strategy } from "./strategy.ts";
-import { writePlaces } from "./write_rows.ts";
+import { MOST_FREE } from "../core/pick/kernels/most_free.ts";
+import type { Strategy } from "./strategy.ts";
+import { writeFreeCores } from "./write_rows.ts";
 
-export class LeastLoad implements Strategy {
-  readonly name = "least_load";
-  readonly kernel = "most_free";
-  readonly #freeCores = new FreeCores();
-
-  get burstCost(): number {
-    return this.#freeCores.burstCost;
-  }
-
-  /**
-   * Only backends with a load compete while one of them has room: the others stand below every number,
-   * for when all those have refused or are full. Learns from every call; wants one every second.
-   */
-  weigh(view: PoolView, table: PickTable, nowMs: number): boolean {
-    const loads = loadsOf(view);
-    if (!view.some((member) => member.usable && member.load !== undefined)) {
-      this.#freeCores.observe(loads, table, nowMs);
-      return false;
-    }
-    this.#freeCores.write(loads, table, nowMs);
+/**
+ * Only backends with a load compete while one of them has room: the others stand below every number,
+ * for when all those have refused or are full.
+ */
+export const LEAST_LOAD = {
+  name: "least_load",
+  kernel: MOST_FREE,
+  help:
+    "the most free cores, as they are expected to be for somebody who logs in now. Only servers " +
+    "with a fresh load compete; without any, the fallback places. For heavy, unequal sessions on " +
+    "servers that tell their load",
+  needsLoad: true,
+  dealsBursts: true,
+  weigh(view, table, nowMs, freeCores) {
     // The percentage of an agent is in the load already.
-    writePlaces(
-      view.map((one) => ({ ...one, weight: one.loadWeight ?? one.weight })),
-      table,
-      this.kernel,
-    );
-    return true;
-  }
-}
+    const weighted = view.map((one) => ({ ...one, weight: one.loadWeight ?? one.weight }));
+    writeFreeCores(this, weighted, table, nowMs, freeCores);
+  },
+} as const satisfies Strategy;

@@ -1,15 +1,16 @@
 // random: any backend, as often as its weight says.
 
-import type { PickTable } from "../core/pick/pick_table.ts";
-import type { PoolView, Strategy } from "./strategy.ts";
+import { RANDOM as KERNEL } from "../core/pick/kernels/random_row.ts";
+import type { Strategy } from "./strategy.ts";
 import { writeRows } from "./write_rows.ts";
 
-export class RandomChoice implements Strategy {
-  readonly name = "random";
-  readonly kernel = "random";
-
-  weigh(view: PoolView, table: PickTable): boolean {
-    writeRows(view, table, this.kernel);
-    return true;
-  }
-}
+export const RANDOM = {
+  name: "random",
+  kernel: KERNEL,
+  help: "any, as often as its weight says. A yardstick",
+  needsLoad: false,
+  dealsBursts: false,
+  weigh(...seen) {
+    writeRows(this, ...seen);
+  },
+} as const satisfies Strategy;

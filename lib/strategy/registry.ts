@@ -1,31 +1,37 @@
-// Strategies by the name that lb.conf gives them.
+// All strategies, in the order in which messages and help list them.
 
-import { First } from "./first.ts";
-import { LeastConnections } from "./least_connections.ts";
-import { LeastLoad } from "./least_load.ts";
-import { RandomChoice } from "./random.ts";
-import { RoundRobin } from "./round_robin.ts";
-import { SourceHash } from "./source_hash.ts";
+import { FIRST } from "./first.ts";
+import { LEAST_CONNECTIONS } from "./least_connections.ts";
+import { LEAST_LOAD } from "./least_load.ts";
+import { RANDOM } from "./random.ts";
+import { ROUND_ROBIN } from "./round_robin.ts";
+import { SOURCE_HASH } from "./source_hash.ts";
 import type { Strategy } from "./strategy.ts";
-import { TwoChoices } from "./two_choices.ts";
+import { TWO_CHOICES } from "./two_choices.ts";
 
-const STRATEGIES = {
-  least_load: LeastLoad,
-  round_robin: RoundRobin,
-  least_connections: LeastConnections,
-  two_choices: TwoChoices,
-  first: First,
-  source_hash: SourceHash,
-  random: RandomChoice,
-} as const satisfies Readonly<Record<string, new () => Strategy>>;
+export const STRATEGIES = [
+  LEAST_LOAD,
+  ROUND_ROBIN,
+  LEAST_CONNECTIONS,
+  TWO_CHOICES,
+  FIRST,
+  SOURCE_HASH,
+  RANDOM,
+] as const;
 
-export type StrategyName = keyof typeof STRATEGIES;
+type AnyStrategy = typeof STRATEGIES[number];
+export type StrategyName = AnyStrategy["name"];
+/** One that needs no load. */
+export type FallbackName = Extract<AnyStrategy, { needsLoad: false }>["name"];
 
-export function isStrategyName(text: string): text is StrategyName {
-  return Object.hasOwn(STRATEGIES, text);
-}
+/** As lb.conf names them. */
+export const STRATEGY_NAMES: readonly StrategyName[] = STRATEGIES.map(({ name }) => name);
+export const FALLBACK_NAMES: readonly FallbackName[] = STRATEGIES.flatMap((one) =>
+  one.needsLoad ? [] : [one.name]
+);
 
-/** Makes the strategy of that name. */
-export function createStrategy(name: StrategyName): Strategy {
-  return new STRATEGIES[name]();
+export function strategyNamed(name: StrategyName): Strategy;
+export function strategyNamed(name: string): Strategy | undefined;
+export function strategyNamed(name: string): Strategy | undefined {
+  return STRATEGIES.find((one) => one.name === name);
 }

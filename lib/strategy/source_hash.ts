@@ -1,16 +1,20 @@
 // source_hash: a client's address decides, so that who comes back lands where it was; a backend that
 // holds more than its share is passed over.
 
-import type { PickTable } from "../core/pick/pick_table.ts";
-import type { PoolView, Strategy } from "./strategy.ts";
+import { SOURCE_HASH as KERNEL } from "../core/pick/kernels/source_hash.ts";
+import type { Strategy } from "./strategy.ts";
 import { writeRows } from "./write_rows.ts";
 
-export class SourceHash implements Strategy {
-  readonly name = "source_hash";
-  readonly kernel = "source_hash";
-
-  weigh(view: PoolView, table: PickTable): boolean {
-    writeRows(view, table, this.kernel);
-    return true;
-  }
-}
+export const SOURCE_HASH = {
+  name: "source_hash",
+  kernel: KERNEL,
+  help:
+    "the one that the client's address gives by hash, so who comes back lands where they were, unless " +
+    "it holds more than its share (hash_balance). For people who come back to their files in /tmp or " +
+    "their tmux",
+  needsLoad: false,
+  dealsBursts: false,
+  weigh(...seen) {
+    writeRows(this, ...seen);
+  },
+} as const satisfies Strategy;

@@ -1,24 +1,19 @@
 // two_choices: two backends are drawn, and the better one gets the session: by free cores as least_load
 // estimates them where the load of both is known, else by sessions.
 
-import { FreeCores } from "../core/estimate/free_cores.ts";
-import type { PickTable } from "../core/pick/pick_table.ts";
-import { loadsOf } from "./loads_of.ts";
-import type { PoolView, Strategy } from "./strategy.ts";
-import { writePlaces } from "./write_rows.ts";
+import { TWO_CHOICES as KERNEL } from "../core/pick/kernels/two_choices.ts";
+import type { Strategy } from "./strategy.ts";
+import { writeFreeCores } from "./write_rows.ts";
 
-export class TwoChoices implements Strategy {
-  readonly name = "two_choices";
-  readonly kernel = "two_choices";
-  readonly #freeCores = new FreeCores();
-
-  get burstCost(): number {
-    return this.#freeCores.burstCost;
-  }
-
-  weigh(view: PoolView, table: PickTable, nowMs: number): boolean {
-    this.#freeCores.write(loadsOf(view), table, nowMs);
-    writePlaces(view, table, this.kernel);
-    return true;
-  }
-}
+export const TWO_CHOICES = {
+  name: "two_choices",
+  kernel: KERNEL,
+  help:
+    "of two drawn at random the better one: by free cores where both tell their load, else by " +
+    "sessions. For many balancers on the same servers: they do not run after one",
+  needsLoad: false,
+  dealsBursts: true,
+  weigh(...seen) {
+    writeFreeCores(this, ...seen);
+  },
+} as const satisfies Strategy;

@@ -6,6 +6,7 @@ import { EventLog } from "../../lib/app/event_log.ts";
 import { Resilience } from "../../lib/app/resilience.ts";
 import { readConfig } from "../../lib/config/read_config.ts";
 import { SNAPSHOT_WORDS, takeSnapshot } from "../../lib/core/pick/decision_snapshot.ts";
+import { KERNEL_NAMES } from "../../lib/core/pick/kernels/registry.ts";
 import { Choice, pick, release } from "../../lib/core/pick/pick_kernels.ts";
 import type { EngineEvent, PoolPlan } from "../../lib/engine/engine.ts";
 import { EventReader } from "../../lib/engine/splice/event_reader.ts";
@@ -45,7 +46,7 @@ function site(isLogged: boolean) {
   const ring = new RingReader(memory.ring, memory.control);
   const pool = runningPool(BACKENDS);
   const { table } = pool;
-  table.kernel = "most_free";
+  table.kernel = KERNEL_NAMES.indexOf("most_free");
   for (const { row } of pool.members) {
     table.write(row, ELIGIBLE, 1);
     table.write(row, FREE_MILLI_CORES, 8000 - 1000 * row);

@@ -1,20 +1,15 @@
 // What a pick costs, with the reserving, the counting and the release that every connection has. Aim: at
 // most 1 µs at 16 backends and 20 µs at 1,024; as much again for the snapshot that explains it.
 
-import {
-  readSnapshot,
-  SNAPSHOT_WORDS,
-  takeSnapshot,
-} from "../../lib/core/pick/decision_snapshot.ts";
+import { SNAPSHOT_WORDS, takeSnapshot } from "../../lib/core/pick/decision_snapshot.ts";
+import { readSnapshot } from "../../lib/core/pick/snapshot_reader.ts";
 import { FreeCores } from "../../lib/core/estimate/free_cores.ts";
 import { Choice, countTunnel, pick, release } from "../../lib/core/pick/pick_kernels.ts";
 import {
   ELIGIBLE,
   HASH_BALANCE,
   HEADER_WORDS,
-  KERNELS,
   PACE_LIMIT,
-  type PickKernel,
   PickTable,
   ROW_WORDS,
   STICKY_SECONDS,
@@ -23,7 +18,8 @@ import {
   WEIGHTED,
   YOUNG_BEFORE,
 } from "../../lib/core/pick/pick_table.ts";
-import { identityOf, Source } from "../../lib/core/pick/source_hash.ts";
+import { KERNEL_NAMES, type PickKernel } from "../../lib/core/pick/kernels/registry.ts";
+import { identityOf, Source } from "../../lib/core/pick/source.ts";
 import { enterYoung } from "../../lib/core/pick/young.ts";
 import { STICKY_CLIENTS } from "../../lib/core/pick/sticky.ts";
 import {
@@ -33,6 +29,7 @@ import {
   RING_TAIL,
 } from "../../lib/engine/splice/layout.ts";
 import { Recorder } from "../../lib/engine/splice/records.ts";
+import { setKernel } from "../support/tables.ts";
 
 const SIZES = [16, 128, 1024] as const;
 
@@ -63,7 +60,7 @@ function tableOf(rows: number, how: How = ""): PickTable {
 }
 
 const CASES: readonly { kernel: PickKernel; how: How }[] = [
-  ...KERNELS.map((kernel) => ({ kernel, how: "" } as const)),
+  ...KERNEL_NAMES.map((kernel) => ({ kernel, how: "" } as const)),
   // Those that take other paths where weights differ.
   { kernel: "rotation", how: " by weight" },
   { kernel: "source_hash", how: " by weight" },
@@ -76,7 +73,7 @@ const CASES: readonly { kernel: PickKernel; how: How }[] = [
 for (const { kernel, how } of CASES) {
   for (const rows of SIZES) {
     const table = tableOf(rows, how);
-    table.kernel = kernel;
+    setKernel(table, kernel);
     const choice = new Choice();
     const source = new Source();
     let client = 0;
@@ -102,7 +99,7 @@ const recorder = new Recorder({ control, ...memory }, allocateEngineMemory());
 for (const kernel of ["most_free", "rotation"] as const) {
   for (const rows of SIZES) {
     const table = tableOf(rows);
-    table.kernel = kernel;
+    setKernel(table, kernel);
     const choice = new Choice();
     const names = Array.from({ length: rows }, (_, index) => ({ backend: `b${index}` }));
     let random = 0;

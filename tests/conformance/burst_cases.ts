@@ -129,7 +129,7 @@ export const BURST_CASES: readonly EngineCase[] = [
       const free = [0, 1, 2].map((row) => Math.round(site.table.freeMilliCores(row) / 100) / 10);
       assertEquals(free.slice(1), [1.1, 0.5]);
       assert(Math.abs((free[0] ?? 0) - 15.8) <= 0.5, `${free}`);
-      const paced = fixture.of("opened").filter(({ decision }) => decision.paced === true);
+      const paced = fixture.of("opened").filter(({ choice }) => choice.paced);
       assertEquals(paced, []);
     },
   },

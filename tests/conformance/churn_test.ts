@@ -2,6 +2,7 @@
 // is eligible and who is reachable, plans that come and go, pools by location, clients that break off,
 // and with the splice engine a worker that dies. In the end nothing may be counted that is not there.
 
+import { picksOf } from "../support/events.ts";
 import { assertEquals } from "@std/assert";
 import { LocationTable } from "../../lib/core/location/location_table.ts";
 import { parseNetwork } from "../../lib/core/values/network.ts";
@@ -11,7 +12,6 @@ import {
   CONNECT_FAILURES,
   ELIGIBLE,
   FRESH,
-  KERNELS,
   MAX_CONNECTIONS,
   NEW_LOGINS,
   PACE_LIMIT,
@@ -21,12 +21,13 @@ import {
   WEIGHT,
   WEIGHTED,
 } from "../../lib/core/pick/pick_table.ts";
+import { KERNEL_NAMES } from "../../lib/core/pick/kernels/registry.ts";
 import type { Engine, Frontend, PoolPlan } from "../../lib/engine/engine.ts";
 import { PortableEngine } from "../../lib/engine/portable/portable_engine.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { echo, TcpPeer } from "../peers/tcp_peer.ts";
 import { FAULTY_WORKER_URL, makeSpliceEngine } from "../support/splice_engine.ts";
-import { addRow, numbersFrom } from "../support/tables.ts";
+import { addRow, numbersFrom, setKernel } from "../support/tables.ts";
 import { waitFor } from "../support/wait_for.ts";
 import { connectTo, EngineFixture, frontendOf, portOf } from "./engine_fixture.ts";
 
@@ -85,7 +86,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
     const change = async (): Promise<void> => {
       for (const [index, table] of tables.entries()) {
         const pool = POOLS[index] ?? "";
-        table.kernel = KERNELS[Math.floor(random() * KERNELS.length)] ?? "rotation";
+        setKernel(table, KERNEL_NAMES[Math.floor(random() * KERNEL_NAMES.length)] ?? "rotation");
         Atomics.add(table.words, CLOCK, 1);
         table.words[PACE_LIMIT] = chance(0.5) ? 0 : 2;
         table.words[STICKY_SECONDS] = chance(0.5) ? 0 : 20;
@@ -150,8 +151,9 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assertEquals(told.map(({ length }) => length), ends, "opened, closed, refused");
       return true;
     });
-    for (const { decision, backend } of fixture.of("opened")) {
-      assertEquals(decision.picks.at(-1)?.snapshot?.backends[0]?.backend, backend, `seed ${seed}`);
+    for (const opened of fixture.of("opened")) {
+      const chosen = picksOf(opened).at(-1)?.snapshot?.backends[0]?.backend;
+      assertEquals(chosen, opened.backend, `seed ${seed}`);
     }
   });
 }

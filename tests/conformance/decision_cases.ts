@@ -1,7 +1,8 @@
 // Engine cases about explanations: what a pick saw, and what became of every attempt.
 
+import { picksOf } from "../support/events.ts";
 import { assert, assertEquals } from "@std/assert";
-import type { Snapshot } from "../../lib/core/pick/decision_snapshot.ts";
+import type { Snapshot } from "../../lib/core/pick/snapshot_reader.ts";
 import { ACTIVE, ELIGIBLE, NEARLY_EQUAL, STANDING } from "../../lib/core/pick/pick_table.ts";
 import { STANDINGS } from "../../lib/core/pool/standing.ts";
 import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
@@ -10,6 +11,7 @@ import { waitFor } from "../support/wait_for.ts";
 import type { EngineCase } from "./engine_cases.ts";
 import { connectTo, planOf } from "./engine_fixture.ts";
 import { deadAddress } from "./placing_cases.ts";
+import { setKernel } from "../support/tables.ts";
 
 function outcomes(snapshot: Snapshot | undefined): [string, string][] {
   return snapshot?.backends.map(({ backend, outcome }) => [backend, outcome]) ?? [];
@@ -38,8 +40,9 @@ export const DECISION_CASES: readonly EngineCase[] = [
       const before = Date.now();
       using client = await connectTo(port);
       assertEquals(await receive(client, 1), "a");
-      const { decision, atMs } = await fixture.nth("opened");
-      const [pick, ...others] = decision.picks;
+      const opened = await fixture.nth("opened");
+      const { atMs } = opened;
+      const [pick, ...others] = picksOf(opened);
       assertEquals(others, []);
       assert(pick !== undefined && pick.atMs >= before - 1 && pick.atMs <= atMs);
       const { draw = -1, ...snapshot } = pick.snapshot ?? {};
@@ -83,9 +86,9 @@ export const DECISION_CASES: readonly EngineCase[] = [
       const port = await fixture.listen(plan);
       using client = await connectTo(port);
       assertEquals(await receive(client, 1), "g");
-      const { decision } = await fixture.nth("opened");
-      assertEquals(decision.picks.map(({ failure }) => failure), ["refused", undefined]);
-      const [first, second] = decision.picks;
+      const picks = picksOf(await fixture.nth("opened"));
+      assertEquals(picks.map(({ failure }) => failure), ["refused", undefined]);
+      const [first, second] = picks;
       assertEquals(outcomes(first?.snapshot), [[dead, "chosen"], [good.address, "less_free"]]);
       assertEquals(outcomes(second?.snapshot), [[good.address, "chosen"], [dead, "tried"]]);
       assertEquals([first?.snapshot?.why, second?.snapshot?.why], ["most_free", "only_one"]);
@@ -103,8 +106,8 @@ export const DECISION_CASES: readonly EngineCase[] = [
       assertEquals((await readAll(client)).length, 0);
       const refused = await fixture.nth("refused");
       assertEquals(refused.reason, "connect_failed");
-      assertEquals(refused.picks.map(({ failure }) => failure), ["refused", undefined]);
-      const [, last] = refused.picks;
+      assertEquals(picksOf(refused).map(({ failure }) => failure), ["refused", undefined]);
+      const [, last] = picksOf(refused);
       assertEquals(last?.snapshot?.why, "nobody");
       assertEquals(outcomes(last?.snapshot), [[names[0], "tried"], [names[1], "draining"]]);
     },
@@ -123,18 +126,18 @@ export const DECISION_CASES: readonly EngineCase[] = [
       const port = await fixture.listen(plan);
       using one = await connectTo(port);
       await receive(one, 1);
-      const near = (await fixture.nth("opened")).decision.picks[0]?.snapshot;
+      const near = picksOf(await fixture.nth("opened"))[0]?.snapshot;
       assertEquals(near?.why, "near_equal");
       assertEquals(near?.backends.map(({ outcome }) => outcome), [
         "chosen",
         "near_equal",
         "less_free",
       ]);
-      plan.table.kernel = "rotation";
+      setKernel(plan.table, "rotation");
       plan.table.write(2, ELIGIBLE, 0);
       using two = await connectTo(port);
       await receive(two, 1);
-      const turn = (await fixture.nth("opened", 2)).decision.picks[0]?.snapshot;
+      const turn = picksOf(await fixture.nth("opened", 2))[0]?.snapshot;
       assertEquals(turn?.why, "turn");
       assertEquals(turn?.backends[1]?.outcome, "not_its_turn");
     },
@@ -152,12 +155,12 @@ export const DECISION_CASES: readonly EngineCase[] = [
         await waitFor("its end", () => fixture.engine.counters().activeByFrontend.get("f") === 0);
       }
       await fixture.nth("opened", 30);
-      for (const { decision, attempts } of fixture.of("opened")) {
-        assertEquals(decision.picks.length, attempts);
+      for (const opened of fixture.of("opened")) {
+        assertEquals(picksOf(opened).length, opened.attempts);
       }
       const clients = await Promise.all([1, 2, 3, 4].map(() => connectTo(port)));
       const full = await fixture.nth("refused");
-      assertEquals([full.reason, full.picks], ["frontend_full", []]);
+      assertEquals([full.reason, picksOf(full)], ["frontend_full", []]);
       for (const client of clients) client.close();
     },
   },
@@ -173,7 +176,7 @@ export const DECISION_CASES: readonly EngineCase[] = [
       const port = await fixture.listen(plan);
       using client = await connectTo(port);
       await receive(client, 1);
-      const snapshot = (await fixture.nth("opened")).decision.picks[0]?.snapshot;
+      const snapshot = picksOf(await fixture.nth("opened"))[0]?.snapshot;
       assertEquals([snapshot?.backends.length, snapshot?.omitted], [32, 18]);
       assertEquals(snapshot?.backends[0]?.backend, a.address);
     },

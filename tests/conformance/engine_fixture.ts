@@ -6,17 +6,18 @@ import {
   FREE_MILLI_CORES,
   MAX_CONNECTIONS,
   ORDER,
-  type PickKernel,
   PickTable,
   WEIGHT,
   WEIGHT_UNIT,
   WEIGHTED,
 } from "../../lib/core/pick/pick_table.ts";
-import { identityOf } from "../../lib/core/pick/source_hash.ts";
+import type { PickKernel } from "../../lib/core/pick/kernels/registry.ts";
+import { identityOf } from "../../lib/core/pick/source.ts";
 import type { Engine, EngineEvent, Frontend, PoolPlan } from "../../lib/engine/engine.ts";
 import { receive } from "../support/bytes.ts";
 import { keepEvent } from "../support/events.ts";
 import { waitFor, within } from "../support/wait_for.ts";
+import { setKernel } from "../support/tables.ts";
 
 export interface BackendSetup {
   readonly address: string;
@@ -40,7 +41,7 @@ export function planOf(
 ): PoolPlan {
   const table = PickTable.allocate(64, setup.stickyEntries);
   const taken = new Set<number>();
-  table.kernel = setup.kernel ?? "rotation";
+  setKernel(table, setup.kernel ?? "rotation");
   const endpoints = backends.map((entry) => {
     const backend = typeof entry === "string" ? { address: entry } : entry;
     const address = parseBackendAddress(backend.address);

@@ -1,11 +1,12 @@
 // Engine cases about where a connection goes: picks, retries, limits, refusals.
 
+import { kernelAt } from "../../lib/core/pick/kernels/registry.ts";
 import { assert, assertEquals } from "@std/assert";
 import {
   ACTIVE,
+  BACKUP,
   CONNECT_FAILURES,
   ELIGIBLE,
-  STANDS_BY,
   TOTAL,
 } from "../../lib/core/pick/pick_table.ts";
 import { BlackHole } from "../peers/black_hole.ts";
@@ -64,13 +65,16 @@ export const PLACING_CASES: readonly EngineCase[] = [
       using client = await connectTo(port);
       assertEquals(await receive(client, 1), "b");
       const opened = await fixture.nth("opened");
-      const { picks: _, ...decision } = opened.decision;
-      assertEquals(decision, {
-        kernel: "most_free",
-        freeMilliCores: 9000,
-        active: 0,
-        runnerUp: { backend: a.address, freeMilliCores: 4000, active: 0 },
-      });
+      const { choice, endpoints } = opened;
+      assertEquals(
+        [kernelAt(choice.kernel).name, choice.free, choice.active, choice.sticky, choice.paced],
+        ["most_free", 9000, 0, false, false],
+      );
+      const runnerUp = endpoints[choice.runnerUp]?.backend;
+      assertEquals(
+        [runnerUp, choice.runnerUpFree, choice.runnerUpActive],
+        [a.address, 4000, 0],
+      );
       assertEquals(opened.attempts, 1);
     },
   },
@@ -326,7 +330,7 @@ export const PLACING_CASES: readonly EngineCase[] = [
     },
   },
   {
-    name: "a backend that stands by takes what no other can",
+    name: "a backup takes what no other can",
     run: async (fixture) => {
       await using well = new TcpPeer(greetThenEcho("w"));
       await using short = new TcpPeer(greetThenEcho("s"));
@@ -335,7 +339,7 @@ export const PLACING_CASES: readonly EngineCase[] = [
         { address: well.address, free: 1000, maxConnections: 1 },
         { address: deadAddress(), free: 5000 },
       ], { kernel: "most_free" });
-      plan.table.write(0, ELIGIBLE, STANDS_BY);
+      plan.table.write(0, ELIGIBLE, BACKUP);
       const port = await fixture.listen(plan);
       const visit = async () => {
         const client = await connectTo(port);

@@ -3,7 +3,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ACTIVE, CLOCK, STICKY_SECONDS } from "../../lib/core/pick/pick_table.ts";
-import { Source } from "../../lib/core/pick/source_hash.ts";
+import { Source } from "../../lib/core/pick/source.ts";
 import { recall } from "../../lib/core/pick/sticky.ts";
 import { openLibc } from "../../lib/engine/splice/libc.ts";
 import { activatedDescriptors, SocketMaker } from "../../lib/engine/splice/sockets.ts";

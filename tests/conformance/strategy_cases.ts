@@ -1,5 +1,6 @@
 // Engine cases about what kernels are told: weights, and where a client comes from.
 
+import { kernelAt } from "../../lib/core/pick/kernels/registry.ts";
 import { assert, assertEquals } from "@std/assert";
 import {
   CLOCK,
@@ -144,8 +145,9 @@ export const STRATEGY_CASES: readonly EngineCase[] = [
       ], { kernel: "two_choices" });
       const port = await fixture.listen(plan);
       for (let i = 0; i < 5; i++) assertEquals(await greeted(port), "b");
-      const { decision } = await fixture.nth("opened", 5);
-      assertEquals([decision.kernel, decision.runnerUp?.backend], ["two_choices", a.address]);
+      const { choice, endpoints } = await fixture.nth("opened", 5);
+      assertEquals(kernelAt(choice.kernel).name, "two_choices");
+      assertEquals(endpoints[choice.runnerUp]?.backend, a.address);
     },
   },
   {
@@ -162,8 +164,8 @@ export const STRATEGY_CASES: readonly EngineCase[] = [
       for (let i = 0; i < 3; i++) order += await greeted(port);
       assertEquals(order, "aaa");
       const [first, second] = [await fixture.nth("opened"), await fixture.nth("opened", 2)];
-      assertEquals([first.decision.sticky, second.decision.sticky], [undefined, true]);
-      assertEquals(second.decision.kernel, "rotation");
+      assertEquals([first.choice.sticky, second.choice.sticky], [false, true]);
+      assertEquals(kernelAt(second.choice.kernel).name, "rotation");
 
       table.write(0, ELIGIBLE, 0);
       assertEquals(await greeted(port), "b");
@@ -217,7 +219,7 @@ export const STRATEGY_CASES: readonly EngineCase[] = [
       await counted(fixture);
       assertEquals(await greeted(port), "g");
       const third = await fixture.nth("opened", 3);
-      assertEquals([third.decision.sticky, third.attempts], [true, 1]);
+      assertEquals([third.choice.sticky, third.attempts], [true, 1]);
     },
   },
   {
@@ -241,9 +243,9 @@ export const STRATEGY_CASES: readonly EngineCase[] = [
       // The limit; the other one up to the limit; both are at it now, so the fewest.
       assertEquals(order, "aaabbbaba");
       const paced = await Promise.all(
-        [3, 4, 7, 8].map(async (n) => (await fixture.nth("opened", n)).decision.paced),
+        [3, 4, 7, 8].map(async (n) => (await fixture.nth("opened", n)).choice.paced),
       );
-      assertEquals(paced, [undefined, true, undefined, true]);
+      assertEquals(paced, [false, true, false, true]);
       // Those that have ended pace nobody.
       standing.dispose();
       await fixture.quiet();

@@ -107,11 +107,11 @@ for (const engine of ["splice", "portable"] as const) {
     using _first = await Deno.connect({ hostname: "127.0.0.1", port });
     assertEquals(await served(1), [[`127.0.0.1:${two.port}`, "only_one"]]);
     using _second = await Deno.connect({ hostname: "127.0.0.1", port });
-    assertEquals((await served(2))[1], [`127.0.0.1:${one.port}`, "stand_by"]);
+    assertEquals((await served(2))[1], [`127.0.0.1:${one.port}`, "backup"]);
     await balancer.logged(`main: 127.0.0.1:${one.port} is given sessions although 1.0GiB`);
     const [held, full] = (await balancer.status()).pools[0]?.backends ?? [];
     assertEquals([held?.usable, full?.usable], [false, true]);
-    assertEquals([held?.standsBy, full?.standsBy], [true, false]);
+    assertEquals([held?.backup, full?.backup], [true, false]);
   });
 }
 

@@ -1,13 +1,13 @@
 // A recording of the real program, replayed by the real program.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { STRATEGIES } from "../../lib/config/config.ts";
+import { STRATEGY_NAMES } from "../../lib/strategy/registry.ts";
 import { echo, TcpPeer } from "../peers/tcp_peer.ts";
 import { Balancer, runProgram } from "../support/balancer.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
 import { Sessions } from "../support/sessions.ts";
 
-const STRATEGY_NAMES: readonly string[] = STRATEGIES;
+const NAMES: readonly string[] = STRATEGY_NAMES;
 
 interface Simulated {
   readonly strategy: string;
@@ -79,7 +79,7 @@ pools:
     const explained = (again?.same ?? 0) + (1 - (again?.same ?? 0)) * (again?.otherByChance ?? 0);
     assert((again?.same ?? 0) >= 0.9 && explained >= 0.92, JSON.stringify(again));
     const all = await simulate(record);
-    assertEquals(all.map((one) => one.strategy), STRATEGY_NAMES);
+    assertEquals(all.map((one) => one.strategy), NAMES);
     for (const { sessions } of all) {
       assertEquals(Object.values(sessions).reduce((sum, count) => sum + count, 0), 50);
     }

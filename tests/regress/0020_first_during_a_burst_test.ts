@@ -2,8 +2,9 @@
 // steadily no backend seemed to have room, and the most free was taken instead of the first.
 
 import { assertEquals } from "@std/assert";
+import { FreeCores } from "../../lib/core/estimate/free_cores.ts";
 import { ACTIVE, PickTable, TOTAL } from "../../lib/core/pick/pick_table.ts";
-import { createStrategy } from "../../lib/strategy/registry.ts";
+import { FIRST } from "../../lib/strategy/first.ts";
 import { backendAt } from "../support/backends.ts";
 import { pickMany } from "../support/tables.ts";
 
@@ -11,7 +12,7 @@ Deno.test("first fills the first backend while many log in", () => {
   const table = PickTable.allocate(4);
   const taken = new Set<number>();
   for (const _ of [0, 1, 2]) taken.add(table.claim(taken));
-  const strategy = createStrategy("first");
+  const freeCores = new FreeCores();
   const view = [0, 1, 2].map((row) => ({
     row,
     backend: backendAt(`h${row}`),
@@ -20,11 +21,11 @@ Deno.test("first fills the first backend while many log in", () => {
     weight: 1,
     load: { load1: 0, takenAtMs: 0 },
   }));
-  strategy.weigh(view, table, 0);
+  FIRST.weigh(view, table, 0, freeCores);
   for (let second = 1; second <= 40; second++) {
     assertEquals(pickMany(table, 1), [0], `login ${second}`);
     table.add(0, TOTAL, 1);
     table.write(0, ACTIVE, second);
-    strategy.weigh(view, table, second * 1000);
+    FIRST.weigh(view, table, second * 1000, freeCores);
   }
 });

@@ -4,7 +4,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { BackendReport } from "../../lib/admin/report.ts";
-import type { StrategyName } from "../../lib/config/config.ts";
+import type { StrategyName } from "../../lib/strategy/registry.ts";
 import { formatDuration } from "../../lib/core/values/duration.ts";
 import { DIM, paint, wrap } from "../../lib/cli/output.ts";
 import { renderReplay } from "../../lib/cli/simulate_text.ts";

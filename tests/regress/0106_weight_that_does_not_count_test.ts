@@ -2,8 +2,9 @@
 // (the load tells it already), and those with weight 0 "weight 0.001", the least that a row can say.
 
 import { assertEquals } from "@std/assert";
+import { FreeCores } from "../../lib/core/estimate/free_cores.ts";
 import { PickTable, WEIGHT, WEIGHT_UNIT } from "../../lib/core/pick/pick_table.ts";
-import { LeastLoad } from "../../lib/strategy/least_load.ts";
+import { LEAST_LOAD } from "../../lib/strategy/least_load.ts";
 import { backendsNamed } from "../support/pools.ts";
 
 Deno.test("least_load writes the weight that it heeds", () => {
@@ -18,6 +19,6 @@ Deno.test("least_load writes the weight that it heeds", () => {
     loadWeight: backend.id === "a" ? 1 : 2,
     memoryFactor: 1,
   }));
-  assertEquals(new LeastLoad().weigh(rows, table, 0), true);
+  LEAST_LOAD.weigh(rows, table, 0, new FreeCores());
   assertEquals(rows.map(({ row }) => table.read(row, WEIGHT) / WEIGHT_UNIT), [1, 2]);
 });

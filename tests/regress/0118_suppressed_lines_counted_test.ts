@@ -26,7 +26,6 @@ Deno.test("how many lines were suppressed is said when the second is over, or at
         atMs: clock.wall(),
         reason: "no_backend",
         attempts: 0,
-        picks: [],
         lastPick: 0,
         store: storeOf([]),
       });

@@ -2,12 +2,13 @@
 // one that was short of memory could have served them.
 
 import { assertEquals } from "@std/assert";
+import { FreeCores } from "../../lib/core/estimate/free_cores.ts";
 import { Choice, pick, release } from "../../lib/core/pick/pick_kernels.ts";
 import { PickTable } from "../../lib/core/pick/pick_table.ts";
 import { Pool } from "../../lib/core/pool/pool.ts";
 import { Shortages } from "../../lib/core/watch/shortages.ts";
-import { standByOf } from "../../lib/core/pool/standing.ts";
-import { createStrategy } from "../../lib/strategy/registry.ts";
+import { backupTierOf } from "../../lib/core/pool/standing.ts";
+import { strategyNamed } from "../../lib/strategy/registry.ts";
 import { backendAt } from "../support/backends.ts";
 
 Deno.test("a backend that is short serves whom the one with enough memory cannot take", () => {
@@ -24,14 +25,14 @@ Deno.test("a backend that is short serves whom the one with enough memory cannot
     row: member.row,
     backend: member.backend,
     usable: pool.isUsable(member),
-    standBy: standByOf(pool, member),
+    backupTier: backupTierOf(pool, member),
     cores: 4,
     weight: 1,
     ...(member.load === undefined ? {} : { load: member.load }),
   }));
   const [short, well] = view.map(({ row }) => row);
   for (const strategy of ["least_load", "round_robin", "source_hash"] as const) {
-    createStrategy(strategy).weigh(view, pool.table, 0);
+    strategyNamed(strategy).weigh(view, pool.table, 0, new FreeCores());
     const choice = new Choice();
     const picked = Array.from({ length: 4 }, () => pick(pool.table, null, 0.5, choice));
     assertEquals(picked, [well, well, short, short], strategy);

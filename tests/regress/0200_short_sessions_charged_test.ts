@@ -2,11 +2,12 @@
 // the other, each ended at once, went to backends without a free core, and FREE was below 0 for no reason.
 
 import { assert, assertEquals } from "@std/assert";
+import { FreeCores } from "../../lib/core/estimate/free_cores.ts";
 import { TableRules } from "../../lib/core/pick/table_rules.ts";
 import { Choice, countTunnel, pick, release } from "../../lib/core/pick/pick_kernels.ts";
 import { PickTable } from "../../lib/core/pick/pick_table.ts";
-import { identityOf } from "../../lib/core/pick/source_hash.ts";
-import { createStrategy } from "../../lib/strategy/registry.ts";
+import { identityOf } from "../../lib/core/pick/source.ts";
+import { LEAST_LOAD } from "../../lib/strategy/least_load.ts";
 import { backendAt } from "../support/backends.ts";
 
 const SERVERS = [{ cores: 16, load1: 0.2 }, { cores: 8, load1: 6.9 }, { cores: 4, load1: 3.5 }];
@@ -23,19 +24,19 @@ function start(nowMs: number) {
   for (const row of SERVERS.keys()) taken.add(table.claim(taken, identityOf(`h${row}`)));
   const rules = new TableRules(table, nowMs);
   rules.set(CONFIG);
-  let strategy = createStrategy("least_load");
+  let freeCores = new FreeCores();
   return {
     table,
-    /** A reload that makes the strategy anew. */
-    reload: () => strategy = createStrategy("least_load"),
+    /** A restart of the estimate, which knows nothing of who stands. */
+    restart: () => freeCores = new FreeCores(),
     weigh: (nowMs: number) => {
       const view = SERVERS.map(({ cores, load1 }, row) => ({
         ...{ row, cores, usable: true, weight: 1, backend: backendAt(`h${row}`) },
         load: { load1, takenAtMs: nowMs - nowMs % 2000 },
       }));
       rules.advance(nowMs);
-      strategy.weigh(view, table, nowMs);
-      return strategy.burstCost;
+      LEAST_LOAD.weigh(view, table, nowMs, freeCores);
+      return freeCores.burstCost;
     },
   };
 }
@@ -61,17 +62,17 @@ Deno.test("a session that is over costs nothing and paces nobody, nor does it af
     }
   };
   near(free());
-  // Those that stand for hours are no burst to a strategy that is made anew, nor is one that has ended.
+  // Those that stand for hours are no burst to an estimate that is made anew, nor is one that has ended.
   const standing = [0, 1, 2, 3, 4].map(() => {
     const row = pick(pool.table, null, 0.5, choice);
     countTunnel(pool.table, row);
     return { row, step: choice.step };
   });
   pool.weigh(200_000);
-  pool.reload();
+  pool.restart();
   assertEquals(pool.weigh(200_300), 0);
   for (const { row, step } of standing) release(pool.table, row, step);
-  pool.reload();
+  pool.restart();
   assertEquals(pool.weigh(200_600), 0);
   near(free());
   const again = start(200_900);

@@ -3,6 +3,7 @@
 // ever comes back from, `why` named the fallback where nobody could be used, and assumed cores were told of
 // one backend alone, again with every reload.
 
+import { kernelAt } from "../../lib/core/pick/kernels/registry.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { Placement } from "../../lib/app/placement.ts";
 import { untoldBySources } from "../../lib/config/warnings.ts";
@@ -66,7 +67,7 @@ Deno.test("where nobody can be used, the strategy decides that", () => {
     load: { load1: 0, takenAtMs: 0 },
   }));
   placement.weigh(view, table, 0, { asked: true, awaited: false });
-  assertEquals(placement.strategyOf(table.kernel), "least_load");
+  assertEquals(placement.strategyOf(kernelAt(table.kernel).name), "least_load");
 });
 
 Deno.test("assumed cores are not told again by a reload that changes nothing", () => {

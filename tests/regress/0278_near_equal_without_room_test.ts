@@ -1,13 +1,10 @@
 // Where `first` finds no room anywhere, near-equals are drawn by chance: a backend with more cores free than
 // the winner was said to have fewer.
 
+import { KERNEL_NAMES } from "../../lib/core/pick/kernels/registry.ts";
+import { readSnapshot } from "../../lib/core/pick/snapshot_reader.ts";
 import { assertEquals } from "@std/assert";
-import {
-  drawWord,
-  readSnapshot,
-  SNAPSHOT_WORDS,
-  takeSnapshot,
-} from "../../lib/core/pick/decision_snapshot.ts";
+import { drawWord, SNAPSHOT_WORDS, takeSnapshot } from "../../lib/core/pick/decision_snapshot.ts";
 import { Choice, pick } from "../../lib/core/pick/pick_kernels.ts";
 import {
   ACTIVE,
@@ -19,7 +16,7 @@ import {
 
 Deno.test("first: who is passed over by chance does not have fewer cores free", () => {
   const table = PickTable.allocate(2);
-  table.kernel = "first";
+  table.kernel = KERNEL_NAMES.indexOf("first");
   table.words[NEARLY_EQUAL] = 50;
   const taken = new Set<number>();
   for (const free of [-1, 0]) {

@@ -4,7 +4,7 @@ import { type PickTrace } from "../../lib/core/pick/pick_report.ts";
 import { type Address, formatAddress } from "../../lib/core/values/address.ts";
 import { type Chosen, NO_ROW } from "../../lib/core/pick/choice.ts";
 import { UNKNOWN_FREE } from "../../lib/core/pick/pick_table.ts";
-import type { EngineEvent, Picks } from "../../lib/engine/engine.ts";
+import type { DecisionEvent, EngineEvent, Picks } from "../../lib/engine/engine.ts";
 
 export type OpenedEvent = Extract<EngineEvent, { kind: "opened" }>;
 export type ClosedEvent = Extract<EngineEvent, { kind: "closed" }>;
@@ -35,6 +35,11 @@ export function storeOf(picks: readonly PickTrace[]): Picks {
   };
 }
 
+/** Every pick of a connection, as far as they are remembered. */
+export function picksOf({ store, lastPick }: DecisionEvent): readonly PickTrace[] {
+  return store.chain(lastPick);
+}
+
 function ofTunnel(fields: { readonly client?: Address; readonly outgoing?: Address }) {
   const { client = SOMEWHERE, outgoing = SOMEWHERE } = fields;
   return {
@@ -63,7 +68,6 @@ export function openedEvent(fields: Partial<OpenedEvent> = {}): OpenedEvent {
     choice: CHOSEN,
     endpoints: [],
     lastPick: 0,
-    decision: { kernel: "rotation", active: 0, picks: store.chain(0) },
     ...fields,
     store,
   };
@@ -90,7 +94,7 @@ export function keepEvent(event: EngineEvent): EngineEvent {
     const { bytesToBackend, bytesToClient, durationMs, reason } = event;
     return closedEvent({ ...common, bytesToBackend, bytesToClient, durationMs, reason });
   }
-  const { local, backendAddress, attempts, connectMs, decision } = event;
+  const { local, backendAddress, attempts, connectMs } = event;
   const { endpoints, lastPick, store } = event;
   return openedEvent({
     ...common,
@@ -98,7 +102,6 @@ export function keepEvent(event: EngineEvent): EngineEvent {
     backendAddress,
     attempts,
     connectMs,
-    decision,
     choice: { ...event.choice },
     endpoints,
     lastPick,

@@ -2,7 +2,8 @@
 
 import { type Backend, parseBackendSpec } from "../../lib/core/pool/backend.ts";
 import { PickTable } from "../../lib/core/pick/pick_table.ts";
-import { Pool, type PoolChange } from "../../lib/core/pool/pool.ts";
+import { Pool } from "../../lib/core/pool/pool.ts";
+import type { PoolChange } from "../../lib/core/pool/pool_change.ts";
 
 /** A pool of backends that are up and resolved; ids are their names. */
 export function runningPool(ids: readonly string[]): Pool {

@@ -4,19 +4,14 @@
 import { DecisionRecorder } from "../../lib/record/decision_recorder.ts";
 import { PoolController } from "../../lib/app/pool_controller.ts";
 import { readConfig } from "../../lib/config/read_config.ts";
-import {
-  drawWord,
-  readSnapshot,
-  SNAPSHOT_WORDS,
-  takeSnapshot,
-} from "../../lib/core/pick/decision_snapshot.ts";
+import { drawWord, SNAPSHOT_WORDS, takeSnapshot } from "../../lib/core/pick/decision_snapshot.ts";
+import { readSnapshot } from "../../lib/core/pick/snapshot_reader.ts";
 import type { TcpAddress } from "../../lib/core/values/address.ts";
 import type { AgentAdvice } from "../../lib/core/pool/agent_advice.ts";
 import type { LoadSample } from "../../lib/core/pool/load.ts";
 import { Choice, countTunnel, endTunnel, pick } from "../../lib/core/pick/pick_kernels.ts";
 import { Chance } from "../../lib/core/chance.ts";
-import { Source } from "../../lib/core/pick/source_hash.ts";
-import { describeChoice } from "../../lib/engine/decision.ts";
+import { Source } from "../../lib/core/pick/source.ts";
 import type { EngineEvent, PoolPlan } from "../../lib/engine/engine.ts";
 import type { LoadSource } from "../../lib/load/load_source.ts";
 import type { LogArea } from "../../lib/log/setup.ts";
@@ -159,7 +154,7 @@ pools:
     if (row < 0) {
       const store = storeOf(picks);
       const refused = { kind: "refused", reason: "no_backend", attempts: 0 } as const;
-      tell({ ...refused, ...where, picks, store, lastPick: 0 });
+      tell({ ...refused, ...where, store, lastPick: 0 });
       return;
     }
     const backend = snapshot.backends[0]?.backend ?? "";
@@ -170,8 +165,9 @@ pools:
     if (server !== undefined && busy) server.sessions++;
     sessions.push({ endsAt, row, step: choice.step, backend, tunnel: ++tunnel, busy, client });
     const store = storeOf(picks);
-    const decision = describeChoice(choice, plan?.endpoints ?? [], picks);
-    tell(openedEvent({ tunnel, ...where, row, backend, outgoing: OWN, store, decision }));
+    tell(
+      openedEvent({ tunnel, ...where, row, backend, outgoing: OWN, store, choice: { ...choice } }),
+    );
   };
   const leave = ({ row, step, backend, tunnel, busy, client }: Session) => {
     const server = servers[numberOf(backend)];

@@ -9,7 +9,6 @@ import {
   HEADER_WORDS,
   MAX_CONNECTIONS,
   ORDER,
-  type PickKernel,
   PickTable,
   ROW_WORDS,
   UNKNOWN_FREE,
@@ -17,7 +16,8 @@ import {
   WEIGHT_UNIT,
   WEIGHTED,
 } from "../../lib/core/pick/pick_table.ts";
-import { identityOf, type Source } from "../../lib/core/pick/source_hash.ts";
+import { KERNEL_NAMES, type PickKernel } from "../../lib/core/pick/kernels/registry.ts";
+import { identityOf, type Source } from "../../lib/core/pick/source.ts";
 import { enterYoung } from "../../lib/core/pick/young.ts";
 
 export interface RowSetup {
@@ -32,6 +32,11 @@ export interface RowSetup {
   readonly order?: number;
 }
 
+/** Makes a kernel the one that picks from a table. */
+export function setKernel(table: PickTable, kernel: PickKernel): void {
+  table.kernel = KERNEL_NAMES.indexOf(kernel);
+}
+
 /** Makes a table with these rows. */
 export function makeTable(
   kernel: PickKernel,
@@ -39,7 +44,7 @@ export function makeTable(
   capacity: number = Math.max(1, rows.length),
 ): PickTable {
   const table = PickTable.allocate(capacity);
-  table.kernel = kernel;
+  setKernel(table, kernel);
   const taken = new Set<number>();
   for (const setup of rows) taken.add(addRow(table, taken, setup));
   setWeights(table, rows.map(({ weight = 1 }) => weight));

@@ -13,7 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   location: [],
   health: [],
   engine: [],
-  config: [],
+  config: ["strategy"],
   admin: [],
   host: [],
   agent: [],

@@ -1,10 +1,10 @@
 // Turns samples and session counts into the numbers that the kernel `most_free` compares. One per pool;
 // it reads tunnels from the pool's PickTable and writes free cores, costs and scales into it, and what the
-// kernel needs to deal a burst of logins out (kernels/burst.ts). Free cores are what people see, too: no
+// kernel needs to deal a burst of logins out (burst_charge.ts). Free cores are what people see, too: no
 // burst is taken off them.
 
 import { LoadEstimator } from "./load_estimate.ts";
-import { burstCharge } from "../pick/kernels/burst.ts";
+import { burstCharge } from "../pick/burst_charge.ts";
 import { LoginBurst } from "./login_burst.ts";
 import {
   ACTIVE,
@@ -71,20 +71,12 @@ interface Known {
 
 /** Keeps a pool's estimates and writes them into its table. */
 export class FreeCores {
-  readonly #estimator: LoadEstimator;
+  readonly #estimator = new LoadEstimator();
   readonly #burst = new LoginBurst();
   readonly #known: (Known | undefined)[] = [];
   /** Tunnels by row as they stood when the estimate was made; picks since then are the kernel's. */
   readonly #activeSeen: number[] = [];
   #burstCost = 0;
-
-  /** @param dealsBursts whether a burst of logins is to be dealt out over the backends. */
-  constructor(
-    estimator: LoadEstimator = new LoadEstimator(),
-    readonly dealsBursts: boolean = true,
-  ) {
-    this.#estimator = estimator;
-  }
 
   get estimator(): LoadEstimator {
     return this.#estimator;
@@ -98,8 +90,14 @@ export class FreeCores {
   /**
    * Takes in what is new and writes the rows of these backends. Call it when a sample has come and
    * at least every second or so: in between, kernels go on from what was written.
+   * @param dealsBursts whether a burst of logins is to be dealt out over the backends.
    */
-  write(backends: readonly BackendLoad[], table: PickTable, nowMs: number): void {
+  write(
+    backends: readonly BackendLoad[],
+    table: PickTable,
+    nowMs: number,
+    dealsBursts: boolean = true,
+  ): void {
     this.observe(backends, table, nowMs);
     const free: number[] = [];
     const swings: number[] = [];
@@ -112,7 +110,7 @@ export class FreeCores {
       if (usable && cpus > 0) sum += cpus;
     }
     const { words } = table;
-    Atomics.store(words, BURST_FREE, this.dealsBursts ? Math.round(sum * 1000) : 0);
+    Atomics.store(words, BURST_FREE, dealsBursts ? Math.round(sum * 1000) : 0);
     Atomics.store(words, BURST_LINE, Math.round(this.#burst.line * 1000));
     this.#burstCost = burstCharge(words) / 1000;
     Atomics.store(words, NEARLY_EQUAL, NEARLY_EQUAL_MILLI_CORES);

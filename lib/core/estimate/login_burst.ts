@@ -1,5 +1,5 @@
 // Learns how many new logins are usual, so that a burst of them can be told from chance. What is done
-// about a burst, core/pick/kernels/burst.ts says.
+// about a burst, core/pick/burst_charge.ts says.
 
 /** How fast the usual number of new logins is learnt. */
 const USUAL_MS = 7_200_000;

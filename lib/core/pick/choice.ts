@@ -38,7 +38,7 @@ export class Tried {
 }
 
 /** What a pick leaves behind, without the kernels' scratch. */
-export type Chosen = Readonly<Omit<Choice, "reach" | "ceiling" | "scores">>;
+export type Chosen = Readonly<Omit<Choice, "reach" | "ceiling" | "scored" | "scores">>;
 
 /**
  * Why a pick fell as it did. One is made per engine loop and written anew by each pick, so that
@@ -62,12 +62,14 @@ export class Choice {
   paced = false;
   /** The step in which the place was taken: `release` asks for it (young.ts). */
   step = 0;
-  /** The highest ELIGIBLE of rows that took part: above ALWAYS when those that stand by were asked. */
+  /** The highest ELIGIBLE of rows that took part: above ALWAYS when backups were asked. */
   reach = ALWAYS;
-  /** Milli-cores that each new login counted for, as part of a burst (kernels/burst.ts); 0: none did. */
+  /** Milli-cores that each new login counted for, as part of a burst (burst_charge.ts); 0: none did. */
   charge = 0;
-  /** Scratch of `pick`: how many young connections make a backend stand back (kernels/pace.ts). */
+  /** Scratch of `pick`: how many young connections make a backend stand back (pacing.ts). */
   ceiling = 0;
+  /** Whether the kernel has left a score for each row. */
+  scored = false;
   /** Scratch of the kernels, by row. */
   scores = new Int32Array(DEFAULT_CAPACITY);
 }

@@ -6,39 +6,28 @@
 // `!` on typed-array reads: indices are below the table's row count by construction.
 
 import { type Choice, NO_ROW, type Tried } from "./choice.ts";
-import { isCandidate, RACES } from "./kernels/candidate.ts";
-import { first } from "./kernels/first.ts";
-import { leastConnections } from "./kernels/least_connections.ts";
-import { mostFree } from "./kernels/most_free.ts";
-import { ceilingOf, NO_CEILING } from "./kernels/pace.ts";
-import { randomRow } from "./kernels/random_row.ts";
-import { rotation } from "./kernels/rotation.ts";
-import { sourceHash } from "./kernels/source_hash.ts";
-import { twoChoices } from "./kernels/two_choices.ts";
+import { isCandidate, RACES } from "./candidate.ts";
+import { ceilingOf, NO_CEILING } from "./pacing.ts";
+import { kernelAt } from "./kernels/registry.ts";
 import {
   ACTIVE,
   ALWAYS,
+  BACKUP_LAST,
   freeNow,
   HEADER_WORDS,
   KERNEL,
   MAX_CONNECTIONS,
   type PickTable,
   ROW_WORDS,
-  STANDS_BY_LAST,
   STICKY_SECONDS,
   TOTAL,
 } from "./pick_table.ts";
-import { Source } from "./source_hash.ts";
+import { Source } from "./source.ts";
 import { recall, remember, renew } from "./sticky.ts";
 import { enterYoung, leaveYoung } from "./young.ts";
 
 export { Choice, MAX_TRIES, Tried } from "./choice.ts";
 
-/** Numbers of kernels that compare nothing: their place may be taken whatever others did meanwhile. */
-const ROTATION = 0;
-const RANDOM = 3;
-/** Clients have their places there, so nobody is sent elsewhere to pace a backend. */
-const SOURCE_HASH = 5;
 const ANY_COUNT = -1;
 /** Each race lost beyond RACES is one in which others took a row's last place. */
 const MOST_RACES = 64;
@@ -46,7 +35,7 @@ const NOBODY = new Source();
 
 /**
  * Chooses a row and reserves a place in it: of those that take part always, and only when none of them can
- * take the connection, of those that stand by for that (ELIGIBLE).
+ * take the connection, of the backups, tier by tier (ELIGIBLE).
  * @param random in [0, 1), used by the kernels that draw, and by `most_free` among near-equals.
  * @param source where the client comes from.
  * @returns the row, or -1 when no backend can take the connection.
@@ -59,7 +48,7 @@ export function pick(
   source: Source = NOBODY,
 ): number {
   let row = NO_ROW;
-  for (let reach = ALWAYS; row === NO_ROW && reach <= STANDS_BY_LAST; reach++) {
+  for (let reach = ALWAYS; row === NO_ROW && reach <= BACKUP_LAST; reach++) {
     choice.reach = reach;
     row = pickWithin(table, tried, random, choice, source);
   }
@@ -78,8 +67,9 @@ function pickWithin(
   source: Source,
 ): number {
   const words = table.words;
-  const kernel = Atomics.load(words, KERNEL);
-  choice.kernel = kernel;
+  const kernel = kernelAt(Atomics.load(words, KERNEL));
+  choice.kernel = kernel.number;
+  choice.scored = kernel.scores;
   choice.sticky = false;
   choice.paced = false;
   choice.charge = 0;
@@ -87,11 +77,11 @@ function pickWithin(
     const row = pickAgain(table, tried, choice, source);
     if (row !== NO_ROW) return row;
   }
-  choice.ceiling = kernel === SOURCE_HASH ? NO_CEILING : ceilingOf(table, tried, choice.reach);
+  choice.ceiling = kernel.paces ? ceilingOf(table, tried, choice.reach) : NO_CEILING;
   for (let race = 0; race < MOST_RACES; race++) {
     choice.runnerUp = NO_ROW;
     choice.paced = false;
-    const row = choose(kernel, table, tried, random, choice, source);
+    const row = kernel.run(table, tried, random, choice, source.hash);
     choice.row = row;
     if (row === NO_ROW) {
       if (choice.ceiling === NO_CEILING) return NO_ROW;
@@ -103,8 +93,7 @@ function pickWithin(
     choice.free = freeNow(words, at);
     // Kernels that compare tunnels or what they cost take the place only as they saw it, so that
     // workers which pick at the same instant do not all take the same best one.
-    const compares = kernel !== ROTATION && kernel !== RANDOM;
-    const seen = compares && race < RACES ? choice.active : ANY_COUNT;
+    const seen = kernel.compares && race < RACES ? choice.active : ANY_COUNT;
     if (reserve(words, at, seen, choice)) {
       if (choice.runnerUp !== NO_ROW) {
         const other = HEADER_WORDS + choice.runnerUp * ROW_WORDS;
@@ -133,36 +122,10 @@ function pickAgain(
   choice.free = freeNow(words, at);
   if (!reserve(words, at, ANY_COUNT, choice)) return NO_ROW;
   choice.sticky = true;
+  choice.scored = false;
   choice.row = row;
   choice.runnerUp = NO_ROW;
   return row;
-}
-
-/** Runs the kernel of that number in KERNELS. */
-function choose(
-  kernel: number,
-  table: PickTable,
-  tried: Tried | null,
-  random: number,
-  choice: Choice,
-  source: Source,
-): number {
-  switch (kernel) {
-    case 1:
-      return mostFree(table, tried, random, choice);
-    case 2:
-      return leastConnections(table, tried, choice);
-    case 3:
-      return randomRow(table, tried, random, choice);
-    case 4:
-      return twoChoices(table, tried, random, choice);
-    case 5:
-      return sourceHash(table, tried, source.hash, choice);
-    case 6:
-      return first(table, tried, random, choice);
-    default:
-      return rotation(table, tried, choice);
-  }
 }
 
 /**

@@ -2,7 +2,7 @@
 // what became of it.
 
 import type { FailureKind } from "../values/errors.ts";
-import type { PickOutcome, SeenBackend, Snapshot, Why } from "./decision_snapshot.ts";
+import type { PickOutcome, SeenBackend, Snapshot, Why } from "./snapshot_reader.ts";
 
 /** One pick for a connection, and what became of it. */
 export interface PickTrace {

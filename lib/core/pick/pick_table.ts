@@ -17,27 +17,6 @@
 //
 // A row belongs to one backend from the moment it joins until its last tunnel has ended.
 
-/** How a connection is given a backend; the number stands in the table's header. */
-export type PickKernel =
-  | "rotation"
-  | "most_free"
-  | "least_connections"
-  | "random"
-  | "two_choices"
-  | "source_hash"
-  | "first";
-
-/** Kernels by the number that stands in the table. */
-export const KERNELS: readonly PickKernel[] = [
-  "rotation",
-  "most_free",
-  "least_connections",
-  "random",
-  "two_choices",
-  "source_hash",
-  "first",
-];
-
 /** Rows a table has room for unless told otherwise. */
 export const DEFAULT_CAPACITY = 1024;
 
@@ -67,7 +46,7 @@ export const STICKY_ENTRIES = 8;
 export const STICKY_SECONDS = 9;
 /** Seconds on the control plane's clock, which writes them; kernels have no other. */
 export const CLOCK = 10;
-/** Young connections that a backend has before others go first (kernels/pace.ts); 0: any. */
+/** Young connections that a backend has before others go first (pacing.ts); 0: any. */
 export const PACE_LIMIT = 11;
 /** Numbers the steps in which time passes for young connections (young.ts); the control plane counts. */
 export const STEP = 12;
@@ -75,7 +54,7 @@ export const STEP = 12;
 export const LONG_STEP = 13;
 /** Milli-cores free on all backends, among which a burst of logins is dealt out; 0: none is. */
 export const BURST_FREE = 14;
-/** More new logins than this, in thousandths, are a burst (kernels/burst.ts). */
+/** More new logins than this, in thousandths, are a burst (burst_charge.ts). */
 export const BURST_LINE = 15;
 /** New logins on all backends (young.ts). */
 export const NEW_LOGINS = 16;
@@ -124,9 +103,9 @@ export const NEW_STEPS = 6;
 
 /** ELIGIBLE of a row that takes part in every pick. */
 export const ALWAYS = 1;
-/** ELIGIBLE of rows that stand by: the better ones, and those that are asked last. */
-export const STANDS_BY = 2;
-export const STANDS_BY_LAST = 3;
+/** ELIGIBLE of backups: the better ones, and those that are asked last. */
+export const BACKUP = 2;
+export const BACKUP_LAST = 3;
 
 export const SCALE_UNIT = 1_000_000;
 /** WEIGHT of a backend that weighs 1. */
@@ -178,12 +157,13 @@ export class PickTable {
     return this.words.buffer;
   }
 
-  get kernel(): PickKernel {
-    return KERNELS[Atomics.load(this.words, KERNEL)] ?? "rotation";
+  /** The number of the kernel that picks (kernels/registry.ts). */
+  get kernel(): number {
+    return Atomics.load(this.words, KERNEL);
   }
 
-  set kernel(kernel: PickKernel) {
-    Atomics.store(this.words, KERNEL, KERNELS.indexOf(kernel));
+  set kernel(number: number) {
+    Atomics.store(this.words, KERNEL, number);
   }
 
   /** Rows in use, gaps included. */
@@ -217,7 +197,7 @@ export class PickTable {
 
   /**
    * Gives a row to a backend that joins, zeroed and not eligible: the lowest free one.
-   * @param identity a hash of what the backend is called (core/pick/source_hash.ts).
+   * @param identity a hash of what the backend is called (core/pick/source.ts).
    * @throws {RangeError} when the table is full.
    */
   claim(taken: ReadonlySet<number>, identity = 0): number {

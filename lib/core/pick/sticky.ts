@@ -4,7 +4,7 @@
 // whole entry or none. A race that is lost costs no more than that one client is placed by the strategy,
 // or is known for too short or too long.
 //
-//   entry  [ sequence | family | key, 64 bits | row | identity of the backend | expires | standing ]
+//   entry  [ sequence | family | key, 64 bits | row | identity of the backend | expires | sessions ]
 //
 // While sessions of a client stand on its backend, the client does not expire. The count of them can lose
 // a session's end (a thread that dies at that instant, a writer that is preempted), so it is not trusted
@@ -23,7 +23,7 @@ import {
   STICKY_SECONDS,
   STICKY_WORDS,
 } from "./pick_table.ts";
-import type { Source } from "./source_hash.ts";
+import type { Source } from "./source.ts";
 
 /**
  * Clients that are remembered of a pool; beyond it, those that have been away longest are forgotten, and
@@ -49,7 +49,7 @@ const BACKEND = 5;
 /** Second of CLOCK from which on the entry counts no more unless sessions stand; 0 in an empty one. */
 const EXPIRES = 6;
 /** The client's sessions on that backend that have not ended. */
-const STANDING = 7;
+const SESSIONS = 7;
 
 const LOCKED = 1;
 const CHANGING = 2;
@@ -110,7 +110,7 @@ export function remember(table: PickTable, source: Source, row: number): void {
         break;
       }
       const until = lastsUntil(words, at);
-      const isHeld = until > clock && Atomics.load(words, at + STANDING) > 0;
+      const isHeld = until > clock && Atomics.load(words, at + SESSIONS) > 0;
       const rank = isHeld ? until + BEHIND : until;
       if (rank >= first) continue;
       chosen = at;
@@ -124,7 +124,7 @@ export function remember(table: PickTable, source: Source, row: number): void {
     const backend = words[HEADER_WORDS + row * ROW_WORDS + IDENTITY]!;
     // Its sessions elsewhere count no more: it is here now.
     const isThere = isOwn && isAt(words, chosen, row, backend) && lastsUntil(words, chosen) > clock;
-    const standing = isThere ? Atomics.load(words, chosen + STANDING) + 1 : 1;
+    const sessions = isThere ? Atomics.load(words, chosen + SESSIONS) + 1 : 1;
     if (!isThere) Atomics.or(words, chosen + SEQUENCE, CHANGING);
     Atomics.store(words, chosen + FAMILY, source.family);
     Atomics.store(words, chosen + HIGH, source.high);
@@ -132,7 +132,7 @@ export function remember(table: PickTable, source: Source, row: number): void {
     Atomics.store(words, chosen + ROW, row);
     Atomics.store(words, chosen + BACKEND, backend);
     Atomics.store(words, chosen + EXPIRES, clock + words[STICKY_SECONDS]!);
-    Atomics.store(words, chosen + STANDING, standing);
+    Atomics.store(words, chosen + SESSIONS, sessions);
     unlock(words, chosen, chosenSequence);
     return;
   }
@@ -166,11 +166,11 @@ export function renew(table: PickTable, source: Source, row: number): void {
     // A session may outlast its time. What matters is that the client was seen nowhere else.
     if (isAt(words, own, row, backend)) {
       // Of a client that was forgotten meanwhile, earlier sessions were never counted here.
-      const standing = Math.max(0, Atomics.load(words, own + STANDING) - 1);
+      const sessions = Math.max(0, Atomics.load(words, own + SESSIONS) - 1);
       const expires = Atomics.load(words, CLOCK) + words[STICKY_SECONDS]!;
       // In the other order than lastsUntil reads: without a session, the time is the new one.
       Atomics.store(words, own + EXPIRES, expires);
-      Atomics.store(words, own + STANDING, standing);
+      Atomics.store(words, own + SESSIONS, sessions);
     }
     unlock(words, own, sequence);
     return;
@@ -203,7 +203,7 @@ function unlock(words: Int32Array, at: number, sequence: number): void {
 
 /** The second of CLOCK from which on the entry counts no more. */
 function lastsUntil(words: Int32Array, at: number): number {
-  const isStanding = Atomics.load(words, at + STANDING) !== 0;
+  const isStanding = Atomics.load(words, at + SESSIONS) !== 0;
   const expires = Atomics.load(words, at + EXPIRES);
   if (!isStanding) return expires;
   return expires + Math.max(0, STANDING_SECONDS - words[STICKY_SECONDS]!);

@@ -1,6 +1,6 @@
 // Counts, by row of a PickTable, the connections that stand and are young: those placed within
-// `pace.within`, which pacing goes by (kernels/pace.ts), and those placed within about a minute, the new
-// logins of a burst (kernels/burst.ts). A connection that has ended is in neither count.
+// `pace.within`, which pacing goes by (pacing.ts), and those placed within about a minute, the new
+// logins of a burst (burst_charge.ts). A connection that has ended is in neither count.
 //
 // Time passes in steps, which the control plane counts in the word STEP. A place is counted in FRESH, and
 // its connection keeps the number of the step. When a step is over, FRESH becomes that step's word in two

@@ -62,8 +62,8 @@ export interface Member {
   learntCores: number | undefined;
   /** What of its weight counts while it comes back slowly; 1 otherwise. */
   share: number;
-  /** While it is short of something: its ELIGIBLE where nothing else is in the way; 0: gets nothing. */
-  standBy: number;
+  /** While it is short of something: its ELIGIBLE as a backup where nothing else is in the way; 0: none. */
+  backupTier: number;
   /** What it is short of where it is used all the same, for want of one that has enough. */
   shortage: string | undefined;
   /** Why what its source says of its load is not believed. */
@@ -102,7 +102,7 @@ export function newMember(
     offlineSaidMs: -Infinity,
     learntCores: undefined,
     share: 1,
-    standBy: 0,
+    backupTier: 0,
     shortage: undefined,
     loadDoubt: undefined,
     figuresDoubted: false,

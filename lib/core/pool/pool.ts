@@ -6,15 +6,16 @@ import { type Address, formatAddress } from "../values/address.ts";
 import { type AgentAdvice, AgentStanding, describeAdvice } from "./agent_advice.ts";
 import { type Backend, MAX_WEIGHT } from "./backend.ts";
 import { counted } from "../values/counted.ts";
-import { describeDuration } from "../values/duration.ts";
 import { BACKENDS_FAULT, type FailureKind } from "../values/errors.ts";
 import type { HealthState, ProbeResult } from "./health.ts";
 import { type LoadResult, type LoadSample, sampleIn } from "./load.ts";
 import { type Cores, KnownCores } from "./known_cores.ts";
+import type { PoolChange } from "./pool_change.ts";
+import { tellAge, tellSample, tellSilence } from "./load_told.ts";
 import { type HoldCause, type Member, newMember, type Obstacle } from "./member.ts";
 import { ACTIVE, ELIGIBLE, MAX_CONNECTIONS, type PickTable } from "../pick/pick_table.ts";
 import { type HealthTransition, RiseFall } from "./rise_fall.ts";
-import { identityOf } from "../pick/source_hash.ts";
+import { identityOf } from "../pick/source.ts";
 
 export interface PoolRules {
   readonly rise: number;
@@ -33,23 +34,10 @@ export interface PoolRules {
   readonly rowRestMs: number;
 }
 
-/** Something that people want to know when it happens. */
-export interface PoolChange {
-  readonly level: "info" | "warning";
-  readonly backend: string;
-  /** What happened, as a sentence without the backend's name. */
-  readonly text: string;
-}
-
-/** So many backends are named in one message, beside the first; more are counted. */
-const MOST_NAMED = 3;
-
 export class Pool {
   readonly #members = new Map<string, Member>();
   #rules: PoolRules;
   #forgiven: ReadonlySet<Obstacle> = new Set();
-  /** Backends of which it was said that their cores are an assumption. */
-  readonly #coresTold = new Set<string>();
   readonly #cores = new KnownCores(() => this.#members.values());
   /** The longest rowRestMs so far: connections may still be made by the plan of an earlier reload. */
   #rowRestMs: number;
@@ -99,7 +87,7 @@ export class Pool {
     const ids = new Set(backends.map((backend) => backend.id));
     for (const member of this.members) {
       if (ids.has(member.backend.id)) continue;
-      this.#coresTold.delete(member.backend.id);
+      this.#cores.forget(member.backend.id);
       member.leaving = true;
       member.leftMs = nowMs;
       this.table.write(member.row, ELIGIBLE, 0);
@@ -161,8 +149,6 @@ export class Pool {
     const member = this.#members.get(id);
     if (member === undefined) return [];
     const changes: PoolChange[] = [];
-    const tell = (level: PoolChange["level"], text: string) =>
-      changes.push({ level, backend: id, text });
     if (result.kind === "offline") {
       member.offlineSaidMs = nowMs;
       changes.push(...this.hold(id, "offline", "its load source says OFFLINE", nowMs));
@@ -171,33 +157,14 @@ export class Pool {
     }
     if (result.kind === "advice") changes.push(...this.#apply(member, result.advice, nowMs));
     const sample = sampleIn(result, this.coresOf(member).cores, nowMs);
-    if (sample !== undefined) {
-      const isFresh = nowMs - sample.takenAtMs <= this.#rules.loadMaxAgeMs;
-      if (member.silenceTold || member.load === undefined || (member.agedLoadTold && isFresh)) {
-        tell("info", `reports its load: ${sample.load1.toFixed(2)}`);
-      }
-      member.silenceTold = false;
-      if (isFresh) member.agedLoadTold = false;
-      member.load = sample;
-      member.loadFailure = undefined;
-      if (sample.cores !== undefined && sample.cores !== member.learntCores) {
-        member.learntCores = sample.cores;
-        this.#cores.changed();
-      }
-      return changes;
+    if (sample === undefined) return [...changes, ...tellSilence(member, result)];
+    const isFresh = nowMs - sample.takenAtMs <= this.#rules.loadMaxAgeMs;
+    changes.push(...tellSample(member, sample, isFresh));
+    member.load = sample;
+    if (sample.cores !== undefined && sample.cores !== member.learntCores) {
+      member.learntCores = sample.cores;
+      this.#cores.changed();
     }
-    const reason = result.kind === "failed"
-      ? result.reason
-      : result.kind === "advice"
-      ? "its agent gives neither a load nor a percentage"
-      : `the source says ${result.kind}`;
-    const isSilent = result.kind === "failed";
-    if (isSilent && !member.silenceTold) tell("warning", `does not report its load: ${reason}`);
-    if (!isSilent && member.silenceTold) {
-      tell("info", `has a load source that answers again: ${reason}`);
-    }
-    member.silenceTold = isSilent;
-    member.loadFailure = reason;
     return changes;
   }
 
@@ -238,14 +205,7 @@ export class Pool {
     const { retryAfterMs, loadMaxAgeMs } = this.#rules;
     const changes: PoolChange[] = [];
     for (const member of this.members) {
-      const { load } = member;
-      if (load !== undefined && !member.agedLoadTold && nowMs - load.takenAtMs > loadMaxAgeMs) {
-        member.agedLoadTold = true;
-        const text = `has no load any more: the last one is older than max_age, ${
-          describeDuration(loadMaxAgeMs)
-        }`;
-        changes.push({ level: "warning", backend: member.backend.id, text });
-      }
+      changes.push(...tellAge(member, nowMs, loadMaxAgeMs));
       if (nowMs - member.offlineSaidMs <= loadMaxAgeMs) continue;
       const { id } = member.backend;
       changes.push(...this.release(id, "offline", "its load source has said nothing for too long"));
@@ -359,19 +319,7 @@ export class Pool {
 
   /** Says once that cores are an assumption, of all backends with a load of which that is so. */
   tellAssumedCores(): PoolChange[] {
-    const assumed = this.members.filter((member) =>
-      member.load !== undefined && this.coresOf(member).from === "assumed"
-    );
-    const ids = assumed.map(({ backend }) => backend.id).filter((id) => !this.#coresTold.has(id));
-    const [first] = assumed;
-    const [backend, ...others] = ids;
-    if (first === undefined || backend === undefined) return [];
-    for (const id of ids) this.#coresTold.add(id);
-    const many = others.length > MOST_NAMED ? counted(others.length, "other") : others.join(", ");
-    const text = `${others.length === 0 ? "has" : `(and ${many}) has`} ` +
-      `${counted(this.coresOf(first).cores, "core")} by assumption, for its load source does not ` +
-      `say how many: write ${backend}=CORES in lb.conf, or for nrpe let the command be check_load -r`;
-    return [{ level: "warning", backend, text }];
+    return this.#cores.tellAssumed(this.members);
   }
 
   /** Takes in what a backend's agent says; it holds until the agent says otherwise. */

@@ -2,6 +2,7 @@
 // beside its eligibility, so that a pick can say why a backend did not take part.
 
 import { HOLD_CAUSES, type Member, type Obstacle, SHORTAGES } from "./member.ts";
+import { STANDING } from "../pick/pick_table.ts";
 import type { Pool } from "./pool.ts";
 
 /** Standings by the number that stands in a row. */
@@ -32,8 +33,15 @@ export function standingOf(pool: Pool, member: Member): Standing {
 
 const BUT_FOR_SHORTAGES: ReadonlySet<Obstacle> = new Set(SHORTAGES);
 
-/** Where a backend stands by that is held back for a shortage and nothing else (ELIGIBLE); 0: nowhere. */
-export function standByOf(pool: Pool, member: Member): number {
+/** The tier (ELIGIBLE) of a backend that is held back for a shortage and nothing else; 0: it is no backup. */
+export function backupTierOf(pool: Pool, member: Member): number {
   const isShort = !pool.isUsable(member) && pool.isUsable(member, BUT_FOR_SHORTAGES);
-  return isShort ? member.standBy : 0;
+  return isShort ? member.backupTier : 0;
+}
+
+/** Says in the table why those that are not eligible are not, for who asks about a decision. */
+export function writeStandings(pool: Pool): void {
+  for (const member of [...pool.members, ...pool.leaving]) {
+    pool.table.write(member.row, STANDING, STANDINGS.indexOf(standingOf(pool, member)));
+  }
 }

@@ -4,7 +4,8 @@
 
 import { formatDuration } from "../values/duration.ts";
 import { LossRuns, type Outcome } from "./loss_runs.ts";
-import type { Pool, PoolChange } from "../pool/pool.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { PoolChange } from "../pool/pool_change.ts";
 import { DOUBLING, EjectionBackoff, mayHold } from "./ejection_backoff.ts";
 
 export interface BlackHoleRules {

@@ -3,7 +3,8 @@
 // of the same samples count on, unless they stand still as well.
 
 import type { LoadSample } from "../pool/load.ts";
-import type { Pool, PoolChange } from "../pool/pool.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { PoolChange } from "../pool/pool_change.ts";
 
 /**
  * Every 5 s the kernel moves a load L by 0.08 towards a whole number n of tasks (L += (n - L)(1 -

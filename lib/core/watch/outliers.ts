@@ -7,7 +7,8 @@
 
 import { formatDuration } from "../values/duration.ts";
 import { BACKENDS_FAULT, type FailureKind } from "../values/errors.ts";
-import type { Pool, PoolChange } from "../pool/pool.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { PoolChange } from "../pool/pool_change.ts";
 import { EjectionBackoff, LINEAR, mayHold } from "./ejection_backoff.ts";
 
 export interface OutlierRules {
@@ -19,7 +20,7 @@ export interface OutlierRules {
   readonly maxHeldShare: number;
 }
 
-interface Record {
+interface Evidence {
   failures: number;
   reason: string;
   readonly backoff: EjectionBackoff;
@@ -33,7 +34,7 @@ interface Record {
 
 export class Outliers {
   #rules: OutlierRules;
-  readonly #records = new Map<string, Record>();
+  readonly #evidence = new Map<string, Evidence>();
 
   constructor(rules: OutlierRules) {
     this.#rules = rules;
@@ -43,10 +44,10 @@ export class Outliers {
   setRules(pool: Pool, rules: OutlierRules): PoolChange[] {
     this.#rules = rules;
     if (rules.failures > 0) return [];
-    const changes = [...this.#records.keys()].flatMap((id) =>
+    const changes = [...this.#evidence.keys()].flatMap((id) =>
       pool.release(id, "outlier", "outliers are not watched any more")
     );
-    this.#records.clear();
+    this.#evidence.clear();
     return changes;
   }
 
@@ -64,75 +65,75 @@ export class Outliers {
     }
     // What is down is not expected to answer: it is asked as a last resort, or by who was on his way.
     if (member.leaving || member.health.state === "down" || member.holds.has("outlier")) return [];
-    const record = this.#recordOf(id);
-    record.failures++;
-    const { failures } = record;
+    const evidence = this.#evidenceOf(id);
+    evidence.failures++;
+    const { failures } = evidence;
     const count = failures === 1 ? "a connection" : `${failures} connections in a row`;
-    record.reason = `${count} failed (${failure}) although its probes pass`;
-    return this.#judge(pool, id, record, nowMs);
+    evidence.reason = `${count} failed (${failure}) although its probes pass`;
+    return this.#judge(pool, id, evidence, nowMs);
   }
 
   /** A probe failed while the backend was down: probes see the fault, and will see its end. */
   probesAgree(id: string): void {
-    const record = this.#records.get(id);
-    if (record !== undefined) record.failures = 0;
+    const evidence = this.#evidence.get(id);
+    if (evidence !== undefined) evidence.failures = 0;
   }
 
   /** Lets time pass: ejections end, and those that could not be carried out are tried again. */
   tick(pool: Pool, nowMs: number): PoolChange[] {
-    return [...this.#records].flatMap(([id, record]) => {
-      if (record.untilMs > nowMs) return [];
-      if (Number.isNaN(record.untilMs)) return this.#judge(pool, id, record, nowMs);
-      record.untilMs = NaN;
-      record.failures = 0;
-      record.onProbation = true;
+    return [...this.#evidence].flatMap(([id, evidence]) => {
+      if (evidence.untilMs > nowMs) return [];
+      if (Number.isNaN(evidence.untilMs)) return this.#judge(pool, id, evidence, nowMs);
+      evidence.untilMs = NaN;
+      evidence.failures = 0;
+      evidence.onProbation = true;
       return pool.release(id, "outlier", "its ejection is over, the next failure ejects it again");
     });
   }
 
   /** Until when a backend is ejected, by the clock; undefined when it is not. */
   untilMs(id: string): number | undefined {
-    const until = this.#records.get(id)?.untilMs;
+    const until = this.#evidence.get(id)?.untilMs;
     return until === undefined || Number.isNaN(until) ? undefined : until;
   }
 
   /** Forgets a backend that has left the pool: should it join again, it joins with a clean slate. */
   forget(pool: Pool, id: string): void {
-    this.#records.delete(id);
+    this.#evidence.delete(id);
     pool.release(id, "outlier", "");
   }
 
   #succeeded(pool: Pool, id: string): PoolChange[] {
-    const record = this.#records.get(id);
-    if (record === undefined) return [];
-    record.failures = 0;
-    record.untilMs = NaN;
-    record.onProbation = false;
-    record.capped = false;
+    const evidence = this.#evidence.get(id);
+    if (evidence === undefined) return [];
+    evidence.failures = 0;
+    evidence.untilMs = NaN;
+    evidence.onProbation = false;
+    evidence.capped = false;
     return pool.release(id, "outlier", "a connection to it succeeded");
   }
 
-  #judge(pool: Pool, id: string, record: Record, nowMs: number): PoolChange[] {
+  #judge(pool: Pool, id: string, evidence: Evidence, nowMs: number): PoolChange[] {
     const { failures, ejectionMs, maxHeldShare } = this.#rules;
-    if (record.failures < (record.onProbation ? 1 : failures)) return [];
+    if (evidence.failures < (evidence.onProbation ? 1 : failures)) return [];
     if (pool.member(id)?.health.state === "down") return [];
     if (!mayHold(pool, id, maxHeldShare)) {
-      if (record.capped) return [];
-      record.capped = true;
-      const text = `is used although ${record.reason}: no more backends may be held back`;
+      if (evidence.capped) return [];
+      evidence.capped = true;
+      const text = `is used although ${evidence.reason}: no more backends may be held back`;
       return [{ level: "warning", backend: id, text }];
     }
-    record.capped = false;
-    const heldForMs = record.backoff.add(ejectionMs, nowMs);
-    record.untilMs = nowMs + heldForMs;
-    const reason = `${record.reason}; ejected for ${formatDuration(heldForMs)}`;
+    evidence.capped = false;
+    const heldForMs = evidence.backoff.add(ejectionMs, nowMs);
+    evidence.untilMs = nowMs + heldForMs;
+    const reason = `${evidence.reason}; ejected for ${formatDuration(heldForMs)}`;
     return pool.hold(id, "outlier", reason, nowMs);
   }
 
-  #recordOf(id: string): Record {
-    let record = this.#records.get(id);
-    if (record === undefined) {
-      record = {
+  #evidenceOf(id: string): Evidence {
+    let evidence = this.#evidence.get(id);
+    if (evidence === undefined) {
+      evidence = {
         failures: 0,
         reason: "",
         backoff: new EjectionBackoff(LINEAR),
@@ -140,8 +141,8 @@ export class Outliers {
         onProbation: false,
         capped: false,
       };
-      this.#records.set(id, record);
+      this.#evidence.set(id, evidence);
     }
-    return record;
+    return evidence;
   }
 }

@@ -1,12 +1,13 @@
 // Keeps backends out that are short of something (memory, waiting CPUs) as their last samples say, and
 // takes them back when they have clearly enough again. Never leaves clients without any backend: those
-// that are kept out stand by for what no other can take.
+// that are kept out are backups for what no other can take.
 
 import type { LoadSample } from "../pool/load.ts";
 import type { HoldCause } from "../pool/member.ts";
 import { isForgiven } from "./panic.ts";
-import { ACTIVE, STANDS_BY, STANDS_BY_LAST } from "../pick/pick_table.ts";
-import type { Pool, PoolChange } from "../pool/pool.ts";
+import { ACTIVE, BACKUP, BACKUP_LAST } from "../pick/pick_table.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { PoolChange } from "../pool/pool_change.ts";
 
 /** What a sample says of one thing that a backend can be short of. */
 export interface Headroom {
@@ -52,7 +53,7 @@ export class ShortageWatch {
   readonly #silenceTold = new Set<HoldCause>();
   #untold: ReadonlySet<HoldCause> = new Set();
   #allShort = false;
-  /** Fewest tunnels of each that stands by since it does; TOLD once it was said that it got more. */
+  /** Fewest tunnels of each backup since it is one; TOLD once it was said that it got more. */
   #fewest: ReadonlyMap<string, number> = new Map();
 
   /** @param causes those that gauges will have: all holds of these are the watch's own. */
@@ -147,7 +148,7 @@ export class ShortageWatch {
     }
     this.#allShort = allShort;
     const kept = shortLeft.filter((id) => !capped.includes(id));
-    return [...changes, ...this.#standBy(pool, kept, short)];
+    return [...changes, ...this.#setBackups(pool, kept, short)];
   }
 
   /**
@@ -155,7 +156,7 @@ export class ShortageWatch {
    * than a backend that is short. Each pick decides that by itself (pick_kernels.ts), so nobody is taken
    * back and held again as others fill up, and no session goes there that another could have had.
    */
-  #standBy(
+  #setBackups(
     pool: Pool,
     kept: readonly string[],
     short: ReadonlyMap<string, Shortages>,
@@ -166,9 +167,9 @@ export class ShortageWatch {
     this.#fewest = now;
     return pool.members.flatMap((member) => {
       const { id } = member.backend;
-      member.standBy = 0;
+      member.backupTier = 0;
       if (!kept.includes(id)) return [];
-      member.standBy = best.includes(id) ? STANDS_BY : STANDS_BY_LAST;
+      member.backupTier = best.includes(id) ? BACKUP : BACKUP_LAST;
       const active = pool.table.read(member.row, ACTIVE);
       const fewest = before.get(id) ?? active;
       const [worst] = short.get(id) ?? [];

@@ -3,7 +3,8 @@
 
 import type { LoadSample } from "../pool/load.ts";
 import { type HoldCause, SHORTAGES } from "../pool/member.ts";
-import type { Pool, PoolChange } from "../pool/pool.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { PoolChange } from "../pool/pool_change.ts";
 import { type Gauge, type Headroom, ShortageWatch } from "./shortage_watch.ts";
 import { describeSize } from "../values/size.ts";
 

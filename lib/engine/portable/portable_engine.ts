@@ -16,9 +16,8 @@ import {
   Tried,
 } from "../../core/pick/pick_kernels.ts";
 import { CONNECT_FAILURES, type PickTable } from "../../core/pick/pick_table.ts";
-import { Source } from "../../core/pick/source_hash.ts";
+import { Source } from "../../core/pick/source.ts";
 import { isNews } from "../../core/timing/throttled_condition.ts";
-import { describeChoice } from "../decision.ts";
 import type {
   Engine,
   EngineCounters,
@@ -310,9 +309,6 @@ export class PortableEngine implements Engine {
       endpoints,
       lastPick,
       store,
-      get decision() {
-        return describeChoice(choice, endpoints, store.chain(lastPick));
-      },
     });
     const reason = await relay.run();
     this.#relays.delete(relay);
@@ -451,15 +447,10 @@ export class PortableEngine implements Engine {
     closeQuietly(conn);
     this.#refused++;
     const { plan: _, ...client } = pending;
-    const { lastPick } = pending;
-    const store = this.#picks;
     this.#events.push({
       kind: "refused",
       ...client,
-      store,
-      get picks() {
-        return store.chain(lastPick);
-      },
+      store: this.#picks,
       atMs: this.#wall(),
       reason,
     });

@@ -13,7 +13,7 @@ import {
 } from "../../core/pick/pick_kernels.ts";
 import { drawWord, SNAPSHOT_WORDS, takeSnapshot } from "../../core/pick/decision_snapshot.ts";
 import { CONNECT_FAILURES, PickTable } from "../../core/pick/pick_table.ts";
-import { Source } from "../../core/pick/source_hash.ts";
+import { Source } from "../../core/pick/source.ts";
 import {
   ADDRESS,
   ATTEMPTS,

@@ -6,15 +6,7 @@ import { type Address, formatAddress } from "../../core/values/address.ts";
 import { classify } from "../../core/values/errors.ts";
 import type { LineBytes } from "../../core/values/line_bytes.ts";
 import { Choice } from "../../core/pick/pick_kernels.ts";
-import { describeChoice } from "../decision.ts";
-import type {
-  Decision,
-  Endpoint,
-  EndReason,
-  EngineEvent,
-  PoolPlan,
-  RefusalReason,
-} from "../engine.ts";
+import type { Endpoint, EndReason, EngineEvent, PoolPlan, RefusalReason } from "../engine.ts";
 import { NO_PICK, type PickStore } from "../pick_store.ts";
 import { codeOf, LibcError, textOf } from "./libc.ts";
 import type { PickJoin } from "./pick_join.ts";
@@ -167,9 +159,6 @@ export class EventDecoder {
       client: decodeSockaddr(record.words, record.skip(SOCKADDR_WORDS)),
       lastPick,
       store,
-      get picks() {
-        return store.chain(lastPick);
-      },
     };
   }
 
@@ -250,10 +239,6 @@ class Opened extends OfTunnel {
 
   get backendAddress(): Address {
     return this.endpoints[this.row]?.addresses[this.#address] ?? NOWHERE;
-  }
-
-  get decision(): Decision {
-    return describeChoice(this.choice, this.endpoints, this.store.chain(this.lastPick));
   }
 
   read(record: RecordCursor, names: Names, join: PickJoin): void {

@@ -5,7 +5,7 @@
 
 import { endTunnel, release } from "../../core/pick/pick_kernels.ts";
 import type { PickTable } from "../../core/pick/pick_table.ts";
-import { Source } from "../../core/pick/source_hash.ts";
+import { Source } from "../../core/pick/source.ts";
 import { waitsForDescriptor } from "./dialer.ts";
 import {
   ACTIVE_TUNNELS,

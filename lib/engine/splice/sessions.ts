@@ -4,7 +4,7 @@
 // `!` on typed-array reads: slots come from the tunnel table.
 
 import { endTunnel } from "../../core/pick/pick_kernels.ts";
-import { Source } from "../../core/pick/source_hash.ts";
+import { Source } from "../../core/pick/source.ts";
 import type { Acceptor } from "./acceptor.ts";
 import type { Dialer, Plan } from "./dialer.ts";
 import {

@@ -3,7 +3,7 @@
 import { type Address, formatAddress, isIpv4, isIpv6 } from "../../core/values/address.ts";
 import { ipv6Groups, ipv6Text } from "../../core/values/ip.ts";
 import type { LineBytes } from "../../core/values/line_bytes.ts";
-import type { Source } from "../../core/pick/source_hash.ts";
+import type { Source } from "../../core/pick/source.ts";
 import { AF_INET, AF_INET6, AF_UNIX } from "./libc.ts";
 
 /** sizeof struct sockaddr_un, the largest that is used here. */

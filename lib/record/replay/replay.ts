@@ -6,8 +6,9 @@
 // other load, health and refused connects stay where they were; clients that were turned away are left out.
 
 import { parseBackendAddress } from "../../core/values/address.ts";
-import { readSnapshot, SNAPSHOT_WORDS, takeSnapshot } from "../../core/pick/decision_snapshot.ts";
-import { strideOf } from "../../core/pick/kernels/rotation.ts";
+import { SNAPSHOT_WORDS, takeSnapshot } from "../../core/pick/decision_snapshot.ts";
+import { readSnapshot } from "../../core/pick/snapshot_reader.ts";
+import { ROTATION, strideOf } from "../../core/pick/kernels/rotation.ts";
 import {
   Choice,
   countTunnel,
@@ -26,7 +27,7 @@ import {
   WEIGHTED,
 } from "../../core/pick/pick_table.ts";
 import { Chance } from "../../core/chance.ts";
-import { Source } from "../../core/pick/source_hash.ts";
+import { Source } from "../../core/pick/source.ts";
 import { recall, remember, renew } from "../../core/pick/sticky.ts";
 import { enterYoung, LONG_AGO } from "../../core/pick/young.ts";
 import type { StrategyName } from "../../strategy/registry.ts";
@@ -256,7 +257,7 @@ class Replay {
     if (isSticky) return;
     // Whose turn is next depends on who had the last.
     Atomics.store(words, CURSOR, row);
-    if (table.kernel !== "rotation" || words[WEIGHTED] === 0) return;
+    if (table.kernel !== ROTATION.number || words[WEIGHTED] === 0) return;
     table.add(row, PASS, strideOf(words, HEADER_WORDS + row * ROW_WORDS));
   }
 

@@ -11,11 +11,13 @@ import {
   MAX_CONNECTIONS,
   PickTable,
 } from "../../core/pick/pick_table.ts";
+import { FreeCores } from "../../core/estimate/free_cores.ts";
+import { ROUND_ROBIN } from "../../strategy/round_robin.ts";
 import { memoryFactors } from "../../core/watch/shortages.ts";
-import { identityOf } from "../../core/pick/source_hash.ts";
+import { identityOf } from "../../core/pick/source.ts";
 import { STICKY_CLIENTS } from "../../core/pick/sticky.ts";
-import { createStrategy, isStrategyName, type StrategyName } from "../../strategy/registry.ts";
-import type { MemberView, Strategy } from "../../strategy/strategy.ts";
+import { type StrategyName, strategyNamed } from "../../strategy/registry.ts";
+import { type MemberView, type Strategy, weigh } from "../../strategy/strategy.ts";
 import {
   type BackendState,
   isUsable,
@@ -61,18 +63,17 @@ class Surplus {
 const TICK_MS = 1000;
 /** Of a longer silence, only the last part is gone through: nothing has changed that is weighed. */
 const LONGEST_SILENCE_MS = 3_600_000;
-const FALLBACK = "round_robin";
 /** What lb.conf says by default, for recordings that do not tell. */
 const HASH_BALANCE = 125;
 const PACE = { sessions: 8, within: 10_000 };
 
 export class ReplayedPool {
   readonly #sessionCost: number;
-  readonly #strategyName: StrategyName;
+  readonly #strategy: Strategy;
   readonly #table: PickTable;
   #rules: TableRules;
-  #strategy: Strategy;
-  #fallback: Strategy = createStrategy(FALLBACK);
+  #fallback: Strategy = ROUND_ROBIN;
+  #freeCores = new FreeCores();
   /** In the order of the configuration. */
   #members = new Map<string, ReplayedMember>();
   /** Those that were taken out of the pool, with rows that nobody else has taken. */
@@ -86,8 +87,7 @@ export class ReplayedPool {
    * @param isSticky whether clients stick at any time of the recording; the table has room for them then.
    */
   constructor(strategy: StrategyName, sessionCost: number, isSticky: boolean) {
-    this.#strategyName = strategy;
-    this.#strategy = createStrategy(strategy);
+    this.#strategy = strategyNamed(strategy);
     this.#sessionCost = sessionCost;
     this.#table = PickTable.allocate(DEFAULT_CAPACITY, isSticky ? STICKY_CLIENTS : 0);
     this.#rules = new TableRules(this.#table, 0);
@@ -120,7 +120,7 @@ export class ReplayedPool {
     this.#rules = new TableRules(this.#table, line.t);
     this.#members = new Map();
     this.#left = new Map();
-    this.#strategy = createStrategy(this.#strategyName);
+    this.#freeCores = new FreeCores();
     this.#weighedMs = line.t;
     this.setPool(line);
     for (const { backend, active } of line.backends) {
@@ -133,8 +133,8 @@ export class ReplayedPool {
     const { t, backends, fallback, hash_balance, sticky = 0, pace = PACE } = line;
     this.#maxAgeMs = line.max_age;
     this.#memoryWeight = line.memory_weight ?? 0;
-    const name = isStrategyName(fallback) && fallback !== "least_load" ? fallback : FALLBACK;
-    if (this.#fallback.name !== name) this.#fallback = createStrategy(name);
+    const named = strategyNamed(fallback ?? "");
+    this.#fallback = named === undefined || named.needsLoad ? ROUND_ROBIN : named;
     this.#rules.set({
       hashBalance: hash_balance ?? HASH_BALANCE,
       sticky: { by: sticky === 0 ? "off" : "source", ttlMs: sticky },
@@ -206,7 +206,7 @@ export class ReplayedPool {
         row,
         backend,
         usable: isUsable(state),
-        standBy: state.stand_by ?? 0,
+        backupTier: state.backup ?? 0,
         cores: state.cores,
         weight,
         loadWeight: state.load_weight ?? weight,
@@ -215,7 +215,7 @@ export class ReplayedPool {
         ...(load === undefined || cpuPressure === undefined ? {} : { cpuPressure }),
       };
     });
-    if (!this.#strategy.weigh(view, this.#table, t)) this.#fallback.weigh(view, this.#table, t);
+    weigh(this.#strategy, this.#fallback, view, this.#table, t, this.#freeCores);
   }
 
   #setState(member: ReplayedMember, state: BackendState): void {

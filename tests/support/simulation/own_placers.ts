@@ -1,7 +1,6 @@
 // The program's own strategies in the simulator: the same estimator, table and kernels as at run time.
 
 import { FreeCores } from "../../../lib/core/estimate/free_cores.ts";
-import { LoadEstimator } from "../../../lib/core/estimate/load_estimate.ts";
 import { Choice, countTunnel, pick, release } from "../../../lib/core/pick/pick_kernels.ts";
 import {
   ACTIVE,
@@ -9,15 +8,16 @@ import {
   HASH_BALANCE,
   ORDER,
   PACE_LIMIT,
-  type PickKernel,
   PickTable,
   WEIGHT,
   WEIGHT_UNIT,
   WEIGHTED,
 } from "../../../lib/core/pick/pick_table.ts";
-import { identityOf, Source } from "../../../lib/core/pick/source_hash.ts";
+import type { PickKernel } from "../../../lib/core/pick/kernels/registry.ts";
+import { identityOf, Source } from "../../../lib/core/pick/source.ts";
 import { YoungSteps } from "../../../lib/core/pick/young.ts";
 import type { Placer, PlacerContext, PlacerMaker } from "./placer.ts";
+import { setKernel } from "../tables.ts";
 
 export interface LeastLoadOptions {
   /** A sample older than this is no sample. */
@@ -60,7 +60,7 @@ class OwnPlacer implements Placer {
   readonly #context: PlacerContext;
   readonly #options: OwnOptions;
   readonly #table: PickTable;
-  readonly #freeCores: FreeCores;
+  readonly #freeCores = new FreeCores();
   readonly #steps: YoungSteps;
   readonly #choice = new Choice();
   readonly #source = new Source();
@@ -80,12 +80,11 @@ class OwnPlacer implements Placer {
   constructor(context: PlacerContext, options: OwnOptions) {
     this.#context = context;
     this.#options = options;
-    this.#freeCores = new FreeCores(new LoadEstimator(), options.dealsBursts);
     const table = PickTable.allocate(context.cores.length);
     this.#table = table;
     this.#steps = new YoungSteps(table, 0);
     this.#steps.setWithin(YOUNG_MS);
-    table.kernel = options.kernel;
+    setKernel(table, options.kernel);
     Atomics.store(table.words, HASH_BALANCE, options.balance);
     Atomics.store(table.words, PACE_LIMIT, options.paceSessions);
     Atomics.store(table.words, WEIGHTED, options.weighted ? 1 : 0);
@@ -150,7 +149,7 @@ class OwnPlacer implements Placer {
         delete backend.takenAtMs;
       }
     }
-    this.#freeCores.write(this.#backends, this.#table, nowMs);
+    this.#freeCores.write(this.#backends, this.#table, nowMs, this.#options.dealsBursts);
   }
 }
 

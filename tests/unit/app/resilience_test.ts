@@ -87,14 +87,14 @@ Deno.test("Resilience doubts loads of nrpe and ssh, and takes a command at its w
 Deno.test("Resilience says when a panic begins, grows and ends", () => {
   const { pool, resilience } = watched("panic: { below: 80%, last_resort: true }");
   pool.hold("a", "outlier", "test", 0);
-  const begins = resilience.settle(1);
+  const begins = resilience.settle(1).panic;
   assertEquals(begins?.text, "panic: only 2 of 3 backends are usable: ejected ones are tried");
-  assertEquals(resilience.settle(2), undefined);
+  assertEquals(resilience.settle(2).panic, undefined);
   for (const id of ["a", "b", "c"]) probe(pool, id, false);
-  const grows = resilience.settle(3);
+  const grows = resilience.settle(3).panic;
   assert(grows?.text.endsWith("those that are down are tried as a last resort"), grows?.text);
   for (const id of ["a", "b", "c"]) probe(pool, id, true);
   pool.release("a", "outlier", "test");
-  assertEquals(resilience.settle(4)?.level, "info");
+  assertEquals(resilience.settle(4).panic?.level, "info");
   assertEquals(resilience.panic, undefined);
 });

@@ -10,7 +10,7 @@ export const BACKEND: BackendReport = {
   reason: "answers",
   since: "2026-11-01T08:30:12Z",
   usable: true,
-  standsBy: false,
+  backup: false,
   load1: 12.25,
   loadAgeSeconds: 2,
   loadFailure: null,

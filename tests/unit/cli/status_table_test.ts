@@ -31,7 +31,7 @@ Deno.test("renderPool() says what holds a backend back, for how long, and what a
     until: "2026-11-21T08:30:30Z",
   };
   const held = { ...BACKEND, usable: false, reason: hold.reason, holds: [hold] };
-  const short = { ...held, standsBy: true, holds: [{ ...hold, until: null }] };
+  const short = { ...held, backup: true, holds: [{ ...hold, until: null }] };
   const forgiven = { ...held, usable: true, holds: [{ ...hold, until: null }], share: 0.25 };
   const lines = renderPool(
     { ...POOL, panic: "panic: only 0 of 2", backends: [held, short, forgiven] },
@@ -42,7 +42,7 @@ Deno.test("renderPool() says what holds a backend back, for how long, and what a
     "panic: only 0 of 2",
     "    held back for 12s, 18s to go: 5 connections in a row failed",
     "    held back for 12s: 5 connections in a row failed",
-    "    stands by: takes those whom no other server can take",
+    "    backup: takes the sessions that no other server can take",
     "    used, though held back for 12s: 5 connections in a row failed",
     "    slow start: 25% of its share",
   ]);

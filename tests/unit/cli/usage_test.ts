@@ -14,8 +14,8 @@ import {
   LOAD_SOURCES,
   LOG_FORMATS,
   LOG_LEVELS,
-  STRATEGIES,
 } from "../../../lib/config/config.ts";
+import { STRATEGY_NAMES } from "../../../lib/strategy/registry.ts";
 
 const topics: readonly (HelpTopic | undefined)[] = [undefined, ...TOPICS];
 
@@ -42,7 +42,7 @@ Deno.test("usage() of the program lists every command and every name that a flag
   const text = usage();
   const names = [
     ...COMMANDS,
-    ...STRATEGIES,
+    ...STRATEGY_NAMES,
     ...LOAD_SOURCES,
     ...HEALTH_PROBES,
     ...ENGINE_KINDS,

@@ -6,7 +6,6 @@ import {
   type AgentConfig,
   type Config,
   ENGINE_KINDS,
-  FALLBACKS,
   type FrontendConfig,
   type GmondConfig,
   HEALTH_PROBES,
@@ -23,8 +22,8 @@ import {
   type PressureConfig,
   type SshConfig,
   STICKY_BY,
-  STRATEGIES,
 } from "../../../lib/config/config.ts";
+import { FALLBACK_NAMES, STRATEGY_NAMES } from "../../../lib/strategy/registry.ts";
 import { formatConfig } from "../../../lib/config/effective.ts";
 import { leadsBack } from "../../../lib/config/loops.ts";
 import { readConfig } from "../../../lib/config/read_config.ts";
@@ -167,8 +166,8 @@ function isAskable(where: Backend, { source, gmond }: LoadConfig): boolean {
 function pool(poolName: string): fc.Arbitrary<PoolConfig> {
   return fc.record({
     name: fc.constant(poolName),
-    strategy: fc.constantFrom(...STRATEGIES),
-    fallback: fc.constantFrom(...FALLBACKS),
+    strategy: fc.constantFrom(...STRATEGY_NAMES),
+    fallback: fc.constantFrom(...FALLBACK_NAMES),
     hashBalance: orOff(span(101, 10_000)),
     sticky: fc.record({ by: fc.constantFrom(...STICKY_BY), ttlMs: span(1000, 366 * 24 * HOUR) }),
     pace: fc.record({ sessions: orOff(span(1, 10_000)), withinMs: span(1000, HOUR) }),

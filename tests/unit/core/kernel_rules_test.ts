@@ -3,20 +3,20 @@ import fc from "fast-check";
 import { Choice, countTunnel, pick, release, Tried } from "../../../lib/core/pick/pick_kernels.ts";
 import {
   ACTIVE,
+  BACKUP,
+  BACKUP_LAST,
   ELIGIBLE,
   FREE_MILLI_CORES,
   FRESH,
-  KERNELS,
   MAX_CONNECTIONS,
   PACE_LIMIT,
-  type PickKernel,
   PickTable,
-  STANDS_BY,
-  STANDS_BY_LAST,
   TOTAL,
   WEIGHT,
   WEIGHTED,
 } from "../../../lib/core/pick/pick_table.ts";
+import { KERNEL_NAMES, type PickKernel } from "../../../lib/core/pick/kernels/registry.ts";
+import { setKernel } from "../../support/tables.ts";
 
 interface Row {
   readonly eligible?: boolean;
@@ -36,7 +36,7 @@ function tableOf(kernel: PickKernel, rows: readonly Row[]): PickTable {
     table.write(row, ACTIVE, active);
     table.write(row, MAX_CONNECTIONS, max);
   }
-  table.kernel = kernel;
+  setKernel(table, kernel);
   return table;
 }
 
@@ -90,7 +90,7 @@ Deno.test("a pick reserves a place, release gives it back", () => {
 });
 
 Deno.test("rows that were tried are left out", () => {
-  for (const kernel of KERNELS) {
+  for (const kernel of KERNEL_NAMES) {
     const table = tableOf(kernel, [{ free: 9 }, { free: 5 }, { free: 1 }]);
     const tried = new Tried();
     const seen = new Set<number>();
@@ -104,12 +104,12 @@ Deno.test("rows that were tried are left out", () => {
   }
 });
 
-Deno.test("rows that stand by take what no other can, the better ones first, and no more", () => {
-  for (const kernel of KERNELS) {
+Deno.test("backups take what no other can, the better ones first, and no more", () => {
+  for (const kernel of KERNEL_NAMES) {
     const rows = [{ free: 9000 }, { free: 1, max: 2 }, { free: 5000, max: 1 }, { free: 90_000 }];
     const table = tableOf(kernel, rows);
-    table.write(0, ELIGIBLE, STANDS_BY_LAST);
-    table.write(2, ELIGIBLE, STANDS_BY);
+    table.write(0, ELIGIBLE, BACKUP_LAST);
+    table.write(2, ELIGIBLE, BACKUP);
     table.write(3, ELIGIBLE, 0);
     assertEquals(picks(table, 5), [1, 1, 2, 0, 0], kernel);
     release(table, 1, 0);
@@ -136,7 +136,7 @@ Deno.test("no kernel ever picks a row that is not eligible, full or tried, nor m
   });
   fc.assert(
     fc.property(
-      fc.constantFrom(...KERNELS),
+      fc.constantFrom(...KERNEL_NAMES),
       fc.array(row, { maxLength: 12 }),
       fc.array(fc.nat(11), { maxLength: 6 }),
       fc.float({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
@@ -182,5 +182,9 @@ Deno.test("another thread's view of the same memory sees the same table", () => 
   const table = tableOf("most_free", [{ free: 1 }, { free: 2 }]);
   const other = new PickTable(table.buffer);
   assertEquals(pick(other, null, 0, new Choice()), 1);
-  assertEquals([table.read(1, ACTIVE), other.kernel, other.rows], [1, "most_free", 2]);
+  assertEquals([table.read(1, ACTIVE), KERNEL_NAMES[other.kernel], other.rows], [
+    1,
+    "most_free",
+    2,
+  ]);
 });

@@ -9,7 +9,6 @@ import {
   FRESH,
   HASH_BALANCE,
   HEADER_WORDS,
-  KERNELS,
   MAX_CONNECTIONS,
   NEW_LOGINS,
   PACE_LIMIT,
@@ -18,7 +17,8 @@ import {
   STICKY_SECONDS,
   YOUNG_RING,
 } from "../../../lib/core/pick/pick_table.ts";
-import { identityOf, Source } from "../../../lib/core/pick/source_hash.ts";
+import { KERNEL_NAMES } from "../../../lib/core/pick/kernels/registry.ts";
+import { identityOf, Source } from "../../../lib/core/pick/source.ts";
 import { recall, renew } from "../../../lib/core/pick/sticky.ts";
 import { newLoginsOf, youngOf, YoungSteps } from "../../../lib/core/pick/young.ts";
 import { makeTable } from "../../support/tables.ts";
@@ -31,7 +31,7 @@ const SESSION_CLIENTS = 20;
 const SOURCE = `
   import { Choice, pick, release } from ${JSON.stringify(lib("core/pick/pick_kernels.ts"))};
   import { PickTable } from ${JSON.stringify(lib("core/pick/pick_table.ts"))};
-  import { Source } from ${JSON.stringify(lib("core/pick/source_hash.ts"))};
+  import { Source } from ${JSON.stringify(lib("core/pick/source.ts"))};
   self.onmessage = ({ data }) => {
     const { buffer, gate, number, rounds, hold } = data;
     const table = new PickTable(buffer);
@@ -61,7 +61,7 @@ const SOURCE = `
 /** Remembers and recalls few clients in few entries; each has one row alone where it ever was. */
 const STICKY_SOURCE = `
   import { PickTable } from ${JSON.stringify(lib("core/pick/pick_table.ts"))};
-  import { Source } from ${JSON.stringify(lib("core/pick/source_hash.ts"))};
+  import { Source } from ${JSON.stringify(lib("core/pick/source.ts"))};
   import { recall, remember, renew } from ${JSON.stringify(lib("core/pick/sticky.ts"))};
   self.onmessage = ({ data }) => {
     const { buffer, gate, number, rounds } = data;
@@ -88,7 +88,7 @@ const STICKY_SOURCE = `
 /** Sessions of few clients that begin and end, each client on one row; as many end as began. */
 const SESSIONS_SOURCE = `
   import { PickTable } from ${JSON.stringify(lib("core/pick/pick_table.ts"))};
-  import { Source } from ${JSON.stringify(lib("core/pick/source_hash.ts"))};
+  import { Source } from ${JSON.stringify(lib("core/pick/source.ts"))};
   import { remember, renew } from ${JSON.stringify(lib("core/pick/sticky.ts"))};
   self.onmessage = ({ data }) => {
     const { buffer, gate, number, rounds } = data;
@@ -167,7 +167,7 @@ function sumOf(told: readonly Told[], row: number): number {
 Deno.test("threads that pick at once keep count, keep to limits and to weights", async () => {
   using crew = new Crew(SOURCE);
   const weights = [4, 2, 1, 1];
-  for (const kernel of KERNELS) {
+  for (const kernel of KERNEL_NAMES) {
     const rows = weights.map((weight, row) => ({
       weight,
       id: `host${row}`,
@@ -226,7 +226,7 @@ Deno.test("threads that pick while time passes leave no young connection behind"
 
 Deno.test("threads that pick at once never pass max_connections, and find the last place", async () => {
   using crew = new Crew(SOURCE);
-  for (const kernel of KERNELS) {
+  for (const kernel of KERNEL_NAMES) {
     const table = makeTable(kernel, [{ free: 5000 }, { free: 5000, weight: 3 }, { free: 5000 }]);
     for (let row = 0; row < 3; row++) table.write(row, MAX_CONNECTIONS, 40 + row);
     table.words[PACE_LIMIT] = 20;

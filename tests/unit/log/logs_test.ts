@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { AccessLog, type OpenedRecord, type SeenBackends } from "../../../lib/log/access_log.ts";
-import type { SeenBackend } from "../../../lib/core/pick/decision_snapshot.ts";
+import type { SeenBackend } from "../../../lib/core/pick/snapshot_reader.ts";
 import { UNKNOWN_FREE } from "../../../lib/core/pick/pick_table.ts";
 import { BatchWriter } from "../../../lib/log/batch_writer.ts";
 import { ServiceLog } from "../../../lib/log/setup.ts";

@@ -73,7 +73,7 @@ const FULL_LINES = [
       memory: 0.25,
     }],
   },
-  { ...LINES[2], state: "memory", stand_by: 2 },
+  { ...LINES[2], state: "memory", backup: 2 },
   { ...LINES[2], usable: true, weight: 0.5, load_weight: 2, doubted: true },
   { ...LINES[3], instant: false, cpu_pressure: 0, session_cost: 0, memory: 1 },
   { ...LINES[4], sticky: true },

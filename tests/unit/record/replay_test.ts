@@ -4,7 +4,7 @@ import { compareStrategies } from "../../../lib/record/replay/compare.ts";
 import { learnLoad } from "../../../lib/record/replay/outside_load.ts";
 import { readRecording, type RecordedPool } from "../../../lib/record/replay/recording.ts";
 import { agree, replay } from "../../../lib/record/replay/replay.ts";
-import { STRATEGIES, type StrategyName } from "../../../lib/config/config.ts";
+import { STRATEGY_NAMES, type StrategyName } from "../../../lib/strategy/registry.ts";
 import { TemporaryDirectory } from "../../support/run_program.ts";
 import { recordSite, type SiteOptions } from "../../support/recorded_site.ts";
 
@@ -81,7 +81,7 @@ function share(pool: RecordedPool, strategy: StrategyName): number {
   return agree(pool, learnLoad(pool), strategy).same / pool.sessions;
 }
 
-for (const strategy of STRATEGIES) {
+for (const strategy of STRATEGY_NAMES) {
   Deno.test(`a replay by ${strategy} finds the recorded backends by all that had decided`, async () => {
     await using folder = new TemporaryDirectory();
     const path = `${folder.path}/record`;

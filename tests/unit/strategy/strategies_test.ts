@@ -9,12 +9,13 @@ import {
   UNKNOWN_FREE,
 } from "../../../lib/core/pick/pick_table.ts";
 import { Choice, pick } from "../../../lib/core/pick/pick_kernels.ts";
-import { STRATEGIES } from "../../../lib/config/config.ts";
-import { createStrategy, type StrategyName } from "../../../lib/strategy/registry.ts";
-import type { MemberView } from "../../../lib/strategy/strategy.ts";
-import { backendAt } from "../../support/backends.ts";
+import { STRATEGIES, STRATEGY_NAMES } from "../../../lib/strategy/registry.ts";
 
-const NAMES: readonly StrategyName[] = STRATEGIES;
+import { LEAST_LOAD } from "../../../lib/strategy/least_load.ts";
+import { RANDOM } from "../../../lib/strategy/random.ts";
+import { FreeCores } from "../../../lib/core/estimate/free_cores.ts";
+import { type MemberView, weigh } from "../../../lib/strategy/strategy.ts";
+import { backendAt } from "../../support/backends.ts";
 
 function member(row: number, cores: number, load1?: number, usable = true): MemberView {
   const load: LoadSample | undefined = load1 === undefined ? undefined : { load1, takenAtMs: 0 };
@@ -35,22 +36,20 @@ function tableFor(view: readonly MemberView[]): PickTable {
   return table;
 }
 
-for (const name of NAMES) {
-  Deno.test(`${name} is named as in lb.conf and never makes an unusable backend eligible`, () => {
+for (const strategy of STRATEGIES) {
+  Deno.test(`${strategy.name} never makes an unusable backend eligible`, () => {
     const view = [member(0, 4, 1), member(1, 4, 1, false), member(2, 4, undefined, false)];
     const table = tableFor(view);
-    const strategy = createStrategy(name);
-    assertEquals(strategy.name, name);
-    assertEquals(strategy.weigh(view, table, 0), true);
+    strategy.weigh(view, table, 0, new FreeCores());
     assertEquals([0, 1, 2].map((row) => table.read(row, ELIGIBLE)), [1, 0, 0]);
-    assertEquals(table.kernel, strategy.kernel);
+    assertEquals(table.kernel, strategy.kernel.number);
   });
 }
 
 Deno.test("least_load: 24 cores with load 15 beat 12 cores with load 8", () => {
   const view = [member(0, 12, 8), member(1, 24, 15)];
   const table = tableFor(view);
-  createStrategy("least_load").weigh(view, table, 0);
+  LEAST_LOAD.weigh(view, table, 0, new FreeCores());
   assertEquals(table.read(1, FREE_MILLI_CORES), 9000);
   assertEquals(pick(table, null, 0, new Choice()), 1);
 });
@@ -58,7 +57,7 @@ Deno.test("least_load: 24 cores with load 15 beat 12 cores with load 8", () => {
 Deno.test("least_load: a backend without a load is the last resort while another has one", () => {
   const view = [member(0, 64), member(1, 1, 50)];
   const table = tableFor(view);
-  createStrategy("least_load").weigh(view, table, 0);
+  LEAST_LOAD.weigh(view, table, 0, new FreeCores());
   assertEquals(table.read(0, FREE_MILLI_CORES), UNKNOWN_FREE);
   assertEquals(pick(table, null, 0, new Choice()), 1);
   table.write(1, ELIGIBLE, 0);
@@ -67,14 +66,14 @@ Deno.test("least_load: a backend without a load is the last resort while another
 
 Deno.test("least_load: a mean over seconds is not rid of a lag that it has not", () => {
   const freeAfter = (instant: boolean) => {
-    const strategy = createStrategy("least_load");
+    const freeCores = new FreeCores();
     const at = (takenAtMs: number, load1: number): MemberView => ({
       ...member(0, 64),
       load: { load1, takenAtMs, ...(instant ? { instant } : {}) },
     });
     const table = tableFor([at(0, 0)]);
-    strategy.weigh([at(0, 0)], table, 0);
-    strategy.weigh([at(10_000, 4)], table, 10_000);
+    LEAST_LOAD.weigh([at(0, 0)], table, 0, freeCores);
+    LEAST_LOAD.weigh([at(10_000, 4)], table, 10_000, freeCores);
     return table.read(0, FREE_MILLI_CORES);
   };
   // As a load average, 4 after 10 s means that 26 tasks ran meanwhile.
@@ -82,9 +81,19 @@ Deno.test("least_load: a mean over seconds is not rid of a lag that it has not",
   assert(freeAfter(false) < 45_000, `${freeAfter(false)}`);
 });
 
-Deno.test("least_load has nothing to go on when no usable backend has a load", () => {
+Deno.test("least_load leaves it to the fallback when no usable backend has a load", () => {
   const view = [member(0, 4), member(1, 4, 1, false)];
   const table = tableFor(view);
-  assertEquals(createStrategy("least_load").weigh(view, table, 0), false);
-  assertEquals(table.read(0, ELIGIBLE), 0);
+  assertEquals(weigh(LEAST_LOAD, RANDOM, view, table, 0, new FreeCores()), RANDOM);
+  assertEquals(table.kernel, RANDOM.kernel.number);
+});
+
+Deno.test("README and the example name every strategy", async () => {
+  const root = new URL("../../../", import.meta.url);
+  const [readme = "", example = ""] = await Promise.all(
+    ["README.md", "lb.conf.example"].map((file) => Deno.readTextFile(new URL(file, root))),
+  );
+  const rows = [...readme.matchAll(/^\| `([a-z_]+)` (?:\(default\) )?/gm)].map(([, name]) => name);
+  assertEquals(STRATEGY_NAMES.filter((name) => !rows.includes(name)), []);
+  assert(example.includes(`# Strategies: ${STRATEGY_NAMES.join(" | ")}\n`));
 });

@@ -14,8 +14,16 @@ import {
   ROW_WORDS,
   UNKNOWN_FREE,
 } from "../pick_table.ts";
+import {
+  defineKernel,
+  LESS_FREE_WORDS,
+  LOAD_UNKNOWN_WORDS,
+  MOST_FREE_WORDS,
+  NEAR_EQUAL_WORDS,
+  type SeenRow,
+} from "./kernel.ts";
 import { mostFree } from "./most_free.ts";
-import { isOpen } from "./pace.ts";
+import { isOpen } from "../pacing.ts";
 
 /**
  * The first candidate with room. A backend with a load has room while, with the session's expected cost
@@ -56,4 +64,38 @@ export function first(
   if (chosen === NO_ROW) return mostFree(table, tried, random, choice);
   choice.active = words[HEADER_WORDS + chosen * ROW_WORDS + ACTIVE]!;
   return chosen;
+}
+
+export const FIRST = defineKernel({
+  name: "first",
+  number: 6,
+  run: first,
+  compares: true,
+  paces: true,
+  scores: false,
+  why: {
+    first_with_room: { headline: "{free}the first with room {where}" },
+    most_free: MOST_FREE_WORDS,
+  },
+  outcomes: {
+    /** Stands further down the list. */
+    later: { text: "further down the list" },
+    /** Stands further up the list, without room. */
+    no_room: { text: "no room" },
+    less_free: LESS_FREE_WORDS,
+    near_equal: NEAR_EQUAL_WORDS,
+    load_unknown: LOAD_UNKNOWN_WORDS,
+  },
+  whyOf: (winner) => hadRoom(winner) ? "first_with_room" : "most_free",
+  outcomeOf: (row, winner) => {
+    if (row.free === UNKNOWN_FREE && winner.free !== UNKNOWN_FREE) return "load_unknown";
+    // Without room anywhere near-equals are drawn by chance.
+    if (!hadRoom(winner)) return row.free <= winner.free ? "less_free" : "near_equal";
+    return row.order > winner.order ? "later" : "no_room";
+  },
+});
+
+/** Without room anywhere, the winner is the one with most cores free. */
+function hadRoom({ free }: SeenRow): boolean {
+  return free > 0 || free === UNKNOWN_FREE;
 }

@@ -4,8 +4,15 @@
 
 import { type Choice, NO_ROW, type Tried } from "../choice.ts";
 import { ACTIVE, CURSOR, HEADER_WORDS, type PickTable, ROW_WORDS } from "../pick_table.ts";
-import { weightOf } from "./candidate.ts";
-import { isOpen } from "./pace.ts";
+import { weightOf } from "../candidate.ts";
+import {
+  defineKernel,
+  FEWEST_WORDS,
+  holdsMore,
+  MORE_SESSIONS_WORDS,
+  NOT_ITS_TURN_WORDS,
+} from "./kernel.ts";
+import { isOpen } from "../pacing.ts";
 
 /**
  * The least (tunnels + 1) / weight, the new one counted; equals take turns, starting after the last row
@@ -45,3 +52,16 @@ export function leastConnections(table: PickTable, tried: Tried | null, choice: 
   if (best !== NO_ROW) Atomics.store(words, CURSOR, best);
   return best;
 }
+
+export const LEAST_CONNECTIONS = defineKernel({
+  name: "least_connections",
+  number: 2,
+  run: (table, tried, _random, choice) => leastConnections(table, tried, choice),
+  compares: true,
+  paces: true,
+  scores: false,
+  why: { fewest: FEWEST_WORDS },
+  outcomes: { more_sessions: MORE_SESSIONS_WORDS, not_its_turn: NOT_ITS_TURN_WORDS },
+  whyOf: () => "fewest",
+  outcomeOf: (row, winner) => holdsMore(row, winner) ? "more_sessions" : "not_its_turn",
+});

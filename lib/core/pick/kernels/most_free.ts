@@ -3,10 +3,29 @@
 // `!` on typed-array reads: indices are below the table's row count by construction.
 
 import { type Choice, NO_ROW, type Tried } from "../choice.ts";
-import { ACTIVE, HEADER_WORDS, NEARLY_EQUAL, type PickTable, ROW_WORDS } from "../pick_table.ts";
-import { burstCharge } from "./burst.ts";
-import { NO_SCORE, scoreOf } from "./candidate.ts";
-import { isOpen } from "./pace.ts";
+import {
+  ACTIVE,
+  HEADER_WORDS,
+  NEARLY_EQUAL,
+  type PickTable,
+  ROW_WORDS,
+  UNKNOWN_FREE,
+} from "../pick_table.ts";
+import { burstCharge } from "../burst_charge.ts";
+import { NO_SCORE, scoreOf } from "../candidate.ts";
+import {
+  CHANCE_WORDS,
+  defineKernel,
+  FEWEST_WORDS,
+  holdsMore,
+  LESS_FREE_WORDS,
+  LOAD_UNKNOWN_WORDS,
+  MORE_SESSIONS_WORDS,
+  MOST_FREE_WORDS,
+  NEAR_EQUAL_WORDS,
+  NOT_DRAWN_WORDS,
+} from "./kernel.ts";
+import { isOpen } from "../pacing.ts";
 
 /**
  * The highest score, which is free cores as the row scales them; of equals the lowest row. Near-equals
@@ -55,6 +74,54 @@ export function mostFree(
   choice.active = words[HEADER_WORDS + chosen * ROW_WORDS + ACTIVE]!;
   return chosen;
 }
+
+export const MOST_FREE = defineKernel({
+  name: "most_free",
+  number: 1,
+  run: mostFree,
+  compares: true,
+  paces: true,
+  scores: true,
+  why: {
+    /** The most cores free, as the pool weighs them. */
+    most_free: MOST_FREE_WORDS,
+    /** One of several that were as good as the best, drawn by chance in proportion. */
+    near_equal: { headline: "{free}drawn by chance among near-equals {where}{next}" },
+    fewest: FEWEST_WORDS,
+    chance: CHANCE_WORDS,
+  },
+  outcomes: {
+    less_free: LESS_FREE_WORDS,
+    /** More cores free, but under so much more load that they are less sure to stay free. */
+    busier: {
+      text: "more cores free, but under more load: less sure to stay free",
+      isNext: true,
+    },
+    /** More cores free, but of a burst of logins it has had its part already. */
+    new_logins: {
+      text: "more cores free, but it has had its part of those who log in now",
+      isNext: true,
+    },
+    near_equal: NEAR_EQUAL_WORDS,
+    more_sessions: MORE_SESSIONS_WORDS,
+    not_drawn: NOT_DRAWN_WORDS,
+    /** Nobody knows its load, and others' loads are known. */
+    load_unknown: LOAD_UNKNOWN_WORDS,
+  },
+  whyOf: (winner, nearBest) => {
+    if (winner.free === UNKNOWN_FREE) return nearBest > 1 ? "chance" : "fewest";
+    return nearBest > 1 ? "near_equal" : "most_free";
+  },
+  outcomeOf: (row, winner) => {
+    if (row.free === UNKNOWN_FREE) {
+      if (winner.free !== UNKNOWN_FREE) return "load_unknown";
+      return holdsMore(row, winner) ? "more_sessions" : "not_drawn";
+    }
+    if (row.isNearBest) return "near_equal";
+    if (row.free <= winner.free) return "less_free";
+    return row.isCharged ? "new_logins" : "busier";
+  },
+});
 
 /** Draws one of the rows whose score is above the line, in proportion to how far it is above. */
 function drawAbove(

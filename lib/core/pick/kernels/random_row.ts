@@ -2,8 +2,9 @@
 
 import { type Choice, NO_ROW, type Tried } from "../choice.ts";
 import { HEADER_WORDS, type PickTable, ROW_WORDS } from "../pick_table.ts";
-import { weightOf } from "./candidate.ts";
-import { isOpen } from "./pace.ts";
+import { weightOf } from "../candidate.ts";
+import { CHANCE_WORDS, defineKernel, NOT_DRAWN_WORDS } from "./kernel.ts";
+import { isOpen } from "../pacing.ts";
 
 /** Any candidate, drawn in proportion to its weight. */
 export function randomRow(
@@ -14,6 +15,19 @@ export function randomRow(
 ): number {
   return drawByWeight(table, tried, random * sumOfWeights(table, tried, choice), NO_ROW, choice);
 }
+
+export const RANDOM = defineKernel({
+  name: "random",
+  number: 3,
+  run: randomRow,
+  compares: false,
+  paces: true,
+  scores: false,
+  why: { chance: CHANCE_WORDS },
+  outcomes: { not_drawn: NOT_DRAWN_WORDS },
+  whyOf: () => "chance",
+  outcomeOf: () => "not_drawn",
+});
 
 /** The weights of all candidates. */
 export function sumOfWeights(table: PickTable, tried: Tried | null, choice: Choice): number {

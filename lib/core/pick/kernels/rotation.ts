@@ -12,8 +12,9 @@ import {
   VIRTUAL_TIME,
   WEIGHTED,
 } from "../pick_table.ts";
-import { isCandidate, NO_SCORE, RACES, weightOf } from "./candidate.ts";
-import { isOpen } from "./pace.ts";
+import { defineKernel, NOT_ITS_TURN_WORDS } from "./kernel.ts";
+import { isCandidate, NO_SCORE, RACES, weightOf } from "../candidate.ts";
+import { isOpen } from "../pacing.ts";
 
 /** What a pick moves PASS on by, × weight in thousandths: twice that at weight 0.001 still fits a word. */
 const STRIDE = 2 ** 29;
@@ -28,6 +29,19 @@ export function rotation(table: PickTable, tried: Tried | null, choice: Choice):
     ? nextInCircle(table, tried, choice)
     : mostOwed(table, tried, choice);
 }
+
+export const ROTATION = defineKernel({
+  name: "rotation",
+  number: 0,
+  run: (table, tried, _random, choice) => rotation(table, tried, choice),
+  compares: false,
+  paces: true,
+  scores: false,
+  why: { turn: { headline: "its turn {where}" } },
+  outcomes: { not_its_turn: NOT_ITS_TURN_WORDS },
+  whyOf: () => "turn",
+  outcomeOf: () => "not_its_turn",
+});
 
 /** The first candidate after the last row taken. */
 function nextInCircle(table: PickTable, tried: Tried | null, choice: Choice): number {

@@ -13,8 +13,9 @@ import {
   ROW_WORDS,
   WEIGHTED,
 } from "../pick_table.ts";
-import { mixWords } from "../source_hash.ts";
-import { isCandidate, weightOf } from "./candidate.ts";
+import { mixWords } from "../source.ts";
+import { isCandidate, weightOf } from "../candidate.ts";
+import { defineKernel } from "./kernel.ts";
 
 const WORD = 2 ** 32;
 
@@ -86,3 +87,22 @@ export function sourceHash(
   if (chosen !== NO_ROW) choice.active = words[HEADER_WORDS + chosen * ROW_WORDS + ACTIVE]!;
   return chosen;
 }
+
+export const SOURCE_HASH = defineKernel({
+  name: "source_hash",
+  number: 5,
+  run: (table, tried, _random, choice, source) => sourceHash(table, tried, source, choice),
+  compares: true,
+  // Clients have their places there, so nobody is sent elsewhere to pace a backend.
+  paces: false,
+  scores: false,
+  why: {
+    hash: {
+      headline: "{free}the place of this client's address {where}",
+      notChosen: "later in this client's order, or above its share",
+    },
+  },
+  outcomes: { not_chosen: { text: "not chosen" } },
+  whyOf: () => "hash",
+  outcomeOf: () => "not_chosen",
+});

@@ -12,9 +12,10 @@ import {
   ROW_WORDS,
   UNKNOWN_FREE,
 } from "../pick_table.ts";
-import { mixWords } from "../source_hash.ts";
-import { burstCharge } from "./burst.ts";
-import { scoreOf, weightOf } from "./candidate.ts";
+import { mixWords } from "../source.ts";
+import { burstCharge } from "../burst_charge.ts";
+import { scoreOf, weightOf } from "../candidate.ts";
+import { defineKernel, NOT_DRAWN_WORDS } from "./kernel.ts";
 import { drawByWeight, sumOfWeights } from "./random_row.ts";
 
 const WORD = 2 ** 32;
@@ -47,6 +48,22 @@ export function twoChoices(
   choice.active = words[HEADER_WORDS + chosen * ROW_WORDS + ACTIVE]!;
   return chosen;
 }
+
+export const TWO_CHOICES = defineKernel({
+  name: "two_choices",
+  number: 4,
+  run: twoChoices,
+  compares: true,
+  paces: true,
+  scores: false,
+  why: { better_of_two: { headline: "{free}the better one of two drawn {where}{next}" } },
+  outcomes: {
+    worse_of_two: { text: "the worse one of two that were drawn", isNext: true },
+    not_drawn: NOT_DRAWN_WORDS,
+  },
+  whyOf: () => "better_of_two",
+  outcomeOf: (row) => row.isRunnerUp ? "worse_of_two" : "not_drawn",
+});
 
 function isBetter(words: Int32Array, one: number, other: number, charge: number): boolean {
   const a = HEADER_WORDS + one * ROW_WORDS;

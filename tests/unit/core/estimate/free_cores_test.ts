@@ -11,13 +11,14 @@ import {
   UNKNOWN_FREE,
 } from "../../../../lib/core/pick/pick_table.ts";
 import { YoungSteps } from "../../../../lib/core/pick/young.ts";
+import { setKernel } from "../../../support/tables.ts";
 
 function tableOf(rows: number): PickTable {
   const table = PickTable.allocate(rows);
   const taken = new Set<number>();
   for (let row = 0; row < rows; row++) taken.add(table.claim(taken));
   for (let row = 0; row < rows; row++) table.write(row, ELIGIBLE, 1);
-  table.kernel = "most_free";
+  setKernel(table, "most_free");
   return table;
 }
 

@@ -2,11 +2,11 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import {
   drawWord,
-  readSnapshot,
   SNAPSHOT_ROWS,
   SNAPSHOT_WORDS,
   takeSnapshot,
 } from "../../../../lib/core/pick/decision_snapshot.ts";
+import { readSnapshot } from "../../../../lib/core/pick/snapshot_reader.ts";
 import {
   Choice,
   countTunnel,
@@ -16,23 +16,24 @@ import {
 } from "../../../../lib/core/pick/pick_kernels.ts";
 import {
   ACTIVE,
+  BACKUP,
   COST_MILLI_CORES,
   ELIGIBLE,
   FREE_MILLI_CORES,
   FRESH,
-  KERNELS,
   MAX_CONNECTIONS,
   NEARLY_EQUAL,
   ORDER,
   PACE_LIMIT,
   PickTable,
   STANDING,
-  STANDS_BY,
   STICKY_SECONDS,
   UNKNOWN_FREE,
 } from "../../../../lib/core/pick/pick_table.ts";
-import { Source } from "../../../../lib/core/pick/source_hash.ts";
+import { KERNEL_NAMES } from "../../../../lib/core/pick/kernels/registry.ts";
+import { Source } from "../../../../lib/core/pick/source.ts";
 import { STANDINGS } from "../../../../lib/core/pool/standing.ts";
+import { setKernel } from "../../../support/tables.ts";
 
 const row = fc.record({
   eligible: fc.boolean(),
@@ -48,7 +49,7 @@ const row = fc.record({
 Deno.test("a snapshot says of every backend what the pick saw of it", () => {
   fc.assert(fc.property(
     fc.array(row, { maxLength: 40 }),
-    fc.constantFrom(...KERNELS),
+    fc.constantFrom(...KERNEL_NAMES),
     fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
     fc.integer({ min: 0, max: 3000 }),
     (rows, kernel, random, nearlyEqual) => {
@@ -66,7 +67,7 @@ Deno.test("a snapshot says of every backend what the pick saw of it", () => {
         table.write(at, STANDING, standing);
         if (isTried) tried.add(at);
       }
-      table.kernel = kernel;
+      setKernel(table, kernel);
       table.words[NEARLY_EQUAL] = nearlyEqual;
       const names = rows.map(({ named }, index) => named ? { backend: `b${index}` } : undefined);
       const free = rows.map((_, index) => table.freeMilliCores(index));
@@ -123,14 +124,14 @@ Deno.test("a snapshot says why the winner won", () => {
     table.write(at, FREE_MILLI_CORES, free);
   }
   const words = new Int32Array(SNAPSHOT_WORDS);
-  const why = (kernel: typeof KERNELS[number]): string => {
-    table.kernel = kernel;
+  const why = (kernel: typeof KERNEL_NAMES[number]): string => {
+    setKernel(table, kernel);
     const choice = new Choice();
     release(table, pick(table, null, 0.3, choice), choice.step);
     takeSnapshot(table, null, choice, 0, words);
     return readSnapshot(words, 0, names).why;
   };
-  assertEquals(KERNELS.map(why), [
+  assertEquals(KERNEL_NAMES.map(why), [
     "turn",
     "most_free",
     "fewest",
@@ -144,25 +145,25 @@ Deno.test("a snapshot says why the winner won", () => {
   table.write(0, ELIGIBLE, 0);
   assertEquals(why("most_free"), "most_free");
   table.write(1, ELIGIBLE, 0);
-  assertEquals([...new Set(KERNELS.map(why))], ["only_one"]);
+  assertEquals([...new Set(KERNEL_NAMES.map(why))], ["only_one"]);
   table.write(2, ELIGIBLE, 0);
-  table.kernel = "most_free";
+  setKernel(table, "most_free");
   const choice = new Choice();
   pick(table, null, 0, choice);
   takeSnapshot(table, null, choice, 0, words);
   assertEquals(readSnapshot(words, 0, names).why, "nobody");
 });
 
-Deno.test("a snapshot tells who stood by from who was full", () => {
-  for (const kernel of KERNELS) {
+Deno.test("a snapshot tells a backup from a backend that was full", () => {
+  for (const kernel of KERNEL_NAMES) {
     const table = tableOf(kernel, [9000, 1000, 5000]);
-    table.write(0, ELIGIBLE, STANDS_BY);
+    table.write(0, ELIGIBLE, BACKUP);
     table.write(0, STANDING, STANDINGS.indexOf("memory"));
     table.write(1, MAX_CONNECTIONS, 1);
     table.write(2, ELIGIBLE, 0);
     table.write(2, STANDING, STANDINGS.indexOf("down"));
     assertEquals(explain(table, 3), { why: "only_one", outcomes: ["memory", "chosen", "down"] });
-    assertEquals(explain(table, 3), { why: "stand_by", outcomes: ["chosen", "full", "down"] });
+    assertEquals(explain(table, 3), { why: "backup", outcomes: ["chosen", "full", "down"] });
   }
 });
 
@@ -182,7 +183,7 @@ function explain(
   return { why, outcomes: byRow.map(({ outcome }) => outcome) };
 }
 
-function tableOf(kernel: typeof KERNELS[number], free: readonly number[]): PickTable {
+function tableOf(kernel: typeof KERNEL_NAMES[number], free: readonly number[]): PickTable {
   const table = PickTable.allocate(8, 16);
   const taken = new Set<number>();
   for (const [order, milliCores] of free.entries()) {
@@ -192,7 +193,7 @@ function tableOf(kernel: typeof KERNELS[number], free: readonly number[]): PickT
     table.write(row, ORDER, order);
     table.write(row, FREE_MILLI_CORES, milliCores);
   }
-  table.kernel = kernel;
+  setKernel(table, kernel);
   return table;
 }
 

@@ -7,7 +7,6 @@ import {
   COST_MILLI_CORES,
   ELIGIBLE,
   FREE_MILLI_CORES,
-  KERNELS,
   MAX_CONNECTIONS,
   NEARLY_EQUAL,
   PickTable,
@@ -16,7 +15,9 @@ import {
   SCALE_UNIT,
   UNKNOWN_FREE,
 } from "../../../../lib/core/pick/pick_table.ts";
+import { KERNEL_NAMES } from "../../../../lib/core/pick/kernels/registry.ts";
 import { within } from "../../../support/wait_for.ts";
+import { setKernel } from "../../../support/tables.ts";
 
 interface Row {
   readonly free: number;
@@ -27,7 +28,7 @@ interface Row {
 
 function tableOf(rows: readonly Row[]): PickTable {
   const table = PickTable.allocate(Math.max(1, rows.length));
-  table.kernel = "most_free";
+  setKernel(table, "most_free");
   const taken = new Set<number>();
   for (const { free, cost = 0, max = 0, eligible = true } of rows) {
     const row = table.claim(taken);
@@ -104,7 +105,7 @@ Deno.test("picks fill like water: at the end no move of one session makes things
 Deno.test("every kernel gives only rows that may be given, and keeps count", () => {
   fc.assert(
     fc.property(
-      fc.constantFrom(...KERNELS),
+      fc.constantFrom(...KERNEL_NAMES),
       fc.array(anyRow, { maxLength: 12 }),
       fc.array(
         fc.record({
@@ -117,7 +118,7 @@ Deno.test("every kernel gives only rows that may be given, and keeps count", () 
       ),
       (kernel, rows, picks) => {
         const table = tableOf(rows);
-        table.kernel = kernel;
+        setKernel(table, kernel);
         const choice = new Choice();
         const held = rows.map(() => 0);
         for (const { random, near } of picks) {

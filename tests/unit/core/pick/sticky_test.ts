@@ -10,13 +10,12 @@ import {
 import {
   CLOCK,
   ELIGIBLE,
-  KERNELS,
   MAX_CONNECTIONS,
-  type PickKernel,
   PickTable,
   STICKY_SECONDS,
 } from "../../../../lib/core/pick/pick_table.ts";
-import { identityOf, Source } from "../../../../lib/core/pick/source_hash.ts";
+import { KERNEL_NAMES, type PickKernel } from "../../../../lib/core/pick/kernels/registry.ts";
+import { identityOf, Source } from "../../../../lib/core/pick/source.ts";
 import {
   forgetAll,
   recall,
@@ -24,11 +23,11 @@ import {
   renew,
   STANDING_SECONDS,
 } from "../../../../lib/core/pick/sticky.ts";
-import { numbersFrom } from "../../../support/tables.ts";
+import { numbersFrom, setKernel } from "../../../support/tables.ts";
 
 function stickyTable(kernel: PickKernel, rows: number, entries = 1024): PickTable {
   const table = PickTable.allocate(16, entries);
-  table.kernel = kernel;
+  setKernel(table, kernel);
   table.words[STICKY_SECONDS] = 100;
   const taken = new Set<number>();
   for (let i = 0; i < rows; i++) {
@@ -57,7 +56,7 @@ function visit(table: PickTable, source: Source, random = 0.5, tried: Tried | nu
 }
 
 Deno.test("a client comes back to its backend under every strategy, and the log knows why", () => {
-  for (const kernel of KERNELS) {
+  for (const kernel of KERNEL_NAMES) {
     const table = stickyTable(kernel, 5);
     const random = numbersFrom(5);
     const home = visit(table, v4(1), random());

@@ -11,7 +11,7 @@ import {
   PickTable,
   STICKY_SECONDS,
 } from "../../../../lib/core/pick/pick_table.ts";
-import { Source } from "../../../../lib/core/pick/source_hash.ts";
+import { Source } from "../../../../lib/core/pick/source.ts";
 import { recall, remember } from "../../../../lib/core/pick/sticky.ts";
 import { youngOf } from "../../../../lib/core/pick/young.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";

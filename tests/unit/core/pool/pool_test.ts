@@ -10,7 +10,7 @@ import {
   PickTable,
 } from "../../../../lib/core/pick/pick_table.ts";
 import { Pool, type PoolRules } from "../../../../lib/core/pool/pool.ts";
-import { identityOf } from "../../../../lib/core/pick/source_hash.ts";
+import { identityOf } from "../../../../lib/core/pick/source.ts";
 import { backendAt } from "../../../support/backends.ts";
 
 const RULES: PoolRules = { rise: 2, fall: 3, loadMaxAgeMs: 60_000, rowRestMs: 1000 };

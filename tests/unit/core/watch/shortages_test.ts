@@ -1,19 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { LoadSample } from "../../../../lib/core/pool/load.ts";
-import {
-  ACTIVE,
-  PickTable,
-  STANDS_BY,
-  STANDS_BY_LAST,
-} from "../../../../lib/core/pick/pick_table.ts";
+import { ACTIVE, BACKUP, BACKUP_LAST, PickTable } from "../../../../lib/core/pick/pick_table.ts";
 import { Pool } from "../../../../lib/core/pool/pool.ts";
 import {
   memoryFactors,
   type ShortageRules,
   Shortages,
 } from "../../../../lib/core/watch/shortages.ts";
-import { standByOf } from "../../../../lib/core/pool/standing.ts";
+import { backupTierOf } from "../../../../lib/core/pool/standing.ts";
 import { backendAt } from "../../../support/backends.ts";
 
 const GIB = 2 ** 30;
@@ -128,15 +123,15 @@ Deno.test("where all that could be used are short, those with most memory are us
   assertEquals(usable(pool), "c");
 });
 
-/** Who stands by, and how far behind. */
-function standingBy(pool: Pool): Record<string, number> {
+/** Which backends are backups, and of which tier. */
+function backups(pool: Pool): Record<string, number> {
   const entries = pool.members.map((member) =>
-    [member.backend.id.slice(0, -3), standByOf(pool, member)] as const
+    [member.backend.id.slice(0, -3), backupTierOf(pool, member)] as const
   );
-  return Object.fromEntries(entries.filter(([, standBy]) => standBy > 0));
+  return Object.fromEntries(entries.filter(([, backupTier]) => backupTier > 0));
 }
 
-Deno.test("those that are held stand by, those with most before the others", () => {
+Deno.test("those that are held are backups, those with most before the others", () => {
   const pool = poolOf("a", "b", "c", "d");
   const shortages = new Shortages(FLOOR);
   memory(pool, "a", 0.5);
@@ -145,24 +140,24 @@ Deno.test("those that are held stand by, those with most before the others", () 
   memory(pool, "d", 8);
   judge(shortages, pool);
   assertEquals(usable(pool), "d");
-  assertEquals(standingBy(pool), { a: STANDS_BY_LAST, b: STANDS_BY, c: STANDS_BY });
+  assertEquals(backups(pool), { a: BACKUP_LAST, b: BACKUP, c: BACKUP });
   // Neither whom something else keeps out, nor whoever is used anyway.
   pool.hold("b:22", "outlier", "slow", 0);
-  assertEquals(standingBy(pool), { a: STANDS_BY_LAST, c: STANDS_BY });
+  assertEquals(backups(pool), { a: BACKUP_LAST, c: BACKUP });
   pool.release("b:22", "outlier", "");
   pool.member("d:22")?.health.force("down");
   judge(shortages, pool);
-  assertEquals([usable(pool), standingBy(pool)], ["bc", { a: STANDS_BY }]);
+  assertEquals([usable(pool), backups(pool)], ["bc", { a: BACKUP }]);
   pool.member("c:22")?.health.force("down");
   memory(pool, "b", 4);
   judge(shortages, pool);
-  assertEquals([usable(pool), standingBy(pool)], ["b", { a: STANDS_BY }]);
+  assertEquals([usable(pool), backups(pool)], ["b", { a: BACKUP }]);
   memory(pool, "a", 4);
   judge(shortages, pool);
-  assertEquals([usable(pool), standingBy(pool)], ["ab", {}]);
+  assertEquals([usable(pool), backups(pool)], ["ab", {}]);
 });
 
-Deno.test("that one which stands by is given sessions is said once, and changes nobody's standing", () => {
+Deno.test("that a backup is given sessions is said once, and changes nobody's standing", () => {
   const pool = poolOf("a", "b");
   const shortages = new Shortages(FLOOR);
   const a = pool.member("a:22")?.row ?? -1;
@@ -182,7 +177,7 @@ Deno.test("that one which stands by is given sessions is said once, and changes 
   assertEquals(judge(shortages, pool), []);
   setActive(9);
   assertEquals(judge(shortages, pool), []);
-  assertEquals([usable(pool), standingBy(pool)], ["b", { a: STANDS_BY }]);
+  assertEquals([usable(pool), backups(pool)], ["b", { a: BACKUP }]);
   memory(pool, "a", 4);
   judge(shortages, pool);
   memory(pool, "a", 1);
@@ -264,7 +259,7 @@ Deno.test("whatever samples say, somebody stays who could be used", () => {
       const anyUp = pool.members.some(({ health }) => health.state !== "down");
       assertEquals(usable(pool) !== "", anyUp);
       for (const member of pool.members) {
-        const takesSome = pool.isUsable(member) || standByOf(pool, member) > 0;
+        const takesSome = pool.isUsable(member) || backupTierOf(pool, member) > 0;
         assertEquals(takesSome, member.health.state !== "down");
       }
     }

@@ -3,10 +3,10 @@
 import { assert, assertEquals } from "@std/assert";
 import {
   drawWord,
-  readSnapshot,
   SNAPSHOT_WORDS,
   takeSnapshot,
 } from "../../../../../lib/core/pick/decision_snapshot.ts";
+import { readSnapshot } from "../../../../../lib/core/pick/snapshot_reader.ts";
 import { Choice, pick, release, Tried } from "../../../../../lib/core/pick/pick_kernels.ts";
 import { ACTIVE, ELIGIBLE, type PickTable } from "../../../../../lib/core/pick/pick_table.ts";
 import { countRows, makeTable, numbersFrom, pickMany } from "../../../../support/tables.ts";

@@ -7,7 +7,7 @@ import {
   HASH_BALANCE,
   type PickTable,
 } from "../../../../../lib/core/pick/pick_table.ts";
-import { Source } from "../../../../../lib/core/pick/source_hash.ts";
+import { Source } from "../../../../../lib/core/pick/source.ts";
 import { countRows, makeTable, numbersFrom, setWeights } from "../../../../support/tables.ts";
 
 function clientsOf(count: number, seed = 1): Source[] {

@@ -1,22 +1,19 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import {
-  readSnapshot,
-  SNAPSHOT_WORDS,
-  takeSnapshot,
-} from "../../../../../lib/core/pick/decision_snapshot.ts";
-import { FreeCores } from "../../../../../lib/core/estimate/free_cores.ts";
-import { burstCharge } from "../../../../../lib/core/pick/kernels/burst.ts";
-import { Choice, pick, release } from "../../../../../lib/core/pick/pick_kernels.ts";
+import { SNAPSHOT_WORDS, takeSnapshot } from "../../../../lib/core/pick/decision_snapshot.ts";
+import { readSnapshot } from "../../../../lib/core/pick/snapshot_reader.ts";
+import { FreeCores } from "../../../../lib/core/estimate/free_cores.ts";
+import { burstCharge } from "../../../../lib/core/pick/burst_charge.ts";
+import { Choice, pick, release } from "../../../../lib/core/pick/pick_kernels.ts";
 import {
   BURST_FREE,
   BURST_LINE,
   FREE_MILLI_CORES,
   NEW_LOGINS,
   type PickTable,
-} from "../../../../../lib/core/pick/pick_table.ts";
-import { YoungSteps } from "../../../../../lib/core/pick/young.ts";
-import { countRows, logIn, makeTable, numbersFrom, pickMany } from "../../../../support/tables.ts";
+} from "../../../../lib/core/pick/pick_table.ts";
+import { YoungSteps } from "../../../../lib/core/pick/young.ts";
+import { countRows, logIn, makeTable, numbersFrom, pickMany } from "../../../support/tables.ts";
 
 /** Free 22, 11 and 3.7 cores, as the trial has them. */
 const BACKENDS = [

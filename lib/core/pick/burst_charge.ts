@@ -3,7 +3,7 @@
 //
 // `!` on typed-array reads: these words are in the header.
 
-import { BURST_FREE, BURST_LINE, NEW_LOGINS } from "../pick_table.ts";
+import { BURST_FREE, BURST_LINE, NEW_LOGINS } from "./pick_table.ts";
 
 /**
  * Milli-cores that each new login counts for on its backend, beyond what it costs; 0 when nothing is unusual.

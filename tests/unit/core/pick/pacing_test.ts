@@ -1,19 +1,19 @@
 import { assert, assertEquals } from "@std/assert";
-import { Choice, countTunnel, pick, release } from "../../../../../lib/core/pick/pick_kernels.ts";
+import { Choice, countTunnel, pick, release } from "../../../../lib/core/pick/pick_kernels.ts";
 import {
-  KERNELS,
   MAX_CONNECTIONS,
   PACE_LIMIT,
   PickTable,
   STICKY_SECONDS,
   VIRTUAL_TIME,
-} from "../../../../../lib/core/pick/pick_table.ts";
-import { YoungSteps } from "../../../../../lib/core/pick/young.ts";
-import { Source } from "../../../../../lib/core/pick/source_hash.ts";
-import { addRow, countRows, makeTable, numbersFrom, pickMany } from "../../../../support/tables.ts";
+} from "../../../../lib/core/pick/pick_table.ts";
+import { KERNEL_NAMES } from "../../../../lib/core/pick/kernels/registry.ts";
+import { YoungSteps } from "../../../../lib/core/pick/young.ts";
+import { Source } from "../../../../lib/core/pick/source.ts";
+import { addRow, countRows, makeTable, numbersFrom, pickMany } from "../../../support/tables.ts";
 
 /** One of three has far more free than the others. */
-function pacedTable(kernel: typeof KERNELS[number], limit: number): PickTable {
+function pacedTable(kernel: typeof KERNEL_NAMES[number], limit: number): PickTable {
   const table = makeTable(kernel, [{ free: 90_000 }, { free: 5000 }, { free: 1000 }]);
   table.words[PACE_LIMIT] = limit;
   return table;
@@ -43,7 +43,7 @@ Deno.test("far beyond any sshd the strategy alone decides again", () => {
 });
 
 Deno.test("a class that logs in never has more than 10 waiting on one sshd", () => {
-  for (const kernel of KERNELS) {
+  for (const kernel of KERNEL_NAMES) {
     if (kernel === "source_hash") continue;
     const table = pacedTable(kernel, 8);
     const steps = stepsOf(table);

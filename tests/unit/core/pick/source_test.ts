@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import fc from "fast-check";
 import type { Address } from "../../../../lib/core/values/address.ts";
-import { identityOf, mixWords, Source } from "../../../../lib/core/pick/source_hash.ts";
+import { identityOf, mixWords, Source } from "../../../../lib/core/pick/source.ts";
 import { encodeSockaddr, readSource } from "../../../../lib/engine/splice/sockaddr.ts";
 
 function fromText(host: string): Source {

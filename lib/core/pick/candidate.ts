@@ -2,7 +2,7 @@
 //
 // `!` on typed-array reads: `at` is the start of a row of the table.
 
-import type { Tried } from "../choice.ts";
+import type { Tried } from "./choice.ts";
 import {
   ACTIVE,
   BASE_ACTIVE,
@@ -16,8 +16,8 @@ import {
   UNKNOWN_FREE,
   WEIGHT,
   WEIGHT_UNIT,
-} from "../pick_table.ts";
-import { newLoginsOf } from "../young.ts";
+} from "./pick_table.ts";
+import { newLoginsOf } from "./young.ts";
 
 /** A pick that another worker got ahead of starts over; this bounds it. */
 export const RACES = 8;
@@ -59,7 +59,7 @@ export function weightOf(words: Int32Array, at: number): number {
 
 /**
  * Free milli-cores as the row scales them, a 32-bit integer.
- * @param charge milli-cores that each of its new logins counts for (kernels/burst.ts).
+ * @param charge milli-cores that each of its new logins counts for (burst_charge.ts).
  */
 export function scoreOf(words: Int32Array, at: number, charge: number): number {
   const published = words[at + FREE_MILLI_CORES]!;

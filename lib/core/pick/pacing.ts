@@ -4,9 +4,9 @@
 //
 // `!` on typed-array reads: indices are below the table's row count by construction.
 
-import type { Choice, Tried } from "../choice.ts";
-import { HEADER_WORDS, PACE_LIMIT, type PickTable, ROW_WORDS } from "../pick_table.ts";
-import { youngOf } from "../young.ts";
+import type { Choice, Tried } from "./choice.ts";
+import { HEADER_WORDS, PACE_LIMIT, type PickTable, ROW_WORDS } from "./pick_table.ts";
+import { youngOf } from "./young.ts";
 import { isCandidate } from "./candidate.ts";
 
 /** No backend stands back. */
