@@ -18,6 +18,7 @@ import {
   SOCK_CLOEXEC,
   SOCK_STREAM,
 } from "../../lib/engine/splice/libc.ts";
+import { Ledger } from "../../lib/engine/splice/ledger.ts";
 import { Poller } from "../../lib/engine/splice/poller.ts";
 import { Recorder } from "../../lib/engine/splice/records.ts";
 import { SOCKADDR_BYTES } from "../../lib/engine/splice/sockaddr.ts";
@@ -49,6 +50,7 @@ Deno.test("a client on its way to another worker stays its frontend's", () => {
     new TunnelTable(memory),
     new Poller(libc, memory, epollFd),
     new Recorder(memory, engine),
+    new Ledger(memory.words, engine, 0),
   );
   const listener = (frontend: number) => ({
     id: 0,

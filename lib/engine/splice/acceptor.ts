@@ -7,6 +7,7 @@ import { LocationTable } from "../../core/location/location_table.ts";
 import { isNews } from "../../core/timing/throttled_condition.ts";
 import type { Plan } from "./dialer.ts";
 import { HandoffQueue } from "./handoff_queue.ts";
+import { type Ledger, NONE } from "./ledger.ts";
 import {
   ACCEPTED,
   ACCEPTED_AT,
@@ -14,7 +15,6 @@ import {
   ERRNO,
   FD,
   FRONTEND,
-  FRONTEND_ACTIVE,
   LISTENER,
   PLAN,
   POOL,
@@ -26,7 +26,6 @@ import {
   TUNNEL_NUMBERS,
   TUNNEL_WORDS,
   WAITING,
-  WORKER_LOAD,
 } from "./layout.ts";
 import {
   addressOf,
@@ -52,8 +51,6 @@ const TURNS = 16;
 const ALL_TURNS = 8192;
 /** How long nobody is accepted after the descriptors ran out. */
 const PAUSE_MS = 100;
-/** PLAN and ROW of a client that has none yet. */
-const NONE = -1;
 
 export interface Listener {
   readonly spec: ListenerSpec;
@@ -73,6 +70,7 @@ export class Acceptor {
   readonly #table: TunnelTable;
   readonly #poller: Poller;
   readonly #recorder: Recorder;
+  readonly #ledger: Ledger;
   readonly #counters: Float64Array;
   readonly #engine: Int32Array;
   readonly #number: number;
@@ -105,11 +103,13 @@ export class Acceptor {
     table: TunnelTable,
     poller: Poller,
     recorder: Recorder,
+    ledger: Ledger,
   ) {
     this.#libc = libc;
     this.#table = table;
     this.#poller = poller;
     this.#recorder = recorder;
+    this.#ledger = ledger;
     this.#counters = setup.memory.counters;
     this.#engine = setup.engine;
     this.#number = setup.number;
@@ -184,21 +184,20 @@ export class Acceptor {
     this.#counters[ACCEPTED]! += 1;
     // An unnamed unix client has no bytes at all, not even a family.
     if (this.#length[0]! < 4) this.#address[0] = AF_UNIX;
-    const active = Atomics.add(this.#engine, FRONTEND_ACTIVE + spec.frontend, 1);
+    const active = this.#ledger.enter(spec.frontend);
     if (spec.maxConnections > 0 && active >= spec.maxConnections) {
       const pool = this.#poolOf(listener, this.#address);
       this.#refuse(spec.frontend, pool, atMs, FRONTEND_FULL, this.#address);
-      Atomics.sub(this.#engine, FRONTEND_ACTIVE + spec.frontend, 1);
+      this.#ledger.leave(spec.frontend);
       this.#libc.calls.close(fd);
       return Acceptor.TURNED_AWAY;
     }
     // Who comes from a listener that closes is begun before the next configuration is.
-    const target = this.#held ? this.#number : this.#leastBusy();
-    Atomics.add(this.#engine, WORKER_LOAD + target, 1);
+    const target = this.#held ? this.#number : this.#ledger.leastBusy(this.#handoffs.length);
+    this.#ledger.assign(target);
     if (target !== this.#number) {
       if (this.#handOver(target, fd, spec)) return Acceptor.HANDED_OVER;
-      Atomics.sub(this.#engine, WORKER_LOAD + target, 1);
-      Atomics.add(this.#engine, WORKER_LOAD + this.#number, 1);
+      this.#ledger.keep(target);
     }
     return this.#take(listener, fd, this.#address, spec.frontend, nowMs);
   }
@@ -280,27 +279,9 @@ export class Acceptor {
 
   /** Closes a client that was counted already. */
   #dismiss(fd: number, frontend: number): number {
-    Atomics.sub(this.#engine, WORKER_LOAD + this.#number, 1);
-    Atomics.sub(this.#engine, FRONTEND_ACTIVE + frontend, 1);
+    this.#ledger.dismiss(frontend);
     this.#libc.calls.close(fd);
     return Acceptor.TURNED_AWAY;
-  }
-
-  /**
-   * Who is to have the next client: this worker, unless another has clearly less to do. The more there
-   * are, the more of a difference is let pass, since handing over costs a wake-up.
-   */
-  #leastBusy(): number {
-    const own = Atomics.load(this.#engine, WORKER_LOAD + this.#number);
-    let target = this.#number;
-    let least = own - (own >> 3);
-    for (let i = 0; i < this.#handoffs.length; i++) {
-      const load = Atomics.load(this.#engine, WORKER_LOAD + i);
-      if (load >= least) continue;
-      least = load;
-      target = i;
-    }
-    return target;
   }
 
   #handOver(target: number, fd: number, spec: ListenerSpec): boolean {

@@ -3,33 +3,21 @@
 //
 // `!` on typed-array reads: bases belong to tunnels of this table.
 
-import {
-  Choice,
-  countTunnel,
-  MAX_TRIES,
-  pick,
-  release,
-  Tried,
-} from "../../core/pick/pick_kernels.ts";
+import { Choice, MAX_TRIES, Tried } from "../../core/pick/choice.ts";
 import { drawWord, SNAPSHOT_WORDS, takeSnapshot } from "../../core/pick/decision_snapshot.ts";
 import { CONNECT_FAILURES, PickTable } from "../../core/pick/pick_table.ts";
-import { Source } from "../../core/pick/source_hash.ts";
 import {
   ADDRESS,
   ATTEMPTS,
-  CLIENT_ADDRESS,
   CONNECT_FAILED,
   CONNECT_STARTED,
-  CONNECTING,
   ERRNO,
   FD,
   FLAGS,
-  OUT_OF_DESCRIPTORS,
   OUTGOING_ADDRESS,
   ROW,
   SERIAL,
   STATE,
-  STEP,
   TUNNEL_NUMBERS,
   TUNNEL_WORDS,
   WAITING,
@@ -55,11 +43,12 @@ import {
   TCP_NODELAY,
   UNRESOLVED,
 } from "./libc.ts";
+import { type Ledger, NONE, waitsForDescriptor } from "./ledger.ts";
 import type { PlanSpec, WorkerSetup } from "./control_messages.ts";
 import type { Poller } from "./poller.ts";
 import { keepChoice, type Recorder } from "./records.ts";
 import { Reserve } from "./reserve.ts";
-import { readSource, SOCKADDR_WORDS } from "./sockaddr.ts";
+import { SOCKADDR_WORDS } from "./sockaddr.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
 import { READABLE, SHORT_READ_INCONCLUSIVE } from "./tunnel.ts";
 
@@ -103,36 +92,26 @@ export const NOBODY = 4;
 /** How soon an attempt is repeated that failed for want of a descriptor or of backlog. */
 const WAIT_MS = 20;
 
-/** ROW of a tunnel that holds no place in the table. */
-export const NO_ROW = -1;
-
 /** The time that one address has: a backend's addresses share it in equal parts. */
 function timeoutMs(plan: Plan, row: number): number {
   return plan.connectTimeoutMs / Math.max(1, plan.rows[row]?.length ?? 1);
 }
 
-/** Tells whether a tunnel waits for want of descriptors or memory. */
-export function waitsForDescriptor(words: Int32Array, base: number): boolean {
-  const errno = words[base + ERRNO]!;
-  return words[base + STATE] === WAITING && errno !== EAGAIN && errno !== 0;
-}
-
 export class Dialer {
   readonly #libc: Libc;
-  readonly #engine: Int32Array;
   readonly #words: Int32Array;
   readonly #numbers: Float64Array;
   readonly #counters: Float64Array;
   readonly #poller: Poller;
   readonly #wheel: TimerWheel;
   readonly #recorder: Recorder;
+  readonly #ledger: Ledger;
   readonly #random: () => number;
   readonly #reserve: Reserve;
   readonly #choice = new Choice();
   readonly #snapshot = new Int32Array(SNAPSHOT_WORDS);
   /** The last pick's random number, as snapshots keep it. */
   #draw = 0;
-  readonly #source = new Source();
   /** The plan of each tunnel, by slot. */
   readonly #plans: (Plan | undefined)[] = [];
   /** Rows tried in vain, by slot; made at the first failure. */
@@ -151,24 +130,20 @@ export class Dialer {
     poller: Poller,
     wheel: TimerWheel,
     recorder: Recorder,
+    ledger: Ledger,
     random: () => number,
   ) {
     this.#libc = libc;
     const { memory } = setup;
-    this.#engine = setup.engine;
     this.#words = memory.words;
     this.#numbers = memory.numbers;
     this.#counters = memory.counters;
     this.#poller = poller;
     this.#wheel = wheel;
     this.#recorder = recorder;
+    this.#ledger = ledger;
     this.#random = random;
     this.#reserve = new Reserve(libc, setup.engine);
-  }
-
-  /** Tells whether a client of any worker waits for want of descriptors or memory. */
-  get outOfDescriptors(): boolean {
-    return Atomics.load(this.#engine, OUT_OF_DESCRIPTORS) > 0;
   }
 
   /** Picks the first backend for a client and begins to connect. */
@@ -231,11 +206,10 @@ export class Dialer {
 
   /** Gives up the place of a tunnel that still connects. */
   abandon(slot: number): void {
-    this.#leaveWait(slot * TUNNEL_WORDS);
-    this.#closeSocket(slot);
     const base = slot * TUNNEL_WORDS;
-    release(this.planOf(slot).table, this.#words[base + ROW]!, this.#words[base + STEP]!);
-    this.#words[base + ROW] = NO_ROW;
+    this.#ledger.connect(base);
+    this.#closeSocket(slot);
+    this.#ledger.release(base, this.planOf(slot).table);
     this.forget(slot);
   }
 
@@ -246,10 +220,10 @@ export class Dialer {
     let row = this.#pick(slot, plan);
     // Weighed, but the plan that says where it is has not come yet.
     while (row >= 0 && plan.rows[row] === undefined) {
-      release(plan.table, row, this.#choice.step);
+      this.#ledger.release(base, plan.table);
       this.#triedInVain(slot, row);
       // What cannot be remembered would be picked again, for ever.
-      row = this.#tried[slot]?.full ? NO_ROW : this.#pick(slot, plan);
+      row = this.#tried[slot]?.full ? NONE : this.#pick(slot, plan);
     }
     this.#choice.row = row;
     const tried = this.#tried[slot] ?? null;
@@ -259,8 +233,6 @@ export class Dialer {
       this.forget(slot);
       return NOBODY;
     }
-    this.#words[base + STEP] = this.#choice.step;
-    this.#words[base + ROW] = row;
     this.#words[base + ADDRESS] = 0;
     this.#words[base + ATTEMPTS]! += 1;
     keepChoice(this.#words, base, this.#choice);
@@ -274,9 +246,9 @@ export class Dialer {
     const words = this.#words;
     const calls = this.#libc.calls;
     const target = plan.rows[words[base + ROW]!]?.[words[base + ADDRESS]!];
-    if (target === undefined) return this.#failed(slot, UNRESOLVED, nowMs, atMs);
     const waited = waitsForDescriptor(words, base);
-    this.#leaveWait(base);
+    this.#ledger.connect(base);
+    if (target === undefined) return this.#failed(slot, UNRESOLVED, nowMs, atMs);
     words[base + FLAGS]! &= ~((READABLE | SHORT_READ_INCONCLUSIVE) << 1);
     const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
     let fd = calls.socket(target.family, type, 0);
@@ -313,17 +285,9 @@ export class Dialer {
     const over = nowMs >= started + timeoutMs(this.planOf(slot), this.#words[base + ROW]!);
     if (over || !(short || errno === EAGAIN)) return this.#failed(slot, errno, nowMs, atMs);
     this.#closeSocket(slot);
-    this.#words[base + STATE] = WAITING;
-    this.#words[base + ERRNO] = errno;
-    if (short) Atomics.add(this.#engine, OUT_OF_DESCRIPTORS, 1);
+    this.#ledger.wait(base, errno);
     this.#wheel.set(slot, nowMs + WAIT_MS);
     return DIALLING;
-  }
-
-  #leaveWait(base: number): void {
-    if (waitsForDescriptor(this.#words, base)) Atomics.sub(this.#engine, OUT_OF_DESCRIPTORS, 1);
-    this.#words[base + STATE] = CONNECTING;
-    this.#words[base + ERRNO] = 0;
   }
 
   /** An address did not take the connection: the backend's next one, or another backend. */
@@ -341,14 +305,13 @@ export class Dialer {
       this.#numbers[slot * TUNNEL_NUMBERS + CONNECT_STARTED] = nowMs;
       return this.#attempt(slot, plan, nowMs, atMs);
     }
-    release(plan.table, row, words[base + STEP]!);
     // Neither our shortage, nor that we have no port or address left to call from, is the backend's failure.
     if (!short && errno !== EADDRNOTAVAIL) {
       plan.table.add(row, CONNECT_FAILURES, 1);
       this.#counters[CONNECT_FAILED]! += 1;
     }
     this.#recorder.connectFailed(base, atMs);
-    words[base + ROW] = NO_ROW;
+    this.#ledger.release(base, plan.table);
     if (short) {
       // Another backend would not cure it.
       this.forget(slot);
@@ -360,7 +323,6 @@ export class Dialer {
 
   #connected(slot: number): number {
     const base = slot * TUNNEL_WORDS;
-    const plan = this.planOf(slot);
     this.#length[0] = 4 * this.#name.length;
     this.#libc.calls.getsockname(
       this.#words[base + FD + 1]!,
@@ -370,17 +332,16 @@ export class Dialer {
     for (let i = 0; i < SOCKADDR_WORDS; i++) {
       this.#words[base + OUTGOING_ADDRESS + i] = this.#name[i]!;
     }
-    readSource(this.#words, base + CLIENT_ADDRESS, this.#source);
-    countTunnel(plan.table, this.#words[base + ROW]!, this.#source);
+    this.#ledger.open(base, this.planOf(slot).table);
     this.#forgetTried(slot);
     return CONNECTED;
   }
 
   #pick(slot: number, plan: Plan): number {
-    readSource(this.#words, slot * TUNNEL_WORDS + CLIENT_ADDRESS, this.#source);
     const random = this.#random();
     this.#draw = drawWord(random);
-    return pick(plan.table, this.#tried[slot] ?? null, random, this.#choice, this.#source);
+    const tried = this.#tried[slot] ?? null;
+    return this.#ledger.reserve(slot * TUNNEL_WORDS, plan.table, tried, random, this.#choice);
   }
 
   #triedInVain(slot: number, row: number): void {

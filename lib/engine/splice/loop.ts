@@ -26,8 +26,6 @@ import {
   MESSAGES_SENT,
   OPEN,
   PIPES_DENIED,
-  PLAN,
-  PLAN_REFERENCES,
   REASON,
   SERIAL,
   STATE,
@@ -45,6 +43,7 @@ import {
   ETIMEDOUT,
   type Libc,
 } from "./libc.ts";
+import { Ledger } from "./ledger.ts";
 import type { ListenerSpec, WorkerSetup } from "./control_messages.ts";
 import { Pipes } from "./pipes.ts";
 import { LISTENER_KEY, Poller, WAKE_KEY } from "./poller.ts";
@@ -86,13 +85,13 @@ const READ_ON = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
 export class Loop {
   readonly #control: Int32Array;
   readonly #counters: Float64Array;
-  readonly #engine: Int32Array;
   readonly #words: Int32Array;
   readonly #numbers: Float64Array;
   readonly #table: TunnelTable;
   readonly #poller: Poller;
   readonly #wheel: TimerWheel;
   readonly #recorder: Recorder;
+  readonly #ledger: Ledger;
   readonly #pipes: Pipes;
   readonly #relay: Relay;
   readonly #dialer: Dialer;
@@ -111,7 +110,6 @@ export class Loop {
     const { memory } = setup;
     this.#control = memory.control;
     this.#counters = memory.counters;
-    this.#engine = setup.engine;
     this.#words = memory.words;
     this.#numbers = memory.numbers;
     this.#tell = tell;
@@ -121,6 +119,7 @@ export class Loop {
     this.#poller = new Poller(libc, memory, setup.epollFd);
     this.#wheel = new TimerWheel(memory, this.#time[0]!);
     this.#recorder = new Recorder(memory, setup.engine);
+    this.#ledger = new Ledger(memory.words, setup.engine, setup.number);
     this.#pipes = new Pipes(libc, memory.pipes);
     this.#relay = new Relay(libc, this.#table, this.#pipes);
     this.#dialer = new Dialer(
@@ -129,15 +128,24 @@ export class Loop {
       this.#poller,
       this.#wheel,
       this.#recorder,
+      this.#ledger,
       Math.random,
     );
     this.#options = new SocketOptions(libc, setup.keepalive);
-    this.#acceptor = new Acceptor(libc, setup, this.#table, this.#poller, this.#recorder);
+    this.#acceptor = new Acceptor(
+      libc,
+      setup,
+      this.#table,
+      this.#poller,
+      this.#recorder,
+      this.#ledger,
+    );
     this.#sessions = new Sessions(setup, this.#time, {
       libc,
       table: this.#table,
       wheel: this.#wheel,
       recorder: this.#recorder,
+      ledger: this.#ledger,
       relay: this.#relay,
       dialer: this.#dialer,
       acceptor: this.#acceptor,
@@ -197,8 +205,8 @@ export class Loop {
       const due = wheel.advance(time[0]!);
       for (let i = 0; i < due; i++) this.#expired(wheel.due[i]!);
       // Whoever waits for a descriptor, in any worker, can have those of the spare pipes.
-      if (this.#dialer.outOfDescriptors) this.#pipes.close();
-      this.#acceptor.resume(time[0]!, this.#dialer.outOfDescriptors);
+      if (this.#ledger.outOfDescriptors) this.#pipes.close();
+      this.#acceptor.resume(time[0]!, this.#ledger.outOfDescriptors);
       this.#report();
     }
   }
@@ -221,7 +229,7 @@ export class Loop {
     for (let turn = acceptor.turns(all); turn > 0; turn--) {
       // What the control plane has said holds for clients that connect from then on.
       if (!all && this.#hasMessages()) return;
-      if (this.#dialer.outOfDescriptors) {
+      if (this.#ledger.outOfDescriptors) {
         acceptor.pauseAccept(now);
         return;
       }
@@ -247,8 +255,7 @@ export class Loop {
       this.#sessions.turnAway(slot, NO_BACKEND);
       return;
     }
-    this.#words[slot * TUNNEL_WORDS + PLAN] = plan.id;
-    Atomics.add(this.#engine, PLAN_REFERENCES + plan.id, 1);
+    this.#ledger.enterPlan(slot * TUNNEL_WORDS, plan.id);
     this.#dialled(slot, plan, this.#dialer.begin(slot, plan, this.#time[0]!, this.#time[1]!));
   }
 
@@ -333,7 +340,7 @@ export class Loop {
   #dialled(slot: number, plan: Plan, result: number): void {
     const base = slot * TUNNEL_WORDS;
     if (result === DIALLING) {
-      if (!this.#dialer.outOfDescriptors) return;
+      if (!this.#ledger.outOfDescriptors) return;
       const frontend = this.#words[base + FRONTEND]!;
       this.#acceptor.pause(frontend, EMFILE, this.#time[0]!, this.#time[1]!);
       return;
@@ -345,8 +352,6 @@ export class Loop {
     if (result === NOBODY && this.#beginAnew(slot, plan)) return;
     const tried = this.#words[base + ATTEMPTS] === 0 ? NO_BACKEND : CONNECT_FAILURE;
     this.#sessions.turnAway(slot, result === NO_DESCRIPTOR ? OUT_OF_DESCRIPTORS : tried);
-    // Last: while the plan is in use, the pool that the record names keeps its number.
-    Atomics.sub(this.#engine, PLAN_REFERENCES + plan.id, 1);
   }
 
   /** Lets a client look by another plan, if a reload has made it so. Closed listeners have no other. */
@@ -355,7 +360,7 @@ export class Loop {
     if (!acceptor.renew(slot)) return false;
     const plan = acceptor.planOf(slot);
     if (plan === undefined || plan === before) return false;
-    Atomics.sub(this.#engine, PLAN_REFERENCES + before.id, 1);
+    this.#ledger.leavePlan(slot * TUNNEL_WORDS);
     this.#begin(slot);
     return true;
   }

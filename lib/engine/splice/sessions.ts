@@ -3,8 +3,6 @@
 //
 // `!` on typed-array reads: slots come from the tunnel table.
 
-import { endTunnel } from "../../core/pick/pick_kernels.ts";
-import { Source } from "../../core/pick/source_hash.ts";
 import type { Acceptor } from "./acceptor.ts";
 import type { Dialer, Plan } from "./dialer.ts";
 import {
@@ -17,30 +15,25 @@ import {
   FD,
   FLAGS,
   FRONTEND,
-  FRONTEND_ACTIVE,
   LAST_MOVE,
   NEXT_TUNNEL_HIGH,
   NEXT_TUNNEL_LOW,
   OPEN,
   OPENED,
   OPENED_AT,
-  PLAN_REFERENCES,
   POOL,
   REASON,
   REFUSED,
-  ROW,
   SERIAL,
   STATE,
-  STEP,
   TUNNEL_ID,
   TUNNEL_NUMBERS,
   TUNNEL_WORDS,
-  WORKER_LOAD,
 } from "./layout.ts";
+import type { Ledger } from "./ledger.ts";
 import type { Libc } from "./libc.ts";
 import type { WorkerSetup } from "./control_messages.ts";
 import { NO_BACKEND, type Recorder } from "./records.ts";
-import { readSource } from "./sockaddr.ts";
 import type { SocketOptions } from "./socket_options.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
 import { type Relay, type TunnelTable, WRITABLE } from "./tunnel.ts";
@@ -57,6 +50,7 @@ export interface SessionParts {
   readonly table: TunnelTable;
   readonly wheel: TimerWheel;
   readonly recorder: Recorder;
+  readonly ledger: Ledger;
   readonly relay: Relay;
   readonly dialer: Dialer;
   readonly acceptor: Acceptor;
@@ -68,6 +62,7 @@ export class Sessions {
   readonly #table: TunnelTable;
   readonly #wheel: TimerWheel;
   readonly #recorder: Recorder;
+  readonly #ledger: Ledger;
   readonly #relay: Relay;
   readonly #dialer: Dialer;
   readonly #acceptor: Acceptor;
@@ -76,9 +71,7 @@ export class Sessions {
   readonly #numbers: Float64Array;
   readonly #counters: Float64Array;
   readonly #engine: Int32Array;
-  readonly #number: number;
   readonly #time: Float64Array;
-  readonly #source = new Source();
 
   /** @param time the loop's: now, and now as milliseconds since the epoch. */
   constructor(setup: WorkerSetup, time: Float64Array, parts: SessionParts) {
@@ -86,6 +79,7 @@ export class Sessions {
     this.#table = parts.table;
     this.#wheel = parts.wheel;
     this.#recorder = parts.recorder;
+    this.#ledger = parts.ledger;
     this.#relay = parts.relay;
     this.#dialer = parts.dialer;
     this.#acceptor = parts.acceptor;
@@ -94,7 +88,6 @@ export class Sessions {
     this.#numbers = setup.memory.numbers;
     this.#counters = setup.memory.counters;
     this.#engine = setup.engine;
-    this.#number = setup.number;
     this.#time = time;
   }
 
@@ -130,14 +123,11 @@ export class Sessions {
     words[base + FD] = -1;
     words[base + FD + 1] = -1;
     words[base + SERIAL + 1] = 0;
-    const plan = this.#dialer.planOf(slot);
-    readSource(words, base + CLIENT_ADDRESS, this.#source);
-    endTunnel(plan.table, words[base + ROW]!, this.#source, words[base + STEP]!);
+    this.#ledger.end(base, this.#dialer.planOf(slot).table);
     this.#counters[ACTIVE_TUNNELS]! -= 1;
     this.#counters[BYTES_TO_BACKEND]! += this.#numbers[figures + BYTES]!;
     this.#counters[BYTES_TO_CLIENT]! += this.#numbers[figures + BYTES + 1]!;
     this.#recorder.closed(base, figures, this.#time[1]!, this.#time[0]!);
-    Atomics.sub(this.#engine, PLAN_REFERENCES + plan.id, 1);
     this.#dialer.forget(slot);
     this.#free(slot);
   }
@@ -172,12 +162,12 @@ export class Sessions {
     const base = slot * TUNNEL_WORDS;
     const words = this.#words;
     this.#wheel.clear(slot);
+    this.#ledger.leavePlan(base);
     // First: a client that hears of its end may come again at once, to another worker.
-    Atomics.sub(this.#engine, FRONTEND_ACTIVE + words[base + FRONTEND]!, 1);
+    this.#ledger.dismiss(words[base + FRONTEND]!);
     if (words[base + FD]! >= 0) this.#libc.calls.close(words[base + FD]!);
     words[base + FD] = -1;
     words[base + SERIAL] = 0;
-    Atomics.sub(this.#engine, WORKER_LOAD + this.#number, 1);
     this.#table.give(slot);
   }
 }
