@@ -4,7 +4,7 @@
 import { assertEquals } from "@std/assert";
 import { parseBackendAddress } from "../../lib/core/values/address.ts";
 import { PickTable } from "../../lib/core/pick/pick_table.ts";
-import { Plan } from "../../lib/engine/splice/dialer.ts";
+import { Plan } from "../../lib/engine/splice/plan.ts";
 import { HandoffQueue } from "../../lib/engine/splice/handoff_queue.ts";
 import {
   allocateEngineMemory,

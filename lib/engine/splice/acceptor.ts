@@ -5,7 +5,7 @@
 
 import { LocationTable } from "../../core/location/location_table.ts";
 import { isNews } from "../../core/timing/throttled_condition.ts";
-import type { Plan } from "./dialer.ts";
+import type { Plan } from "./plan.ts";
 import { HandoffQueue } from "./handoff_queue.ts";
 import { type Ledger, NONE } from "./ledger.ts";
 import {

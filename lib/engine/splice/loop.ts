@@ -3,18 +3,16 @@
 //
 // `!` on typed-array reads: slots come from the tunnel table.
 
+import {
+  CONNECT,
+  NO_BACKEND as NOBODY,
+  OPEN as CONNECTED,
+  OUT_OF_DESCRIPTORS as NO_DESCRIPTOR,
+  WAIT,
+} from "../../core/dial/dial_policy.ts";
 import { Acceptor, type Listener } from "./acceptor.ts";
+import { Dialer } from "./dialer.ts";
 import {
-  CONNECTED,
-  Dialer,
-  DIALLING,
-  GAVE_UP,
-  NO_DESCRIPTOR,
-  NOBODY,
-  type Plan,
-} from "./dialer.ts";
-import {
-  ATTEMPTS,
   FD,
   FLAGS,
   FREE,
@@ -40,7 +38,6 @@ import {
   EPOLLOUT,
   EPOLLPRI,
   EPOLLRDHUP,
-  ETIMEDOUT,
   type Libc,
 } from "./libc.ts";
 import { Ledger } from "./ledger.ts";
@@ -55,6 +52,7 @@ import {
   Recorder,
   SHUTDOWN,
 } from "./records.ts";
+import { Reserve } from "./reserve.ts";
 import { SocketOptions } from "./socket_options.ts";
 import { Sessions } from "./sessions.ts";
 import { TurnQueue } from "./turn_queue.ts";
@@ -122,15 +120,6 @@ export class Loop {
     this.#ledger = new Ledger(memory.words, setup.engine, setup.number);
     this.#pipes = new Pipes(libc, memory.pipes);
     this.#relay = new Relay(libc, this.#table, this.#pipes);
-    this.#dialer = new Dialer(
-      libc,
-      setup,
-      this.#poller,
-      this.#wheel,
-      this.#recorder,
-      this.#ledger,
-      Math.random,
-    );
     this.#options = new SocketOptions(libc, setup.keepalive);
     this.#acceptor = new Acceptor(
       libc,
@@ -140,6 +129,18 @@ export class Loop {
       this.#recorder,
       this.#ledger,
     );
+    this.#dialer = new Dialer({
+      libc,
+      memory,
+      poller: this.#poller,
+      wheel: this.#wheel,
+      recorder: this.#recorder,
+      ledger: this.#ledger,
+      reserve: new Reserve(libc, setup.engine),
+      plans: this.#acceptor,
+      time: this.#time,
+      random: Math.random,
+    });
     this.#sessions = new Sessions(setup, this.#time, {
       libc,
       table: this.#table,
@@ -250,13 +251,7 @@ export class Loop {
 
   /** Finds a backend for a client. */
   #begin(slot: number): void {
-    const plan = this.#acceptor.planOf(slot);
-    if (plan === undefined) {
-      this.#sessions.turnAway(slot, NO_BACKEND);
-      return;
-    }
-    this.#ledger.enterPlan(slot * TUNNEL_WORDS, plan.id);
-    this.#dialled(slot, plan, this.#dialer.begin(slot, plan, this.#time[0]!, this.#time[1]!));
+    this.#dialled(slot, this.#dialer.begin(slot));
   }
 
   /** Tells whether the control plane has said something that is not acted on yet. */
@@ -276,9 +271,7 @@ export class Loop {
         this.#words[base + REASON] = SHUTDOWN;
         this.#sessions.close(slot);
       } else {
-        const plan = this.#dialer.planOf(slot);
-        this.#dialer.abandon(slot);
-        this.#dialled(slot, plan, GAVE_UP);
+        this.#dialled(slot, this.#dialer.giveUp(slot));
       }
     }
     // Now there is a record for each of them.
@@ -331,42 +324,35 @@ export class Loop {
     if (side === 0 || state === FREE) return;
     const failed = (events & (EPOLLERR | EPOLLHUP)) !== 0;
     if (!failed && (events & EPOLLOUT) === 0) return;
-    const plan = this.#dialer.planOf(slot);
-    const result = this.#dialer.advance(slot, !failed, this.#time[0]!, this.#time[1]!);
-    this.#dialled(slot, plan, result);
+    this.#dialled(slot, this.#dialer.advance(slot, !failed));
   }
 
   /** Acts on what the dialler has come to. */
-  #dialled(slot: number, plan: Plan, result: number): void {
-    const base = slot * TUNNEL_WORDS;
-    if (result === DIALLING) {
-      if (!this.#ledger.outOfDescriptors) return;
-      const frontend = this.#words[base + FRONTEND]!;
-      this.#acceptor.pause(frontend, EMFILE, this.#time[0]!, this.#time[1]!);
-      return;
+  #dialled(slot: number, action: number): void {
+    switch (action) {
+      case CONNECT:
+      case WAIT:
+        if (this.#ledger.outOfDescriptors) {
+          const frontend = this.#words[slot * TUNNEL_WORDS + FRONTEND]!;
+          this.#acceptor.pause(frontend, EMFILE, this.#time[0]!, this.#time[1]!);
+        }
+        break;
+      case CONNECTED:
+        this.#open(slot);
+        break;
+      case NOBODY:
+        this.#sessions.turnAway(slot, NO_BACKEND);
+        break;
+      case NO_DESCRIPTOR:
+        this.#sessions.turnAway(slot, OUT_OF_DESCRIPTORS);
+        break;
+      default:
+        this.#sessions.turnAway(slot, CONNECT_FAILURE);
     }
-    if (result === CONNECTED) {
-      this.#open(slot, plan);
-      return;
-    }
-    if (result === NOBODY && this.#beginAnew(slot, plan)) return;
-    const tried = this.#words[base + ATTEMPTS] === 0 ? NO_BACKEND : CONNECT_FAILURE;
-    this.#sessions.turnAway(slot, result === NO_DESCRIPTOR ? OUT_OF_DESCRIPTORS : tried);
   }
 
-  /** Lets a client look by another plan, if a reload has made it so. Closed listeners have no other. */
-  #beginAnew(slot: number, before: Plan): boolean {
-    const acceptor = this.#acceptor;
-    if (!acceptor.renew(slot)) return false;
-    const plan = acceptor.planOf(slot);
-    if (plan === undefined || plan === before) return false;
-    this.#ledger.leavePlan(slot * TUNNEL_WORDS);
-    this.#begin(slot);
-    return true;
-  }
-
-  #open(slot: number, plan: Plan): void {
-    this.#sessions.open(slot, plan);
+  #open(slot: number): void {
+    this.#sessions.open(slot);
     // Either side may have spoken already.
     const flags = this.#words[slot * TUNNEL_WORDS + FLAGS]!;
     if ((flags & READABLE) !== 0 && this.#pump(slot, 0)) return;
@@ -409,9 +395,7 @@ export class Loop {
     const now = this.#time[0]!;
     if (state === FREE) return;
     if (state !== OPEN) {
-      const plan = this.#dialer.planOf(slot);
-      const result = this.#dialer.expired(slot, ETIMEDOUT, now, this.#time[1]!);
-      this.#dialled(slot, plan, result);
+      this.#dialled(slot, this.#dialer.expired(slot));
       return;
     }
     if ((this.#words[base + FLAGS]! & KEEPALIVE_SET) === 0) {

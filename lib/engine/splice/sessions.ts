@@ -4,7 +4,7 @@
 // `!` on typed-array reads: slots come from the tunnel table.
 
 import type { Acceptor } from "./acceptor.ts";
-import type { Dialer, Plan } from "./dialer.ts";
+import type { Dialer } from "./dialer.ts";
 import {
   ACTIVE_TUNNELS,
   ATTEMPTS,
@@ -92,15 +92,16 @@ export class Sessions {
   }
 
   /** A backend has taken the connection: a tunnel begins. */
-  open(slot: number, plan: Plan): void {
+  open(slot: number): void {
     const base = slot * TUNNEL_WORDS;
     const figures = slot * TUNNEL_NUMBERS;
     const words = this.#words;
     const numbers = this.#numbers;
     const now = this.#time[0]!;
+    this.#ledger.open(base, this.#dialer.tableOf(slot));
     words[base + STATE] = OPEN;
     words[base + FLAGS]! |= WRITABLE | WRITABLE << 1 |
-      this.#acceptor.readsShort(slot) | this.#dialer.readsShort(slot, plan);
+      this.#acceptor.readsShort(slot) | this.#dialer.readsShort(slot);
     numbers[figures + OPENED_AT] = now;
     numbers[figures + LAST_MOVE] = now;
     numbers[figures + TUNNEL_ID] = this.#nextId();
@@ -123,12 +124,11 @@ export class Sessions {
     words[base + FD] = -1;
     words[base + FD + 1] = -1;
     words[base + SERIAL + 1] = 0;
-    this.#ledger.end(base, this.#dialer.planOf(slot).table);
+    this.#ledger.end(base, this.#dialer.tableOf(slot));
     this.#counters[ACTIVE_TUNNELS]! -= 1;
     this.#counters[BYTES_TO_BACKEND]! += this.#numbers[figures + BYTES]!;
     this.#counters[BYTES_TO_CLIENT]! += this.#numbers[figures + BYTES + 1]!;
     this.#recorder.closed(base, figures, this.#time[1]!, this.#time[0]!);
-    this.#dialer.forget(slot);
     this.#free(slot);
   }
 
@@ -163,6 +163,7 @@ export class Sessions {
     const words = this.#words;
     this.#wheel.clear(slot);
     this.#ledger.leavePlan(base);
+    this.#dialer.forget(slot);
     // First: a client that hears of its end may come again at once, to another worker.
     this.#ledger.dismiss(words[base + FRONTEND]!);
     if (words[base + FD]! >= 0) this.#libc.calls.close(words[base + FD]!);

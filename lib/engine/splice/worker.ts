@@ -1,7 +1,7 @@
 // A worker's entry: receives messages, runs the loop between them. Importing this file makes the thread
 // a worker; its graph holds core/ and this folder, and no package.
 
-import { Plan } from "./dialer.ts";
+import { Plan } from "./plan.ts";
 import { MESSAGES_READ, MESSAGES_SENT } from "./layout.ts";
 import { openLibc } from "./libc.ts";
 import { Loop } from "./loop.ts";
