@@ -22,7 +22,7 @@ import { Ledger } from "../../lib/engine/splice/ledger.ts";
 import { Poller } from "../../lib/engine/splice/poller.ts";
 import { Recorder } from "../../lib/engine/splice/records.ts";
 import { SOCKADDR_BYTES } from "../../lib/engine/splice/sockaddr.ts";
-import { TunnelTable } from "../../lib/engine/splice/tunnel.ts";
+import { TunnelTable } from "../../lib/engine/splice/tunnel_table.ts";
 import { KEEPALIVE } from "../support/splice_engine.ts";
 
 Deno.test("a client on its way to another worker stays its frontend's", () => {

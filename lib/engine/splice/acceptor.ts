@@ -43,7 +43,7 @@ import type { Poller } from "./poller.ts";
 import { FRONTEND_FULL, NO_BACKEND, type Recorder } from "./records.ts";
 import { Reserve } from "./reserve.ts";
 import { readSockaddrIp, SOCKADDR_BYTES, SOCKADDR_WORDS } from "./sockaddr.ts";
-import { SHORT_READ_INCONCLUSIVE, type TunnelTable } from "./tunnel.ts";
+import { SHORT_READ_INCONCLUSIVE, type TunnelTable } from "./tunnel_table.ts";
 
 /** Clients taken at once from one listener, before others have their turn. */
 const TURNS = 16;

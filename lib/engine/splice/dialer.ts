@@ -27,6 +27,7 @@ import {
   ERRNO,
   FD,
   FLAGS,
+  FRONTEND,
   OUTGOING_ADDRESS,
   ROW,
   SERIAL,
@@ -65,12 +66,12 @@ import { keepChoice, type Recorder } from "./records.ts";
 import type { Reserve } from "./reserve.ts";
 import { SOCKADDR_WORDS } from "./sockaddr.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
-import { READABLE, SHORT_READ_INCONCLUSIVE } from "./tunnel.ts";
+import { READABLE, SHORT_READ_INCONCLUSIVE } from "./tunnel_table.ts";
 
 const SOCKET_TYPE = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
 
-/** Who knows the plans that clients go by. */
-export interface Plans {
+/** Where clients come from: the acceptor. */
+export interface Arrivals {
   /** The plan of the client's pool, for those who come in now. */
   planOf(slot: number): Plan | undefined;
   /**
@@ -78,6 +79,8 @@ export interface Plans {
    * @returns false when it could not come in now.
    */
   renew(slot: number): boolean;
+  /** Lets nobody else come in for a while, and says that we are short. */
+  pause(frontend: number, errno: number, nowMs: number, atMs: number): void;
 }
 
 /** The parts of a worker that the dialler uses. */
@@ -89,7 +92,7 @@ export interface DialerParts {
   readonly recorder: Recorder;
   readonly ledger: Ledger;
   readonly reserve: Reserve;
-  readonly plans: Plans;
+  readonly arrivals: Arrivals;
   /** The loop's: now, and now as milliseconds since the epoch. */
   readonly time: Float64Array;
   readonly random: () => number;
@@ -175,7 +178,7 @@ export class Dialer implements DialDriver<TunnelDial> {
   readonly #recorder: Recorder;
   readonly #ledger: Ledger;
   readonly #reserve: Reserve;
-  readonly #plans: Plans;
+  readonly #arrivals: Arrivals;
   readonly #time: Float64Array;
   readonly #policy: DialPolicy<TunnelDial>;
   readonly #dial: TunnelDial;
@@ -196,7 +199,7 @@ export class Dialer implements DialDriver<TunnelDial> {
     this.#recorder = parts.recorder;
     this.#ledger = parts.ledger;
     this.#reserve = parts.reserve;
-    this.#plans = parts.plans;
+    this.#arrivals = parts.arrivals;
     this.#time = parts.time;
     this.#policy = new DialPolicy(this, parts.random);
     this.#dial = new TunnelDial(parts.memory);
@@ -271,8 +274,8 @@ export class Dialer implements DialDriver<TunnelDial> {
   }
 
   renew(dial: TunnelDial): boolean {
-    if (!this.#plans.renew(dial.slot)) return false;
-    const plan = this.#plans.planOf(dial.slot);
+    if (!this.#arrivals.renew(dial.slot)) return false;
+    const plan = this.#arrivals.planOf(dial.slot);
     if (plan === undefined || plan === dial.plan) return false;
     this.#ledger.leavePlan(dial.base);
     this.#enterPlan(dial);
@@ -280,7 +283,7 @@ export class Dialer implements DialDriver<TunnelDial> {
   }
 
   #enterPlan(dial: TunnelDial): void {
-    const plan = this.#plans.planOf(dial.slot);
+    const plan = this.#arrivals.planOf(dial.slot);
     dial.plan = plan;
     if (plan !== undefined) this.#ledger.enterPlan(dial.base, plan.id);
   }
@@ -293,7 +296,12 @@ export class Dialer implements DialDriver<TunnelDial> {
       if (next === CONNECTING) return CONNECT;
     }
     if (next === WAIT) {
-      this.#ledger.wait(dial.base, this.#words[dial.base + ERRNO]!);
+      const errno = this.#words[dial.base + ERRNO]!;
+      this.#ledger.wait(dial.base, errno);
+      if (isShortage(errno)) {
+        const frontend = this.#words[dial.base + FRONTEND]!;
+        this.#arrivals.pause(frontend, errno, this.#time[0]!, this.#time[1]!);
+      }
       this.#wheel.set(dial.slot, this.#time[0]! + WAIT_MS);
     }
     return next;

@@ -1,8 +1,14 @@
 // The beginnings and ends of sessions: what is counted, recorded, set and given back when a tunnel opens,
 // when it closes, and when a client gets none.
 //
+// All methods run in the worker.
+//
 // `!` on typed-array reads: slots come from the tunnel table.
 
+import {
+  NO_BACKEND as NOBODY,
+  OUT_OF_DESCRIPTORS as NO_DESCRIPTOR,
+} from "../../core/dial/dial_policy.ts";
 import type { Acceptor } from "./acceptor.ts";
 import type { Dialer } from "./dialer.ts";
 import {
@@ -33,10 +39,11 @@ import {
 import type { Ledger } from "./ledger.ts";
 import type { Libc } from "./libc.ts";
 import type { WorkerSetup } from "./control_messages.ts";
-import { NO_BACKEND, type Recorder } from "./records.ts";
+import { CONNECT_FAILURE, NO_BACKEND, OUT_OF_DESCRIPTORS, type Recorder } from "./records.ts";
 import type { SocketOptions } from "./socket_options.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
-import { type Relay, type TunnelTable, WRITABLE } from "./tunnel.ts";
+import type { Relay } from "./relay.ts";
+import { type TunnelTable, WRITABLE } from "./tunnel_table.ts";
 
 /**
  * A tunnel that has stood so long gets its backend's keepalive options. Most short connections end
@@ -130,6 +137,18 @@ export class Sessions {
     this.#counters[BYTES_TO_CLIENT]! += this.#numbers[figures + BYTES + 1]!;
     this.#recorder.closed(base, figures, this.#time[1]!, this.#time[0]!);
     this.#free(slot);
+  }
+
+  /** A client gets no tunnel; `action` is the policy's (core/dial/dial_policy.ts). */
+  refuse(slot: number, action: number): void {
+    switch (action) {
+      case NOBODY:
+        return this.turnAway(slot, NO_BACKEND);
+      case NO_DESCRIPTOR:
+        return this.turnAway(slot, OUT_OF_DESCRIPTORS);
+      default:
+        return this.turnAway(slot, CONNECT_FAILURE);
+    }
   }
 
   /** A client gets no tunnel; `reason` says why. */

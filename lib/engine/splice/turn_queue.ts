@@ -4,7 +4,7 @@
 // `!` on typed-array reads: indices are masked to the queue's size.
 
 import { FLAGS, TUNNEL_WORDS, type WorkerMemory } from "./layout.ts";
-import { QUEUED } from "./tunnel.ts";
+import { QUEUED } from "./tunnel_table.ts";
 
 export class TurnQueue {
   readonly #words: Int32Array;
