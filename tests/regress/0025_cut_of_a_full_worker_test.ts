@@ -53,7 +53,7 @@ Deno.test("a cut ends the clients in a worker's handoff, too, when its records a
   addRow(table, new Set(), {});
   const address = parseBackendAddress(hole.address);
   const sockaddr = address.ok ? maker.sockaddr(address.value) : undefined;
-  loop.acceptor.publish(
+  loop.listeners.publish(
     0,
     new Plan({
       id: 0,

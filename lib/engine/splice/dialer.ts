@@ -11,29 +11,22 @@ import {
   BY_LOCAL_ADDRESS,
   BY_SHORTAGE,
   CONNECT,
-  type Dial,
   type DialDriver,
   DialPolicy,
   WAIT,
   WAIT_MS,
 } from "../../core/dial/dial_policy.ts";
-import type { Choice, Tried } from "../../core/pick/choice.ts";
+import type { Choice } from "../../core/pick/choice.ts";
 import type { PickTable } from "../../core/pick/pick_table.ts";
 import {
-  ADDRESS,
-  ATTEMPTS,
   CONNECT_FAILED,
-  CONNECT_STARTED,
   ERRNO,
   FD,
   FLAGS,
   FRONTEND,
   OUTGOING_ADDRESS,
-  ROW,
   SERIAL,
   STATE,
-  TUNNEL_NUMBERS,
-  TUNNEL_WORDS,
   WAITING,
   type WorkerMemory,
 } from "./layout.ts";
@@ -60,18 +53,19 @@ import {
   TCP_NODELAY,
   UNRESOLVED,
 } from "./libc.ts";
-import type { Plan, Target } from "./plan.ts";
+import type { Plan } from "./plan.ts";
 import type { Poller } from "./poller.ts";
 import { keepChoice, type Recorder } from "./records.ts";
 import type { Reserve } from "./reserve.ts";
 import { SOCKADDR_WORDS } from "./sockaddr.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
+import { TunnelDial } from "./tunnel_dial.ts";
 import { READABLE, SHORT_READ_INCONCLUSIVE } from "./tunnel_table.ts";
 
 const SOCKET_TYPE = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
 
-/** Where clients come from: the acceptor. */
-export interface Arrivals {
+/** Who knows the plans that clients go by. */
+export interface Plans {
   /** The plan of the client's pool, for those who come in now. */
   planOf(slot: number): Plan | undefined;
   /**
@@ -79,6 +73,10 @@ export interface Arrivals {
    * @returns false when it could not come in now.
    */
   renew(slot: number): boolean;
+}
+
+/** Who lets clients in. */
+export interface Admission {
   /** Lets nobody else come in for a while, and says that we are short. */
   pause(frontend: number, errno: number, nowMs: number, atMs: number): void;
 }
@@ -92,80 +90,11 @@ export interface DialerParts {
   readonly recorder: Recorder;
   readonly ledger: Ledger;
   readonly reserve: Reserve;
-  readonly arrivals: Arrivals;
+  readonly plans: Plans;
+  readonly acceptor: Admission;
   /** The loop's: now, and now as milliseconds since the epoch. */
   readonly time: Float64Array;
   readonly random: () => number;
-}
-
-/** The search of one tunnel at a time, as its record has it. */
-class TunnelDial implements Dial {
-  readonly #words: Int32Array;
-  readonly #numbers: Float64Array;
-  readonly #plans: (Plan | undefined)[] = [];
-  readonly #tried: (Tried | null | undefined)[] = [];
-  slot = 0;
-  base = 0;
-
-  constructor(memory: WorkerMemory) {
-    this.#words = memory.words;
-    this.#numbers = memory.numbers;
-  }
-
-  at(slot: number): this {
-    this.slot = slot;
-    this.base = slot * TUNNEL_WORDS;
-    return this;
-  }
-
-  get plan(): Plan | undefined {
-    return this.#plans[this.slot];
-  }
-
-  set plan(plan: Plan | undefined) {
-    this.#plans[this.slot] = plan;
-  }
-
-  get row(): number {
-    return this.#words[this.base + ROW]!;
-  }
-
-  get address(): number {
-    return this.#words[this.base + ADDRESS]!;
-  }
-
-  set address(address: number) {
-    this.#words[this.base + ADDRESS] = address;
-  }
-
-  get attempts(): number {
-    return this.#words[this.base + ATTEMPTS]!;
-  }
-
-  set attempts(attempts: number) {
-    this.#words[this.base + ATTEMPTS] = attempts;
-  }
-
-  get startedMs(): number {
-    return this.#numbers[this.slot * TUNNEL_NUMBERS + CONNECT_STARTED]!;
-  }
-
-  set startedMs(startedMs: number) {
-    this.#numbers[this.slot * TUNNEL_NUMBERS + CONNECT_STARTED] = startedMs;
-  }
-
-  get tried(): Tried | null {
-    return this.#tried[this.slot] ?? null;
-  }
-
-  set tried(tried: Tried | null) {
-    this.#tried[this.slot] = tried;
-  }
-
-  /** The address that is tried. */
-  get target(): Target | undefined {
-    return this.plan?.endpoints[this.row]?.addresses[this.address];
-  }
 }
 
 export class Dialer implements DialDriver<TunnelDial> {
@@ -178,7 +107,8 @@ export class Dialer implements DialDriver<TunnelDial> {
   readonly #recorder: Recorder;
   readonly #ledger: Ledger;
   readonly #reserve: Reserve;
-  readonly #arrivals: Arrivals;
+  readonly #plans: Plans;
+  readonly #acceptor: Admission;
   readonly #time: Float64Array;
   readonly #policy: DialPolicy<TunnelDial>;
   readonly #dial: TunnelDial;
@@ -199,7 +129,8 @@ export class Dialer implements DialDriver<TunnelDial> {
     this.#recorder = parts.recorder;
     this.#ledger = parts.ledger;
     this.#reserve = parts.reserve;
-    this.#arrivals = parts.arrivals;
+    this.#plans = parts.plans;
+    this.#acceptor = parts.acceptor;
     this.#time = parts.time;
     this.#policy = new DialPolicy(this, parts.random);
     this.#dial = new TunnelDial(parts.memory);
@@ -274,8 +205,8 @@ export class Dialer implements DialDriver<TunnelDial> {
   }
 
   renew(dial: TunnelDial): boolean {
-    if (!this.#arrivals.renew(dial.slot)) return false;
-    const plan = this.#arrivals.planOf(dial.slot);
+    if (!this.#plans.renew(dial.slot)) return false;
+    const plan = this.#plans.planOf(dial.slot);
     if (plan === undefined || plan === dial.plan) return false;
     this.#ledger.leavePlan(dial.base);
     this.#enterPlan(dial);
@@ -283,7 +214,7 @@ export class Dialer implements DialDriver<TunnelDial> {
   }
 
   #enterPlan(dial: TunnelDial): void {
-    const plan = this.#arrivals.planOf(dial.slot);
+    const plan = this.#plans.planOf(dial.slot);
     dial.plan = plan;
     if (plan !== undefined) this.#ledger.enterPlan(dial.base, plan.id);
   }
@@ -300,7 +231,7 @@ export class Dialer implements DialDriver<TunnelDial> {
       this.#ledger.wait(dial.base, errno);
       if (isShortage(errno)) {
         const frontend = this.#words[dial.base + FRONTEND]!;
-        this.#arrivals.pause(frontend, errno, this.#time[0]!, this.#time[1]!);
+        this.#acceptor.pause(frontend, errno, this.#time[0]!, this.#time[1]!);
       }
       this.#wheel.set(dial.slot, this.#time[0]! + WAIT_MS);
     }

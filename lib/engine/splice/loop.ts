@@ -3,7 +3,7 @@
 //
 // `!` on typed-array reads: slots come from the tunnel table.
 
-import { Acceptor, type Listener } from "./acceptor.ts";
+import { Acceptor } from "./acceptor.ts";
 import { Dialer } from "./dialer.ts";
 import {
   FREE,
@@ -21,6 +21,7 @@ import { Ledger } from "./ledger.ts";
 import type { Libc } from "./libc.ts";
 import type { ListenerSpec, WorkerSetup } from "./control_messages.ts";
 import type { ModeHandler } from "./mode_handler.ts";
+import { type Listener, Listeners } from "./listeners.ts";
 import { Pipes } from "./pipes.ts";
 import { LISTENER_KEY, Poller, WAKE_KEY } from "./poller.ts";
 import { NO_BACKEND, Recorder } from "./records.ts";
@@ -49,6 +50,7 @@ export class Loop {
   readonly #ledger: Ledger;
   readonly #pipes: Pipes;
   readonly #relay: Relay;
+  readonly #listeners: Listeners;
   readonly #acceptor: Acceptor;
   readonly #tell: () => void;
   readonly #sessions: Sessions;
@@ -77,6 +79,7 @@ export class Loop {
     this.#pipes = new Pipes(libc, memory.pipes);
     this.#relay = new Relay(libc, this.#table, this.#pipes);
     this.#turns = new TurnQueue(memory);
+    this.#listeners = new Listeners(libc, memory.words);
     this.#acceptor = new Acceptor(
       libc,
       setup,
@@ -84,6 +87,7 @@ export class Loop {
       this.#poller,
       this.#recorder,
       this.#ledger,
+      this.#listeners,
     );
     const common = {
       libc,
@@ -95,27 +99,28 @@ export class Loop {
       ledger: this.#ledger,
       relay: this.#relay,
       turns: this.#turns,
-      acceptor: this.#acceptor,
+      listeners: this.#listeners,
       options: new SocketOptions(libc, setup.keepalive),
       reserve: new Reserve(libc, setup.engine),
       time: this.#time,
       random: Math.random,
     };
-    const dialer = new Dialer({ ...common, arrivals: this.#acceptor });
+    const dialer = new Dialer({ ...common, plans: this.#listeners, acceptor: this.#acceptor });
     this.#sessions = new Sessions(setup, this.#time, { ...common, dialer });
     this.#tcp = new TcpHandler({ ...common, dialer, sessions: this.#sessions });
     this.#poller.addWake(setup.wakeFds[setup.number]!);
   }
 
-  get acceptor(): Acceptor {
-    return this.#acceptor;
+  /** Where plans are published. */
+  get listeners(): Listeners {
+    return this.#listeners;
   }
 
   /** Begins whoever waits at the closing listeners or in the handoff, and then nobody until `listen`. */
   hold(closing: readonly number[]): void {
     this.#updateTime();
     this.#acceptor.hold();
-    for (const id of closing) this.#acceptOn(this.#acceptor.find(id), true);
+    for (const id of closing) this.#acceptOn(this.#listeners.find(id), true);
     this.#receive(true);
   }
 
@@ -123,7 +128,7 @@ export class Loop {
   listen(listeners: readonly ListenerSpec[]): void {
     this.#updateTime();
     // Who has come meanwhile to one that closes still goes by the plans of before.
-    for (const listener of this.#acceptor.others(listeners)) this.#acceptOn(listener, true);
+    for (const listener of this.#listeners.others(listeners)) this.#acceptOn(listener, true);
     this.#acceptor.listen(listeners);
     // The idle timeout may be another now: every tunnel is looked at anew.
     for (let slot = 0; slot < this.#table.touched; slot++) {
@@ -149,7 +154,7 @@ export class Loop {
         const key = poller.key(i);
         if (key >= 0) this.#dispatch(key, poller.flags(i), poller.serial(i));
         else if (key <= LISTENER_KEY) {
-          this.#acceptOn(this.#acceptor.find(LISTENER_KEY - key), false);
+          this.#acceptOn(this.#listeners.find(LISTENER_KEY - key), false);
         } else if (key === WAKE_KEY) this.#acceptor.wakened();
       }
       this.#receive(false);

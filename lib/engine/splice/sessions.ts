@@ -9,7 +9,6 @@ import {
   NO_BACKEND as NOBODY,
   OUT_OF_DESCRIPTORS as NO_DESCRIPTOR,
 } from "../../core/dial/dial_policy.ts";
-import type { Acceptor } from "./acceptor.ts";
 import type { Dialer } from "./dialer.ts";
 import {
   ACTIVE_TUNNELS,
@@ -42,6 +41,7 @@ import type { WorkerSetup } from "./control_messages.ts";
 import { CONNECT_FAILURE, NO_BACKEND, OUT_OF_DESCRIPTORS, type Recorder } from "./records.ts";
 import type { SocketOptions } from "./socket_options.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
+import type { Listeners } from "./listeners.ts";
 import type { Relay } from "./relay.ts";
 import { type TunnelTable, WRITABLE } from "./tunnel_table.ts";
 
@@ -60,7 +60,7 @@ export interface SessionParts {
   readonly ledger: Ledger;
   readonly relay: Relay;
   readonly dialer: Dialer;
-  readonly acceptor: Acceptor;
+  readonly listeners: Listeners;
   readonly options: SocketOptions;
 }
 
@@ -72,7 +72,7 @@ export class Sessions {
   readonly #ledger: Ledger;
   readonly #relay: Relay;
   readonly #dialer: Dialer;
-  readonly #acceptor: Acceptor;
+  readonly #listeners: Listeners;
   readonly #options: SocketOptions;
   readonly #words: Int32Array;
   readonly #numbers: Float64Array;
@@ -89,7 +89,7 @@ export class Sessions {
     this.#ledger = parts.ledger;
     this.#relay = parts.relay;
     this.#dialer = parts.dialer;
-    this.#acceptor = parts.acceptor;
+    this.#listeners = parts.listeners;
     this.#options = parts.options;
     this.#words = setup.memory.words;
     this.#numbers = setup.memory.numbers;
@@ -108,14 +108,14 @@ export class Sessions {
     this.#ledger.open(base, this.#dialer.tableOf(slot));
     words[base + STATE] = OPEN;
     words[base + FLAGS]! |= WRITABLE | WRITABLE << 1 |
-      this.#acceptor.readsShort(slot) | this.#dialer.readsShort(slot);
+      this.#listeners.readsShort(slot) | this.#dialer.readsShort(slot);
     numbers[figures + OPENED_AT] = now;
     numbers[figures + LAST_MOVE] = now;
     numbers[figures + TUNNEL_ID] = this.#nextId();
     this.#counters[OPENED]! += 1;
     this.#counters[ACTIVE_TUNNELS]! += 1;
-    this.#recorder.opened(base, figures, this.#time[1]!, this.#acceptor.localAddress(slot));
-    const idleTimeoutMs = this.#acceptor.idleTimeoutMs(slot);
+    this.#recorder.opened(base, figures, this.#time[1]!, this.#listeners.localAddress(slot));
+    const idleTimeoutMs = this.#listeners.idleTimeoutMs(slot);
     const idle = idleTimeoutMs > 0 && idleTimeoutMs < KEEPALIVE_AFTER_MS;
     this.#wheel.set(slot, now + (idle ? idleTimeoutMs : KEEPALIVE_AFTER_MS));
   }

@@ -7,7 +7,6 @@
 // `!` on typed-array reads: slots come from the tunnel table.
 
 import { CONNECT, OPEN as CONNECTED, WAIT } from "../../core/dial/dial_policy.ts";
-import type { Acceptor } from "./acceptor.ts";
 import type { Dialer } from "./dialer.ts";
 import {
   FD,
@@ -21,6 +20,7 @@ import {
   type WorkerMemory,
 } from "./layout.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from "./libc.ts";
+import type { Listeners } from "./listeners.ts";
 import type { ModeHandler } from "./mode_handler.ts";
 import { IDLE_TIMEOUT, SHUTDOWN } from "./records.ts";
 import { BUDGET_EXHAUSTED, OVER, type Relay } from "./relay.ts";
@@ -49,7 +49,7 @@ export interface TcpParts {
   readonly wheel: TimerWheel;
   readonly relay: Relay;
   readonly dialer: Dialer;
-  readonly acceptor: Acceptor;
+  readonly listeners: Listeners;
   readonly sessions: Sessions;
   readonly options: SocketOptions;
   readonly turns: TurnQueue;
@@ -63,7 +63,7 @@ export class TcpHandler implements ModeHandler {
   readonly #wheel: TimerWheel;
   readonly #relay: Relay;
   readonly #dialer: Dialer;
-  readonly #acceptor: Acceptor;
+  readonly #listeners: Listeners;
   readonly #sessions: Sessions;
   readonly #options: SocketOptions;
   readonly #turns: TurnQueue;
@@ -75,7 +75,7 @@ export class TcpHandler implements ModeHandler {
     this.#wheel = parts.wheel;
     this.#relay = parts.relay;
     this.#dialer = parts.dialer;
-    this.#acceptor = parts.acceptor;
+    this.#listeners = parts.listeners;
     this.#sessions = parts.sessions;
     this.#options = parts.options;
     this.#turns = parts.turns;
@@ -127,7 +127,7 @@ export class TcpHandler implements ModeHandler {
       words[base + FLAGS]! |= KEEPALIVE_SET;
       this.#options.keepAlive(words[base + FD + 1]!);
     }
-    const idleTimeoutMs = this.#acceptor.idleTimeoutMs(slot);
+    const idleTimeoutMs = this.#listeners.idleTimeoutMs(slot);
     if (idleTimeoutMs === 0) return;
     if (this.#idleEnd(slot, idleTimeoutMs) <= now) {
       // This thread may have stood still: what has come meanwhile counts.
@@ -168,7 +168,7 @@ export class TcpHandler implements ModeHandler {
     const result = this.#relay.pump(slot, d, now);
     const move = slot * TUNNEL_NUMBERS + LAST_MOVE;
     // Idle from the move on and not from the turn's beginning: a turn may take long.
-    if (this.#numbers[move] === now && this.#acceptor.idleTimeoutMs(slot) > 0) {
+    if (this.#numbers[move] === now && this.#listeners.idleTimeoutMs(slot) > 0) {
       this.#numbers[move] = performance.now() + this.#time[2]!;
     }
     return this.#after(slot, result);

@@ -53,10 +53,10 @@ function serve(scope: WorkerScope): void {
         scope.postMessage({ kind: "done", id: message.id });
         break;
       case "publish":
-        to.acceptor.publish(message.plan.pool, new Plan(message.plan));
+        to.listeners.publish(message.plan.pool, new Plan(message.plan));
         break;
       case "withdraw":
-        to.acceptor.publish(message.pool, undefined);
+        to.listeners.publish(message.pool, undefined);
         break;
       case "cut":
         to.cut();

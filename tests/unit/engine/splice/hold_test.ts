@@ -52,7 +52,7 @@ Deno.test("clients of a listener that closes go by the plans of before, however 
   const address = parseBackendAddress(hole.address);
   const rows = [[address.ok ? maker.sockaddr(address.value) : undefined]];
   const publish = (planId: number) =>
-    loop.acceptor.publish(
+    loop.listeners.publish(
       0,
       new Plan({
         id: planId,
