@@ -214,6 +214,45 @@ export const PLACING_CASES: readonly EngineCase[] = [
     },
   },
   {
+    name: "a backend's second address is tried before another backend, and nobody is told",
+    run: async (fixture) => {
+      await using good = new TcpPeer(greetThenEcho("g"));
+      await using other = new TcpPeer(greetThenEcho("o"));
+      const both = planOf([deadAddress(), good.address, other.address]);
+      const [dead, alive, last] = both.endpoints;
+      assert(dead !== undefined && alive !== undefined && last !== undefined);
+      const addresses = [...dead.addresses, ...alive.addresses];
+      const plan = { ...both, endpoints: [{ backend: "two", addresses }, undefined, last] };
+      const port = await fixture.listen(plan);
+      using client = await connectTo(port);
+      assertEquals(await receive(client, 1), "g");
+      const opened = await fixture.nth("opened");
+      assertEquals([opened.backend, opened.attempts], ["two", 1]);
+      assertEquals(opened.backendAddress, alive.addresses[0]);
+      assertEquals(fixture.of("connect_failed"), []);
+
+      // Row 1 is a gap: the pick that falls on it is made again and does not count as an attempt.
+      using next = await connectTo(port);
+      assertEquals(await receive(next, 1), "o");
+      assertEquals((await fixture.nth("opened", 2)).attempts, 1);
+      assertEquals([0, 1, 2].map((row) => plan.table.read(row, ACTIVE)), [1, 0, 1]);
+    },
+  },
+  {
+    name: "a backend whose name does not resolve is passed over, and said so",
+    run: async (fixture) => {
+      await using good = new TcpPeer(greetThenEcho("g"));
+      const plan = planOf([deadAddress(), good.address]);
+      const endpoints = [{ backend: "nowhere", addresses: [] }, plan.endpoints[1]];
+      const port = await fixture.listen({ ...plan, endpoints });
+      using client = await connectTo(port);
+      assertEquals(await receive(client, 1), "g");
+      const failed = await fixture.nth("connect_failed");
+      assertEquals([failed.backend, failed.failure], ["nowhere", "name_not_found"]);
+      assertEquals(failed.message, "its name does not resolve");
+    },
+  },
+  {
     name: "without an eligible backend the client is closed at once",
     run: async (fixture) => {
       await using a = new TcpPeer(echo);

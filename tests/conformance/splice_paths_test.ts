@@ -2,51 +2,14 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { connect as connectNode } from "node:net";
-import { ACTIVE, PickTable } from "../../lib/core/pick/pick_table.ts";
+import { PickTable } from "../../lib/core/pick/pick_table.ts";
 import { chooseEngine } from "../../lib/engine/choose.ts";
-import { echo, greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
+import { echo, TcpPeer } from "../peers/tcp_peer.ts";
 import { pseudoRandomBytes, receive, send, writeAll } from "../support/bytes.ts";
 import { ResettingServer } from "../support/reset.ts";
 import { makeSpliceEngine } from "../support/splice_engine.ts";
 import { waitFor, within } from "../support/wait_for.ts";
 import { connectTo, EngineFixture, planOf } from "./engine_fixture.ts";
-import { deadAddress } from "./placing_cases.ts";
-
-Deno.test("a backend's second address is tried before another backend, and nobody is told", async () => {
-  await using good = new TcpPeer(greetThenEcho("g"));
-  await using other = new TcpPeer(greetThenEcho("o"));
-  const both = planOf([deadAddress(), good.address, other.address]);
-  const [dead, alive, last] = both.endpoints;
-  assert(dead !== undefined && alive !== undefined && last !== undefined);
-  const addresses = [...dead.addresses, ...alive.addresses];
-  const plan = { ...both, endpoints: [{ backend: "two", addresses }, undefined, last] };
-  await using fixture = new EngineFixture(makeSpliceEngine());
-  const port = await fixture.listen(plan);
-  using client = await connectTo(port);
-  assertEquals(await receive(client, 1), "g");
-  const opened = await fixture.nth("opened");
-  assertEquals([opened.backend, opened.attempts], ["two", 1]);
-  assertEquals(opened.backendAddress, alive.addresses[0]);
-  assertEquals(fixture.of("connect_failed"), []);
-
-  // Row 1 is a gap: the pick that falls on it is made again and does not count as an attempt.
-  using next = await connectTo(port);
-  assertEquals(await receive(next, 1), "o");
-  assertEquals((await fixture.nth("opened", 2)).attempts, 1);
-  assertEquals([0, 1, 2].map((row) => plan.table.read(row, ACTIVE)), [1, 0, 1]);
-});
-
-Deno.test("a backend whose name does not resolve is passed over, and said so", async () => {
-  await using good = new TcpPeer(greetThenEcho("g"));
-  const plan = planOf([deadAddress(), good.address]);
-  const endpoints = [{ backend: "nowhere", addresses: [] }, plan.endpoints[1]];
-  await using fixture = new EngineFixture(makeSpliceEngine());
-  const port = await fixture.listen({ ...plan, endpoints });
-  using client = await connectTo(port);
-  assertEquals(await receive(client, 1), "g");
-  const failed = await fixture.nth("connect_failed");
-  assertEquals([failed.backend, failed.failure], ["nowhere", "name_not_found"]);
-});
 
 Deno.test("a backend's reset is passed on to the client as a reset", async () => {
   await using dying = new ResettingServer();

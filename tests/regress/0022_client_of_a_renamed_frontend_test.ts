@@ -18,10 +18,12 @@ import {
   SOCK_CLOEXEC,
   SOCK_STREAM,
 } from "../../lib/engine/splice/libc.ts";
+import { Ledger } from "../../lib/engine/splice/ledger.ts";
+import { Listeners } from "../../lib/engine/splice/listeners.ts";
 import { Poller } from "../../lib/engine/splice/poller.ts";
 import { Recorder } from "../../lib/engine/splice/records.ts";
 import { SOCKADDR_BYTES } from "../../lib/engine/splice/sockaddr.ts";
-import { TunnelTable } from "../../lib/engine/splice/tunnel.ts";
+import { TunnelTable } from "../../lib/engine/splice/tunnel_table.ts";
 import { KEEPALIVE } from "../support/splice_engine.ts";
 
 Deno.test("a client on its way to another worker stays its frontend's", () => {
@@ -49,6 +51,8 @@ Deno.test("a client on its way to another worker stays its frontend's", () => {
     new TunnelTable(memory),
     new Poller(libc, memory, epollFd),
     new Recorder(memory, engine),
+    new Ledger(memory.words, engine, 0),
+    new Listeners(libc, memory.words),
   );
   const listener = (frontend: number) => ({
     id: 0,

@@ -4,7 +4,7 @@
 import { assertEquals } from "@std/assert";
 import { parseBackendAddress } from "../../lib/core/values/address.ts";
 import { PickTable } from "../../lib/core/pick/pick_table.ts";
-import { Plan } from "../../lib/engine/splice/dialer.ts";
+import { Plan } from "../../lib/engine/splice/plan.ts";
 import { HandoffQueue } from "../../lib/engine/splice/handoff_queue.ts";
 import {
   allocateEngineMemory,
@@ -53,7 +53,7 @@ Deno.test("a cut ends the clients in a worker's handoff, too, when its records a
   addRow(table, new Set(), {});
   const address = parseBackendAddress(hole.address);
   const sockaddr = address.ok ? maker.sockaddr(address.value) : undefined;
-  loop.acceptor.publish(
+  loop.listeners.publish(
     0,
     new Plan({
       id: 0,

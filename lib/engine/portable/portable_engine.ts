@@ -3,20 +3,9 @@
 import { closeQuietly } from "../../core/serving/accept_loop.ts";
 import { type Address, formatAddress, unmapHost } from "../../core/values/address.ts";
 import type { Clock, Random } from "../../core/timing/clock.ts";
-import { drawWord, SNAPSHOT_WORDS, takeSnapshot } from "../../core/pick/decision_snapshot.ts";
-import { classify, type FailureKind, messageOf, OUR_FAULT } from "../../core/values/errors.ts";
+import type { FailureKind } from "../../core/values/errors.ts";
 import type { LineBytes } from "../../core/values/line_bytes.ts";
-import type { Chosen } from "../../core/pick/choice.ts";
-import {
-  Choice,
-  countTunnel,
-  endTunnel,
-  pick,
-  release,
-  Tried,
-} from "../../core/pick/pick_kernels.ts";
-import { CONNECT_FAILURES, type PickTable } from "../../core/pick/pick_table.ts";
-import { Source } from "../../core/pick/source.ts";
+import type { PickTable } from "../../core/pick/pick_table.ts";
 import { isNews } from "../../core/timing/throttled_condition.ts";
 import type {
   Engine,
@@ -27,8 +16,8 @@ import type {
   RefusalReason,
 } from "../engine.ts";
 import { EventQueue } from "../event_queue.ts";
-import { NO_PICK, PickStore } from "../pick_store.ts";
-import { connect } from "./connect.ts";
+import { PickStore } from "../pick_store.ts";
+import { Client, Dialer } from "./dialer.ts";
 import { Listeners } from "./listeners.ts";
 import { BufferPool, Relay } from "./relay.ts";
 import { UrgentMarks } from "./urgent_marks.ts";
@@ -47,32 +36,6 @@ const TICK_MS = 250;
 const MOST_TICK_MS = 2 * TICK_MS;
 
 const NO_PLANS: ReadonlyMap<string, PoolPlan> = new Map();
-
-/** A client on its way to a backend. */
-interface PendingClient {
-  readonly frontend: string;
-  /** What it goes by: its frontend's pools and plans at one instant. */
-  plan: PoolPlan | undefined;
-  /** Another where a reload has sent the client elsewhere. */
-  pool: string;
-  readonly client: Address;
-  attempts: number;
-  /** The place of the last pick for it. */
-  lastPick: number;
-}
-
-/** A backend that has taken the connection. */
-interface Place {
-  readonly row: number;
-  /** When the place was taken, as `release` wants to know it. */
-  readonly step: number;
-  readonly table: PickTable;
-  readonly backend: string;
-  readonly conn: Deno.Conn;
-  readonly connectMs: number;
-  readonly choice: Chosen;
-  readonly endpoints: PoolPlan["endpoints"];
-}
 
 /** What lives as long as tunnels of a frontend's name do. */
 interface FrontendState {
@@ -94,14 +57,12 @@ export class PortableEngine implements Engine {
   readonly #relays = new Map<Relay, FrontendState>();
   readonly #serving = new Set<Promise<void>>();
   /** Clients on their way or with a tunnel. */
-  readonly #pendingClients = new Set<PendingClient>();
+  readonly #clients = new Set<Client>();
   readonly #descriptorWaits = new DescriptorWaits();
   /** What is remembered of a lack of descriptors, so that it is said once (core/timing/throttled_condition.ts). */
   readonly #condition = new Int32Array(1);
-  readonly #choice = new Choice();
-  readonly #snapshot = new Int32Array(SNAPSHOT_WORDS);
-  readonly #source = new Source();
   readonly #picks = new PickStore();
+  readonly #dialer: Dialer;
   readonly #now: () => number;
   #tickedMs: number;
   readonly #ticker: ReturnType<typeof setInterval>;
@@ -114,7 +75,6 @@ export class PortableEngine implements Engine {
   #accepted = 0;
   #opened = 0;
   #refused = 0;
-  #connectFailures = 0;
   #bytesToBackend = 0;
   #bytesToClient = 0;
 
@@ -124,6 +84,19 @@ export class PortableEngine implements Engine {
     this.#now = () => options.clock.now();
     this.#tickedMs = this.#now();
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+    this.#dialer = new Dialer({
+      clock: options.clock,
+      random: options.random,
+      picks: this.#picks,
+      events: this.#events,
+      waits: this.#descriptorWaits,
+      cutting: this.#cutting.signal,
+      renew: (client) => this.#renew(client),
+      outOfDescriptors: (frontend, message) => {
+        if (!isNews(this.#condition, 0, this.#now())) return;
+        this.#acceptFailed(frontend, "out_of_descriptors", message);
+      },
+    });
     this.#listeners = new Listeners(
       {
         accepted: (frontend, conn) => {
@@ -182,7 +155,7 @@ export class PortableEngine implements Engine {
     const holds = (plans: ReadonlyMap<string, PoolPlan>) =>
       plans.values().some((plan) => plan.table === table);
     return holds(this.#plans) || this.#frontends.values().some(({ plans }) => holds(plans)) ||
-      this.#pendingClients.values().some(({ plan }) => plan?.table === table);
+      this.#clients.values().some(({ plan }) => plan?.table === table);
   }
 
   counters(): EngineCounters {
@@ -191,7 +164,7 @@ export class PortableEngine implements Engine {
       opened: this.#opened,
       active: this.#relays.size,
       refused: this.#refused,
-      connectFailures: this.#connectFailures,
+      connectFailures: this.#dialer.failures,
       bytesToBackend: this.#bytesToBackend,
       bytesToClient: this.#bytesToClient,
       eventsDropped: this.#events.dropped,
@@ -240,86 +213,53 @@ export class PortableEngine implements Engine {
     }
   }
 
-  #accept(name: string, client: Deno.Conn): void {
+  #accept(name: string, conn: Deno.Conn): void {
     this.#accepted++;
     const state = this.#frontends.get(name);
-    if (state === undefined) return closeQuietly(client);
+    if (state === undefined) return closeQuietly(conn);
     const { maxConnections } = state.settings;
-    const address = clientOf(client.remoteAddr);
-    const pool = poolOf(state.settings, address);
-    const plan = state.plans.get(pool);
-    const pending: PendingClient = {
-      frontend: name,
-      pool,
-      plan,
-      client: address,
-      attempts: 0,
-      lastPick: NO_PICK,
-    };
+    const from = clientOf(conn.remoteAddr);
+    const pool = poolOf(state.settings, from);
+    const client = new Client(name, from, pool, state.plans.get(pool));
     if (maxConnections > 0 && state.active >= maxConnections) {
-      this.#refuse(client, pending, "frontend_full");
+      this.#refuse(conn, client, "frontend_full");
       return;
     }
     state.active++;
-    this.#pendingClients.add(pending);
-    const served = this.#serve(state, pending, client).finally(() => {
-      this.#pendingClients.delete(pending);
+    this.#clients.add(client);
+    const served = this.#serve(state, client, conn).finally(() => {
+      this.#clients.delete(client);
       state.active--;
       this.#serving.delete(served);
     });
     this.#serving.add(served);
   }
 
-  async #serve(state: FrontendState, pending: PendingClient, client: Deno.Conn): Promise<void> {
+  async #serve(state: FrontendState, client: Client, conn: Deno.Conn): Promise<void> {
     const acceptedMs = this.#now();
-    const place = await this.#findPlace(pending);
-    const { frontend, pool, client: address } = pending;
-    if (typeof place === "string") {
-      this.#refuse(client, pending, place);
+    const dialled = await this.#dialer.dial(client);
+    if (typeof dialled === "string") {
+      this.#refuse(conn, client, dialled);
       return;
     }
-    const relay = new Relay(client, place.conn, this.#buffers, this.#now);
+    const connectMs = Math.round(this.#now() - client.startedMs);
+    const relay = new Relay(conn, dialled, this.#buffers, this.#now);
     this.#relays.set(relay, state);
     if (this.#cutting.signal.aborted) relay.cut("shutdown");
     this.#opened++;
-    const outgoing = addressOf(place.conn.localAddr);
-    const common = {
-      tunnel: this.#nextTunnel++,
-      frontend,
-      pool,
-      row: place.row,
-      backend: place.backend,
-      client: address,
-      putClient: (line: LineBytes) => line.text(formatAddress(address)),
-      outgoing,
-      putOutgoing: (line: LineBytes) => line.text(formatAddress(outgoing)),
-    };
-    const store = this.#picks;
-    const { choice, endpoints } = place;
-    const { lastPick } = pending;
-    this.#events.push({
-      kind: "opened",
-      ...common,
-      atMs: this.#wall(),
-      local: addressOf(client.localAddr),
-      backendAddress: addressOf(place.conn.remoteAddr),
-      attempts: pending.attempts,
-      connectMs: place.connectMs,
-      choice,
-      endpoints,
-      lastPick,
-      store,
-    });
+    const tunnel = tunnelOf(this.#nextTunnel++, client, addressOf(dialled.localAddr));
+    this.#events.push(
+      openedEvent(tunnel, client, conn, dialled, connectMs, this.#wall(), this.#picks),
+    );
     const reason = await relay.run();
     this.#relays.delete(relay);
-    this.#source.setAddress(address);
-    endTunnel(place.table, place.row, this.#source, place.step);
+    this.#dialer.end(client);
     const { bytesToBackend, bytesToClient } = relay;
     this.#bytesToBackend += bytesToBackend;
     this.#bytesToClient += bytesToClient;
     this.#events.push({
       kind: "closed",
-      ...common,
+      ...tunnel,
       atMs: this.#wall(),
       bytesToBackend,
       bytesToClient,
@@ -328,133 +268,87 @@ export class PortableEngine implements Engine {
     });
   }
 
-  /**
-   * Picks and connects until a backend takes the connection; its place in the table stays reserved.
-   * @returns the place, or why there is none.
-   */
-  async #findPlace(pending: PendingClient): Promise<Place | RefusalReason> {
-    const { plan } = pending;
-    if (plan === undefined) return "no_backend";
-    const { table, endpoints } = plan;
-    let tried: Tried | null = null;
-    while (!this.#cutting.signal.aborted && !tried?.full) {
-      if (pending.attempts > plan.connectRetries) break;
-      this.#source.setAddress(pending.client);
-      const random = this.#options.random();
-      const row = pick(table, tried, random, this.#choice, this.#source);
-      const { step } = this.#choice;
-      const pickPlace = this.#remember(plan, tried, random, pending.lastPick);
-      if (row < 0) {
-        pending.lastPick = pickPlace;
-        if (this.#beginsAnew(pending)) return await this.#findPlace(pending);
-        break;
-      }
-      tried ??= new Tried();
-      tried.add(row);
-      const endpoint = endpoints[row];
-      if (endpoint === undefined) {
-        // It joined after the client came.
-        release(table, row, step);
-        continue;
-      }
-      pending.lastPick = pickPlace;
-      const choice = { ...this.#choice };
-      const { backend } = endpoint;
-      pending.attempts++;
-      const startedMs = this.#now();
-      try {
-        const conn = await connect(
-          endpoint.addresses,
-          plan.connectTimeoutMs,
-          this.#cutting.signal,
-          this.#options.clock,
-          {
-            begin: (error) => this.#beginsDescriptorWait(pending.frontend, error),
-            end: () => this.#descriptorWaits.end(),
-          },
-        );
-        this.#source.setAddress(pending.client);
-        countTunnel(table, row, this.#source);
-        const connectMs = Math.round(this.#now() - startedMs);
-        return { row, step, table, backend, conn, connectMs, choice, endpoints };
-      } catch (error) {
-        release(table, row, step);
-        const failure = classify(error);
-        if (failure === "aborted") break;
-        this.#picks.failed(pickPlace, failure);
-        if (!OUR_FAULT.has(failure)) {
-          table.add(row, CONNECT_FAILURES, 1);
-          this.#connectFailures++;
-        }
-        this.#connectFailed(pending, row, backend, failure, messageOf(error));
-        // Our own lack of descriptors is not cured by asking elsewhere.
-        if (failure === "out_of_descriptors") return failure;
-      }
-    }
-    return pending.attempts === 0 ? "no_backend" : "connect_failed";
-  }
-
-  /** A client waits for a descriptor. */
-  #beginsDescriptorWait(frontend: string, error: unknown): void {
-    this.#descriptorWaits.begin();
-    if (!isNews(this.#condition, 0, this.#now())) return;
-    this.#acceptFailed(frontend, "out_of_descriptors", messageOf(error));
-  }
-
   #acceptFailed(frontend: string, failure: FailureKind, message: string): void {
     this.#events.push({ kind: "accept_failed", frontend, failure, message, atMs: this.#wall() });
   }
 
-  /** Lets a client look by another plan, if a reload has made it so. */
-  #beginsAnew(pending: PendingClient): boolean {
-    const state = this.#frontends.get(pending.frontend);
+  /** Gives a client that has no backend the plan by which it would go if it came in now. */
+  #renew(client: Client): boolean {
+    const state = this.#frontends.get(client.frontend);
     if (state === undefined) return false;
-    const pool = poolOf(state.settings, pending.client);
+    const pool = poolOf(state.settings, client.from);
     const plan = state.plans.get(pool);
-    if (plan === undefined || plan === pending.plan) return false;
-    Object.assign(pending, { pool, plan, attempts: 0 });
+    if (plan === undefined || plan === client.plan) return false;
+    client.pool = pool;
+    client.plan = plan;
     return true;
-  }
-
-  /** Keeps what the pick that was just made saw. @returns its place. */
-  #remember(
-    { table, endpoints }: PoolPlan,
-    tried: Tried | null,
-    random: number,
-    previous: number,
-  ): number {
-    takeSnapshot(table, tried, this.#choice, drawWord(random), this.#snapshot);
-    return this.#picks.put(this.#snapshot, 0, endpoints, this.#wall(), previous);
-  }
-
-  #connectFailed(
-    { frontend, pool, client }: PendingClient,
-    row: number,
-    backend: string,
-    failure: FailureKind,
-    message: string,
-  ): void {
-    const atMs = this.#wall();
-    const where = { frontend, pool, row, backend, client, atMs };
-    this.#events.push({ kind: "connect_failed", ...where, failure, message });
   }
 
   #refuse(
     conn: Deno.Conn,
-    pending: PendingClient,
+    { frontend, pool, from, attempts, lastPick }: Client,
     reason: RefusalReason,
   ): void {
     closeQuietly(conn);
     this.#refused++;
-    const { plan: _, ...client } = pending;
+    const store = this.#picks;
     this.#events.push({
       kind: "refused",
-      ...client,
-      store: this.#picks,
+      frontend,
+      pool,
+      client: from,
+      attempts,
+      lastPick,
+      store,
       atMs: this.#wall(),
       reason,
     });
   }
+}
+
+/** What the events of a tunnel have in common. */
+function tunnelOf(
+  tunnel: number,
+  { frontend, pool, row, backend, from }: Client,
+  outgoing: Address,
+) {
+  return {
+    tunnel,
+    frontend,
+    pool,
+    row,
+    backend,
+    client: from,
+    putClient: (line: LineBytes) => line.text(formatAddress(from)),
+    outgoing,
+    putOutgoing: (line: LineBytes) => line.text(formatAddress(outgoing)),
+  };
+}
+
+/** The event of a tunnel that has opened. */
+function openedEvent(
+  tunnel: ReturnType<typeof tunnelOf>,
+  { attempts, choice, plan, lastPick }: Client,
+  conn: Deno.Conn,
+  dialled: Deno.Conn,
+  connectMs: number,
+  atMs: number,
+  store: PickStore,
+): EngineEvent {
+  const endpoints = plan?.endpoints ?? [];
+  return {
+    kind: "opened",
+    ...tunnel,
+    atMs,
+    local: addressOf(conn.localAddr),
+    backendAddress: addressOf(dialled.remoteAddr),
+    attempts,
+    connectMs,
+    choice,
+    endpoints,
+    lastPick,
+    store,
+  };
 }
 
 /** The pool that a client goes to. */

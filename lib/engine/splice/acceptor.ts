@@ -1,12 +1,13 @@
-// The worker's listening sockets: takes clients, keeps to max_connections, backs off when descriptors
-// run out, and knows which plan a listener's clients go by.
+// Takes clients from the worker's listening sockets: keeps to max_connections, hands clients over to
+// workers that have less to do, backs off when descriptors run out.
+//
+// All methods run in the worker.
 //
 // `!` on typed-array reads: slots come from the tunnel table.
 
-import { LocationTable } from "../../core/location/location_table.ts";
 import { isNews } from "../../core/timing/throttled_condition.ts";
-import type { Plan } from "./dialer.ts";
 import { HandoffQueue } from "./handoff_queue.ts";
+import { type Ledger, NONE } from "./ledger.ts";
 import {
   ACCEPTED,
   ACCEPTED_AT,
@@ -14,7 +15,6 @@ import {
   ERRNO,
   FD,
   FRONTEND,
-  FRONTEND_ACTIVE,
   LISTENER,
   PLAN,
   POOL,
@@ -26,7 +26,6 @@ import {
   TUNNEL_NUMBERS,
   TUNNEL_WORDS,
   WAITING,
-  WORKER_LOAD,
 } from "./layout.ts";
 import {
   addressOf,
@@ -42,9 +41,10 @@ import {
 import type { ListenerSpec, WorkerSetup } from "./control_messages.ts";
 import type { Poller } from "./poller.ts";
 import { FRONTEND_FULL, NO_BACKEND, type Recorder } from "./records.ts";
+import type { Listener, Listeners } from "./listeners.ts";
 import { Reserve } from "./reserve.ts";
-import { readSockaddrIp, SOCKADDR_BYTES, SOCKADDR_WORDS } from "./sockaddr.ts";
-import { SHORT_READ_INCONCLUSIVE, type TunnelTable } from "./tunnel.ts";
+import { SOCKADDR_BYTES, SOCKADDR_WORDS } from "./sockaddr.ts";
+import type { TunnelTable } from "./tunnel_table.ts";
 
 /** Clients taken at once from one listener, before others have their turn. */
 const TURNS = 16;
@@ -52,14 +52,6 @@ const TURNS = 16;
 const ALL_TURNS = 8192;
 /** How long nobody is accepted after the descriptors ran out. */
 const PAUSE_MS = 100;
-/** PLAN and ROW of a client that has none yet. */
-const NONE = -1;
-
-export interface Listener {
-  readonly spec: ListenerSpec;
-  readonly location: LocationTable | undefined;
-  readonly isOpen: boolean;
-}
 
 export class Acceptor {
   /** Nobody waits, or nobody may be taken now. */
@@ -73,6 +65,7 @@ export class Acceptor {
   readonly #table: TunnelTable;
   readonly #poller: Poller;
   readonly #recorder: Recorder;
+  readonly #ledger: Ledger;
   readonly #counters: Float64Array;
   readonly #engine: Int32Array;
   readonly #number: number;
@@ -80,20 +73,11 @@ export class Acceptor {
   readonly #handoffs: readonly HandoffQueue[];
   readonly #handoff: HandoffQueue;
   readonly #reserve: Reserve;
-  /** By the pool's number. */
-  #plans: (Plan | undefined)[] = [];
-  /** The same by what was published last: another list while held. */
-  #newest = this.#plans;
-  /** Listeners by id; those that are closed stay known to their tunnels. */
-  readonly #listeners: Listener[] = [];
-  #open: Listener[] = [];
-  /** Between two configurations: no listener is watched. */
-  #held = false;
+  readonly #listeners: Listeners;
   readonly #address = new Int32Array(SOCKADDR_BYTES / 4);
   readonly #addressPointer = addressOf(this.#address);
   readonly #length = new Int32Array(16);
   readonly #lengthPointer = addressOf(this.#length);
-  readonly #ip = new Uint32Array(4);
   readonly #wake = new Int32Array(16);
   readonly #wakePointer = addressOf(this.#wake);
   /** When to accept again after running out of descriptors; 0 while accepting. */
@@ -105,11 +89,15 @@ export class Acceptor {
     table: TunnelTable,
     poller: Poller,
     recorder: Recorder,
+    ledger: Ledger,
+    listeners: Listeners,
   ) {
     this.#libc = libc;
     this.#table = table;
     this.#poller = poller;
     this.#recorder = recorder;
+    this.#ledger = ledger;
+    this.#listeners = listeners;
     this.#counters = setup.memory.counters;
     this.#engine = setup.engine;
     this.#number = setup.number;
@@ -120,43 +108,17 @@ export class Acceptor {
     this.#wake.set([1, 0]);
   }
 
-  /** Accepts nobody until {@linkcode listen}, but who is asked for by name; hands nobody over. */
+  /** Accepts nobody until {@linkcode Acceptor.listen}, but who is asked for by name; hands nobody over. */
   hold(): void {
-    if (!this.#held) this.#newest = [...this.#plans];
-    this.#held = true;
+    this.#listeners.hold();
     this.#unwatch();
-  }
-
-  /** Open listeners that are not among these. */
-  others(specs: readonly ListenerSpec[]): Listener[] {
-    const staying = new Set(specs.map(({ id }) => id));
-    return this.#open.filter(({ spec }) => !staying.has(spec.id));
   }
 
   /** Accepts on exactly these from now on. */
   listen(specs: readonly ListenerSpec[]): void {
     this.#unwatch();
-    for (const { spec: { location: _, ...spec } } of this.#open) {
-      this.#listeners[spec.id] = { spec, location: undefined, isOpen: false };
-    }
-    this.#open = specs.map((spec) => ({
-      spec,
-      location: spec.location && new LocationTable(spec.location),
-      isOpen: true,
-    }));
-    for (const listener of this.#open) this.#listeners[listener.spec.id] = listener;
-    this.#plans = this.#newest;
-    this.#held = false;
+    this.#listeners.listen(specs);
     if (this.#resumeAt === 0) this.#watch();
-  }
-
-  /** Makes a plan its pool's own, while held from `listen` on. */
-  publish(pool: number, plan: Plan | undefined): void {
-    this.#newest[pool] = plan;
-  }
-
-  find(id: number): Listener | undefined {
-    return this.#listeners[id];
   }
 
   turns(all: boolean): number {
@@ -184,21 +146,22 @@ export class Acceptor {
     this.#counters[ACCEPTED]! += 1;
     // An unnamed unix client has no bytes at all, not even a family.
     if (this.#length[0]! < 4) this.#address[0] = AF_UNIX;
-    const active = Atomics.add(this.#engine, FRONTEND_ACTIVE + spec.frontend, 1);
+    const active = this.#ledger.enter(spec.frontend);
     if (spec.maxConnections > 0 && active >= spec.maxConnections) {
-      const pool = this.#poolOf(listener, this.#address);
+      const pool = this.#listeners.poolOf(listener, this.#address);
       this.#refuse(spec.frontend, pool, atMs, FRONTEND_FULL, this.#address);
-      Atomics.sub(this.#engine, FRONTEND_ACTIVE + spec.frontend, 1);
+      this.#ledger.leave(spec.frontend);
       this.#libc.calls.close(fd);
       return Acceptor.TURNED_AWAY;
     }
     // Who comes from a listener that closes is begun before the next configuration is.
-    const target = this.#held ? this.#number : this.#leastBusy();
-    Atomics.add(this.#engine, WORKER_LOAD + target, 1);
+    const target = this.#listeners.isHeld
+      ? this.#number
+      : this.#ledger.leastBusy(this.#handoffs.length);
+    this.#ledger.assign(target);
     if (target !== this.#number) {
       if (this.#handOver(target, fd, spec)) return Acceptor.HANDED_OVER;
-      Atomics.sub(this.#engine, WORKER_LOAD + target, 1);
-      Atomics.add(this.#engine, WORKER_LOAD + this.#number, 1);
+      this.#ledger.keep(target);
     }
     return this.#take(listener, fd, this.#address, spec.frontend, nowMs);
   }
@@ -215,7 +178,7 @@ export class Acceptor {
   receive(nowMs: number, atMs: number): number {
     this.#handoff.take();
     const { fd, frontend, address } = this.#handoff;
-    const listener = this.#listeners[this.#handoff.listener];
+    const listener = this.#listeners.find(this.#handoff.listener);
     // This worker is the successor of a dead one, for which the client was meant before a reload.
     if (listener === undefined) return this.#dismiss(fd, frontend);
     if (!listener.isOpen) {
@@ -250,20 +213,13 @@ export class Acceptor {
     words[base + PLAN] = NONE;
     words[base + FRONTEND] = frontend;
     words[base + LISTENER] = spec.id;
-    words[base + POOL] = this.#poolOf(listener, address);
+    words[base + POOL] = this.#listeners.poolOf(listener, address);
     this.#table.numbers[slot * TUNNEL_NUMBERS + ACCEPTED_AT] = nowMs;
     for (let i = 0; i < SOCKADDR_WORDS; i++) words[base + CLIENT_ADDRESS + i] = address[i]!;
     if (this.#poller.add(slot, 0)) return slot;
     // The user's epoll watches are used up (fs.epoll.max_user_watches).
     this.#table.give(slot);
     return this.#dismiss(fd, frontend);
-  }
-
-  /** The number of the pool that a client goes to, by its sockaddr. */
-  #poolOf({ spec, location }: Listener, address: Int32Array, at = 0): number {
-    if (location === undefined) return spec.pools[0]!;
-    const words = readSockaddrIp(address, at, this.#ip);
-    return spec.pools[words === 0 ? 0 : location.find(this.#ip, words)]!;
   }
 
   /** Counts and records a client that gets no slot. */
@@ -280,27 +236,9 @@ export class Acceptor {
 
   /** Closes a client that was counted already. */
   #dismiss(fd: number, frontend: number): number {
-    Atomics.sub(this.#engine, WORKER_LOAD + this.#number, 1);
-    Atomics.sub(this.#engine, FRONTEND_ACTIVE + frontend, 1);
+    this.#ledger.dismiss(frontend);
     this.#libc.calls.close(fd);
     return Acceptor.TURNED_AWAY;
-  }
-
-  /**
-   * Who is to have the next client: this worker, unless another has clearly less to do. The more there
-   * are, the more of a difference is let pass, since handing over costs a wake-up.
-   */
-  #leastBusy(): number {
-    const own = Atomics.load(this.#engine, WORKER_LOAD + this.#number);
-    let target = this.#number;
-    let least = own - (own >> 3);
-    for (let i = 0; i < this.#handoffs.length; i++) {
-      const load = Atomics.load(this.#engine, WORKER_LOAD + i);
-      if (load >= least) continue;
-      least = load;
-      target = i;
-    }
-    return target;
   }
 
   #handOver(target: number, fd: number, spec: ListenerSpec): boolean {
@@ -310,44 +248,6 @@ export class Acceptor {
     }
     if (handoff.asleep) this.#libc.calls.write(this.#wakeFds[target]!, this.#wakePointer, 8);
     return true;
-  }
-
-  /** The balancer's address that the client reached, as a sockaddr. */
-  localAddress(slot: number): Int32Array {
-    const words = this.#table.words;
-    const spec = this.#specOf(slot);
-    if (spec.local !== undefined) return spec.local;
-    this.#length[0] = SOCKADDR_BYTES;
-    const fd = words[slot * TUNNEL_WORDS + FD]!;
-    this.#libc.calls.getsockname(fd, this.#addressPointer, this.#lengthPointer);
-    return this.#address;
-  }
-
-  /**
-   * Sends a client that has no backend yet to the pool where it would go if it came in now.
-   * @returns false when its listener is closed.
-   */
-  renew(slot: number): boolean {
-    const { words } = this.#table;
-    const base = slot * TUNNEL_WORDS;
-    const listener = this.#listeners[words[base + LISTENER]!];
-    if (listener?.isOpen !== true) return false;
-    words[base + POOL] = this.#poolOf(listener, words, base + CLIENT_ADDRESS);
-    return true;
-  }
-
-  /** The plan that clients of its pool go by who come in now. */
-  planOf(slot: number): Plan | undefined {
-    return this.#plans[this.#table.words[slot * TUNNEL_WORDS + POOL]!];
-  }
-
-  idleTimeoutMs(slot: number): number {
-    return this.#specOf(slot).idleTimeoutMs;
-  }
-
-  /** The flag of a client whose short reads say nothing: one on a unix socket. */
-  readsShort(slot: number): number {
-    return this.#specOf(slot).unix ? SHORT_READ_INCONCLUSIVE : 0;
   }
 
   /** The control plane rang: takes the ring off, so that it can ring again. */
@@ -369,7 +269,7 @@ export class Acceptor {
       return;
     }
     this.#resumeAt = 0;
-    if (!this.#held) this.#watch();
+    if (!this.#listeners.isHeld) this.#watch();
   }
 
   /**
@@ -391,19 +291,12 @@ export class Acceptor {
     this.#resumeAt = nowMs + PAUSE_MS;
   }
 
-  #specOf(slot: number): ListenerSpec {
-    const id = this.#table.words[slot * TUNNEL_WORDS + LISTENER]!;
-    const listener = this.#listeners[id];
-    if (listener === undefined) throw new Error(`Cannot find listener ${id}: it was never set up`);
-    return listener.spec;
-  }
-
   #watch(): void {
-    for (const { spec } of this.#open) this.#poller.addListener(spec.fd, spec.id);
+    for (const { spec } of this.#listeners.open) this.#poller.addListener(spec.fd, spec.id);
   }
 
   #unwatch(): void {
-    for (const { spec } of this.#open) this.#poller.remove(spec.fd);
+    for (const { spec } of this.#listeners.open) this.#poller.remove(spec.fd);
   }
 
   #refusedByKernel(listener: Listener, nowMs: number, atMs: number): number {

@@ -1,39 +1,36 @@
-// From an accepted client to a tunnel: picks a backend, connects without blocking, tries the next
-// address or backend when that fails. One loop of integers; the state stands in the tunnel's record.
+// Dials for the worker: makes the sockets that core/dial/dial_policy.ts asks for, connects them without
+// blocking, and tells the policy what became of them. A search's state stands in the tunnel's record.
 //
-// `!` on typed-array reads: bases belong to tunnels of this table.
+// All methods run in the worker.
+//
+// `!` on typed-array reads: slots come from the tunnel table.
 
 import {
-  Choice,
-  countTunnel,
-  MAX_TRIES,
-  pick,
-  release,
-  Tried,
-} from "../../core/pick/pick_kernels.ts";
-import { drawWord, SNAPSHOT_WORDS, takeSnapshot } from "../../core/pick/decision_snapshot.ts";
-import { CONNECT_FAILURES, PickTable } from "../../core/pick/pick_table.ts";
-import { Source } from "../../core/pick/source.ts";
+  BY_BACKEND,
+  BY_BACKLOG,
+  BY_LOCAL_ADDRESS,
+  BY_SHORTAGE,
+  CONNECT,
+  type DialDriver,
+  DialPolicy,
+  WAIT,
+  WAIT_MS,
+} from "../../core/dial/dial_policy.ts";
+import type { Choice } from "../../core/pick/choice.ts";
+import type { PickTable } from "../../core/pick/pick_table.ts";
 import {
-  ADDRESS,
-  ATTEMPTS,
-  CLIENT_ADDRESS,
   CONNECT_FAILED,
-  CONNECT_STARTED,
-  CONNECTING,
   ERRNO,
   FD,
   FLAGS,
-  OUT_OF_DESCRIPTORS,
+  FRONTEND,
   OUTGOING_ADDRESS,
-  ROW,
   SERIAL,
   STATE,
-  STEP,
-  TUNNEL_NUMBERS,
-  TUNNEL_WORDS,
   WAITING,
+  type WorkerMemory,
 } from "./layout.ts";
+import { type Ledger, waitsForDescriptor } from "./ledger.ts";
 import {
   addressOf,
   AF_UNIX,
@@ -44,6 +41,7 @@ import {
   EINTR,
   EISCONN,
   ENOMEM,
+  ETIMEDOUT,
   IPPROTO_TCP,
   isShortage,
   type Libc,
@@ -55,89 +53,65 @@ import {
   TCP_NODELAY,
   UNRESOLVED,
 } from "./libc.ts";
-import type { PlanSpec, WorkerSetup } from "./control_messages.ts";
+import type { Plan } from "./plan.ts";
 import type { Poller } from "./poller.ts";
 import { keepChoice, type Recorder } from "./records.ts";
-import { Reserve } from "./reserve.ts";
-import { readSource, SOCKADDR_WORDS } from "./sockaddr.ts";
+import type { Reserve } from "./reserve.ts";
+import { SOCKADDR_WORDS } from "./sockaddr.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
-import { READABLE, SHORT_READ_INCONCLUSIVE } from "./tunnel.ts";
+import { TunnelDial } from "./tunnel_dial.ts";
+import { READABLE, SHORT_READ_INCONCLUSIVE } from "./tunnel_table.ts";
 
-/** An address of an endpoint, ready for connect(2). */
-interface Target {
-  readonly family: number;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly pointer: Deno.PointerObject;
+const SOCKET_TYPE = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+
+/** Who knows the plans that clients go by. */
+export interface Plans {
+  /** The plan of the client's pool, for those who come in now. */
+  planOf(slot: number): Plan | undefined;
+  /**
+   * Sends a client that has no backend to the pool where it would go if it came in now.
+   * @returns false when it could not come in now.
+   */
+  renew(slot: number): boolean;
 }
 
-/** A pool's plan in the worker. */
-export class Plan {
-  readonly id: number;
-  readonly table: PickTable;
-  /** By table row; undefined where nothing stands. */
-  readonly rows: readonly (readonly (Target | undefined)[] | undefined)[];
-  readonly connectTimeoutMs: number;
-  readonly connectRetries: number;
-
-  constructor(spec: PlanSpec) {
-    this.id = spec.id;
-    this.table = new PickTable(spec.table);
-    this.connectTimeoutMs = spec.connectTimeoutMs;
-    this.connectRetries = Math.min(spec.connectRetries, MAX_TRIES - 1);
-    this.rows = spec.rows.map((row) =>
-      row?.map((bytes) => bytes && { family: bytes[0] ?? 0, bytes, pointer: addressOf(bytes) })
-    );
-  }
+/** Who lets clients in. */
+export interface Admission {
+  /** Lets nobody else come in for a while, and says that we are short. */
+  pause(frontend: number, errno: number, nowMs: number, atMs: number): void;
 }
 
-/** What became of dialling. */
-export const DIALLING = 0;
-export const CONNECTED = 1;
-/** No backend took the connection; the tunnel holds no place in the table any more. */
-export const GAVE_UP = 2;
-/** No descriptor or no memory was to be had within the time to connect; it holds no place either. */
-export const NO_DESCRIPTOR = 3;
-/** No row of the plan can take it: not those tried in vain, not one that has left; it holds no place. */
-export const NOBODY = 4;
-
-/** How soon an attempt is repeated that failed for want of a descriptor or of backlog. */
-const WAIT_MS = 20;
-
-/** ROW of a tunnel that holds no place in the table. */
-export const NO_ROW = -1;
-
-/** The time that one address has: a backend's addresses share it in equal parts. */
-function timeoutMs(plan: Plan, row: number): number {
-  return plan.connectTimeoutMs / Math.max(1, plan.rows[row]?.length ?? 1);
+/** The parts of a worker that the dialler uses. */
+export interface DialerParts {
+  readonly libc: Libc;
+  readonly memory: WorkerMemory;
+  readonly poller: Poller;
+  readonly wheel: TimerWheel;
+  readonly recorder: Recorder;
+  readonly ledger: Ledger;
+  readonly reserve: Reserve;
+  readonly plans: Plans;
+  readonly acceptor: Admission;
+  /** The loop's: now, and now as milliseconds since the epoch. */
+  readonly time: Float64Array;
+  readonly random: () => number;
 }
 
-/** Tells whether a tunnel waits for want of descriptors or memory. */
-export function waitsForDescriptor(words: Int32Array, base: number): boolean {
-  const errno = words[base + ERRNO]!;
-  return words[base + STATE] === WAITING && errno !== EAGAIN && errno !== 0;
-}
-
-export class Dialer {
-  readonly #libc: Libc;
-  readonly #engine: Int32Array;
+export class Dialer implements DialDriver<TunnelDial> {
+  readonly #calls: Libc["calls"];
+  readonly #errno: Int32Array;
   readonly #words: Int32Array;
-  readonly #numbers: Float64Array;
   readonly #counters: Float64Array;
   readonly #poller: Poller;
   readonly #wheel: TimerWheel;
   readonly #recorder: Recorder;
-  readonly #random: () => number;
+  readonly #ledger: Ledger;
   readonly #reserve: Reserve;
-  readonly #choice = new Choice();
-  readonly #snapshot = new Int32Array(SNAPSHOT_WORDS);
-  /** The last pick's random number, as snapshots keep it. */
-  #draw = 0;
-  readonly #source = new Source();
-  /** The plan of each tunnel, by slot. */
-  readonly #plans: (Plan | undefined)[] = [];
-  /** Rows tried in vain, by slot; made at the first failure. */
-  readonly #tried: (Tried | undefined)[] = [];
-  readonly #spareTried: Tried[] = [];
+  readonly #plans: Plans;
+  readonly #acceptor: Admission;
+  readonly #time: Float64Array;
+  readonly #policy: DialPolicy<TunnelDial>;
+  readonly #dial: TunnelDial;
   readonly #option = new Int32Array(16);
   readonly #optionAddress = addressOf(this.#option);
   readonly #length = new Int32Array(16);
@@ -145,276 +119,203 @@ export class Dialer {
   readonly #name = new Int32Array(28);
   readonly #nameAddress = addressOf(this.#name);
 
-  constructor(
-    libc: Libc,
-    setup: WorkerSetup,
-    poller: Poller,
-    wheel: TimerWheel,
-    recorder: Recorder,
-    random: () => number,
-  ) {
-    this.#libc = libc;
-    const { memory } = setup;
-    this.#engine = setup.engine;
-    this.#words = memory.words;
-    this.#numbers = memory.numbers;
-    this.#counters = memory.counters;
-    this.#poller = poller;
-    this.#wheel = wheel;
-    this.#recorder = recorder;
-    this.#random = random;
-    this.#reserve = new Reserve(libc, setup.engine);
+  constructor(parts: DialerParts) {
+    this.#calls = parts.libc.calls;
+    this.#errno = parts.libc.errno;
+    this.#words = parts.memory.words;
+    this.#counters = parts.memory.counters;
+    this.#poller = parts.poller;
+    this.#wheel = parts.wheel;
+    this.#recorder = parts.recorder;
+    this.#ledger = parts.ledger;
+    this.#reserve = parts.reserve;
+    this.#plans = parts.plans;
+    this.#acceptor = parts.acceptor;
+    this.#time = parts.time;
+    this.#policy = new DialPolicy(this, parts.random);
+    this.#dial = new TunnelDial(parts.memory);
   }
 
-  /** Tells whether a client of any worker waits for want of descriptors or memory. */
-  get outOfDescriptors(): boolean {
-    return Atomics.load(this.#engine, OUT_OF_DESCRIPTORS) > 0;
-  }
-
-  /** Picks the first backend for a client and begins to connect. */
-  begin(slot: number, plan: Plan, nowMs: number, atMs: number): number {
-    this.#plans[slot] = plan;
-    this.#words[slot * TUNNEL_WORDS + ATTEMPTS] = 0;
-    this.#words[slot * TUNNEL_WORDS + FD + 1] = -1;
-    return this.#next(slot, plan, nowMs, atMs);
-  }
-
-  /** The plan that the tunnel was made by. */
-  planOf(slot: number): Plan {
-    const plan = this.#plans[slot];
-    if (plan === undefined) throw new Error(`Cannot find the plan of tunnel ${slot}: none is set`);
-    return plan;
-  }
-
-  /** The flag of a backend whose short reads say nothing: one on a unix socket. */
-  readsShort(slot: number, plan: Plan): number {
-    const base = slot * TUNNEL_WORDS;
-    const target = plan.rows[this.#words[base + ROW]!]?.[this.#words[base + ADDRESS]!];
-    return target?.family === AF_UNIX ? SHORT_READ_INCONCLUSIVE << 1 : 0;
-  }
-
-  /** Forgets what is known of a tunnel that is connected or given up. */
-  forget(slot: number): void {
-    this.#plans[slot] = undefined;
-    this.#forgetTried(slot);
+  /** Picks the first backend for a client and begins to connect. @returns the policy's last word. */
+  begin(slot: number): number {
+    const dial = this.#dial.at(slot);
+    this.#words[dial.base + FD + 1] = -1;
+    this.#enterPlan(dial);
+    return this.#do(dial, this.#policy.begin(dial, this.#time[0]!));
   }
 
   /** An event came for the socket that connects. `ready` when it is writable and has no error. */
-  advance(slot: number, ready: boolean, nowMs: number, atMs: number): number {
-    if (ready) return this.#connected(slot);
-    return this.#failed(slot, this.#socketError(slot), nowMs, atMs);
+  advance(slot: number, ready: boolean): number {
+    const dial = this.#dial.at(slot);
+    if (ready) return this.#connected(dial);
+    return this.#do(dial, this.#failed(dial, this.#socketError(dial)));
   }
 
   /** The deadline of a tunnel that connects or waits has come. */
-  expired(slot: number, timedOut: number, nowMs: number, atMs: number): number {
-    const plan = this.planOf(slot);
-    if (this.#words[slot * TUNNEL_WORDS + STATE] === WAITING) {
-      return this.#attempt(slot, plan, nowMs, atMs);
+  expired(slot: number): number {
+    const dial = this.#dial.at(slot);
+    if (this.#words[dial.base + STATE] === WAITING) return this.#do(dial, CONNECT);
+    const errno = this.#connectErrno(dial);
+    if (errno === 0 || errno === EISCONN) return this.#connected(dial);
+    return this.#do(dial, this.#failed(dial, errno === EALREADY ? ETIMEDOUT : errno));
+  }
+
+  /** Ends a search. @returns how the client is refused. */
+  giveUp(slot: number): number {
+    const dial = this.#dial.at(slot);
+    this.#ledger.connect(dial.base);
+    this.#closeSocket(dial);
+    return this.#policy.giveUp(dial);
+  }
+
+  /** The table of the plan that the tunnel was made by. */
+  tableOf(slot: number): PickTable {
+    const { plan } = this.#dial.at(slot);
+    if (plan === undefined) throw new Error(`Cannot find the plan of tunnel ${slot}: none is set`);
+    return plan.table;
+  }
+
+  /** The flag of a backend whose short reads say nothing: one on a unix socket. */
+  readsShort(slot: number): number {
+    const { target } = this.#dial.at(slot);
+    return target?.family === AF_UNIX ? SHORT_READ_INCONCLUSIVE << 1 : 0;
+  }
+
+  /** Forgets the plan of a client that is gone. */
+  forget(slot: number): void {
+    this.#dial.at(slot).plan = undefined;
+  }
+
+  reserve(dial: TunnelDial, table: PickTable, random: number, choice: Choice): number {
+    return this.#ledger.reserve(dial.base, table, dial.tried, random, choice);
+  }
+
+  release(dial: TunnelDial, table: PickTable): void {
+    this.#ledger.release(dial.base, table);
+  }
+
+  picked(dial: TunnelDial, choice: Choice, snapshot: Int32Array, length: number): void {
+    this.#recorder.picked(dial.base, this.#time[1]!, snapshot, length);
+    keepChoice(this.#words, dial.base, choice);
+  }
+
+  failed(dial: TunnelDial, isCounted: boolean): void {
+    if (isCounted) this.#counters[CONNECT_FAILED]! += 1;
+    this.#recorder.connectFailed(dial.base, this.#time[1]!);
+  }
+
+  renew(dial: TunnelDial): boolean {
+    if (!this.#plans.renew(dial.slot)) return false;
+    const plan = this.#plans.planOf(dial.slot);
+    if (plan === undefined || plan === dial.plan) return false;
+    this.#ledger.leavePlan(dial.base);
+    this.#enterPlan(dial);
+    return true;
+  }
+
+  #enterPlan(dial: TunnelDial): void {
+    const plan = this.#plans.planOf(dial.slot);
+    dial.plan = plan;
+    if (plan !== undefined) this.#ledger.enterPlan(dial.base, plan.id);
+  }
+
+  /** Does what the policy says until the kernel has to be waited for, or the search is over. */
+  #do(dial: TunnelDial, action: number): number {
+    let next = action;
+    while (next === CONNECT) {
+      next = this.#connect(dial);
+      if (next === CONNECTING) return CONNECT;
     }
-    const errno = this.#connectErrno(slot, plan);
-    if (errno === 0 || errno === EISCONN) return this.#connected(slot);
-    return this.#failed(slot, errno === EALREADY ? timedOut : errno, nowMs, atMs);
+    if (next === WAIT) {
+      const errno = this.#words[dial.base + ERRNO]!;
+      this.#ledger.wait(dial.base, errno);
+      if (isShortage(errno)) {
+        const frontend = this.#words[dial.base + FRONTEND]!;
+        this.#acceptor.pause(frontend, errno, this.#time[0]!, this.#time[1]!);
+      }
+      this.#wheel.set(dial.slot, this.#time[0]! + WAIT_MS);
+    }
+    return next;
+  }
+
+  /** Tries the address that the record names. @returns CONNECTING, or what the policy says of the outcome. */
+  #connect(dial: TunnelDial): number {
+    const { base, target } = dial;
+    const calls = this.#calls;
+    const waited = waitsForDescriptor(this.#words, base);
+    this.#ledger.connect(base);
+    if (target === undefined) return this.#failed(dial, UNRESOLVED);
+    this.#words[base + FLAGS]! &= ~((READABLE | SHORT_READ_INCONCLUSIVE) << 1);
+    let fd = calls.socket(target.family, SOCKET_TYPE, 0);
+    if (fd < 0 && this.#reserve.spend()) fd = calls.socket(target.family, SOCKET_TYPE, 0);
+    if (fd < 0) return this.#failed(dial, this.#errno[0]!);
+    this.#words[base + FD + 1] = fd;
+    if (target.family !== AF_UNIX) {
+      this.#option[0] = 1;
+      calls.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, this.#optionAddress, 4);
+    }
+    const isConnected = calls.connect(fd, target.pointer, target.bytes.length) === 0;
+    const errno = isConnected ? 0 : this.#errno[0]!;
+    if (!isConnected && errno !== EINPROGRESS && errno !== EINTR) return this.#failed(dial, errno);
+    if (!this.#poller.add(dial.slot, 1)) return this.#failed(dial, ENOMEM);
+    const untilMs = this.#policy.connecting(dial, waited, this.#time[0]!);
+    if (isConnected) return this.#connected(dial);
+    this.#wheel.set(dial.slot, untilMs);
+    return CONNECTING;
+  }
+
+  /** @returns what the policy says. */
+  #failed(dial: TunnelDial, errno: number): number {
+    this.#closeSocket(dial);
+    this.#wheel.clear(dial.slot);
+    this.#words[dial.base + ERRNO] = errno;
+    return this.#policy.failed(dial, causeOf(errno), this.#time[0]!);
+  }
+
+  #connected(dial: TunnelDial): number {
+    const { base } = dial;
+    this.#length[0] = 4 * this.#name.length;
+    const fd = this.#words[base + FD + 1]!;
+    this.#calls.getsockname(fd, this.#nameAddress, this.#lengthAddress);
+    for (let i = 0; i < SOCKADDR_WORDS; i++) {
+      this.#words[base + OUTGOING_ADDRESS + i] = this.#name[i]!;
+    }
+    return this.#policy.connected(dial);
   }
 
   /**
    * What has become of a connect by now: EALREADY while it goes on. This thread may have stood still, and
    * not have heard of it.
    */
-  #connectErrno(slot: number, plan: Plan): number {
-    const base = slot * TUNNEL_WORDS;
-    const target = plan.rows[this.#words[base + ROW]!]?.[this.#words[base + ADDRESS]!];
+  #connectErrno({ base, target }: TunnelDial): number {
     if (target === undefined) return EALREADY;
-    const { connect } = this.#libc.calls;
-    const result = connect(this.#words[base + FD + 1]!, target.pointer, target.bytes.length);
-    return result === 0 ? 0 : this.#libc.errno[0]!;
+    const fd = this.#words[base + FD + 1]!;
+    const result = this.#calls.connect(fd, target.pointer, target.bytes.length);
+    return result === 0 ? 0 : this.#errno[0]!;
   }
 
-  /** Gives up the place of a tunnel that still connects. */
-  abandon(slot: number): void {
-    this.#leaveWait(slot * TUNNEL_WORDS);
-    this.#closeSocket(slot);
-    const base = slot * TUNNEL_WORDS;
-    release(this.planOf(slot).table, this.#words[base + ROW]!, this.#words[base + STEP]!);
-    this.#words[base + ROW] = NO_ROW;
-    this.forget(slot);
-  }
-
-  /** Picks the next backend and tries its first address. */
-  #next(slot: number, plan: Plan, nowMs: number, atMs: number): number {
-    const base = slot * TUNNEL_WORDS;
-    if (this.#words[base + ATTEMPTS]! > plan.connectRetries) return this.#giveUp(slot);
-    let row = this.#pick(slot, plan);
-    // Weighed, but the plan that says where it is has not come yet.
-    while (row >= 0 && plan.rows[row] === undefined) {
-      release(plan.table, row, this.#choice.step);
-      this.#triedInVain(slot, row);
-      // What cannot be remembered would be picked again, for ever.
-      row = this.#tried[slot]?.full ? NO_ROW : this.#pick(slot, plan);
-    }
-    this.#choice.row = row;
-    const tried = this.#tried[slot] ?? null;
-    const length = takeSnapshot(plan.table, tried, this.#choice, this.#draw, this.#snapshot);
-    this.#recorder.picked(base, atMs, this.#snapshot, length);
-    if (row < 0) {
-      this.forget(slot);
-      return NOBODY;
-    }
-    this.#words[base + STEP] = this.#choice.step;
-    this.#words[base + ROW] = row;
-    this.#words[base + ADDRESS] = 0;
-    this.#words[base + ATTEMPTS]! += 1;
-    keepChoice(this.#words, base, this.#choice);
-    this.#numbers[slot * TUNNEL_NUMBERS + CONNECT_STARTED] = nowMs;
-    return this.#attempt(slot, plan, nowMs, atMs);
-  }
-
-  /** Tries the address that the record names, and those after it while they fail at once. */
-  #attempt(slot: number, plan: Plan, nowMs: number, atMs: number): number {
-    const base = slot * TUNNEL_WORDS;
-    const words = this.#words;
-    const calls = this.#libc.calls;
-    const target = plan.rows[words[base + ROW]!]?.[words[base + ADDRESS]!];
-    if (target === undefined) return this.#failed(slot, UNRESOLVED, nowMs, atMs);
-    const waited = waitsForDescriptor(words, base);
-    this.#leaveWait(base);
-    words[base + FLAGS]! &= ~((READABLE | SHORT_READ_INCONCLUSIVE) << 1);
-    const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-    let fd = calls.socket(target.family, type, 0);
-    if (fd < 0 && this.#reserve.spend()) fd = calls.socket(target.family, type, 0);
-    if (fd < 0) return this.#wait(slot, this.#libc.errno[0]!, nowMs, atMs);
-    words[base + FD + 1] = fd;
-    if (target.family !== AF_UNIX) {
-      this.#option[0] = 1;
-      calls.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, this.#optionAddress, 4);
-    }
-    if (calls.connect(fd, target.pointer, target.bytes.length) === 0) {
-      return this.#poller.add(slot, 1)
-        ? this.#connected(slot)
-        : this.#wait(slot, ENOMEM, nowMs, atMs);
-    }
-    const errno = this.#libc.errno[0]!;
-    if (errno !== EINPROGRESS && errno !== EINTR) return this.#wait(slot, errno, nowMs, atMs);
-    if (!this.#poller.add(slot, 1)) return this.#wait(slot, ENOMEM, nowMs, atMs);
-    // That we were short must not shorten the backend's time.
-    if (waited) this.#numbers[slot * TUNNEL_NUMBERS + CONNECT_STARTED] = nowMs;
-    const started = this.#numbers[slot * TUNNEL_NUMBERS + CONNECT_STARTED]!;
-    this.#wheel.set(slot, started + timeoutMs(plan, words[base + ROW]!));
-    return DIALLING;
-  }
-
-  /**
-   * A call failed at once. Want of descriptors or memory is our trouble, not the backend's, and a full
-   * unix backlog (EAGAIN) passes: both wait a little, within the deadline. All else is a failure.
-   */
-  #wait(slot: number, errno: number, nowMs: number, atMs: number): number {
-    const base = slot * TUNNEL_WORDS;
-    const short = isShortage(errno);
-    const started = this.#numbers[slot * TUNNEL_NUMBERS + CONNECT_STARTED]!;
-    const over = nowMs >= started + timeoutMs(this.planOf(slot), this.#words[base + ROW]!);
-    if (over || !(short || errno === EAGAIN)) return this.#failed(slot, errno, nowMs, atMs);
-    this.#closeSocket(slot);
-    this.#words[base + STATE] = WAITING;
-    this.#words[base + ERRNO] = errno;
-    if (short) Atomics.add(this.#engine, OUT_OF_DESCRIPTORS, 1);
-    this.#wheel.set(slot, nowMs + WAIT_MS);
-    return DIALLING;
-  }
-
-  #leaveWait(base: number): void {
-    if (waitsForDescriptor(this.#words, base)) Atomics.sub(this.#engine, OUT_OF_DESCRIPTORS, 1);
-    this.#words[base + STATE] = CONNECTING;
-    this.#words[base + ERRNO] = 0;
-  }
-
-  /** An address did not take the connection: the backend's next one, or another backend. */
-  #failed(slot: number, errno: number, nowMs: number, atMs: number): number {
-    const base = slot * TUNNEL_WORDS;
-    const words = this.#words;
-    const plan = this.planOf(slot);
-    const row = words[base + ROW]!;
-    this.#closeSocket(slot);
-    this.#wheel.clear(slot);
-    words[base + ERRNO] = errno;
-    const short = isShortage(errno);
-    if (!short && words[base + ADDRESS]! + 1 < (plan.rows[row]?.length ?? 0)) {
-      words[base + ADDRESS]! += 1;
-      this.#numbers[slot * TUNNEL_NUMBERS + CONNECT_STARTED] = nowMs;
-      return this.#attempt(slot, plan, nowMs, atMs);
-    }
-    release(plan.table, row, words[base + STEP]!);
-    // Neither our shortage, nor that we have no port or address left to call from, is the backend's failure.
-    if (!short && errno !== EADDRNOTAVAIL) {
-      plan.table.add(row, CONNECT_FAILURES, 1);
-      this.#counters[CONNECT_FAILED]! += 1;
-    }
-    this.#recorder.connectFailed(base, atMs);
-    words[base + ROW] = NO_ROW;
-    if (short) {
-      // Another backend would not cure it.
-      this.forget(slot);
-      return NO_DESCRIPTOR;
-    }
-    this.#triedInVain(slot, row);
-    return this.#next(slot, plan, nowMs, atMs);
-  }
-
-  #connected(slot: number): number {
-    const base = slot * TUNNEL_WORDS;
-    const plan = this.planOf(slot);
-    this.#length[0] = 4 * this.#name.length;
-    this.#libc.calls.getsockname(
-      this.#words[base + FD + 1]!,
-      this.#nameAddress,
-      this.#lengthAddress,
-    );
-    for (let i = 0; i < SOCKADDR_WORDS; i++) {
-      this.#words[base + OUTGOING_ADDRESS + i] = this.#name[i]!;
-    }
-    readSource(this.#words, base + CLIENT_ADDRESS, this.#source);
-    countTunnel(plan.table, this.#words[base + ROW]!, this.#source);
-    this.#forgetTried(slot);
-    return CONNECTED;
-  }
-
-  #pick(slot: number, plan: Plan): number {
-    readSource(this.#words, slot * TUNNEL_WORDS + CLIENT_ADDRESS, this.#source);
-    const random = this.#random();
-    this.#draw = drawWord(random);
-    return pick(plan.table, this.#tried[slot] ?? null, random, this.#choice, this.#source);
-  }
-
-  #triedInVain(slot: number, row: number): void {
-    const tried = this.#tried[slot] ??= this.#spareTried.pop() ?? new Tried();
-    tried.add(row);
-  }
-
-  #giveUp(slot: number): number {
-    this.forget(slot);
-    return GAVE_UP;
-  }
-
-  #forgetTried(slot: number): void {
-    const tried = this.#tried[slot];
-    if (tried === undefined) return;
-    tried.count = 0;
-    this.#spareTried.push(tried);
-    this.#tried[slot] = undefined;
-  }
-
-  #socketError(slot: number): number {
+  #socketError({ base }: TunnelDial): number {
     this.#length[0] = 4;
-    const fd = this.#words[slot * TUNNEL_WORDS + FD + 1]!;
-    const { getsockopt } = this.#libc.calls;
+    const fd = this.#words[base + FD + 1]!;
+    const { getsockopt } = this.#calls;
     const result = getsockopt(fd, SOL_SOCKET, SO_ERROR, this.#optionAddress, this.#lengthAddress);
-    return result < 0 ? this.#libc.errno[0]! : this.#option[0]!;
+    return result < 0 ? this.#errno[0]! : this.#option[0]!;
   }
 
-  #closeSocket(slot: number): void {
-    const base = slot * TUNNEL_WORDS;
+  #closeSocket({ base }: TunnelDial): void {
     const fd = this.#words[base + FD + 1]!;
     if (fd < 0) return;
-    this.#libc.calls.close(fd);
+    this.#calls.close(fd);
     this.#words[base + FD + 1] = -1;
     this.#words[base + SERIAL + 1] = 0;
   }
+}
+
+/** An attempt goes on; apart from what the policy says. */
+const CONNECTING = -1;
+
+function causeOf(errno: number): number {
+  if (isShortage(errno)) return BY_SHORTAGE;
+  if (errno === EAGAIN) return BY_BACKLOG;
+  return errno === EADDRNOTAVAIL ? BY_LOCAL_ADDRESS : BY_BACKEND;
 }

@@ -1,6 +1,6 @@
 // Reads the workers' rings for the engine's one reader of events. The rings themselves are the queue: what
 // is not read in time is dropped by the workers, and counted. Sleeps while nothing happens; under load it
-// looks a hundred times a second rather than being woken for each record.
+// looks a hundred times a second rather than being woken for each record. Runs on the control plane.
 
 import type { Clock } from "../../core/timing/clock.ts";
 import type { EngineEvent } from "../engine.ts";

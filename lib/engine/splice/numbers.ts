@@ -1,5 +1,6 @@
 // The numbers by which workers and their records know what the control plane knows by name: frontends,
 // pools, plans. A number is given anew when nobody can speak any more of what it stood for.
+// Runs on the control plane.
 
 interface Entry<T> {
   readonly value: T;

@@ -1,5 +1,6 @@
 // Puts picks together with what came of them: a worker's records tell each pick when it is made, and
 // whether it was of use later. One join per worker's ring, where a client's records come in order.
+// Runs on the control plane.
 //
 // `!` on typed-array reads: `#room` has made the slot.
 

@@ -1,6 +1,8 @@
 // What holds bytes between two sockets: pipes for splice(2), and buffers for the rest of a copy that
 // the other side did not take. Both are pooled, so an idle tunnel owns neither.
 //
+// All methods run in the worker.
+//
 // `!` on typed-array reads: indices come from `take` alone.
 
 import { MAX_PIPES } from "./layout.ts";

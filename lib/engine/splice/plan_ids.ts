@@ -1,5 +1,5 @@
 // Plans by number. Each pool has one plan in use; older ones keep their planId until the last tunnel that
-// was made by them has ended and its records are read.
+// was made by them has ended and its records are read. Runs on the control plane.
 
 import type { Address } from "../../core/values/address.ts";
 import type { PickTable } from "../../core/pick/pick_table.ts";

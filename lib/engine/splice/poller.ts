@@ -1,6 +1,8 @@
 // One epoll instance. Sockets of tunnels are added once, edge-triggered, and leave by being closed;
 // listening sockets are level-triggered and wake one of the workers that share them.
 //
+// All methods run in the worker.
+//
 // `!` on typed-array reads: indices are below what epoll_wait returned.
 
 import { FD, SERIAL, TUNNEL_WORDS, type WorkerMemory } from "./layout.ts";

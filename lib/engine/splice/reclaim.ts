@@ -3,36 +3,25 @@
 //
 // `!` on typed-array reads: slots are below the memory's capacity.
 
-import { endTunnel, release } from "../../core/pick/pick_kernels.ts";
 import type { PickTable } from "../../core/pick/pick_table.ts";
-import { Source } from "../../core/pick/source.ts";
-import { waitsForDescriptor } from "./dialer.ts";
 import {
   ACTIVE_TUNNELS,
   BYTES,
   BYTES_TO_BACKEND,
   BYTES_TO_CLIENT,
-  CLIENT_ADDRESS,
   FD,
   FREE,
-  FRONTEND,
-  FRONTEND_ACTIVE,
   OPEN,
-  OUT_OF_DESCRIPTORS,
   PLAN,
-  PLAN_REFERENCES,
   REASON,
-  ROW,
   STATE,
-  STEP,
   TUNNEL_NUMBERS,
   TUNNEL_WORDS,
-  WORKER_LOAD,
   type WorkerMemory,
 } from "./layout.ts";
+import { Ledger } from "./ledger.ts";
 import type { Libc } from "./libc.ts";
 import { Recorder, SHUTDOWN } from "./records.ts";
-import { readSource } from "./sockaddr.ts";
 
 /** What a reclaiming needs of the engine. */
 export interface ReclaimParts {
@@ -54,7 +43,7 @@ export function reclaim(memory: WorkerMemory, number: number, parts: ReclaimPart
   const { engine } = parts;
   const { close } = parts.libc.calls;
   const recorder = new Recorder(memory, engine);
-  const source = new Source();
+  const ledger = new Ledger(words, engine, number);
   let tunnels = 0;
   for (let slot = 0; slot < memory.capacity; slot++) {
     const base = slot * TUNNEL_WORDS;
@@ -62,15 +51,7 @@ export function reclaim(memory: WorkerMemory, number: number, parts: ReclaimPart
     for (let side = 0; side < 2; side++) {
       if (words[base + FD + side]! >= 0) close(words[base + FD + side]!);
     }
-    const planId = words[base + PLAN]!;
-    const row = words[base + ROW]!;
-    const table = parts.tableOf(planId);
-    if (row >= 0 && table !== undefined) {
-      if (words[base + STATE] === OPEN) {
-        readSource(words, base + CLIENT_ADDRESS, source);
-        endTunnel(table, row, source, words[base + STEP]!);
-      } else release(table, row, words[base + STEP]!);
-    }
+    ledger.reclaimPlace(base, parts.tableOf(words[base + PLAN]!));
     if (words[base + STATE] === OPEN) {
       tunnels++;
       const figures = slot * TUNNEL_NUMBERS;
@@ -79,10 +60,7 @@ export function reclaim(memory: WorkerMemory, number: number, parts: ReclaimPart
       words[base + REASON] = SHUTDOWN;
       recorder.closed(base, figures, parts.atMs, parts.nowMs);
     }
-    if (waitsForDescriptor(words, base)) Atomics.sub(engine, OUT_OF_DESCRIPTORS, 1);
-    if (planId >= 0) Atomics.sub(engine, PLAN_REFERENCES + planId, 1);
-    Atomics.sub(engine, FRONTEND_ACTIVE + words[base + FRONTEND]!, 1);
-    Atomics.sub(engine, WORKER_LOAD + number, 1);
+    ledger.reclaimClient(base);
     words[base + STATE] = FREE;
   }
   for (const fd of memory.pipes) if (fd > 0) close(fd);

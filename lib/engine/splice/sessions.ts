@@ -1,12 +1,15 @@
 // The beginnings and ends of sessions: what is counted, recorded, set and given back when a tunnel opens,
 // when it closes, and when a client gets none.
 //
+// All methods run in the worker.
+//
 // `!` on typed-array reads: slots come from the tunnel table.
 
-import { endTunnel } from "../../core/pick/pick_kernels.ts";
-import { Source } from "../../core/pick/source.ts";
-import type { Acceptor } from "./acceptor.ts";
-import type { Dialer, Plan } from "./dialer.ts";
+import {
+  NO_BACKEND as NOBODY,
+  OUT_OF_DESCRIPTORS as NO_DESCRIPTOR,
+} from "../../core/dial/dial_policy.ts";
+import type { Dialer } from "./dialer.ts";
 import {
   ACTIVE_TUNNELS,
   ATTEMPTS,
@@ -17,33 +20,30 @@ import {
   FD,
   FLAGS,
   FRONTEND,
-  FRONTEND_ACTIVE,
   LAST_MOVE,
   NEXT_TUNNEL_HIGH,
   NEXT_TUNNEL_LOW,
   OPEN,
   OPENED,
   OPENED_AT,
-  PLAN_REFERENCES,
   POOL,
   REASON,
   REFUSED,
-  ROW,
   SERIAL,
   STATE,
-  STEP,
   TUNNEL_ID,
   TUNNEL_NUMBERS,
   TUNNEL_WORDS,
-  WORKER_LOAD,
 } from "./layout.ts";
+import type { Ledger } from "./ledger.ts";
 import type { Libc } from "./libc.ts";
 import type { WorkerSetup } from "./control_messages.ts";
-import { NO_BACKEND, type Recorder } from "./records.ts";
-import { readSource } from "./sockaddr.ts";
+import { CONNECT_FAILURE, NO_BACKEND, OUT_OF_DESCRIPTORS, type Recorder } from "./records.ts";
 import type { SocketOptions } from "./socket_options.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
-import { type Relay, type TunnelTable, WRITABLE } from "./tunnel.ts";
+import type { Listeners } from "./listeners.ts";
+import type { Relay } from "./relay.ts";
+import { type TunnelTable, WRITABLE } from "./tunnel_table.ts";
 
 /**
  * A tunnel that has stood so long gets its backend's keepalive options. Most short connections end
@@ -57,9 +57,10 @@ export interface SessionParts {
   readonly table: TunnelTable;
   readonly wheel: TimerWheel;
   readonly recorder: Recorder;
+  readonly ledger: Ledger;
   readonly relay: Relay;
   readonly dialer: Dialer;
-  readonly acceptor: Acceptor;
+  readonly listeners: Listeners;
   readonly options: SocketOptions;
 }
 
@@ -68,17 +69,16 @@ export class Sessions {
   readonly #table: TunnelTable;
   readonly #wheel: TimerWheel;
   readonly #recorder: Recorder;
+  readonly #ledger: Ledger;
   readonly #relay: Relay;
   readonly #dialer: Dialer;
-  readonly #acceptor: Acceptor;
+  readonly #listeners: Listeners;
   readonly #options: SocketOptions;
   readonly #words: Int32Array;
   readonly #numbers: Float64Array;
   readonly #counters: Float64Array;
   readonly #engine: Int32Array;
-  readonly #number: number;
   readonly #time: Float64Array;
-  readonly #source = new Source();
 
   /** @param time the loop's: now, and now as milliseconds since the epoch. */
   constructor(setup: WorkerSetup, time: Float64Array, parts: SessionParts) {
@@ -86,35 +86,36 @@ export class Sessions {
     this.#table = parts.table;
     this.#wheel = parts.wheel;
     this.#recorder = parts.recorder;
+    this.#ledger = parts.ledger;
     this.#relay = parts.relay;
     this.#dialer = parts.dialer;
-    this.#acceptor = parts.acceptor;
+    this.#listeners = parts.listeners;
     this.#options = parts.options;
     this.#words = setup.memory.words;
     this.#numbers = setup.memory.numbers;
     this.#counters = setup.memory.counters;
     this.#engine = setup.engine;
-    this.#number = setup.number;
     this.#time = time;
   }
 
   /** A backend has taken the connection: a tunnel begins. */
-  open(slot: number, plan: Plan): void {
+  open(slot: number): void {
     const base = slot * TUNNEL_WORDS;
     const figures = slot * TUNNEL_NUMBERS;
     const words = this.#words;
     const numbers = this.#numbers;
     const now = this.#time[0]!;
+    this.#ledger.open(base, this.#dialer.tableOf(slot));
     words[base + STATE] = OPEN;
     words[base + FLAGS]! |= WRITABLE | WRITABLE << 1 |
-      this.#acceptor.readsShort(slot) | this.#dialer.readsShort(slot, plan);
+      this.#listeners.readsShort(slot) | this.#dialer.readsShort(slot);
     numbers[figures + OPENED_AT] = now;
     numbers[figures + LAST_MOVE] = now;
     numbers[figures + TUNNEL_ID] = this.#nextId();
     this.#counters[OPENED]! += 1;
     this.#counters[ACTIVE_TUNNELS]! += 1;
-    this.#recorder.opened(base, figures, this.#time[1]!, this.#acceptor.localAddress(slot));
-    const idleTimeoutMs = this.#acceptor.idleTimeoutMs(slot);
+    this.#recorder.opened(base, figures, this.#time[1]!, this.#listeners.localAddress(slot));
+    const idleTimeoutMs = this.#listeners.idleTimeoutMs(slot);
     const idle = idleTimeoutMs > 0 && idleTimeoutMs < KEEPALIVE_AFTER_MS;
     this.#wheel.set(slot, now + (idle ? idleTimeoutMs : KEEPALIVE_AFTER_MS));
   }
@@ -130,16 +131,24 @@ export class Sessions {
     words[base + FD] = -1;
     words[base + FD + 1] = -1;
     words[base + SERIAL + 1] = 0;
-    const plan = this.#dialer.planOf(slot);
-    readSource(words, base + CLIENT_ADDRESS, this.#source);
-    endTunnel(plan.table, words[base + ROW]!, this.#source, words[base + STEP]!);
+    this.#ledger.end(base, this.#dialer.tableOf(slot));
     this.#counters[ACTIVE_TUNNELS]! -= 1;
     this.#counters[BYTES_TO_BACKEND]! += this.#numbers[figures + BYTES]!;
     this.#counters[BYTES_TO_CLIENT]! += this.#numbers[figures + BYTES + 1]!;
     this.#recorder.closed(base, figures, this.#time[1]!, this.#time[0]!);
-    Atomics.sub(this.#engine, PLAN_REFERENCES + plan.id, 1);
-    this.#dialer.forget(slot);
     this.#free(slot);
+  }
+
+  /** A client gets no tunnel; `action` is the policy's (core/dial/dial_policy.ts). */
+  refuse(slot: number, action: number): void {
+    switch (action) {
+      case NOBODY:
+        return this.turnAway(slot, NO_BACKEND);
+      case NO_DESCRIPTOR:
+        return this.turnAway(slot, OUT_OF_DESCRIPTORS);
+      default:
+        return this.turnAway(slot, CONNECT_FAILURE);
+    }
   }
 
   /** A client gets no tunnel; `reason` says why. */
@@ -172,12 +181,13 @@ export class Sessions {
     const base = slot * TUNNEL_WORDS;
     const words = this.#words;
     this.#wheel.clear(slot);
+    this.#ledger.leavePlan(base);
+    this.#dialer.forget(slot);
     // First: a client that hears of its end may come again at once, to another worker.
-    Atomics.sub(this.#engine, FRONTEND_ACTIVE + words[base + FRONTEND]!, 1);
+    this.#ledger.dismiss(words[base + FRONTEND]!);
     if (words[base + FD]! >= 0) this.#libc.calls.close(words[base + FD]!);
     words[base + FD] = -1;
     words[base + SERIAL] = 0;
-    Atomics.sub(this.#engine, WORKER_LOAD + this.#number, 1);
     this.#table.give(slot);
   }
 }

@@ -1,5 +1,6 @@
 // The splice engine: what stands between the Engine interface and the workers. Owns the listening
 // sockets, the plans' ids and the reading of events; no byte of a tunnel passes here.
+// Runs on the control plane.
 
 import { type Address, formatAddress, sameAddress } from "../../core/values/address.ts";
 import type { PickTable } from "../../core/pick/pick_table.ts";

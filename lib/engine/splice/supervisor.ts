@@ -1,5 +1,5 @@
 // The workers as the control plane sees them: starts them, posts messages, listens to their heartbeat,
-// cleans up after one that died and puts another in its place.
+// cleans up after one that died and puts another in its place. Runs on the control plane.
 
 import type { PickTable } from "../../core/pick/pick_table.ts";
 import type { Clock } from "../../core/timing/clock.ts";
@@ -7,14 +7,10 @@ import { messageOf } from "../../core/values/errors.ts";
 import { reclaim } from "./reclaim.ts";
 import {
   allocateEngineMemory,
-  allocateWorkerMemory,
-  HEARTBEAT,
   LISTENING,
-  MESSAGES_READ,
   MESSAGES_SENT,
   NEXT_RECORD,
   WORKER_LOAD,
-  type WorkerMemory,
 } from "./layout.ts";
 
 import {
@@ -29,7 +25,8 @@ import type { FromWorker, KeepaliveOptions, ToWorker } from "./control_messages.
 import { HandoffQueue } from "./handoff_queue.ts";
 import type { RecordsRead } from "./numbers.ts";
 import { Reserve } from "./reserve.ts";
-import { RingReader } from "./ring.ts";
+import type { RingReader } from "./ring.ts";
+import { WorkerHandle } from "./worker_handle.ts";
 
 /** A worker died. */
 export interface WorkerLoss {
@@ -74,33 +71,6 @@ const DEATHS_WINDOW_MS = 60_000;
 const START_PATIENCE_MS = 30_000;
 /** How long it has to end. */
 const STOP_PATIENCE_MS = 10_000;
-
-/** One worker and what belongs to it. */
-class WorkerHandle {
-  readonly memory: WorkerMemory;
-  readonly reader: RingReader;
-  readonly ready = Promise.withResolvers<void>();
-  readonly stopped = Promise.withResolvers<void>();
-  /** Messages for a worker that has not said hello yet; undefined once it has. */
-  outbox: ToWorker[] | undefined = [];
-  /** The id of the last message that it has said to have acted on. */
-  done = 0;
-  heartbeat = 0;
-  /** Whether it had said hello at the last look at its heartbeat. */
-  greeted = false;
-  misses = 0;
-
-  constructor(
-    readonly number: number,
-    readonly thread: Worker,
-    readonly epollFd: number,
-    capacity: number,
-  ) {
-    this.memory = allocateWorkerMemory(capacity);
-    this.reader = new RingReader(this.memory.ring, this.memory.control);
-    this.ready.promise.catch(() => {});
-  }
-}
 
 export class Supervisor {
   readonly engineMemory = allocateEngineMemory();
@@ -242,10 +212,7 @@ export class Supervisor {
 
   /** Tells whether every worker has acted on all that was posted. */
   get settled(): boolean {
-    return this.#workers.every(({ outbox, memory: { control } }) =>
-      outbox === undefined &&
-      Atomics.load(control, MESSAGES_SENT) === Atomics.load(control, MESSAGES_READ)
-    );
+    return this.#workers.every((worker) => worker.isSettled);
   }
 
   /** Ends the workers, and with them every tunnel. */
@@ -403,16 +370,9 @@ export class Supervisor {
     // Before it says hello, it loads its modules, which takes long where disk or CPUs are busy.
     const whileLoading = Math.max(misses, Math.ceil(START_PATIENCE_MS / intervalMs));
     for (const worker of this.#workers) {
-      const heartbeat = Atomics.load(worker.memory.control, HEARTBEAT);
-      const greeted = worker.outbox === undefined;
-      const stands = heartbeat === worker.heartbeat && greeted === worker.greeted;
-      worker.misses = stands ? worker.misses + 1 : 0;
-      worker.heartbeat = heartbeat;
-      worker.greeted = greeted;
-      const patience = greeted ? misses : whileLoading;
-      // Exactly once: whoever is told exits, and a second report would only add noise.
-      if (worker.misses !== patience) continue;
-      const seconds = intervalMs * patience / 1000;
+      const missed = worker.missedLooks(misses, whileLoading);
+      if (missed === 0) continue;
+      const seconds = intervalMs * missed / 1000;
       this.#options.onFatal(`Worker ${worker.number} has not answered for ${seconds} s`);
     }
   }

@@ -2,6 +2,8 @@
 // own words as a doubly linked list per bucket. Deadlines within one turn of the fine wheel are met to
 // 16 ms; those beyond stand in a coarse one and are looked at once a second.
 //
+// All methods run in the worker.
+//
 // `!` on typed-array reads: slots and buckets are in range by construction.
 
 import {

@@ -1,10 +1,12 @@
 // The tunnels that have used up their turn and have more to move: each gets another one in the order in
 // which they came. A tunnel stands in it once; one that ended meanwhile is passed over.
 //
+// All methods run in the worker.
+//
 // `!` on typed-array reads: indices are masked to the queue's size.
 
 import { FLAGS, TUNNEL_WORDS, type WorkerMemory } from "./layout.ts";
-import { QUEUED } from "./tunnel.ts";
+import { QUEUED } from "./tunnel_table.ts";
 
 export class TurnQueue {
   readonly #words: Int32Array;

@@ -1,7 +1,7 @@
 // A worker's entry: receives messages, runs the loop between them. Importing this file makes the thread
 // a worker; its graph holds core/ and this folder, and no package.
 
-import { Plan } from "./dialer.ts";
+import { Plan } from "./plan.ts";
 import { MESSAGES_READ, MESSAGES_SENT } from "./layout.ts";
 import { openLibc } from "./libc.ts";
 import { Loop } from "./loop.ts";
@@ -53,10 +53,10 @@ function serve(scope: WorkerScope): void {
         scope.postMessage({ kind: "done", id: message.id });
         break;
       case "publish":
-        to.acceptor.publish(message.plan.pool, new Plan(message.plan));
+        to.listeners.publish(message.plan.pool, new Plan(message.plan));
         break;
       case "withdraw":
-        to.acceptor.publish(message.pool, undefined);
+        to.listeners.publish(message.pool, undefined);
         break;
       case "cut":
         to.cut();

@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { parseBackendAddress } from "../../../../lib/core/values/address.ts";
 import { PickTable } from "../../../../lib/core/pick/pick_table.ts";
-import { Plan } from "../../../../lib/engine/splice/dialer.ts";
+import { Plan } from "../../../../lib/engine/splice/plan.ts";
 import { HandoffQueue } from "../../../../lib/engine/splice/handoff_queue.ts";
 import {
   allocateEngineMemory,
@@ -52,7 +52,7 @@ Deno.test("clients of a listener that closes go by the plans of before, however 
   const address = parseBackendAddress(hole.address);
   const rows = [[address.ok ? maker.sockaddr(address.value) : undefined]];
   const publish = (planId: number) =>
-    loop.acceptor.publish(
+    loop.listeners.publish(
       0,
       new Plan({
         id: planId,

@@ -18,16 +18,14 @@ import {
   openLibc,
 } from "../../../../lib/engine/splice/libc.ts";
 import { Pipes } from "../../../../lib/engine/splice/pipes.ts";
+import { BUDGET_EXHAUSTED, OVER, Relay } from "../../../../lib/engine/splice/relay.ts";
 import {
-  BUDGET_EXHAUSTED,
   ENDED,
-  OVER,
   READABLE,
-  Relay,
   SHORT_READ_INCONCLUSIVE,
   TunnelTable,
   WRITABLE,
-} from "../../../../lib/engine/splice/tunnel.ts";
+} from "../../../../lib/engine/splice/tunnel_table.ts";
 import { fakeLibc, FakeSocket, FIRST_FD } from "../../../support/fake_sockets.ts";
 import { numbersFrom } from "../../../support/tables.ts";
 

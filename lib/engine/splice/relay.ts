@@ -1,4 +1,4 @@
-// The tunnels of one worker: their records in shared memory, and the relay that moves their bytes.
+// The relay: moves the bytes of tunnels between their two sockets.
 //
 //            direction 0 (to the backend)
 //   client ───▶ recv ─▶ copy buffer ─▶ send ───▶ backend      while messages are small
@@ -8,21 +8,20 @@
 // A direction reads from side `d` and writes to side `1 - d`. What the writing side does not take is
 // held, in the pipe or in a buffer, and nothing more is read until it is gone: that is back-pressure.
 //
+// All methods run in the worker.
+//
 // `!` on typed-array reads: bases belong to tunnels of this table.
 
 import {
   BYTES,
   FD,
   FLAGS,
-  FREE,
   HELD,
   HOLDER,
   LAST_MOVE,
   REASON,
-  STATE,
   TUNNEL_NUMBERS,
   TUNNEL_WORDS,
-  type WorkerMemory,
 } from "./layout.ts";
 import {
   addressOf,
@@ -36,6 +35,17 @@ import {
   SPLICE_F_NONBLOCK,
 } from "./libc.ts";
 import { Holdings, PIPE_BYTES, Pipes } from "./pipes.ts";
+import {
+  BROKEN,
+  BULK,
+  ENDED,
+  PASSED,
+  READABLE,
+  SHORT_READ_INCONCLUSIVE,
+  type TunnelTable,
+  UNSPLICEABLE,
+  WRITABLE,
+} from "./tunnel_table.ts";
 import { BACKEND_CLOSED, BACKEND_RESET, CLIENT_CLOSED, CLIENT_RESET } from "./records.ts";
 
 /** What one read copies at most; a read that fills it turns its direction to splice. */
@@ -44,72 +54,6 @@ const COPY_BYTES = 16 * 1024;
 const BUDGET_BYTES = 256 * 1024;
 /** How long a side that sends to one that is gone may take none of what that has left for it. */
 const LINGER_MS = 5000;
-
-// Bits of FLAGS; for two-sided ones shift by the side (or by the direction's reading side).
-/** There may be something to read. */
-export const READABLE = 1 << 0;
-/** A write may succeed. */
-export const WRITABLE = 1 << 2;
-/** The end of the input has been read. */
-export const ENDED = 1 << 4;
-/** The end of the input has been passed on. */
-export const PASSED = 1 << 6;
-/** Input comes in bulk. */
-const BULK = 1 << 8;
-/** A short read is not the last: the end follows, or urgent data, or it is a unix socket. */
-export const SHORT_READ_INCONCLUSIVE = 1 << 10;
-/** The side is gone, found out in writing to it. */
-const BROKEN = 1 << 12;
-/** splice(2) does not work on this direction. */
-const UNSPLICEABLE = 1 << 14;
-/** Waits in the queue of those who have used up their budget. */
-export const QUEUED = 1 << 16;
-/** Has stood long enough that the backend's socket has its keepalive options. */
-export const KEEPALIVE_SET = 1 << 17;
-
-/** The tunnels' records, and which are free. */
-export class TunnelTable {
-  readonly words: Int32Array;
-  readonly numbers: Float64Array;
-  readonly capacity: number;
-  readonly #free: number[] = [];
-  #touched = 0;
-
-  constructor(memory: WorkerMemory) {
-    this.words = memory.words;
-    this.numbers = memory.numbers;
-    this.capacity = memory.capacity;
-  }
-
-  get full(): boolean {
-    return this.#free.length === 0 && this.#touched === this.capacity;
-  }
-
-  /** Slots below this may be in use. */
-  get touched(): number {
-    return this.#touched;
-  }
-
-  /** Takes a slot, with no flags and no bytes. The table must not be full; WORKER_LOAD is the caller's. */
-  take(): number {
-    const slot = this.#free.pop() ?? this.#touched++;
-    const base = slot * TUNNEL_WORDS;
-    this.words[base + FLAGS] = 0;
-    this.words[base + REASON] = 0;
-    this.words[base + HELD] = 0;
-    this.words[base + HELD + 1] = 0;
-    const figures = slot * TUNNEL_NUMBERS;
-    this.numbers[figures + BYTES] = 0;
-    this.numbers[figures + BYTES + 1] = 0;
-    return slot;
-  }
-
-  give(slot: number): void {
-    this.words[slot * TUNNEL_WORDS + STATE] = FREE;
-    this.words[slot * TUNNEL_WORDS + FLAGS] = 0;
-    this.#free.push(slot);
-  }
-}
 
 /** What became of a pump. */
 export const GOING = 0;

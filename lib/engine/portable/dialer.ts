@@ -1,0 +1,203 @@
+// Dials for the portable engine: does what core/dial/dial_policy.ts says with Deno.connect.
+
+import {
+  BY_BACKEND,
+  BY_BACKLOG,
+  BY_LOCAL_ADDRESS,
+  BY_SHORTAGE,
+  CONNECT,
+  type Dial,
+  type DialDriver,
+  DialPolicy,
+  NO_BACKEND,
+  OUT_OF_DESCRIPTORS,
+  WAIT,
+  WAIT_MS,
+} from "../../core/dial/dial_policy.ts";
+import { Choice, type Chosen, NO_ROW, type Tried } from "../../core/pick/choice.ts";
+import { countTunnel, endTunnel, pick, release } from "../../core/pick/pick_kernels.ts";
+import type { PickTable } from "../../core/pick/pick_table.ts";
+import { Source } from "../../core/pick/source.ts";
+import type { Clock, Random } from "../../core/timing/clock.ts";
+import type { Address } from "../../core/values/address.ts";
+import { classify, messageOf } from "../../core/values/errors.ts";
+import type { EngineEvent, PoolPlan, RefusalReason } from "../engine.ts";
+import type { EventQueue } from "../event_queue.ts";
+import { NO_PICK, type PickStore } from "../pick_store.ts";
+import { connect } from "./connect.ts";
+import type { DescriptorWaits } from "./descriptor_waits.ts";
+
+const NOTHING_CHOSEN = new Choice();
+
+/** A client on its way to a backend, or with a tunnel. */
+export class Client implements Dial {
+  row = NO_ROW;
+  /** When the place in the row was taken, as `release` wants to know it. */
+  step = 0;
+  address = 0;
+  attempts = 0;
+  startedMs = 0;
+  tried: Tried | null = null;
+  /** Of the last pick that gave a row. */
+  choice: Chosen = NOTHING_CHOSEN;
+  /** The place of the last pick for it. */
+  lastPick = NO_PICK;
+  /** Why the last attempt failed. */
+  error: unknown;
+
+  /** @param plan what it goes by; undefined: its pool has none. */
+  constructor(
+    readonly frontend: string,
+    readonly from: Address,
+    public pool: string,
+    public plan: PoolPlan | undefined,
+  ) {}
+
+  /** The backend in which it has a place. */
+  get backend(): string {
+    return this.plan?.endpoints[this.row]?.backend ?? "";
+  }
+}
+
+export interface DialerParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly picks: PickStore;
+  readonly events: EventQueue<EngineEvent>;
+  readonly waits: DescriptorWaits;
+  /** Aborted when searches must end. */
+  readonly cutting: AbortSignal;
+  /** Gives the client the plan that it would have if it came now. @returns whether that is another one. */
+  renew(client: Client): boolean;
+  /** A client waits for a descriptor. */
+  outOfDescriptors(frontend: string, message: string): void;
+}
+
+export class Dialer implements DialDriver<Client> {
+  readonly #parts: DialerParts;
+  readonly #policy: DialPolicy<Client>;
+  readonly #source = new Source();
+  /** Since start, those that were the backends' own fault. */
+  failures = 0;
+
+  constructor(parts: DialerParts) {
+    this.#parts = parts;
+    this.#policy = new DialPolicy(this, parts.random);
+  }
+
+  /** Connects a client to a backend; its place in the table stays reserved. */
+  async dial(client: Client): Promise<Deno.Conn | RefusalReason> {
+    const { clock, cutting, waits } = this.#parts;
+    const policy = this.#policy;
+    let action = policy.begin(client, clock.now());
+    let waited = false;
+    try {
+      while (action === CONNECT || action === WAIT) {
+        try {
+          if (action === WAIT) await clock.sleep(WAIT_MS, cutting);
+          const triedMs = clock.now();
+          const conn = await connect(addressOf(client), policy.timeoutMs(client), cutting);
+          policy.connecting(client, waited, triedMs);
+          action = policy.connected(client);
+          countTunnel(this.#table(client), client.row, this.#sourceOf(client));
+          return conn;
+        } catch (error) {
+          if (cutting.aborted) break;
+          client.error = error;
+          const cause = causeOf(error);
+          action = policy.failed(client, cause, clock.now());
+          const waitsNow = action === WAIT && cause === BY_SHORTAGE;
+          if (waitsNow && !waited) this.#beginWait(client);
+          if (waited && !waitsNow) waits.end();
+          waited = waitsNow;
+        }
+      }
+    } finally {
+      if (waited) waits.end();
+    }
+    return REFUSALS[cutting.aborted ? policy.giveUp(client) : action] ?? "connect_failed";
+  }
+
+  /** A client's tunnel has ended. */
+  end(client: Client): void {
+    endTunnel(this.#table(client), client.row, this.#sourceOf(client), client.step);
+  }
+
+  reserve(client: Client, table: PickTable, random: number, choice: Choice): number {
+    client.row = pick(table, client.tried, random, choice, this.#sourceOf(client));
+    client.step = choice.step;
+    return client.row;
+  }
+
+  release(client: Client, table: PickTable): void {
+    if (client.row === NO_ROW) return;
+    release(table, client.row, client.step);
+    client.row = NO_ROW;
+  }
+
+  picked(client: Client, choice: Choice, snapshot: Int32Array): void {
+    const { picks, clock } = this.#parts;
+    const endpoints = client.plan?.endpoints ?? [];
+    client.choice = { ...choice };
+    client.lastPick = picks.put(snapshot, 0, endpoints, clock.wall(), client.lastPick);
+  }
+
+  failed(client: Client, isCounted: boolean): void {
+    if (isCounted) this.failures++;
+    const failure = classify(client.error);
+    this.#parts.picks.failed(client.lastPick, failure);
+    const { frontend, pool, row, backend, from } = client;
+    this.#parts.events.push({
+      kind: "connect_failed",
+      frontend,
+      pool,
+      row,
+      backend,
+      client: from,
+      atMs: this.#parts.clock.wall(),
+      failure,
+      message: messageOf(client.error),
+    });
+  }
+
+  renew(client: Client): boolean {
+    return this.#parts.renew(client);
+  }
+
+  #beginWait(client: Client): void {
+    this.#parts.waits.begin();
+    this.#parts.outOfDescriptors(client.frontend, messageOf(client.error));
+  }
+
+  #table({ plan }: Client): PickTable {
+    if (plan === undefined) throw new Error("Cannot find the table of a client without a plan");
+    return plan.table;
+  }
+
+  #sourceOf({ from }: Client): Source {
+    this.#source.setAddress(from);
+    return this.#source;
+  }
+}
+
+const REFUSALS: Readonly<Record<number, RefusalReason>> = {
+  [NO_BACKEND]: "no_backend",
+  [OUT_OF_DESCRIPTORS]: "out_of_descriptors",
+};
+
+/** The address that the policy says to connect to; undefined: the backend's name does not resolve. */
+function addressOf({ plan, row, address }: Client): Address | undefined {
+  return plan?.endpoints[row]?.addresses[address];
+}
+
+function causeOf(error: unknown): number {
+  if (error instanceof Deno.errors.WouldBlock) return BY_BACKLOG;
+  switch (classify(error)) {
+    case "out_of_descriptors":
+      return BY_SHORTAGE;
+    case "address_not_available":
+      return BY_LOCAL_ADDRESS;
+    default:
+      return BY_BACKEND;
+  }
+}

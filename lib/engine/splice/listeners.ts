@@ -1,0 +1,143 @@
+// The worker's listeners and the plans that their clients go by: those that are open, those that are
+// closed but known to clients, and which plan holds when a reload changes both at one instant.
+//
+// All methods run in the worker.
+//
+// `!` on typed-array reads: slots come from the tunnel table.
+
+import { LocationTable } from "../../core/location/location_table.ts";
+import type { ListenerSpec } from "./control_messages.ts";
+import { CLIENT_ADDRESS, FD, LISTENER, POOL, TUNNEL_WORDS } from "./layout.ts";
+import { addressOf, type Libc } from "./libc.ts";
+import type { Plan } from "./plan.ts";
+import { readSockaddrIp, SOCKADDR_BYTES } from "./sockaddr.ts";
+import { SHORT_READ_INCONCLUSIVE } from "./tunnel_table.ts";
+
+/** A listening socket, as the worker knows it. */
+export interface Listener {
+  readonly spec: ListenerSpec;
+  readonly location: LocationTable | undefined;
+  readonly isOpen: boolean;
+}
+
+export class Listeners {
+  readonly #libc: Libc;
+  readonly #words: Int32Array;
+  /** By the pool's number. */
+  #plans: (Plan | undefined)[] = [];
+  /** The same by what was published last: another list while held. */
+  #newest = this.#plans;
+  /** Listeners by id; those that are closed stay known to their tunnels. */
+  readonly #listeners: Listener[] = [];
+  #open: Listener[] = [];
+  /** Between two configurations: no listener is watched. */
+  #held = false;
+  readonly #ip = new Uint32Array(4);
+  readonly #address = new Int32Array(SOCKADDR_BYTES / 4);
+  readonly #addressPointer = addressOf(this.#address);
+  readonly #length = new Int32Array(16);
+  readonly #lengthPointer = addressOf(this.#length);
+
+  /** @param words the worker's tunnels. */
+  constructor(libc: Libc, words: Int32Array) {
+    this.#libc = libc;
+    this.#words = words;
+  }
+
+  /** Between two configurations from now on, until {@linkcode Listeners.listen}. */
+  hold(): void {
+    if (!this.#held) this.#newest = [...this.#plans];
+    this.#held = true;
+  }
+
+  get isHeld(): boolean {
+    return this.#held;
+  }
+
+  /** Those on which clients are accepted. */
+  get open(): readonly Listener[] {
+    return this.#open;
+  }
+
+  /** Open listeners that are not among these. */
+  others(specs: readonly ListenerSpec[]): Listener[] {
+    const staying = new Set(specs.map(({ id }) => id));
+    return this.#open.filter(({ spec }) => !staying.has(spec.id));
+  }
+
+  /** These alone are open from now on, and what was published while held holds. */
+  listen(specs: readonly ListenerSpec[]): void {
+    for (const { spec: { location: _, ...spec } } of this.#open) {
+      this.#listeners[spec.id] = { spec, location: undefined, isOpen: false };
+    }
+    this.#open = specs.map((spec) => ({
+      spec,
+      location: spec.location && new LocationTable(spec.location),
+      isOpen: true,
+    }));
+    for (const listener of this.#open) this.#listeners[listener.spec.id] = listener;
+    this.#plans = this.#newest;
+    this.#held = false;
+  }
+
+  /** Makes a plan its pool's own, while held from `listen` on. */
+  publish(pool: number, plan: Plan | undefined): void {
+    this.#newest[pool] = plan;
+  }
+
+  find(id: number): Listener | undefined {
+    return this.#listeners[id];
+  }
+
+  /** The number of the pool that a client goes to, by its sockaddr. */
+  poolOf({ spec, location }: Listener, address: Int32Array, at = 0): number {
+    if (location === undefined) return spec.pools[0]!;
+    const words = readSockaddrIp(address, at, this.#ip);
+    return spec.pools[words === 0 ? 0 : location.find(this.#ip, words)]!;
+  }
+
+  /** The balancer's address that the client reached, as a sockaddr. */
+  localAddress(slot: number): Int32Array {
+    const words = this.#words;
+    const spec = this.#specOf(slot);
+    if (spec.local !== undefined) return spec.local;
+    this.#length[0] = SOCKADDR_BYTES;
+    const fd = words[slot * TUNNEL_WORDS + FD]!;
+    this.#libc.calls.getsockname(fd, this.#addressPointer, this.#lengthPointer);
+    return this.#address;
+  }
+
+  /**
+   * Sends a client that has no backend yet to the pool where it would go if it came in now.
+   * @returns false when its listener is closed.
+   */
+  renew(slot: number): boolean {
+    const words = this.#words;
+    const base = slot * TUNNEL_WORDS;
+    const listener = this.#listeners[words[base + LISTENER]!];
+    if (listener?.isOpen !== true) return false;
+    words[base + POOL] = this.poolOf(listener, words, base + CLIENT_ADDRESS);
+    return true;
+  }
+
+  /** The plan that clients of its pool go by who come in now. */
+  planOf(slot: number): Plan | undefined {
+    return this.#plans[this.#words[slot * TUNNEL_WORDS + POOL]!];
+  }
+
+  idleTimeoutMs(slot: number): number {
+    return this.#specOf(slot).idleTimeoutMs;
+  }
+
+  /** The flag of a client whose short reads say nothing: one on a unix socket. */
+  readsShort(slot: number): number {
+    return this.#specOf(slot).unix ? SHORT_READ_INCONCLUSIVE : 0;
+  }
+
+  #specOf(slot: number): ListenerSpec {
+    const id = this.#words[slot * TUNNEL_WORDS + LISTENER]!;
+    const listener = this.#listeners[id];
+    if (listener === undefined) throw new Error(`Cannot find listener ${id}: it was never set up`);
+    return listener.spec;
+  }
+}

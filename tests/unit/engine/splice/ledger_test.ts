@@ -1,0 +1,101 @@
+// What clients hold is given back whole, however they end.
+
+import { assertEquals } from "@std/assert";
+import { Choice } from "../../../../lib/core/pick/choice.ts";
+import { ACTIVE, PickTable, TOTAL } from "../../../../lib/core/pick/pick_table.ts";
+import {
+  allocateEngineMemory,
+  allocateWorkerMemory,
+  FRONTEND,
+  FRONTEND_ACTIVE,
+  OPEN,
+  OUT_OF_DESCRIPTORS,
+  PLAN_REFERENCES,
+  STATE,
+  TUNNEL_WORDS,
+  WORKER_LOAD,
+} from "../../../../lib/engine/splice/layout.ts";
+import { Ledger } from "../../../../lib/engine/splice/ledger.ts";
+import { EAGAIN, EMFILE, openLibc } from "../../../../lib/engine/splice/libc.ts";
+import { reclaim } from "../../../../lib/engine/splice/reclaim.ts";
+import { addRow } from "../../../support/tables.ts";
+
+const [FRONTEND_ID, PLAN_ID, WORKER] = [3, 5, 1];
+
+function clients(count: number) {
+  const memory = allocateWorkerMemory(count);
+  const engine = allocateEngineMemory();
+  const table = PickTable.allocate(1);
+  addRow(table, new Set(), {});
+  const ledger = new Ledger(memory.words, engine, WORKER);
+  for (let slot = 0; slot < count; slot++) {
+    const base = slot * TUNNEL_WORDS;
+    memory.words.fill(-1, base + 2, base + 4);
+    ledger.enter(FRONTEND_ID);
+    ledger.assign(WORKER);
+    memory.words[base + FRONTEND] = FRONTEND_ID;
+    ledger.enterPlan(base, PLAN_ID);
+    ledger.reserve(base, table, null, 0, new Choice());
+  }
+  const held = () => ({
+    frontend: engine[FRONTEND_ACTIVE + FRONTEND_ID],
+    worker: engine[WORKER_LOAD + WORKER],
+    plan: engine[PLAN_REFERENCES + PLAN_ID],
+    short: engine[OUT_OF_DESCRIPTORS],
+    places: table.read(0, ACTIVE),
+  });
+  return { memory, engine, table, ledger, held };
+}
+
+const NOTHING = { frontend: 0, worker: 0, plan: 0, short: 0, places: 0 };
+
+/** One has a tunnel, one connects, one waits for a descriptor, one for a backlog. */
+function everyState() {
+  const all = clients(4);
+  const { ledger, table, memory } = all;
+  for (let slot = 0; slot < 4; slot++) ledger.connect(slot * TUNNEL_WORDS);
+  ledger.open(0, table);
+  memory.words[STATE] = OPEN;
+  ledger.wait(2 * TUNNEL_WORDS, EMFILE);
+  ledger.wait(3 * TUNNEL_WORDS, EAGAIN);
+  assertEquals(all.held(), { frontend: 4, worker: 4, plan: 4, short: 1, places: 4 });
+  assertEquals(table.read(0, TOTAL), 1);
+  return all;
+}
+
+Deno.test("clients that end give back what they hold", () => {
+  const { ledger, table, held } = everyState();
+  ledger.end(0, table);
+  for (let slot = 1; slot < 4; slot++) {
+    ledger.connect(slot * TUNNEL_WORDS);
+    ledger.release(slot * TUNNEL_WORDS, table);
+    // Twice is once.
+    ledger.release(slot * TUNNEL_WORDS, table);
+  }
+  for (let slot = 0; slot < 4; slot++) {
+    ledger.leavePlan(slot * TUNNEL_WORDS);
+    ledger.leavePlan(slot * TUNNEL_WORDS);
+    ledger.dismiss(FRONTEND_ID);
+  }
+  assertEquals(held(), NOTHING);
+});
+
+Deno.test("a dead worker's clients give back what they hold", () => {
+  const { memory, engine, table, held } = everyState();
+  const libc = openLibc();
+  const tableOf = (planId: number) => planId === PLAN_ID ? table : undefined;
+  assertEquals(reclaim(memory, WORKER, { libc, engine, tableOf, nowMs: 0, atMs: 0 }), 1);
+  assertEquals(held(), NOTHING);
+  libc.close();
+});
+
+Deno.test("a client is handed to the worker that has clearly less to do, or kept", () => {
+  const { engine, ledger } = clients(8);
+  assertEquals(ledger.leastBusy(3), 0);
+  engine[WORKER_LOAD] = 7;
+  engine[WORKER_LOAD + 2] = 7;
+  assertEquals(ledger.leastBusy(3), WORKER);
+  ledger.assign(0);
+  ledger.keep(0);
+  assertEquals([engine[WORKER_LOAD], engine[WORKER_LOAD + WORKER]], [7, 9]);
+});
