@@ -11,11 +11,9 @@ import { TOTAL } from "../core/pick/pick_table.ts";
 import type { HoldCause } from "../core/pool/member.ts";
 import type { Pool, PoolChange } from "../core/pool/pool.ts";
 import { SlowStart } from "../core/watch/slow_start.ts";
+import { loadSourceKindOf } from "../load/registry.ts";
 import type { PoolConfig } from "../config/config.ts";
 import type { EndReason, EngineEvent } from "../engine/engine.ts";
-
-/** Load sources that hand out the kernel's load average as it is at the moment. */
-const AVERAGES: ReadonlySet<string> = new Set(["nrpe", "ssh"]);
 
 /** A panic that has just begun or ended, in words. */
 export interface PanicChange {
@@ -132,7 +130,8 @@ export class Resilience {
     const backend = this.#config.backends.find((one) => one.id === id);
     const { source } = backend?.load ?? this.#config.load;
     const total = this.#pool.table.read(member.row, TOTAL);
-    return this.#frozenLoads.observe(this.#pool, id, member.load, AVERAGES.has(source), total);
+    const isAverage = loadSourceKindOf(source)?.about.isKernelAverage ?? false;
+    return this.#frozenLoads.observe(this.#pool, id, member.load, isAverage, total);
   }
 
   /** Forgets what the load source of a backend has said, as {@linkcode Pool.forgetLoad}. */

@@ -2,8 +2,8 @@
 
 import { counted } from "../core/values/counted.ts";
 import type { Config, PoolConfig } from "./config.ts";
-import { draftBackend, draftConfig } from "./effective.ts";
-import type { YamlDraft } from "./yaml.ts";
+import type { Draft } from "../schema/declarations.ts";
+import { draftBackend, draftConfig } from "./write_config.ts";
 
 /** What is said when every key is as it was. */
 export const NO_CHANGE = "no setting has changed";
@@ -22,7 +22,7 @@ const AT_START: readonly string[] = ["engine", "admin", "user"];
 /** Whose values may be secrets, or are no words for people: that they changed is said, not to what. */
 const UNTOLD = /(^|\.)(headers\..*|http\.url|exec\.command|agent\.send)$/;
 
-type Drafts = Readonly<Record<string, YamlDraft | undefined>>;
+type Drafts = Readonly<Record<string, Draft | undefined>>;
 
 interface Group {
   /** What the changes are of; "": the whole file. */
@@ -73,7 +73,7 @@ function split(config: Config) {
   return { ...rest, frontends: byName(frontends), pools: byName(pools, "backends") };
 }
 
-function byName(drafts: YamlDraft | undefined, without?: string): Readonly<Record<string, Drafts>> {
+function byName(drafts: Draft | undefined, without?: string): Readonly<Record<string, Drafts>> {
   const named: [string, Drafts][] = [];
   for (const [name, draft] of Object.entries(isTree(drafts) ? drafts : {})) {
     if (!isTree(draft)) continue;
@@ -134,7 +134,7 @@ function keysThatChanged(before: Drafts, after: Drafts, above = ""): string[] {
   });
 }
 
-function describeKey(key: string, was: YamlDraft | undefined, is: YamlDraft | undefined): string {
+function describeKey(key: string, was: Draft | undefined, is: Draft | undefined): string {
   const [from, to] = [textOf(was), textOf(is)];
   const told = from !== undefined && to !== undefined && !UNTOLD.test(key);
   const later = AT_START.some((start) => key === start || key.startsWith(`${start}.`));
@@ -143,7 +143,7 @@ function describeKey(key: string, was: YamlDraft | undefined, is: YamlDraft | un
 }
 
 /** A value on few characters, undefined where it takes more. */
-function textOf(value: YamlDraft | undefined): string | undefined {
+function textOf(value: Draft | undefined): string | undefined {
   if (value === undefined) return "unset";
   if (isTree(value)) return undefined;
   const items = typeof value === "object" && value !== null ? value : [value];
@@ -152,7 +152,7 @@ function textOf(value: YamlDraft | undefined): string | undefined {
   return text.length > MOST_VALUE ? undefined : text;
 }
 
-function isTree(value: YamlDraft | undefined): value is Readonly<Record<string, YamlDraft>> {
+function isTree(value: Draft | undefined): value is Readonly<Record<string, Draft>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

@@ -3,11 +3,8 @@
 
 import { formatDuration } from "../core/values/duration.ts";
 import { formatNetwork, type Network, widened } from "../core/values/network.ts";
+import { loadSourceKindOf } from "../load/registry.ts";
 import type { BackendConfig, Config, FrontendConfig, PoolConfig } from "./config.ts";
-
-/** Load sources that cannot tell how much memory is free, or how long tasks wait. */
-const NO_MEMORY: ReadonlySet<string> = new Set(["nrpe", "exec", "none"]);
-const NO_PRESSURE: ReadonlySet<string> = new Set(["nrpe", "exec", "gmond", "none"]);
 
 /** Rounds go at intervals that are up to a tenth longer. */
 const ROUND_AT_MOST = 1.1;
@@ -79,6 +76,7 @@ function oddPool(pool: PoolConfig): string[] {
     );
   }
   const sources = new Set(backends.map((backend) => loadOf(pool, backend).source));
+  const kinds = [...sources].map(loadSourceKindOf);
   const { intervalMs, timeoutMs, maxAgeMs } = pool.load;
   const longestMs = ROUND_AT_MOST * intervalMs + timeoutMs;
   if (maxAgeMs < longestMs && [...sources].some((source) => source !== "none")) {
@@ -93,13 +91,13 @@ function oddPool(pool: PoolConfig): string[] {
   const named = [...sources].join(", ");
   const { minAvailable, weight } = memory;
   const wantsMemory = ("bytes" in minAvailable ? minAvailable.bytes : minAvailable.share) > 0;
-  if ((wantsMemory || weight > 0) && [...sources].every((source) => NO_MEMORY.has(source))) {
+  if ((wantsMemory || weight > 0) && !kinds.some((kind) => kind?.about.tellsMemory)) {
     odd.push(`${at}.memory: has no effect: load by ${named} does not tell memory`);
   } else if (weight > 0 && strategy !== "least_load") {
     odd.push(`${at}.memory.weight: has no effect: ${strategy} does not heed it`);
   }
   const wantsPressure = pressure.maxCpu !== undefined || pressure.maxMemory !== undefined;
-  if (wantsPressure && [...sources].every((source) => NO_PRESSURE.has(source))) {
+  if (wantsPressure && !kinds.some((kind) => kind?.about.tellsPressure)) {
     odd.push(`${at}.pressure: has no effect: load by ${named} does not tell pressure`);
   }
   return odd;

@@ -5,7 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { parseCommand } from "../../../lib/cli/arguments.ts";
 import { formatConfigErrors } from "../../../lib/config/config_error.ts";
-import { formatConfig } from "../../../lib/config/effective.ts";
+import { formatConfig } from "../../../lib/config/write_config.ts";
 import type { Overrides } from "../../../lib/config/overrides.ts";
 import { readConfig } from "../../../lib/config/read_config.ts";
 

@@ -3,29 +3,24 @@ import fc from "fast-check";
 import { type Address, formatAddress } from "../../../lib/core/values/address.ts";
 import type { Backend } from "../../../lib/core/pool/backend.ts";
 import {
-  type AgentConfig,
   type Config,
   ENGINE_KINDS,
   FALLBACKS,
   type FrontendConfig,
-  type GmondConfig,
   HEALTH_PROBES,
   type HealthConfig,
-  type HttpConfig,
   LOAD_SOURCES,
   type LoadConfig,
   type LocationConfig,
   LOG_FORMATS,
   LOG_LEVELS,
   type MemoryConfig,
-  type NrpeConfig,
   type PoolConfig,
   type PressureConfig,
-  type SshConfig,
   STICKY_BY,
   STRATEGIES,
 } from "../../../lib/config/config.ts";
-import { formatConfig } from "../../../lib/config/effective.ts";
+import { formatConfig } from "../../../lib/config/write_config.ts";
 import { leadsBack } from "../../../lib/config/loops.ts";
 import { readConfig } from "../../../lib/config/read_config.ts";
 import { address, cores, network, socketPath, tcpAddress } from "../../support/arbitraries.ts";
@@ -49,7 +44,7 @@ const absolute = line.map((text) => `/${text}`);
 const user = fc.stringMatching(/^[a-z_][a-z0-9_.-]{0,12}$/);
 const port = span(1, 65535);
 
-const nrpe: fc.Arbitrary<NrpeConfig> = fc.oneof(
+const nrpe: fc.Arbitrary<LoadConfig["nrpe"]> = fc.oneof(
   fc.record({
     port,
     command: line,
@@ -67,7 +62,7 @@ const nrpe: fc.Arbitrary<NrpeConfig> = fc.oneof(
   }),
 );
 
-const ssh: fc.Arbitrary<SshConfig> = fc.record({
+const ssh: fc.Arbitrary<LoadConfig["ssh"]> = fc.record({
   user,
   port,
   identityFile: absolute,
@@ -75,12 +70,12 @@ const ssh: fc.Arbitrary<SshConfig> = fc.record({
   options: fc.array(line.map((text) => `Name=${text}`), { maxLength: 3 }),
 }, { requiredKeys: ["options"] });
 
-const agent: fc.Arbitrary<AgentConfig> = fc.record({
+const agent: fc.Arbitrary<LoadConfig["agent"]> = fc.record({
   port,
   send: fc.oneof(fc.constant(""), line),
 });
 
-const gmond: fc.Arbitrary<GmondConfig> = fc.record(
+const gmond: fc.Arbitrary<LoadConfig["gmond"]> = fc.record(
   { port, address: tcpAddress(1) },
   { requiredKeys: ["port"] },
 );
@@ -88,7 +83,7 @@ const gmond: fc.Arbitrary<GmondConfig> = fc.record(
 const jsonPath = fc.array(fc.stringMatching(/^[A-Za-z0-9_-]{1,6}$/), { minLength: 1, maxLength: 3 })
   .map((steps) => steps.join("."));
 
-const http: fc.Arbitrary<HttpConfig> = fc.record({
+const http: fc.Arbitrary<LoadConfig["http"]> = fc.record({
   url: fc.constantFrom("http://{host}:9777/", "https://[::1]/{backend}?x=1", "http://m:{port}/a"),
   fields: fc.record({
     load1: jsonPath,
