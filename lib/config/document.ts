@@ -38,7 +38,10 @@ const log = section({ doc: "what is written down" }, {
     default: "info",
     doc: "the least that is logged",
   }),
-  format: key(oneOf(LOG_FORMATS, "a log format"), { default: "text", doc: "of the log" }),
+  format: key(oneOf(LOG_FORMATS, "a log format"), {
+    default: "text",
+    doc: "how the log is written",
+  }),
   access: key(boolean, {
     default: "true",
     doc: "whether a session is logged when it opens and when it ends",
@@ -78,12 +81,15 @@ const admin = section({ short: "socket", doc: "how the running balancer is asked
   socket: key(adminSocket, { default: "auto", doc: 'the unix socket that "status" and "why" ask' }),
 });
 
-const keepalive = section({ doc: "TCP keepalive of clients and backends (splice)" }, {
+const keepalive = section({ doc: "TCP keepalive of clients and backends, in the splice engine" }, {
   idle: key(inSeconds(durationOrOff(SECOND, 9 * HOUR)), {
     default: "110s",
-    doc: "silence before the first probe",
+    doc: "the time without traffic before the first probe; off: no keepalive",
   }),
-  interval: key(inSeconds(duration(SECOND, 9 * HOUR)), { default: "30s", doc: "between probes" }),
+  interval: key(inSeconds(duration(SECOND, 9 * HOUR)), {
+    default: "30s",
+    doc: "the time between probes",
+  }),
   count: key(integer(1, 127), {
     default: "3",
     doc: "probes without an answer that end a session",
@@ -97,16 +103,16 @@ const keepalive = section({ doc: "TCP keepalive of clients and backends (splice)
 const engine = section({ short: "kind", doc: "what carries the sessions" }, {
   kind: key(oneOf(ENGINE_KINDS, "an engine"), {
     default: "auto",
-    doc: "auto: splice on Linux with glibc",
+    doc: "with auto, splice on Linux with glibc, else portable",
   }),
   workers: key({ ...autoOr(integer(1, 64)), what: "auto or an integer" }, {
     default: "auto",
-    doc: "threads that carry sessions (splice); auto: one for each core",
+    doc: "threads that carry sessions in the splice engine; with auto, one for each core",
   }),
   buffer_size: key(size(4 * 1024, 4 * 1024 ** 2), {
     as: "bufferBytes",
     default: "64KiB",
-    doc: "read at once on a busy session (portable)",
+    doc: "what the portable engine reads at once on a busy session",
   }),
   keepalive,
 });
@@ -140,7 +146,7 @@ const frontend = section({ doc: "" }, {
   pool: key(poolName, {
     unset: "the only pool",
     example: "compute",
-    doc: "where sessions go; required when there are several pools",
+    doc: "where sessions go; it must be said when there are several pools",
   }),
   location: list({
     unset: "none",
@@ -153,11 +159,11 @@ const frontend = section({ doc: "" }, {
   }, location),
   max_connections: key(integer(0, 1_000_000), {
     default: "4096",
-    doc: "sessions at a time; 0 = no limit",
+    doc: "most sessions at a time; 0 = no limit",
   }),
   idle_timeout: key(durationOrOff(SECOND, LONGEST), {
     default: "off",
-    doc: "ends sessions on which nothing moves",
+    doc: "the time after which a session on which nothing moves is ended",
   }),
   socket_mode: key(modeOrUmask, {
     default: "umask",

@@ -20,19 +20,19 @@ import {
 const source = oneOf(LOAD_SOURCES, "a load source");
 
 export const load = section({ doc: "how backends are asked for their load", short: "source" }, {
-  source: key(source, { default: "nrpe", doc: "how the load is asked for" }),
+  source: key(source, { default: "nrpe", doc: "who tells the load; with none, nobody is asked" }),
   interval: key(interval, { default: "10s", doc: "how often each backend is asked" }),
   timeout: key(timeout, {
     unset: "2s, at most the interval",
     accepts: "10ms to the interval",
     example: "2s",
-    doc: "for one answer",
+    doc: "the time for one answer",
   }),
   max_age: key(duration(100, DAY), {
     unset: "60s, with gmond 2m, at least 3 intervals",
     accepts: "the interval to 1d",
     example: "60s",
-    doc: "older samples do not count",
+    doc: "the age from which on a sample does not count",
   }),
   ...LOAD_SECTIONS,
 }, ({ source, intervalMs }) => ({
@@ -55,14 +55,16 @@ export const loadOverride = override(
   section({ doc: "" }, { source: key(source, { doc: "" }), ...LOAD_SECTIONS }),
 );
 
-export const memory = section({ doc: "of backends whose load source tells it" }, {
+export const memory = section({
+  doc: "what free memory does to placement, where the load source tells it",
+}, {
   min_available: key(memoryFloor, {
     default: "0",
     doc: "a backend with less gets no new sessions; 0 = never mind",
   }),
   weight: key(share, {
     default: "0",
-    doc: "least_load multiplies scores by (available / total)^weight",
+    doc: "how much it counts: least_load multiplies scores by (available / total)^weight",
   }),
 });
 
@@ -78,11 +80,11 @@ export const pressure = section({
   max_cpu: key(limit, {
     as: "maxCpu",
     default: "off",
-    doc: "waiting for a CPU; above: no new sessions",
+    doc: "a backend where tasks wait longer for a CPU gets no new sessions",
   }),
   max_memory: key(limit, {
     as: "maxMemory",
     default: "off",
-    doc: "waiting for memory; above: no new sessions",
+    doc: "a backend where tasks wait longer for memory gets no new sessions",
   }),
 });

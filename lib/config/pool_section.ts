@@ -33,18 +33,20 @@ const sticky = section({
 }, {
   by: key(oneOf(STICKY_BY, "what clients stick by"), {
     default: "off",
-    doc: "source: known by its IPv4 address, or the /64 of IPv6",
+    doc: "with source, a client is known by its IPv4 address, or the /64 of IPv6",
   }),
   ttl: key(duration(SECOND, 366 * DAY), {
     default: "12h",
-    doc: "from the end of its last session on",
+    doc: "for how long, from the end of its last session on",
   }),
 });
 
-const pace = section({ doc: "so that a class that logs in does not run into sshd's MaxStartups" }, {
+const pace = section({
+  doc: "spreads many logins at once, so that a class does not run into sshd's MaxStartups",
+}, {
   sessions: key(offOr(integer(1, 10_000)), {
     default: "8",
-    doc: "young sessions on one backend before others go first",
+    doc: "how many young sessions a backend has before others go first",
   }),
   within: key(duration(SECOND, HOUR), {
     default: "10s",
@@ -53,8 +55,11 @@ const pace = section({ doc: "so that a class that logs in does not run into sshd
 });
 
 const connect = section({ doc: "how a backend is called" }, {
-  timeout: key(timeout, { default: "3s", doc: "for one attempt" }),
-  retries: key(integer(0, 31), { default: "3", doc: "other backends tried after the first" }),
+  timeout: key(timeout, { default: "3s", doc: "the time for one attempt" }),
+  retries: key(integer(0, 31), {
+    default: "3",
+    doc: "how many other backends are tried after the first",
+  }),
 });
 
 /** A backend as a mapping. */
@@ -77,7 +82,7 @@ export const backendSection = section({ doc: "" }, {
   max_connections: key(integer(0, 1_000_000), {
     default: "0",
     example: "200",
-    doc: "sessions at a time; 0 = no limit",
+    doc: "most sessions at a time; 0 = no limit",
   }),
   load_address: key(partialAddress, {
     unset: "address's host",
@@ -129,14 +134,14 @@ function isPlain({ address, maxConnections, ...rest }: BackendDraft): boolean {
 const health = section({ short: "probe", doc: "how backends are probed" }, {
   probe: key(oneOf(["auto", ...HEALTH_PROBES], "a health probe"), {
     default: "auto",
-    doc: "auto: banner where the pool or a frontend of it uses port 22, else tcp",
+    doc: "how; with auto, banner where the pool or a frontend of it uses port 22, else tcp",
   }),
   interval: key(interval, { default: "5s", doc: "how often each backend is probed" }),
   timeout: key(timeout, {
     unset: "2s, at most the interval",
     accepts: "10ms to the interval",
     example: "2s",
-    doc: "for one probe",
+    doc: "the time for one probe",
   }),
   rise: key(integer(1, 100), { default: "2", doc: "good probes in a row that make a backend up" }),
   fall: key(integer(1, 100), { default: "3", doc: "failed probes in a row that make it down" }),
@@ -153,6 +158,7 @@ export const pool = section({ doc: "" }, {
   }),
   fallback: key({ ...oneOf(FALLBACKS, "a fallback"), what: "a strategy" }, {
     default: "round_robin",
+    accepts: "a strategy other than least_load",
     doc: "the strategy while no load is fresh",
   }),
   hash_balance: key({ ...offOr(integer(101, 10_000)), what: "a percentage or off" }, {

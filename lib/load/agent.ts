@@ -15,7 +15,9 @@ import { lineOrNothing, port } from "../schema/values.ts";
 import { type LoadSource, loadSourceKind } from "./load_source.ts";
 import { abortReason, connectReason, oneLine } from "./reason.ts";
 
-const agentSection = section({ doc: "used with source: agent (HAProxy's agent-check)" }, {
+const agentSection = section({
+  doc: "how a backend is asked with source: agent (HAProxy's agent-check)",
+}, {
   port: key(port, { default: "9777", doc: "where the agents listen" }),
   send: key(lineOrNothing("an agent's line", 1023), {
     default: "",

@@ -21,13 +21,13 @@ import { type LoadSource, loadSourceKind } from "./load_source.ts";
 import { abortReason, lastLine, oneLine } from "./reason.ts";
 import { UnderWay } from "./under_way.ts";
 
-const execSection = section({ doc: "used with source: exec" }, {
+const execSection = section({ doc: "how a backend is asked with source: exec" }, {
   command: list(
     {
       required: "with source: exec",
       accepts: "text split on spaces, or a list",
-      doc: '["/path", "{host}"], no shell; {host}, {port}, {backend} are replaced in arguments, ' +
-        "and without any of them the host is appended",
+      doc: 'such as ["/path", "{host}"], run without a shell; {host}, {port} and {backend} are ' +
+        "replaced, and without any of them the host is appended",
     },
     item({ ...line("an argument", PATH_MAX_BYTES), what: "a program or an argument" }),
     { split: splitCommand },

@@ -34,8 +34,8 @@ const collector: Value<TcpAddress> = {
   unit: "",
 };
 
-const gmondSection = section({ doc: "used with source: gmond (Ganglia)" }, {
-  port: key(port, { default: String(GMOND_PORT), doc: "of each backend's own gmond" }),
+const gmondSection = section({ doc: "how a backend is asked with source: gmond (Ganglia)" }, {
+  port: key(port, { default: String(GMOND_PORT), doc: "where each backend's own gmond listens" }),
   address: key(collector, {
     unset: "none",
     example: "ganglia:8649",

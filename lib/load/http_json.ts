@@ -62,7 +62,7 @@ const headerValue = text(
       : failure(`Cannot use ${quote(text)} in a header: expected printable ASCII`),
 );
 
-const httpSection = section({ doc: "used with source: http" }, {
+const httpSection = section({ doc: "how a backend is asked with source: http" }, {
   url: key(urlTemplate, {
     default: "http://{host}:9777/",
     doc: "{host}, {port} and {backend} are the backend's",
@@ -94,7 +94,7 @@ const httpSection = section({ doc: "used with source: http" }, {
     sessions: key(jsonPath, { default: "sessions", doc: "people logged in" }),
   }),
   headers: named(
-    { unset: "none", example: "{}", doc: 'sent with each request: { X-Key: "abc" }' },
+    { unset: "none", doc: 'sent with each request: { X-Key: "abc" }' },
     item(headerValue),
   ),
   token_file: key(absolutePath, {

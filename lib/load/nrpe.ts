@@ -38,7 +38,7 @@ import { abortReason, connectReason, oneLine } from "./reason.ts";
  */
 const TLS_MODES = ["auto", "off", "certificates", "anonymous"] as const;
 
-const nrpeSection = section({ doc: "used with source: nrpe" }, {
+const nrpeSection = section({ doc: "how a backend is asked with source: nrpe" }, {
   port: key(port, { default: "5666", doc: "where the NRPE daemon listens" }),
   command: key(line("an NRPE command", 1023), {
     default: "check_load",
@@ -47,7 +47,7 @@ const nrpeSection = section({ doc: "used with source: nrpe" }, {
   }),
   tls: key(oneOf(TLS_MODES, "a TLS mode"), {
     default: "auto",
-    doc: "auto: certificates if there are any, else anonymous TLS, then plain",
+    doc: "with auto, certificates if there are any, else anonymous TLS, then plain",
   }),
   ca: key(absolutePath, {
     required: "with tls: certificates",

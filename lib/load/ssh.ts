@@ -22,7 +22,7 @@ const sshOption = text('an ssh option "Name=value"', "list of ssh -o options", (
     : failure(`Cannot read ${quote(text)} as an ssh option: expected "Name=value"`);
 });
 
-const sshSection = section({ doc: "used with source: ssh" }, {
+const sshSection = section({ doc: "how a backend is asked with source: ssh" }, {
   user: key(userName, {
     unset: "ssh's choice",
     example: "monitor",
@@ -40,7 +40,7 @@ const sshSection = section({ doc: "used with source: ssh" }, {
     doc: "an ssh_config instead of the user's own",
   }),
   options: list(
-    { unset: "none", doc: '["Name=value"]; they win over the keys above' },
+    { unset: "none", doc: 'such as ["ConnectTimeout=5"]; they win over the keys above' },
     item(sshOption),
   ),
 });

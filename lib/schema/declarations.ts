@@ -266,6 +266,7 @@ export function textOr<T>(
   const asText = item(text);
   return {
     ...section,
+    value: text,
     schema: z.union([asText.schema, section.schema]),
     overriding: z.union([asText.overriding, section.overriding]),
     write: (value) => canBeText(value) ? text.write(value) : section.write(value),

@@ -322,7 +322,7 @@ function parsed<T>(
 /** An address to listen on. */
 export const listenAddress = parsed(
   "an address to listen on",
-  'one address or a list: [":22", "unix:/run/lb.sock"]',
+  'address or list: [":22", "unix:/run/lb.sock"]',
   parseListenAddress,
   formatAddress,
 );

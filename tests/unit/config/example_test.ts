@@ -5,6 +5,7 @@ import { assert, assertEquals } from "@std/assert";
 import { formatConfigErrors } from "../../../lib/config/config_error.ts";
 import { formatConfig } from "../../../lib/config/write_config.ts";
 import { readConfig } from "../../../lib/config/read_config.ts";
+import { exampleConfig } from "../../../lib/config/example.ts";
 import { document } from "../../../lib/config/document.ts";
 import type { Declaration } from "../../../lib/schema/declarations.ts";
 import { isMapping, parseYaml, type YamlValue } from "../../../lib/config/yaml.ts";
@@ -38,6 +39,10 @@ function keysIn(value: YamlValue, of: Declaration | undefined, path: string): st
     return own === "*" ? below : [`${path}.${own}`, ...below];
   });
 }
+
+Deno.test("lb.conf.example is what the declarations say (else: deno task example)", () => {
+  assertEquals(shipped, exampleConfig());
+});
 
 Deno.test("lb.conf.example passes the check as shipped and with every key set", () => {
   assert(effective(shipped).startsWith("log:"), effective(shipped));
