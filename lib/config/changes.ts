@@ -2,7 +2,9 @@
 
 import { counted } from "../core/values/counted.ts";
 import type { Config, PoolConfig } from "./config.ts";
-import type { Draft } from "../schema/declarations.ts";
+import type { About, Declaration, Draft } from "../schema/declarations.ts";
+import { document, frontend } from "./document.ts";
+import { backendSection, pool as poolSection } from "./pool_section.ts";
 import { draftBackend, draftConfig } from "./write_config.ts";
 
 /** What is said when every key is as it was. */
@@ -15,12 +17,6 @@ export const MOST_CHANGE_TEXT = 600;
 const MOST_NAMES = 6;
 const MOST_NAME = 64;
 const MOST_VALUE = 40;
-
-/** Keys that only the start heeds. */
-const AT_START: readonly string[] = ["engine", "admin", "user"];
-
-/** Whose values may be secrets, or are no words for people: that they changed is said, not to what. */
-const UNTOLD = /(^|\.)(headers\..*|http\.url|exec\.command|agent\.send)$/;
 
 type Drafts = Readonly<Record<string, Draft | undefined>>;
 
@@ -47,7 +43,7 @@ export function describeChanges(before: Config, after: Config, newRanges = false
   for (const [name, keys] of Object.entries(frontends)) {
     const old = oldFrontends[name];
     if (old !== undefined) {
-      groups.push({ head: `frontend ${name}`, changes: keysThatChanged(old, keys) });
+      groups.push({ head: `frontend ${name}`, changes: keysThatChanged(frontend, old, keys) });
     }
   }
   const oldByName = new Map(before.pools.map((pool) => [pool.name, pool]));
@@ -55,7 +51,10 @@ export function describeChanges(before: Config, after: Config, newRanges = false
     const old = oldByName.get(pool.name);
     const [oldKeys, keys] = [oldPools[pool.name], pools[pool.name]];
     if (old === undefined || oldKeys === undefined || keys === undefined) continue;
-    const changes = [...backendsThatChanged(old, pool), ...keysThatChanged(oldKeys, keys)];
+    const changes = [
+      ...backendsThatChanged(old, pool),
+      ...keysThatChanged(poolSection, oldKeys, keys),
+    ];
     groups.push({ head: `pool ${pool.name}`, changes });
   }
   const rulesOf = ({ frontends, locationDatabase }: Config) =>
@@ -63,7 +62,7 @@ export function describeChanges(before: Config, after: Config, newRanges = false
   const ranges = newRanges && rulesOf(before) === rulesOf(after)
     ? ["location_database has other ranges"]
     : [];
-  groups.push({ head: "", changes: [...keysThatChanged(oldRest, rest), ...ranges] });
+  groups.push({ head: "", changes: [...keysThatChanged(document, oldRest, rest), ...ranges] });
   return write(groups.filter(({ changes }) => changes.length > 0));
 }
 
@@ -90,7 +89,9 @@ function backendsThatChanged(before: PoolConfig, after: PoolConfig): string[] {
   const old = new Map(before.backends.map((backend) => [backend.id, draftBackend(backend)]));
   const changed = after.backends.flatMap((backend) => {
     const was = old.get(backend.id);
-    const changes = was === undefined ? [] : keysThatChanged(was, draftBackend(backend));
+    const changes = was === undefined
+      ? []
+      : keysThatChanged(backendSection, was, draftBackend(backend));
     return changes.length === 0 ? [] : [`${shorten(backend.id)} (${changes.join(", ")})`];
   });
   const stayed = oldIds.filter((id) => ids.includes(id));
@@ -122,24 +123,32 @@ function sign(mark: string, names: readonly string[]): string[] {
   return more === 0 ? said : [...said, `${mark}${more} more`];
 }
 
-/** "key old -> new" for each key whose value is another one. */
-function keysThatChanged(before: Drafts, after: Drafts, above = ""): string[] {
+/** "key old -> new" for each key of a declaration whose value is another one. */
+function keysThatChanged(of: Declaration, before: Drafts, after: Drafts, above = ""): string[] {
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...names].flatMap((name) => {
     const [was, is] = [before[name], after[name]];
+    const declaration = of.below?.[name] ?? of.below?.["*"] ?? of;
+    // What is marked in a section is so in all that is below.
+    const about = { ...of.about, ...declaration.about };
     const key = `${above}${name}`;
-    if (isTree(was) && isTree(is)) return keysThatChanged(was, is, `${key}.`);
-    if (JSON.stringify(was) === JSON.stringify(is)) return [];
-    return [describeKey(key, was, is)];
+    if (isTree(was) && isTree(is)) {
+      return keysThatChanged({ ...declaration, about }, was, is, `${key}.`);
+    }
+    return JSON.stringify(was) === JSON.stringify(is) ? [] : [describeKey(key, about, was, is)];
   });
 }
 
-function describeKey(key: string, was: Draft | undefined, is: Draft | undefined): string {
+function describeKey(
+  key: string,
+  { isUntold, atStart }: About,
+  was: Draft | undefined,
+  is: Draft | undefined,
+): string {
   const [from, to] = [textOf(was), textOf(is)];
-  const told = from !== undefined && to !== undefined && !UNTOLD.test(key);
-  const later = AT_START.some((start) => key === start || key.startsWith(`${start}.`));
+  const told = from !== undefined && to !== undefined && !isUntold;
   const change = told ? `${shorten(key)} ${from} -> ${to}` : `${shorten(key)} changed`;
-  return later ? `${change} (at the next start)` : change;
+  return atStart ? `${change} (at the next start)` : change;
 }
 
 /** A value on few characters, undefined where it takes more. */

@@ -77,9 +77,15 @@ const adminSocket: Value<"auto" | "off" | { readonly path: string }> = {
   words: ["auto", "off"],
 };
 
-const admin = section({ short: "socket", doc: "how the running balancer is asked" }, {
-  socket: key(adminSocket, { default: "auto", doc: 'the unix socket that "status" and "why" ask' }),
-});
+const admin = section(
+  { short: "socket", atStart: true, doc: "how the running balancer is asked" },
+  {
+    socket: key(adminSocket, {
+      default: "auto",
+      doc: 'the unix socket that "status" and "why" ask',
+    }),
+  },
+);
 
 const keepalive = section({ doc: "TCP keepalive of clients and backends, in the splice engine" }, {
   idle: key(inSeconds(durationOrOff(SECOND, 9 * HOUR)), {
@@ -100,7 +106,7 @@ const keepalive = section({ doc: "TCP keepalive of clients and backends, in the 
   }),
 });
 
-const engine = section({ short: "kind", doc: "what carries the sessions" }, {
+const engine = section({ short: "kind", atStart: true, doc: "what carries the sessions" }, {
   kind: key(oneOf(ENGINE_KINDS, "an engine"), {
     default: "auto",
     doc: "with auto, splice on Linux with glibc, else portable",
@@ -136,7 +142,7 @@ export const location = section({ doc: "" }, {
   pool: key(poolName, { required: "", doc: "where they go" }),
 });
 
-const frontend = section({ doc: "" }, {
+export const frontend = section({ doc: "" }, {
   mode: key(oneOf(FRONTEND_MODES, "a mode"), { default: "tcp", doc: "what is carried" }),
   listen: list(
     { required: "", example: '":22"', doc: "where clients come in" },
@@ -177,6 +183,7 @@ export const document = section({ doc: "" }, {
   engine,
   user: key(userName, {
     unset: "the user that starts it",
+    atStart: true,
     example: "daemon",
     doc: "the user to become once sockets are bound",
   }),

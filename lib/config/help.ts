@@ -75,6 +75,7 @@ function describe({ path, declaration }: Key): string {
     about.required === undefined && otherwise === undefined
       ? ""
       : labelled("Example", about.example),
+    about.atStart ? "A change counts from the next start on." : "",
   ].filter((fact) => fact !== "");
   const lines = facts.flatMap((fact) => wrapped(fact, WIDTH - 2).map((line) => `  ${line}`));
   return `${[path.join("."), ...lines].join("\n")}\n`;

@@ -21,6 +21,7 @@ const agentSection = section({
   port: key(port, { default: "9777", doc: "where the agents listen" }),
   send: key(lineOrNothing("an agent's line", 1023), {
     default: "",
+    isUntold: true,
     doc: "a line that is sent first, for agents that want one",
   }),
 });

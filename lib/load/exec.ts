@@ -25,6 +25,7 @@ const execSection = section({ doc: "how a backend is asked with source: exec" },
   command: list(
     {
       required: "with source: exec",
+      isUntold: true,
       accepts: "text split on spaces, or a list",
       doc: 'such as ["/path", "{host}"], run without a shell; {host}, {port} and {backend} are ' +
         "replaced, and without any of them the host is appended",

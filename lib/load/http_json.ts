@@ -65,6 +65,7 @@ const headerValue = text(
 const httpSection = section({ doc: "how a backend is asked with source: http" }, {
   url: key(urlTemplate, {
     default: "http://{host}:9777/",
+    isUntold: true,
     doc: "{host}, {port} and {backend} are the backend's",
   }),
   // Named as HTTP_FIGURES are.
@@ -94,7 +95,7 @@ const httpSection = section({ doc: "how a backend is asked with source: http" },
     sessions: key(jsonPath, { default: "sessions", doc: "people logged in" }),
   }),
   headers: named(
-    { unset: "none", doc: 'sent with each request: { X-Key: "abc" }' },
+    { unset: "none", isUntold: true, doc: 'sent with each request: { X-Key: "abc" }' },
     item(headerValue),
   ),
   token_file: key(absolutePath, {

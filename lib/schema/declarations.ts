@@ -27,6 +27,10 @@ export interface About {
   readonly as?: string;
   /** The key that is meant where a section is written as one word. */
   readonly short?: string;
+  /** Whether its value may be a secret, or is no word for people: that it changed is said, not to what. */
+  readonly isUntold?: true;
+  /** Whether it counts from the next start on, not from a reload. */
+  readonly atStart?: true;
   /** What it accepts, where its value does not tell. */
   readonly accepts?: string;
 }
