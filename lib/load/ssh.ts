@@ -39,6 +39,11 @@ const sshSection = section({ doc: "how a backend is asked with source: ssh" }, {
     example: "/etc/compute-lb/ssh_config",
     doc: "an ssh_config instead of the user's own",
   }),
+  program: key(absolutePath, {
+    unset: "ssh in PATH",
+    example: "/opt/openssh/bin/ssh",
+    doc: "the ssh program, where it is not the one that PATH finds",
+  }),
   options: list(
     { unset: "none", doc: 'such as ["ConnectTimeout=5"]; they win over the keys above' },
     item(sshOption),
@@ -46,8 +51,6 @@ const sshSection = section({ doc: "how a backend is asked with source: ssh" }, {
 });
 
 export interface SshOptions extends ValueOf<typeof sshSection> {
-  /** @default "ssh", looked for in PATH */
-  readonly program?: string;
   readonly clock: Clock;
   readonly random: Random;
 }
