@@ -4,6 +4,7 @@ import type { BackendConfig, LoadConfig, PoolConfig } from "../config/config.ts"
 import { formatAddress } from "../core/values/address.ts";
 import { counted } from "../core/values/counted.ts";
 import type { LoadSource } from "../load/load_source.ts";
+import { loadSourceKindOf } from "../load/registry.ts";
 
 interface Shared {
   readonly source: LoadSource;
@@ -103,11 +104,8 @@ function placeOf({ loadAddress, id }: BackendConfig): string {
 
 /** What a source is made of: the part of the configuration that its kind reads. */
 function signatureOf(config: LoadConfig): string {
-  const { source, intervalMs } = config;
-  return JSON.stringify([
-    source,
-    source === "none" ? null : config[source],
-    // For so long an answer of a gmond serves all who ask.
-    source === "gmond" ? intervalMs : null,
-  ]);
+  const kind = loadSourceKindOf(config.source);
+  if (kind === undefined) return config.source;
+  const { name, about } = kind;
+  return JSON.stringify([name, config[name], about.heedsInterval ? config.intervalMs : null]);
 }

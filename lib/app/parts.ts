@@ -77,10 +77,10 @@ export function loadSourceMaker(
 ): (config: LoadConfig) => LoadSource | undefined {
   const anonymousTls = new AnonymousTlsClient();
   return (config) =>
-    createLoadSource(config.source, {
-      ...config,
+    createLoadSource(config.source, config, {
       clock,
       random,
+      intervalMs: config.intervalMs,
       anonymousTls: anonymousTls.connect,
     });
 }

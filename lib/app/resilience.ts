@@ -13,12 +13,10 @@ import type { Pool } from "../core/pool/pool.ts";
 import type { PoolChange } from "../core/pool/pool_change.ts";
 import { Shortages } from "../core/watch/shortages.ts";
 import { SlowStart } from "../core/watch/slow_start.ts";
+import { loadSourceKindOf } from "../load/registry.ts";
 import type { PoolConfig } from "../config/config.ts";
 import { untoldBySources } from "../config/warnings.ts";
 import type { EndReason, EngineEvent } from "../engine/engine.ts";
-
-/** Load sources that hand out the kernel's load average as it is at the moment. */
-const AVERAGES: ReadonlySet<string> = new Set(["nrpe", "ssh"]);
 
 /** A panic that has just begun or ended, in words. */
 export interface PanicChange {
@@ -144,7 +142,8 @@ export class Resilience {
     const backend = this.#config.backends.find((one) => one.id === id);
     const { source } = backend?.load ?? this.#config.load;
     const total = this.#pool.table.read(member.row, TOTAL);
-    return this.#frozenLoads.observe(this.#pool, id, member.load, AVERAGES.has(source), total);
+    const isAverage = loadSourceKindOf(source)?.about.isKernelAverage ?? false;
+    return this.#frozenLoads.observe(this.#pool, id, member.load, isAverage, total);
   }
 
   /** Forgets what the load source of a backend has said, as {@linkcode Pool.forgetLoad}. */

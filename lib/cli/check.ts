@@ -6,7 +6,7 @@ import { describeSources, LoadSources } from "../app/load_sources.ts";
 import { loadSourceMaker } from "../app/parts.ts";
 import type { Config, FrontendConfig, PoolConfig } from "../config/config.ts";
 import { formatConfigErrors } from "../config/config_error.ts";
-import { formatConfig } from "../config/effective.ts";
+import { formatConfig } from "../config/write_config.ts";
 import { describeReturn, frontendReached } from "../config/loops.ts";
 import { warningsOf } from "../config/warnings.ts";
 import { AgentStanding, describeAdvice } from "../core/pool/agent_advice.ts";

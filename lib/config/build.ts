@@ -1,17 +1,19 @@
 // Turns a checked draft into the Config: references resolved, missing ports filled in.
 
 import { type Address, formatAddress } from "../core/values/address.ts";
-import type { BackendConfig, Config, HealthProbeName, LoadConfig, PoolConfig } from "./config.ts";
-import type { PartialAddress } from "./fields.ts";
+import { automaticProbe } from "../health/registry.ts";
+import { LOAD_SOURCE_KINDS, loadSourceKindOf } from "../load/registry.ts";
+import { type DraftMapping, mappingIn, overlaid } from "../schema/declarations.ts";
+import type { PartialAddress } from "../schema/values.ts";
+import type { BackendConfig, Config, LoadConfig, PoolConfig } from "./config.ts";
+import type { ConfigDraft } from "./document.ts";
+import { load as loadSection } from "./load_sections.ts";
 import { References } from "./references.ts";
-import type { Draft } from "./schema.ts";
-
-const SSH_PORT = 22;
 
 /** A pool as the schema leaves it. */
-export type PoolDraft = Draft["pools"][string];
+export type PoolDraft = ConfigDraft["pools"][string];
 /** A rule of a frontend's location as the schema leaves it. */
-export type LocationDraft = Draft["frontends"][string]["location"][number];
+export type LocationDraft = ConfigDraft["frontends"][string]["location"][number];
 /** A backend as the schema leaves it. */
 export type BackendDraft = PoolDraft["backends"][number];
 
@@ -29,13 +31,10 @@ export function completeAddress(
  * Builds the configuration from a draft in which checks.ts has found no fault.
  * @throws {Error} when the draft has a fault after all.
  */
-export function buildConfig(draft: Draft): Config {
-  const { user, locationDatabase, ...rest } = draft;
+export function buildConfig(draft: ConfigDraft): Config {
   const references = new References(draft);
   return {
-    ...rest,
-    ...(user === undefined ? {} : { user }),
-    ...(locationDatabase === undefined ? {} : { locationDatabase }),
+    ...draft,
     frontends: Object.entries(draft.frontends).map(([name, frontend]) => ({
       ...frontend,
       name,
@@ -59,22 +58,11 @@ function buildPool(
 ): PoolConfig {
   const backends = pool.backends.map((backend) => buildBackend(backend, port, pool));
   const { probe, ...health } = pool.health;
-  const chosen = probe === "auto" ? probeFor(frontendPorts, backends) : probe;
+  const ports = backends.flatMap(({ address }) =>
+    address.transport === "tcp" ? [address.port] : []
+  );
+  const chosen = probe === "auto" ? automaticProbe(new Set([...frontendPorts, ...ports])) : probe;
   return { ...pool, name, backends, health: { ...health, probe: chosen } };
-}
-
-/**
- * What `probe: auto` stands for. The kernel completes handshakes for an sshd that hangs, so where ssh is
- * spoken its greeting is waited for. Port 22 tells ssh, on either side: all backends of a pool speak the
- * same protocol.
- */
-function probeFor(
-  frontendPorts: ReadonlySet<number>,
-  backends: readonly BackendConfig[],
-): HealthProbeName {
-  const isSsh = frontendPorts.has(SSH_PORT) ||
-    backends.some(({ address }) => address.transport === "tcp" && address.port === SSH_PORT);
-  return isSsh ? "banner" : "tcp";
 }
 
 function buildBackend(
@@ -100,46 +88,26 @@ function buildBackend(
 }
 
 /** How a backend is asked for its load: as its pool says, but for what it says itself. */
-export function loadOf({ load }: PoolDraft, backend: BackendDraft): LoadConfig {
-  const own = backend.load;
-  if (own === undefined) return load;
-  const { ca, certificate, key, ...nrpe } = load.nrpe;
-  const files = {
-    ...(ca === undefined ? {} : { ca }),
-    ...(certificate === undefined ? {} : { certificate }),
-    ...(key === undefined ? {} : { key }),
-  };
-  // Certificates of the pool mean nothing to a backend that is asked without.
-  const without = own.nrpe.tls === "off" || own.nrpe.tls === "anonymous";
-  return {
-    ...load,
-    source: own.source ?? load.source,
-    nrpe: { ...nrpe, ...(without ? {} : files), ...own.nrpe },
-    ssh: {
-      ...load.ssh,
-      ...own.ssh,
-      options: own.ssh.options.length > 0 ? own.ssh.options : load.ssh.options,
-    },
-    exec: own.exec.command.length > 0 ? own.exec : load.exec,
-    agent: { ...load.agent, ...own.agent },
-    gmond: { ...load.gmond, ...own.gmond },
-    http: {
-      ...load.http,
-      ...own.http,
-      fields: { ...load.http.fields, ...own.http.fields },
-      headers: { ...load.http.headers, ...own.http.headers },
-    },
-  };
+export function loadOf({ load }: PoolDraft, { load: own }: BackendDraft): LoadConfig {
+  return own === undefined
+    ? load
+    : overlaid(loadSection, inherited(loadSection.write(load), own), own);
+}
+
+/** What counts of a pool's load section for a backend that says this. */
+function inherited(pool: DraftMapping, own: DraftMapping): DraftMapping {
+  const sections = LOAD_SOURCE_KINDS.map(({ name, about }) => {
+    const dropped = about.drops?.(mappingIn(own, name)) ?? [];
+    const kept = Object.entries(mappingIn(pool, name)).filter(([key]) => !dropped.includes(key));
+    return [name, Object.fromEntries(kept)] as const;
+  });
+  return { ...pool, ...Object.fromEntries(sections) };
 }
 
 /** The port of a load address that names none: the load source's, else the backend's, else 22. */
 function loadPortOf(load: LoadConfig, backend: Address): number {
-  const backendPort = backend.transport === "tcp" ? backend.port : 22;
-  if (load.source === "nrpe") return load.nrpe.port;
-  if (load.source === "agent") return load.agent.port;
-  if (load.source === "ssh") return load.ssh.port ?? backendPort;
-  if (load.source === "gmond") return load.gmond.port;
-  return backendPort;
+  return loadSourceKindOf(load.source)?.portOf(load) ??
+    (backend.transport === "tcp" ? backend.port : 22);
 }
 
 function known<T>(value: T | undefined, what: string): T {

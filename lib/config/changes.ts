@@ -2,8 +2,10 @@
 
 import { counted } from "../core/values/counted.ts";
 import type { Config, PoolConfig } from "./config.ts";
-import { draftBackend, draftConfig } from "./effective.ts";
-import type { YamlDraft } from "./yaml.ts";
+import type { About, Declaration, Draft } from "../schema/declarations.ts";
+import { document, frontend } from "./document.ts";
+import { backendSection, pool as poolSection } from "./pool_section.ts";
+import { draftBackend, draftConfig } from "./write_config.ts";
 
 /** What is said when every key is as it was. */
 export const NO_CHANGE = "no setting has changed";
@@ -11,18 +13,15 @@ export const NO_CHANGE = "no setting has changed";
 /** Most characters of a description; what does not fit is counted at its end. */
 export const MOST_CHANGE_TEXT = 600;
 
+/** Keys that only the start heeds. */
+export const AT_START = ["engine", "admin", "user"] as const;
+
 /** So many names of a kind are said, the others counted. */
 const MOST_NAMES = 6;
 const MOST_NAME = 64;
 const MOST_VALUE = 40;
 
-/** Keys that only the start heeds. */
-export const AT_START = ["engine", "admin", "user"] as const;
-
-/** Whose values may be secrets, or are no words for people: that they changed is said, not to what. */
-const UNTOLD = /(^|\.)(headers\..*|http\.url|exec\.command|agent\.send)$/;
-
-type Drafts = Readonly<Record<string, YamlDraft | undefined>>;
+type Drafts = Readonly<Record<string, Draft | undefined>>;
 
 interface Group {
   /** What the changes are of; "": the whole file. */
@@ -53,7 +52,7 @@ export function describeChanges(
   for (const [name, keys] of Object.entries(frontends)) {
     const old = oldFrontends[name];
     if (old !== undefined) {
-      groups.push({ head: `frontend ${name}`, changes: keysThatChanged(old, keys) });
+      groups.push({ head: `frontend ${name}`, changes: keysThatChanged(frontend, old, keys) });
     }
   }
   const oldByName = new Map(before.pools.map((pool) => [pool.name, pool]));
@@ -61,7 +60,10 @@ export function describeChanges(
     const old = oldByName.get(pool.name);
     const [oldKeys, keys] = [oldPools[pool.name], pools[pool.name]];
     if (old === undefined || oldKeys === undefined || keys === undefined) continue;
-    const changes = [...backendsThatChanged(old, pool), ...keysThatChanged(oldKeys, keys)];
+    const changes = [
+      ...backendsThatChanged(old, pool),
+      ...keysThatChanged(poolSection, oldKeys, keys),
+    ];
     groups.push({ head: `pool ${pool.name}`, changes });
   }
   const rulesOf = ({ frontends, locationDatabase }: Config) =>
@@ -71,7 +73,11 @@ export function describeChanges(
     : [];
   groups.push({
     head: "",
-    changes: [...keysAtStart(before, after, started), ...keysThatChanged(oldRest, rest), ...ranges],
+    changes: [
+      ...keysAtStart(before, after, started),
+      ...keysThatChanged(document, oldRest, rest),
+      ...ranges,
+    ],
   });
   return write(groups.filter(({ changes }) => changes.length > 0));
 }
@@ -84,7 +90,7 @@ function split(config: Config) {
   return { ...rest, frontends: byName(frontends), pools: byName(pools, "backends") };
 }
 
-function byName(drafts: YamlDraft | undefined, without?: string): Readonly<Record<string, Drafts>> {
+function byName(drafts: Draft | undefined, without?: string): Readonly<Record<string, Drafts>> {
   const named: [string, Drafts][] = [];
   for (const [name, draft] of Object.entries(isTree(drafts) ? drafts : {})) {
     if (!isTree(draft)) continue;
@@ -101,7 +107,9 @@ function backendsThatChanged(before: PoolConfig, after: PoolConfig): string[] {
   const old = new Map(before.backends.map((backend) => [backend.id, draftBackend(backend)]));
   const changed = after.backends.flatMap((backend) => {
     const was = old.get(backend.id);
-    const changes = was === undefined ? [] : keysThatChanged(was, draftBackend(backend));
+    const changes = was === undefined
+      ? []
+      : keysThatChanged(backendSection, was, draftBackend(backend));
     return changes.length === 0 ? [] : [`${shorten(backend.id)} (${changes.join(", ")})`];
   });
   const stayed = oldIds.filter((id) => ids.includes(id));
@@ -138,31 +146,40 @@ function keysAtStart(before: Config, after: Config, started: Config): string[] {
   const [was, is, runs] = [before, after, started].map(draftConfig);
   return AT_START.flatMap((key) => {
     const runsAlready = JSON.stringify(is?.[key]) === JSON.stringify(runs?.[key]);
-    return keysThatChanged({ [key]: was?.[key] }, { [key]: is?.[key] })
+    return keysThatChanged(document, { [key]: was?.[key] }, { [key]: is?.[key] })
       .map((change) => `${change} (${runsAlready ? "as it runs already" : "at the next start"})`);
   });
 }
 
-/** "key old -> new" for each key whose value is another one. */
-function keysThatChanged(before: Drafts, after: Drafts, above = ""): string[] {
+/** "key old -> new" for each key of a declaration whose value is another one. */
+function keysThatChanged(of: Declaration, before: Drafts, after: Drafts, above = ""): string[] {
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...names].flatMap((name) => {
     const [was, is] = [before[name], after[name]];
+    const declaration = of.below?.[name] ?? of.below?.["*"] ?? of;
+    // What is marked in a section is so in all that is below.
+    const about = { ...of.about, ...declaration.about };
     const key = `${above}${name}`;
-    if (isTree(was) && isTree(is)) return keysThatChanged(was, is, `${key}.`);
-    if (JSON.stringify(was) === JSON.stringify(is)) return [];
-    return [describeKey(key, was, is)];
+    if (isTree(was) && isTree(is)) {
+      return keysThatChanged({ ...declaration, about }, was, is, `${key}.`);
+    }
+    return JSON.stringify(was) === JSON.stringify(is) ? [] : [describeKey(key, about, was, is)];
   });
 }
 
-function describeKey(key: string, was: YamlDraft | undefined, is: YamlDraft | undefined): string {
+function describeKey(
+  key: string,
+  { isUntold }: About,
+  was: Draft | undefined,
+  is: Draft | undefined,
+): string {
   const [from, to] = [textOf(was), textOf(is)];
-  const told = from !== undefined && to !== undefined && !UNTOLD.test(key);
+  const told = from !== undefined && to !== undefined && !isUntold;
   return told ? `${shorten(key)} ${from} -> ${to}` : `${shorten(key)} changed`;
 }
 
 /** A value on few characters, undefined where it takes more. */
-function textOf(value: YamlDraft | undefined): string | undefined {
+function textOf(value: Draft | undefined): string | undefined {
   if (value === undefined) return "unset";
   if (isTree(value)) return undefined;
   const items = typeof value === "object" && value !== null ? value : [value];
@@ -171,7 +188,7 @@ function textOf(value: YamlDraft | undefined): string | undefined {
   return text.length > MOST_VALUE ? undefined : text;
 }
 
-function isTree(value: YamlDraft | undefined): value is Readonly<Record<string, YamlDraft>> {
+function isTree(value: Draft | undefined): value is Readonly<Record<string, Draft>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

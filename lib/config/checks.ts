@@ -7,10 +7,12 @@ import { formatDuration } from "../core/values/duration.ts";
 import { completeAddress, loadOf } from "./build.ts";
 import type { LocationDraft, PoolDraft } from "./build.ts";
 import type { LoadConfig } from "./config.ts";
-import { type ConfigPath, quote, someOf } from "./config_error.ts";
+import { LOAD_SOURCE_KINDS, loadSourceKindOf } from "../load/registry.ts";
+import { quote } from "../schema/quote.ts";
+import { type ConfigPath, someOf } from "./config_error.ts";
 import { describeLoop, leadsBack } from "./loops.ts";
 import { References } from "./references.ts";
-import type { Draft } from "./schema.ts";
+import type { ConfigDraft } from "./document.ts";
 
 /** A fault between values. */
 export interface CheckIssue {
@@ -29,7 +31,7 @@ const MAX_FRONTENDS = 64;
 const MAX_LISTEN = 1024;
 
 /** Finds every fault between the values of a draft. */
-export function checkDraft(draft: Draft): CheckIssue[] {
+export function checkDraft(draft: ConfigDraft): CheckIssue[] {
   const references = new References(draft);
   const tooMany = [...checkFrontendCount(draft), ...checkListenCount(draft)];
   return [
@@ -44,7 +46,7 @@ export function checkDraft(draft: Draft): CheckIssue[] {
   ];
 }
 
-function checkPresence(draft: Draft): CheckIssue[] {
+function checkPresence(draft: ConfigDraft): CheckIssue[] {
   const issues: CheckIssue[] = [];
   for (const [section, what] of [["frontends", "frontend"], ["pools", "pool"]] as const) {
     if (Object.keys(draft[section]).length > 0) continue;
@@ -58,7 +60,7 @@ function checkPresence(draft: Draft): CheckIssue[] {
   return issues;
 }
 
-function checkFrontendCount({ frontends }: Draft): CheckIssue[] {
+function checkFrontendCount({ frontends }: ConfigDraft): CheckIssue[] {
   const names = Object.keys(frontends);
   const surplus = names[MAX_FRONTENDS];
   if (surplus === undefined) return [];
@@ -70,7 +72,7 @@ function checkFrontendCount({ frontends }: Draft): CheckIssue[] {
   }];
 }
 
-function checkListenCount({ frontends }: Draft): CheckIssue[] {
+function checkListenCount({ frontends }: ConfigDraft): CheckIssue[] {
   let count = 0;
   for (const [name, { listen }] of Object.entries(frontends)) {
     count += listen.length;
@@ -82,7 +84,7 @@ function checkListenCount({ frontends }: Draft): CheckIssue[] {
   return [];
 }
 
-function checkFrontend(draft: Draft, references: References, name: string): CheckIssue[] {
+function checkFrontend(draft: ConfigDraft, references: References, name: string): CheckIssue[] {
   const path = ["frontends", name];
   const issues: CheckIssue[] = [];
   const { poolNames } = references;
@@ -135,7 +137,7 @@ function checkPoolName(
 }
 
 function checkLocation(
-  draft: Draft,
+  draft: ConfigDraft,
   references: References,
   path: ConfigPath,
   rule: LocationDraft,
@@ -163,7 +165,7 @@ function checkLocation(
 }
 
 /** Two listeners cannot have one address; port 0 is another one each time. */
-function checkListen(draft: Draft): CheckIssue[] {
+function checkListen(draft: ConfigDraft): CheckIssue[] {
   const issues: CheckIssue[] = [];
   const owners = new Map<string, string>();
   for (const [name, frontend] of Object.entries(draft.frontends)) {
@@ -195,7 +197,7 @@ function listenKey(address: Address): string {
 }
 
 function checkPool(
-  draft: Draft,
+  draft: ConfigDraft,
   references: References,
   name: string,
   pool: PoolDraft,
@@ -267,15 +269,13 @@ function checkBackends(references: References, name: string, pool: PoolDraft): C
       issues.push({ path, at: "value", message, dependsOn: [path] });
     }
     seen.add(key);
-    const { source, gmond } = loadOf(pool, backend);
-    const asks = source === "nrpe" || source === "ssh" || source === "agent" ||
-      (source === "gmond" && gmond.address === undefined);
+    const load = loadOf(pool, backend);
     const asked = backend.loadAddress?.address ?? address;
-    if (asks && asked.transport === "unix") {
+    if (loadSourceKindOf(load.source)?.asksBackendsBy(load) && asked.transport === "unix") {
       issues.push({
         path,
         at: "value",
-        message: `Cannot ask ${quote(formatAddress(asked))} for its load by ${source}: ` +
+        message: `Cannot ask ${quote(formatAddress(asked))} for its load by ${load.source}: ` +
           'expected load_address: "host[:port]"',
         dependsOn: [[...path, "load_address"], ["pools", name, "load", "source"]],
       });
@@ -284,7 +284,7 @@ function checkBackends(references: References, name: string, pool: PoolDraft): C
   return issues;
 }
 
-function checkLoops(draft: Draft, references: References): CheckIssue[] {
+function checkLoops(draft: ConfigDraft, references: References): CheckIssue[] {
   const issues: CheckIssue[] = [];
   for (const [name, { backends }] of Object.entries(draft.pools)) {
     const port = references.defaultPortOf(name);
@@ -357,42 +357,12 @@ function checkTimes(path: ConfigPath, pool: PoolDraft): CheckIssue[] {
 }
 
 function checkSource(path: ConfigPath, load: LoadConfig): CheckIssue[] {
-  const issues: CheckIssue[] = [];
-  const { source, nrpe, exec } = load;
-  const at = [...path, "nrpe"];
-  const complain = (key: string, message: string, others: readonly string[]) =>
-    issues.push({
-      path: [...at, key],
-      at: "value",
-      message,
-      dependsOn: [key, ...others].map((name) => [...at, name]),
-    });
-  if (source === "exec" && exec.command.length === 0) {
-    issues.push({
-      path: [...path, "source"],
-      at: "value",
-      message: "Cannot run a command for the load: expected load.exec.command in lb.conf",
-      dependsOn: [
-        [...path, "source"],
-        [...path, "exec"],
-        [...path, "exec", "command"],
-      ],
-    });
-  }
-  if (nrpe.tls === "certificates" && nrpe.ca === undefined) {
-    complain("tls", 'Cannot use tls "certificates" alone: expected ca', ["ca"]);
-  }
-  for (const [one, other] of [["certificate", "key"], ["key", "certificate"]] as const) {
-    if (nrpe[one] === undefined || nrpe[other] !== undefined) continue;
-    complain(one, `Cannot use ${one} alone: expected ${other}`, [other]);
-  }
-  if (nrpe.tls === "off" || nrpe.tls === "anonymous") {
-    for (const key of ["ca", "certificate", "key"] as const) {
-      if (nrpe[key] === undefined) continue;
-      complain(key, `Cannot use ${key} with tls ${nrpe.tls}: expected certificates or auto`, [
-        "tls",
-      ]);
-    }
-  }
-  return issues;
+  return LOAD_SOURCE_KINDS.flatMap((kind) =>
+    kind.faultsIn(load, kind.name === load.source).map((fault) => ({
+      path: [...path, ...fault.path],
+      at: "value" as const,
+      message: fault.message,
+      dependsOn: fault.dependsOn.map((one) => [...path, ...one]),
+    }))
+  );
 }

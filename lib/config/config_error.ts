@@ -1,7 +1,7 @@
 // What is wrong with a configuration: where, what was found, what was expected. All of them are
 // collected in one run and written the way editors and people read them.
 
-import { printable } from "../core/values/printable.ts";
+import { quote } from "../schema/quote.ts";
 
 /** A way into the document: keys of mappings and indexes of lists. */
 export type ConfigPath = readonly (string | number)[];
@@ -38,12 +38,6 @@ export function formatPath(path: ConfigPath): string {
     }
   }
   return text;
-}
-
-/** Quotes text from outside for a message: printable, on one line, of bounded length. */
-export function quote(text: string): string {
-  const shown = text.length > 80 ? `${text.slice(0, 77)}...` : text;
-  return `"${printable(shown)}"`;
 }
 
 /** So many names of a list are written out. */

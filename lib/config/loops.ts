@@ -9,8 +9,9 @@ import {
   sameAddress,
 } from "../core/values/address.ts";
 import { canonicalHost } from "../core/values/ip.ts";
+import { quote } from "../schema/quote.ts";
 import type { Config, FrontendConfig } from "./config.ts";
-import { type ConfigPath, quote } from "./config_error.ts";
+import type { ConfigPath } from "./config_error.ts";
 
 /** Tells whether what connects to `target` arrives where `listen` listens, as far as text can tell. */
 export function leadsBack(listen: Address, target: Address): boolean {

@@ -1,15 +1,10 @@
 // From the text of lb.conf and the flags to a Config, or to all that is wrong with them, in one run.
 
+import { quote } from "../schema/quote.ts";
 import { buildConfig } from "./build.ts";
 import { checkDraft, type CheckIssue } from "./checks.ts";
 import type { Config } from "./config.ts";
-import {
-  type ConfigError,
-  type ConfigPath,
-  formatPath,
-  quote,
-  sortConfigErrors,
-} from "./config_error.ts";
+import { type ConfigError, type ConfigPath, formatPath, sortConfigErrors } from "./config_error.ts";
 import { takeDuplicatesOut } from "./duplicates.ts";
 import { Locator } from "./locate.ts";
 import { applyOverrides, type Overlaid, type Overrides } from "./overrides.ts";

@@ -3,7 +3,7 @@
 
 import { nearest } from "../core/values/nearest.ts";
 import type { ConfigPath } from "./config_error.ts";
-import type { Draft } from "./schema.ts";
+import type { ConfigDraft } from "./document.ts";
 
 /** So many wrong names are compared with all pools; more are not told anyway. */
 const MOST_GUESSES = 100;
@@ -12,14 +12,14 @@ export class References {
   readonly poolNames: readonly string[];
   /** Whether every frontend says where it sends, and every pool that it names is there. */
   readonly areSound: boolean;
-  readonly #draft: Draft;
+  readonly #draft: ConfigDraft;
   /** By pool. */
   readonly #frontends = new Map<string, string[]>();
   readonly #ports = new Map<string, ReadonlySet<number>>();
   #guesses = 0;
   #poolPaths: readonly ConfigPath[] | undefined;
 
-  constructor(draft: Draft) {
+  constructor(draft: ConfigDraft) {
     this.#draft = draft;
     this.poolNames = Object.keys(draft.pools);
     let areSound = true;

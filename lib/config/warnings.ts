@@ -4,11 +4,8 @@
 import { formatDuration } from "../core/values/duration.ts";
 import { formatNetwork, type Network, widened } from "../core/values/network.ts";
 import { SHORTAGES } from "../core/pool/member.ts";
+import { loadSourceKindOf } from "../load/registry.ts";
 import type { BackendConfig, Config, FrontendConfig, PoolConfig } from "./config.ts";
-
-/** Load sources that cannot tell how much memory is free, or how long tasks wait. */
-const NO_MEMORY: ReadonlySet<string> = new Set(["nrpe", "exec", "none"]);
-const NO_PRESSURE: ReadonlySet<string> = new Set(["nrpe", "exec", "gmond", "none"]);
 
 /** Rounds go at intervals that are up to a tenth longer. */
 const ROUND_AT_MOST = 1.1;
@@ -109,11 +106,10 @@ function oddPool(pool: PoolConfig): string[] {
 
 /** What none of a pool's load sources can tell. */
 export function untoldBySources(pool: PoolConfig): ReadonlySet<typeof SHORTAGES[number]> {
-  const lacking = { memory: NO_MEMORY, pressure: NO_PRESSURE };
+  const tells = { memory: "tellsMemory", pressure: "tellsPressure" } as const;
+  const kinds = pool.backends.map((backend) => loadSourceKindOf(loadOf(pool, backend).source));
   return new Set(
-    SHORTAGES.filter((cause) =>
-      pool.backends.every((backend) => lacking[cause].has(loadOf(pool, backend).source))
-    ),
+    SHORTAGES.filter((cause) => kinds.every((kind) => kind?.about[tells[cause]] !== true)),
   );
 }
 

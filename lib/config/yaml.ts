@@ -4,6 +4,7 @@
 
 import { parse, stringify } from "@std/yaml";
 import { messageOf } from "../core/values/errors.ts";
+import type { Draft } from "../schema/declarations.ts";
 import type { ConfigPath } from "./config_error.ts";
 
 /** What a document holds: text, nothing, lists and mappings. */
@@ -58,14 +59,9 @@ export function parseYaml(text: string): YamlResult {
 }
 
 /** Writes a tree as a YAML document that {@linkcode parseYaml} reads back the same. */
-export function stringifyYaml(value: YamlDraft): string {
+export function stringifyYaml(value: Draft): string {
   return stringify(value, { lineWidth: -1, useAnchors: false, compatMode: false });
 }
-
-/** What {@linkcode stringifyYaml} takes: numbers and booleans read back as their text. */
-export type YamlDraft = string | number | boolean | null | readonly YamlDraft[] | {
-  readonly [key: string]: YamlDraft;
-};
 
 /** Tells whether a value is a mapping. */
 export function isMapping(value: unknown): value is YamlMapping {

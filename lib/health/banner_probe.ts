@@ -7,7 +7,7 @@ import type { Backend } from "../core/pool/backend.ts";
 import type { Clock } from "../core/timing/clock.ts";
 import { closeOnAbort } from "../core/serving/close_on_abort.ts";
 import type { ProbeResult } from "../core/pool/health.ts";
-import type { HealthProbe } from "./health_probe.ts";
+import type { HealthProbe, HealthProbeKind } from "./health_probe.ts";
 import { connectAny } from "./tcp_probe.ts";
 
 /** RFC 4253 section 4.2: an identification line has at most 255 characters, other lines may precede it. */
@@ -108,3 +108,14 @@ function quoteHeard(line: string): string {
     (character) => `\\u00${character.charCodeAt(0).toString(16)}`,
   );
 }
+
+const SSH_PORT = 22;
+
+export const banner: HealthProbeKind<"banner"> = {
+  name: "banner",
+  doc: "one of its first lines begins as expected",
+  // The kernel completes handshakes for an sshd that hangs, so where ssh is spoken its greeting is waited
+  // for. Port 22 tells ssh, on either side: all backends of a pool speak the same protocol.
+  suits: (ports) => ports.has(SSH_PORT),
+  create: ({ expect, timeoutMs }, clock) => new BannerProbe(clock, expect, timeoutMs),
+};

@@ -3,6 +3,7 @@
 import type { Address } from "../core/values/address.ts";
 import type { Backend } from "../core/pool/backend.ts";
 import type { ProbeResult } from "../core/pool/health.ts";
+import type { Clock } from "../core/timing/clock.ts";
 
 export interface HealthProbe extends AsyncDisposable {
   /** As in lb.conf. */
@@ -12,4 +13,22 @@ export interface HealthProbe extends AsyncDisposable {
    * @param addresses where the backend is, resolved; the first that answers counts.
    */
   run(backend: Backend, addresses: readonly Address[], signal: AbortSignal): Promise<ProbeResult>;
+}
+
+/** What probes are made with. */
+export interface ProbeSettings {
+  /** What the probe `banner` waits for. */
+  readonly expect: string;
+  /** How long a probe may take. */
+  readonly timeoutMs: number;
+}
+
+/** What one kind of probe is: all that other files know of it. */
+export interface HealthProbeKind<Name extends string> {
+  readonly name: Name;
+  /** One line for the manual. */
+  readonly doc: string;
+  /** Whether `auto` means it for a pool that uses these ports; absent: never. */
+  suits?(ports: ReadonlySet<number>): boolean;
+  create(settings: ProbeSettings, clock: Clock): HealthProbe;
 }

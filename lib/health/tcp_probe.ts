@@ -6,7 +6,7 @@ import type { Clock } from "../core/timing/clock.ts";
 import { classify, messageOf } from "../core/values/errors.ts";
 import type { ProbeResult } from "../core/pool/health.ts";
 import { withDeadline } from "../core/timing/with_deadline.ts";
-import type { HealthProbe } from "./health_probe.ts";
+import type { HealthProbe, HealthProbeKind } from "./health_probe.ts";
 
 export class TcpProbe implements HealthProbe {
   readonly kind = "tcp";
@@ -83,3 +83,9 @@ function connectOne(
     }
   }, signal);
 }
+
+export const tcp: HealthProbeKind<"tcp"> = {
+  name: "tcp",
+  doc: "it takes a connection",
+  create: ({ timeoutMs }, clock) => new TcpProbe(clock, timeoutMs),
+};

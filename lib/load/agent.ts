@@ -10,13 +10,23 @@ import { messageOf } from "../core/values/errors.ts";
 import type { LoadResult } from "../core/pool/load.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import { parseAgentAnswer } from "./agent_answer.ts";
-import type { LoadSource } from "./load_source.ts";
+import { key, section, type ValueOf } from "../schema/declarations.ts";
+import { lineOrNothing, port } from "../schema/values.ts";
+import { type LoadSource, loadSourceKind } from "./load_source.ts";
 import { abortReason, connectReason, oneLine } from "./reason.ts";
 
-export interface AgentOptions {
-  readonly port: number;
-  /** A line to send first, for agents that answer for several services; "" sends nothing. */
-  readonly send: string;
+const agentSection = section({
+  doc: "how a backend is asked with source: agent (HAProxy's agent-check)",
+}, {
+  port: key(port, { default: "9777", doc: "where the agents listen" }),
+  send: key(lineOrNothing("an agent's line", 1023), {
+    default: "",
+    isUntold: true,
+    doc: "a line that is sent first, for agents that want one",
+  }),
+});
+
+export interface AgentOptions extends ValueOf<typeof agentSection> {
   readonly clock: Clock;
 }
 
@@ -110,3 +120,12 @@ async function readLine(conn: Deno.Conn): Promise<Result<string>> {
 function failed(reason: string): LoadResult {
   return { kind: "failed", reason };
 }
+
+export const agent = loadSourceKind("agent", agentSection, {
+  doc: "the agent of each backend, such as compute-lb agent",
+  tellsMemory: true,
+  tellsPressure: true,
+  isKernelAverage: false,
+  port: (own) => own.port,
+  asksBackends: () => true,
+}, (own, { clock }) => new AgentSource({ ...own, clock }));

@@ -15,16 +15,33 @@ import {
   spawnLeader,
   spawnReason,
 } from "./child_process.ts";
-import type { LoadSource } from "./load_source.ts";
+import { item, list, section, type ValueOf } from "../schema/declarations.ts";
+import { line, PATH_MAX_BYTES } from "../schema/values.ts";
+import { type LoadSource, loadSourceKind } from "./load_source.ts";
 import { abortReason, lastLine, oneLine } from "./reason.ts";
 import { UnderWay } from "./under_way.ts";
 
-export interface ExecOptions {
-  /**
-   * Program and arguments, without a shell. {host}, {port} and {backend} are replaced in each
-   * argument; if there is none of them, the host is appended.
-   */
-  readonly command: readonly string[];
+const execSection = section({ doc: "how a backend is asked with source: exec" }, {
+  command: list(
+    {
+      required: "with source: exec",
+      isUntold: true,
+      accepts: "text split on spaces, or a list",
+      doc: 'such as ["/path", "{host}"], run without a shell; {host}, {port} and {backend} are ' +
+        "replaced, and without any of them the host is appended",
+    },
+    item({ ...line("an argument", PATH_MAX_BYTES), what: "a program or an argument" }),
+    { split: splitCommand },
+  ),
+});
+
+/** One text is split on spaces; undefined where that gives no command. */
+function splitCommand(text: string): readonly string[] | undefined {
+  const words = text.split(" ").filter((word) => word !== "");
+  return line("a command", PATH_MAX_BYTES).read(text).ok && words.length > 0 ? words : undefined;
+}
+
+export interface ExecOptions extends ValueOf<typeof execSection> {
   readonly clock: Clock;
 }
 
@@ -203,3 +220,18 @@ async function readStart(
   });
   return text;
 }
+
+export const exec = loadSourceKind("exec", execSection, {
+  doc: "a program of yours runs here for each sample",
+  tellsMemory: false,
+  tellsPressure: false,
+  isKernelAverage: false,
+  check: ({ command }, isChosen) =>
+    isChosen && command.length === 0
+      ? [{
+        path: ["source"],
+        message: "Cannot run a command for the load: expected load.exec.command in lb.conf",
+        dependsOn: [["source"], ["exec"], ["exec", "command"]],
+      }]
+      : [],
+}, (own, { clock }) => new ExecSource({ ...own, clock }));

@@ -7,16 +7,43 @@ import type { Backend } from "../core/pool/backend.ts";
 import type { Clock } from "../core/timing/clock.ts";
 import { closeOnAbort } from "../core/serving/close_on_abort.ts";
 import type { LoadResult } from "../core/pool/load.ts";
-import { failure, type Result } from "../core/values/result.ts";
+import { failure, type Result, success } from "../core/values/result.ts";
 import { findHost, type GmondHost, GmondReader, sampleOf } from "./gmond_hosts.ts";
-import type { LoadSource } from "./load_source.ts";
+import { key, section, type ValueOf } from "../schema/declarations.ts";
+import { quote } from "../schema/quote.ts";
+import { partialAddress, port, type Value } from "../schema/values.ts";
+import { type LoadSource, loadSourceKind } from "./load_source.ts";
 import { abortReason, connectReason } from "./reason.ts";
 
-export interface GmondOptions {
-  /** Of the backends' own daemons, where a backend's load address says no other. */
-  readonly port: number;
-  /** One gmond that knows all backends; absent: each backend's own is asked. */
-  readonly address?: TcpAddress;
+const GMOND_PORT = 8649;
+
+/** One gmond for all. */
+const collector: Value<TcpAddress> = {
+  read: (text) => {
+    const read = partialAddress.read(text);
+    if (!read.ok) return read;
+    const { address, hasPort } = read.value;
+    if (address.transport !== "tcp") {
+      return failure(`Cannot ask ${quote(text)} by gmond: expected "host[:port]"`);
+    }
+    return success(hasPort ? address : { ...address, port: GMOND_PORT });
+  },
+  write: formatAddress,
+  what: 'an address "host[:port]"',
+  accepts: "host[:port]",
+  unit: "",
+};
+
+const gmondSection = section({ doc: "how a backend is asked with source: gmond (Ganglia)" }, {
+  port: key(port, { default: String(GMOND_PORT), doc: "where each backend's own gmond listens" }),
+  address: key(collector, {
+    unset: "none",
+    example: "ganglia:8649",
+    doc: "one gmond that knows all backends is asked instead",
+  }),
+});
+
+export interface GmondOptions extends ValueOf<typeof gmondSection> {
   /** How often each backend is asked for: so long, nearly, one answer serves for all. */
   readonly intervalMs: number;
   readonly clock: Clock;
@@ -172,3 +199,16 @@ async function readHosts(connection: Deno.TcpConn): Promise<Result<readonly Gmon
 function failed(reason: string): LoadResult {
   return { kind: "failed", reason };
 }
+
+export const gmond = loadSourceKind("gmond", gmondSection, {
+  doc: "Ganglia's daemon, on each backend or one for all",
+  tellsMemory: true,
+  tellsPressure: false,
+  isKernelAverage: false,
+  // A stock gmond says again after 70 s what has not changed.
+  freshMs: 120_000,
+  // For so long an answer of a gmond serves all who ask.
+  heedsInterval: true,
+  port: (own) => own.port,
+  asksBackends: ({ address }) => address === undefined,
+}, (own, { clock, intervalMs }) => new GmondSource({ ...own, intervalMs, clock }));

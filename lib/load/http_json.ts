@@ -7,21 +7,110 @@ import type { Clock } from "../core/timing/clock.ts";
 import { messageOf } from "../core/values/errors.ts";
 import type { LoadResult } from "../core/pool/load.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
-import { type HttpFields, parseHttpAnswer } from "./http_answer.ts";
+import { item, key, named, section, type ValueOf } from "../schema/declarations.ts";
+import { quote } from "../schema/quote.ts";
+import { absolutePath, line, text } from "../schema/values.ts";
+import { parseHttpAnswer } from "./http_answer.ts";
 import { clientTrusting, systemAuthorities } from "./authorities.ts";
-import type { LoadSource } from "./load_source.ts";
+import { type LoadSource, loadSourceKind } from "./load_source.ts";
 import { abortReason, noSuchName, oneLine } from "./reason.ts";
 import { UnderWay } from "./under_way.ts";
 
-export interface HttpOptions {
-  /** With {host}, {port} and {backend} in it. */
-  readonly url: string;
-  readonly fields: HttpFields;
-  readonly headers: Readonly<Record<string, string>>;
-  /** A file whose first line is sent as a bearer token; read for each sample, so that it can change. */
-  readonly tokenFile?: string;
-  /** PEM of authorities to trust besides those of the system. */
-  readonly ca?: string;
+/** The URL of a JSON document, in which {host}, {port} and {backend} may stand. */
+const urlTemplate = text("a URL", "http or https", (text) => {
+  const read = line("a URL", 2048).read(text);
+  if (!read.ok) return read;
+  const unknown = /\{(?!(?:host|port|backend)\})[^}]*\}?/.exec(text)?.[0];
+  if (unknown !== undefined) {
+    return failure(
+      `Cannot use ${quote(unknown)} in a URL: expected {host}, {port} or {backend}`,
+    );
+  }
+  const url = URL.parse(text.replace("{port}", "1").replace(/\{(host|backend)\}/g, "x"));
+  const isSound = url !== null && /^https?:$/.test(url.protocol) && url.username === "" &&
+    url.password === "" && url.hash === "" && /^https?:\/\//.test(text);
+  return isSound
+    ? success(text)
+    : failure(`Cannot use ${quote(text)} as a URL: expected http:// or https://, and a host`);
+});
+
+/** Where a figure stands in a JSON document: names and list indices with dots between, or off. */
+const jsonPath = text("a path such as cpu.count, or off", "path | off", (text) => {
+  const read = line("a path", 255).read(text);
+  return !read.ok || text.split(".").every((step) => step !== "")
+    ? read
+    : failure(`Cannot use ${quote(text)} as a path: expected names with one dot between`);
+});
+
+/** Without a load there is no sample. */
+const loadPath = text(
+  "a path such as cpu.load.0",
+  "path",
+  (text) =>
+    text === "off"
+      ? failure('Cannot use "off" as the path of the load: expected where it stands')
+      : jsonPath.read(text),
+);
+
+/** The value of a header field: printable ASCII (RFC 9110 section 5.5). */
+const headerValue = text(
+  "the value of a header",
+  "names and values",
+  (text) =>
+    /^[!-~]([ -~]{0,2046}[!-~])?$/.test(text)
+      ? success(text)
+      : failure(`Cannot use ${quote(text)} in a header: expected printable ASCII`),
+);
+
+const httpSection = section({ doc: "how a backend is asked with source: http" }, {
+  url: key(urlTemplate, {
+    default: "http://{host}:9777/",
+    isUntold: true,
+    doc: "{host}, {port} and {backend} are the backend's",
+  }),
+  // Named as HTTP_FIGURES are.
+  fields: section({ doc: "where figures stand in the JSON: cpu.load.0, or off" }, {
+    load1: key(loadPath, { default: "load1", doc: "the load average of one minute" }),
+    cores: key(jsonPath, { default: "cores", doc: "the number of cores" }),
+    memory_available_bytes: key(jsonPath, {
+      as: "memory_available_bytes",
+      default: "memory_available_bytes",
+      doc: "MemAvailable",
+    }),
+    memory_total_bytes: key(jsonPath, {
+      as: "memory_total_bytes",
+      default: "memory_total_bytes",
+      doc: "MemTotal",
+    }),
+    cpu_pressure: key(jsonPath, {
+      as: "cpu_pressure",
+      default: "cpu_pressure",
+      doc: "0 to 1 (PSI)",
+    }),
+    memory_pressure: key(jsonPath, {
+      as: "memory_pressure",
+      default: "memory_pressure",
+      doc: "0 to 1 (PSI)",
+    }),
+    sessions: key(jsonPath, { default: "sessions", doc: "people logged in" }),
+  }),
+  headers: named(
+    { unset: "none", isUntold: true, doc: 'sent with each request: { X-Key: "abc" }' },
+    item(headerValue),
+  ),
+  token_file: key(absolutePath, {
+    unset: "none",
+    example: "/etc/compute-lb/load-token",
+    doc: 'its first line is sent as "Authorization: Bearer ..."; read for each sample',
+  }),
+  ca: key(absolutePath, {
+    unset: "the system's authorities",
+    example: "/etc/compute-lb/load-ca.pem",
+    doc: "PEM: authorities to trust, too",
+  }),
+});
+
+export interface HttpOptions extends ValueOf<typeof httpSection> {
   readonly clock: Clock;
 }
 
@@ -183,3 +272,10 @@ function fetchReason(error: unknown, place: string): string {
   const what = message.replace(/^error sending request .*?: client error \(\w+\): /, "");
   return `${oneLine(what)} (${place})`;
 }
+
+export const http = loadSourceKind("http", httpSection, {
+  doc: "a JSON document from each backend by HTTP",
+  tellsMemory: true,
+  tellsPressure: true,
+  isKernelAverage: false,
+}, (own, { clock }) => new HttpSource({ ...own, clock }));

@@ -11,7 +11,9 @@ import { classify } from "../core/values/errors.ts";
 import type { LoadResult } from "../core/pool/load.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import { CoresEstimate, parseCheckLoad } from "./check_load.ts";
-import type { LoadSource } from "./load_source.ts";
+import { absolutePath, boolean, line, oneOf, port } from "../schema/values.ts";
+import { key, section, type ValueOf } from "../schema/declarations.ts";
+import { type LoadSource, loadSourceKind, type SourceFault } from "./load_source.ts";
 import {
   decodeResponse,
   encodeQuery,
@@ -29,22 +31,48 @@ import {
 } from "./nrpe_transport.ts";
 import { abortReason, connectReason, oneLine } from "./reason.ts";
 
-export interface NrpeOptions {
-  readonly port: number;
-  /** The command as nrpe.cfg defines it, with arguments after "!" where the daemon takes them. */
-  readonly command: string;
-  /**
-   * `auto`: with `ca` or `certificate` the same as `certificates`, which never falls back to a way
-   * that does not know whom it talks to. Without: anonymous TLS, then plain, whatever the daemon
-   * speaks. Anonymous TLS keeps listeners out, not impostors.
-   */
-  readonly tls: "auto" | "off" | "certificates" | "anonymous";
-  /** PEM files. */
-  readonly ca?: string;
-  readonly certificate?: string;
-  readonly key?: string;
-  /** Whether the daemon's certificate must carry the host name that was called. */
-  readonly verifyName: boolean;
+/**
+ * `auto`: with `ca` or `certificate` the same as `certificates`, which never falls back to a way that does
+ * not know which daemon answers. Without: anonymous TLS, then plain, whatever the daemon speaks. Anonymous
+ * TLS keeps listeners out, not impostors.
+ */
+const TLS_MODES = ["auto", "off", "certificates", "anonymous"] as const;
+
+const nrpeSection = section({ doc: "how a backend is asked with source: nrpe" }, {
+  port: key(port, { default: "5666", doc: "where the NRPE daemon listens" }),
+  command: key(line("an NRPE command", 1023), {
+    default: "check_load",
+    accepts: "as in nrpe.cfg",
+    doc: 'the command; arguments behind "!" where the daemon takes them',
+  }),
+  tls: key(oneOf(TLS_MODES, "a TLS mode"), {
+    default: "auto",
+    doc: "with auto, certificates if there are any, else anonymous TLS, then plain",
+  }),
+  ca: key(absolutePath, {
+    required: "with tls: certificates",
+    example: "/etc/compute-lb/nrpe-ca.pem",
+    doc: "PEM: the authority of the daemons' certificates",
+  }),
+  certificate: key(absolutePath, {
+    unset: "none",
+    example: "/etc/compute-lb/nrpe.pem",
+    doc: "PEM, with key: our own, where the daemon asks for it",
+  }),
+  key: key(absolutePath, {
+    unset: "none",
+    example: "/etc/compute-lb/nrpe.key",
+    doc: "PEM, with certificate",
+  }),
+  verify_name: key(boolean, {
+    default: "true",
+    doc: "whether the daemon's certificate must carry the host name that was called",
+  }),
+});
+
+type NrpeSection = ValueOf<typeof nrpeSection>;
+
+export interface NrpeOptions extends NrpeSection {
   readonly clock: Clock;
   /** Deno's own TLS cannot do it; absent: daemons that speak nothing else fail. */
   readonly anonymousTls?: AnonymousTls;
@@ -279,4 +307,46 @@ function withHint(
 
 function failed(reason: string): LoadResult {
   return { kind: "failed", reason };
+}
+
+export const nrpe = loadSourceKind(
+  "nrpe",
+  nrpeSection,
+  {
+    doc: "the NRPE daemon of each backend runs check_load",
+    tellsMemory: false,
+    tellsPressure: false,
+    isKernelAverage: true,
+    port: (own) => own.port,
+    asksBackends: () => true,
+    check: checkTls,
+    // Certificates of the pool mean nothing to a backend that is asked without.
+    drops: ({ tls }) => tls === "off" || tls === "anonymous" ? ["ca", "certificate", "key"] : [],
+  },
+  (own, { clock, anonymousTls }) =>
+    new NrpeSource({ ...own, clock, ...(anonymousTls === undefined ? {} : { anonymousTls }) }),
+);
+
+function checkTls(own: NrpeSection): SourceFault[] {
+  const fault = (key: string, message: string, other: string) => ({
+    path: ["nrpe", key],
+    message,
+    dependsOn: [["nrpe", key], ["nrpe", other]],
+  });
+  const faults: SourceFault[] = [];
+  if (own.tls === "certificates" && own.ca === undefined) {
+    faults.push(fault("tls", 'Cannot use tls "certificates" alone: expected ca', "ca"));
+  }
+  for (const [one, other] of [["certificate", "key"], ["key", "certificate"]] as const) {
+    if (own[one] === undefined || own[other] !== undefined) continue;
+    faults.push(fault(one, `Cannot use ${one} alone: expected ${other}`, other));
+  }
+  if (own.tls === "off" || own.tls === "anonymous") {
+    for (const key of ["ca", "certificate", "key"] as const) {
+      if (own[key] === undefined) continue;
+      const message = `Cannot use ${key} with tls ${own.tls}: expected certificates or auto`;
+      faults.push(fault(key, message, "tls"));
+    }
+  }
+  return faults;
 }

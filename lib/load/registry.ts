@@ -1,47 +1,54 @@
-// The load sources by the names that lb.conf knows.
+// The load sources, in the order in which messages list them.
 
-import { type AgentOptions, AgentSource } from "./agent.ts";
-import type { AnonymousTls } from "../core/serving/byte_channel.ts";
-import type { Clock, Random } from "../core/timing/clock.ts";
-import { type ExecOptions, ExecSource } from "./exec.ts";
-import { type GmondOptions, GmondSource } from "./gmond.ts";
-import { type HttpOptions, HttpSource } from "./http_json.ts";
-import type { LoadSource } from "./load_source.ts";
-import { type NrpeOptions, NrpeSource } from "./nrpe.ts";
-import { type SshOptions, SshSource } from "./ssh.ts";
+import { agent } from "./agent.ts";
+import { exec } from "./exec.ts";
+import { gmond } from "./gmond.ts";
+import { http } from "./http_json.ts";
+import type { LoadSource, Surroundings } from "./load_source.ts";
+import { nrpe } from "./nrpe.ts";
+import { ssh } from "./ssh.ts";
+import type { ValueOf } from "../schema/declarations.ts";
 
-/** What a pool's `load` section says, and what sources need of their surroundings. */
-export interface LoadSourceOptions {
-  readonly nrpe: Omit<NrpeOptions, "clock" | "anonymousTls">;
-  readonly ssh: Omit<SshOptions, "clock" | "random" | "program">;
-  readonly exec: Omit<ExecOptions, "clock">;
-  readonly agent: Omit<AgentOptions, "clock">;
-  readonly gmond: Omit<GmondOptions, "clock" | "intervalMs">;
-  readonly http: Omit<HttpOptions, "clock">;
-  /** How often each backend is asked. */
-  readonly intervalMs: number;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** How nrpe reaches daemons with anonymous TLS; see host/libssl.ts. */
-  readonly anonymousTls?: AnonymousTls;
+/** One line for each. */
+export const LOAD_SOURCE_KINDS = [
+  nrpe,
+  ssh,
+  agent,
+  exec,
+  gmond,
+  http,
+] as const;
+
+type Kind = typeof LOAD_SOURCE_KINDS[number];
+
+/** As `load.source` names them; with "none" nobody is asked. */
+export type LoadSourceName = Kind["name"] | "none";
+export const LOAD_SOURCES: readonly LoadSourceName[] = [
+  ...LOAD_SOURCE_KINDS.map(({ name }) => name),
+  "none",
+];
+
+type Sections = { readonly [K in Kind as K["name"]]: K["section"] };
+
+/** The sections of all load sources, as they stand in `load`. */
+export const LOAD_SECTIONS = Object.fromEntries(
+  LOAD_SOURCE_KINDS.map(({ name, section }) => [name, section]),
+  // The list's own type says which names there are.
+) as Sections;
+
+/** What they read. */
+export type LoadSections = { readonly [N in keyof Sections]: ValueOf<Sections[N]> };
+
+/** The kind of that name; undefined for "none". */
+export function loadSourceKindOf(name: LoadSourceName): Kind | undefined {
+  return LOAD_SOURCE_KINDS.find((kind) => kind.name === name);
 }
 
-const MAKERS = {
-  nrpe: ({ nrpe, clock, anonymousTls }: LoadSourceOptions): LoadSource =>
-    new NrpeSource({ ...nrpe, clock, ...(anonymousTls === undefined ? {} : { anonymousTls }) }),
-  ssh: ({ ssh, clock, random }: LoadSourceOptions): LoadSource =>
-    new SshSource({ ...ssh, clock, random }),
-  exec: ({ exec, clock }: LoadSourceOptions): LoadSource => new ExecSource({ ...exec, clock }),
-  agent: ({ agent, clock }: LoadSourceOptions): LoadSource => new AgentSource({ ...agent, clock }),
-  gmond: ({ gmond, intervalMs, clock }: LoadSourceOptions): LoadSource =>
-    new GmondSource({ ...gmond, intervalMs, clock }),
-  http: ({ http, clock }: LoadSourceOptions): LoadSource => new HttpSource({ ...http, clock }),
-} as const;
-
-/** Makes the load source of that name; "none" has none. */
+/** Makes the load source of that name; undefined for "none". */
 export function createLoadSource(
-  name: keyof typeof MAKERS | "none",
-  options: LoadSourceOptions,
+  name: LoadSourceName,
+  sections: LoadSections,
+  surroundings: Surroundings,
 ): LoadSource | undefined {
-  return name === "none" ? undefined : MAKERS[name](options);
+  return loadSourceKindOf(name)?.create(sections, surroundings);
 }

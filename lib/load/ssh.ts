@@ -7,22 +7,50 @@ import { formatAddress, type TcpAddress } from "../core/values/address.ts";
 import type { Backend } from "../core/pool/backend.ts";
 import type { Clock, Random } from "../core/timing/clock.ts";
 import type { LoadResult } from "../core/pool/load.ts";
-import type { LoadSource } from "./load_source.ts";
+import { failure } from "../core/values/result.ts";
+import { item, key, list, section, type ValueOf } from "../schema/declarations.ts";
+import { quote } from "../schema/quote.ts";
+import { absolutePath, line, port, text, userName } from "../schema/values.ts";
+import { type LoadSource, loadSourceKind } from "./load_source.ts";
 import { type SshComplaint, SshLink } from "./ssh_link.ts";
 import { REMOTE_COMMAND } from "./ssh_remote.ts";
 
-export interface SshOptions {
-  /** Absent: ssh's own choice (ssh_config, else the current user). */
-  readonly user?: string;
-  /** Absent: the backend's own port. */
-  readonly port?: number;
-  readonly identityFile?: string;
-  /** An ssh_config file instead of the user's own. */
-  readonly configFile?: string;
-  /** More `-o` options, each "Name=value". They win over the ones set here. */
-  readonly options: readonly string[];
-  /** @default "ssh", looked for in PATH */
-  readonly program?: string;
+const sshOption = text('an ssh option "Name=value"', "list of ssh -o options", (text) => {
+  const read = line("an ssh option", 1024).read(text);
+  return !read.ok || /^[A-Za-z]+=./s.test(text)
+    ? read
+    : failure(`Cannot read ${quote(text)} as an ssh option: expected "Name=value"`);
+});
+
+const sshSection = section({ doc: "how a backend is asked with source: ssh" }, {
+  user: key(userName, {
+    unset: "ssh's choice",
+    example: "monitor",
+    doc: "the user to log in as",
+  }),
+  port: key(port, { unset: "the backend's", example: "22", doc: "where sshd listens" }),
+  identity_file: key(absolutePath, {
+    unset: "ssh's choice",
+    example: "/etc/compute-lb/id_ed25519",
+    doc: "the private key",
+  }),
+  config_file: key(absolutePath, {
+    unset: "ssh's choice",
+    example: "/etc/compute-lb/ssh_config",
+    doc: "an ssh_config instead of the user's own",
+  }),
+  program: key(absolutePath, {
+    unset: "ssh in PATH",
+    example: "/opt/openssh/bin/ssh",
+    doc: "the ssh program, where it is not the one that PATH finds",
+  }),
+  options: list(
+    { unset: "none", doc: 'such as ["ConnectTimeout=5"]; they win over the keys above' },
+    item(sshOption),
+  ),
+});
+
+export interface SshOptions extends ValueOf<typeof sshSection> {
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -137,3 +165,12 @@ function currentUser(): { readonly name: string; readonly home: string } {
     return { name: "this user", home: "~" };
   }
 }
+
+export const ssh = loadSourceKind("ssh", sshSection, {
+  doc: "one ssh to each backend that stays, and reads /proc there",
+  tellsMemory: true,
+  tellsPressure: true,
+  isKernelAverage: true,
+  port: (own) => own.port,
+  asksBackends: () => true,
+}, (own, { clock, random }) => new SshSource({ ...own, clock, random }));

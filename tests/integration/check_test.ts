@@ -2,7 +2,7 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { DEFAULT_FILE } from "../../lib/cli/config_source.ts";
-import { formatConfig } from "../../lib/config/effective.ts";
+import { formatConfig } from "../../lib/config/write_config.ts";
 import { readConfig } from "../../lib/config/read_config.ts";
 import { silent, TcpPeer } from "../peers/tcp_peer.ts";
 import { Balancer, runProgram } from "../support/balancer.ts";

@@ -9,11 +9,12 @@ const ROOT = new URL("../../", import.meta.url);
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   strategy: [],
-  load: [],
+  schema: [],
+  load: ["schema"],
   location: [],
   health: [],
   engine: [],
-  config: ["strategy"],
+  config: ["health", "load", "schema", "strategy"],
   admin: [],
   host: [],
   agent: [],
@@ -56,7 +57,7 @@ const PACKAGE_HOME: Readonly<Record<string, string>> = {
   "@logtape/logtape": "lib/log/setup.ts",
   "@std/cli/parse-args": "lib/cli/arguments.ts",
   "@std/yaml": "lib/config/yaml.ts",
-  "zod": "lib/config/schema_parts.ts",
+  "zod": "lib/schema/declarations.ts",
   "mmdb-lib": "lib/location/country_database.ts",
 };
 

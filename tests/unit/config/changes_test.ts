@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { describeChanges, MOST_CHANGE_TEXT, NO_CHANGE } from "../../../lib/config/changes.ts";
 import type { Config } from "../../../lib/config/config.ts";
-import { formatConfig } from "../../../lib/config/effective.ts";
+import { formatConfig } from "../../../lib/config/write_config.ts";
 import { readConfig } from "../../../lib/config/read_config.ts";
 
 interface Draft {

@@ -4,9 +4,9 @@ import {
   type ConfigError,
   formatConfigErrors,
   formatPath,
-  quote,
   sortConfigErrors,
 } from "../../../lib/config/config_error.ts";
+import { quote } from "../../../lib/schema/quote.ts";
 
 const error: ConfigError = {
   file: "/etc/compute-lb/lb.conf",

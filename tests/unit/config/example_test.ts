@@ -3,10 +3,11 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { formatConfigErrors } from "../../../lib/config/config_error.ts";
-import { formatConfig } from "../../../lib/config/effective.ts";
+import { formatConfig } from "../../../lib/config/write_config.ts";
 import { readConfig } from "../../../lib/config/read_config.ts";
-import { KEYS } from "../../../lib/config/schema.ts";
-import type { KeyTree } from "../../../lib/config/schema_parts.ts";
+import { exampleConfig } from "../../../lib/config/example.ts";
+import { document } from "../../../lib/config/document.ts";
+import type { Declaration } from "../../../lib/schema/declarations.ts";
 import { isMapping, parseYaml, type YamlValue } from "../../../lib/config/yaml.ts";
 
 const shipped = await Deno.readTextFile(new URL("../../../lb.conf.example", import.meta.url));
@@ -19,25 +20,29 @@ function effective(text: string): string {
 }
 
 /** Every key below a tree of keys, with "*" for names and indexes. */
-function keysOf(tree: KeyTree | null, path: string): string[] {
-  return Object.entries(tree ?? {}).flatMap(([key, inner]) => {
+function keysOf(of: Declaration, path: string): string[] {
+  return Object.entries(of.below ?? {}).flatMap(([key, inner]) => {
     const own = `${path}.${key}`;
     return [...(key === "*" ? [] : [own]), ...keysOf(inner, own)];
   });
 }
 
 /** Every key in a document, likewise. */
-function keysIn(value: YamlValue, keys: KeyTree | null, path: string): string[] {
+function keysIn(value: YamlValue, of: Declaration | undefined, path: string): string[] {
   if (Array.isArray(value)) {
-    return value.flatMap((item: YamlValue) => keysIn(item, keys?.["*"] ?? null, `${path}.*`));
+    return value.flatMap((item: YamlValue) => keysIn(item, of?.below?.["*"], `${path}.*`));
   }
   if (!isMapping(value)) return [];
   return Object.entries(value).flatMap(([key, inner]) => {
-    const own = keys !== null && "*" in keys ? "*" : key;
-    const below = keysIn(inner, keys?.[own] ?? null, `${path}.${own}`);
+    const own = "*" in (of?.below ?? {}) ? "*" : key;
+    const below = keysIn(inner, of?.below?.[own], `${path}.${own}`);
     return own === "*" ? below : [`${path}.${own}`, ...below];
   });
 }
+
+Deno.test("lb.conf.example is what the declarations say (else: deno task example)", () => {
+  assertEquals(shipped, exampleConfig());
+});
 
 Deno.test("lb.conf.example passes the check as shipped and with every key set", () => {
   assert(effective(shipped).startsWith("log:"), effective(shipped));
@@ -49,8 +54,10 @@ Deno.test("lb.conf.example holds every key, and only such keys", () => {
   assert(parsed.ok);
   // What a backend may say of its load is what its pool may say, and explained there.
   const ownLoad = /\.backends\.\*\.load\../;
-  const found = [...new Set(keysIn(parsed.value, KEYS, ""))].filter((key) => !ownLoad.test(key));
-  assertEquals(found.sort(), keysOf(KEYS, "").filter((key) => !ownLoad.test(key)).sort());
+  const found = [...new Set(keysIn(parsed.value, document, ""))].filter((key) =>
+    !ownLoad.test(key)
+  );
+  assertEquals(found.sort(), keysOf(document, "").filter((key) => !ownLoad.test(key)).sort());
   assert(found.length > 50);
 });
 

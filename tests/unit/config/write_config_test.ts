@@ -3,34 +3,50 @@ import fc from "fast-check";
 import { type Address, formatAddress } from "../../../lib/core/values/address.ts";
 import type { Backend } from "../../../lib/core/pool/backend.ts";
 import {
-  type AgentConfig,
   type Config,
   ENGINE_KINDS,
   type FrontendConfig,
-  type GmondConfig,
   HEALTH_PROBES,
   type HealthConfig,
-  type HttpConfig,
   LOAD_SOURCES,
   type LoadConfig,
   type LocationConfig,
   LOG_FORMATS,
   LOG_LEVELS,
   type MemoryConfig,
-  type NrpeConfig,
   type PoolConfig,
   type PressureConfig,
-  type SshConfig,
   STICKY_BY,
 } from "../../../lib/config/config.ts";
 import { FALLBACK_NAMES, STRATEGY_NAMES } from "../../../lib/strategy/registry.ts";
-import { formatConfig } from "../../../lib/config/effective.ts";
+import { formatConfig } from "../../../lib/config/write_config.ts";
 import { leadsBack } from "../../../lib/config/loops.ts";
 import { readConfig } from "../../../lib/config/read_config.ts";
 import { address, cores, network, socketPath, tcpAddress } from "../../support/arbitraries.ts";
 
 const HOUR = 3_600_000;
 const LONGEST = 24 * 24 * HOUR;
+
+/** What holds where nothing is said: keys that no arbitrary here names have it. */
+const SILENT = silent();
+
+function silent() {
+  const read = readConfig({ overrides: { listen: [":1"], backends: ["a"] } });
+  if (!read.ok) throw new Error("Cannot read a configuration that says only what it must");
+  const { frontends: [frontend], pools: [pool], ...rest } = read.config;
+  if (frontend === undefined || pool === undefined) throw new Error("Cannot find what was read");
+  const { listen: _listen, name: _name, pool: _pool, location: _location, ...ofFrontend } =
+    frontend;
+  return { whole: rest, frontend: ofFrontend, pool };
+}
+
+/** Values with the defaults of keys that they do not have. */
+function over<T extends object>(
+  defaults: T,
+  values: fc.Arbitrary<{ readonly [K in keyof T]?: T[K] }>,
+): fc.Arbitrary<T> {
+  return values.map((one) => ({ ...defaults, ...one }));
+}
 
 function span(from: number, to: number): fc.Arbitrary<number> {
   return fc.integer({ min: from, max: to });
@@ -48,60 +64,75 @@ const absolute = line.map((text) => `/${text}`);
 const user = fc.stringMatching(/^[a-z_][a-z0-9_.-]{0,12}$/);
 const port = span(1, 65535);
 
-const nrpe: fc.Arbitrary<NrpeConfig> = fc.oneof(
+const nrpe: fc.Arbitrary<LoadConfig["nrpe"]> = over(
+  SILENT.pool.load.nrpe,
+  fc.oneof(
+    fc.record({
+      port,
+      command: line,
+      tls: fc.constantFrom("auto" as const, "off" as const, "anonymous" as const),
+      verifyName: fc.boolean(),
+    }),
+    fc.record({
+      port,
+      command: line,
+      tls: fc.constantFrom("auto" as const, "certificates" as const),
+      ca: absolute,
+      certificate: absolute,
+      key: absolute,
+      verifyName: fc.boolean(),
+    }),
+  ),
+);
+
+const ssh: fc.Arbitrary<LoadConfig["ssh"]> = over(
+  SILENT.pool.load.ssh,
+  fc.record({
+    user,
+    port,
+    identityFile: absolute,
+    configFile: absolute,
+    options: fc.array(line.map((text) => `Name=${text}`), { maxLength: 3 }),
+  }, { requiredKeys: ["options"] }),
+);
+
+const agent: fc.Arbitrary<LoadConfig["agent"]> = over(
+  SILENT.pool.load.agent,
   fc.record({
     port,
-    command: line,
-    tls: fc.constantFrom("auto" as const, "off" as const, "anonymous" as const),
-    verifyName: fc.boolean(),
-  }),
-  fc.record({
-    port,
-    command: line,
-    tls: fc.constantFrom("auto" as const, "certificates" as const),
-    ca: absolute,
-    certificate: absolute,
-    key: absolute,
-    verifyName: fc.boolean(),
+    send: fc.oneof(fc.constant(""), line),
   }),
 );
 
-const ssh: fc.Arbitrary<SshConfig> = fc.record({
-  user,
-  port,
-  identityFile: absolute,
-  configFile: absolute,
-  options: fc.array(line.map((text) => `Name=${text}`), { maxLength: 3 }),
-}, { requiredKeys: ["options"] });
-
-const agent: fc.Arbitrary<AgentConfig> = fc.record({
-  port,
-  send: fc.oneof(fc.constant(""), line),
-});
-
-const gmond: fc.Arbitrary<GmondConfig> = fc.record(
-  { port, address: tcpAddress(1) },
-  { requiredKeys: ["port"] },
+const gmond: fc.Arbitrary<LoadConfig["gmond"]> = over(
+  SILENT.pool.load.gmond,
+  fc.record(
+    { port, address: tcpAddress(1) },
+    { requiredKeys: ["port"] },
+  ),
 );
 
 const jsonPath = fc.array(fc.stringMatching(/^[A-Za-z0-9_-]{1,6}$/), { minLength: 1, maxLength: 3 })
   .map((steps) => steps.join("."));
 
-const http: fc.Arbitrary<HttpConfig> = fc.record({
-  url: fc.constantFrom("http://{host}:9777/", "https://[::1]/{backend}?x=1", "http://m:{port}/a"),
-  fields: fc.record({
-    load1: jsonPath,
-    cores: jsonPath,
-    memory_available_bytes: jsonPath,
-    memory_total_bytes: jsonPath,
-    cpu_pressure: jsonPath,
-    memory_pressure: fc.constant("off"),
-    sessions: jsonPath,
-  }),
-  headers: fc.dictionary(name, fc.stringMatching(/^[!-~]{1,9}$/), { noNullPrototype: true }),
-  tokenFile: absolute,
-  ca: absolute,
-}, { requiredKeys: ["url", "fields", "headers"] });
+const http: fc.Arbitrary<LoadConfig["http"]> = over(
+  SILENT.pool.load.http,
+  fc.record({
+    url: fc.constantFrom("http://{host}:9777/", "https://[::1]/{backend}?x=1", "http://m:{port}/a"),
+    fields: fc.record({
+      load1: jsonPath,
+      cores: jsonPath,
+      memory_available_bytes: jsonPath,
+      memory_total_bytes: jsonPath,
+      cpu_pressure: jsonPath,
+      memory_pressure: fc.constant("off"),
+      sessions: jsonPath,
+    }),
+    headers: fc.dictionary(name, fc.stringMatching(/^[!-~]{1,9}$/), { noNullPrototype: true }),
+    tokenFile: absolute,
+    ca: absolute,
+  }, { requiredKeys: ["url", "fields", "headers"] }),
+);
 
 const load: fc.Arbitrary<LoadConfig> = fc.record({
   source: fc.constantFrom(...LOAD_SOURCES),
@@ -113,6 +144,7 @@ const load: fc.Arbitrary<LoadConfig> = fc.record({
   http,
   command: fc.array(line, { minLength: 1, maxLength: 3 }),
 }).map(({ times: [intervalMs, part, more], command, ...rest }) => ({
+  ...SILENT.pool.load,
   ...rest,
   intervalMs,
   timeoutMs: Math.max(10, Math.floor(intervalMs * part / 100)),
@@ -127,6 +159,7 @@ const health: fc.Arbitrary<HealthConfig> = fc.record({
   fall: span(1, 100),
   expect: line,
 }).map(({ times: [intervalMs, part], ...rest }) => ({
+  ...SILENT.pool.health,
   ...rest,
   intervalMs,
   timeoutMs: Math.max(10, Math.floor(intervalMs * part / 100)),
@@ -134,17 +167,23 @@ const health: fc.Arbitrary<HealthConfig> = fc.record({
 
 const hundredths = span(100, 10_000).map((count) => count / 10_000);
 
-const memory: fc.Arbitrary<MemoryConfig> = fc.record({
-  minAvailable: fc.oneof(
-    span(0, 2 ** 50).map((bytes) => ({ bytes })),
-    span(1, 9_000).map((count) => ({ share: count / 10_000 })),
-  ),
-  weight: span(0, 1000).map((count) => count / 1000),
-});
+const memory: fc.Arbitrary<MemoryConfig> = over(
+  SILENT.pool.memory,
+  fc.record({
+    minAvailable: fc.oneof(
+      span(0, 2 ** 50).map((bytes) => ({ bytes })),
+      span(1, 9_000).map((count) => ({ share: count / 10_000 })),
+    ),
+    weight: span(0, 1000).map((count) => count / 1000),
+  }),
+);
 
-const pressure: fc.Arbitrary<PressureConfig> = fc.record(
-  { correctLoad: fc.boolean(), maxCpu: hundredths, maxMemory: hundredths },
-  { requiredKeys: ["correctLoad"] },
+const pressure: fc.Arbitrary<PressureConfig> = over(
+  SILENT.pool.pressure,
+  fc.record(
+    { correctLoad: fc.boolean(), maxCpu: hundredths, maxMemory: hundredths },
+    { requiredKeys: ["correctLoad"] },
+  ),
 );
 
 const backend: fc.Arbitrary<Backend> = fc.record({
@@ -164,35 +203,56 @@ function isAskable(where: Backend, { source, gmond }: LoadConfig): boolean {
 }
 
 function pool(poolName: string): fc.Arbitrary<PoolConfig> {
-  return fc.record({
-    name: fc.constant(poolName),
-    strategy: fc.constantFrom(...STRATEGY_NAMES),
-    fallback: fc.constantFrom(...FALLBACK_NAMES),
-    hashBalance: orOff(span(101, 10_000)),
-    sticky: fc.record({ by: fc.constantFrom(...STICKY_BY), ttlMs: span(1000, 366 * 24 * HOUR) }),
-    pace: fc.record({ sessions: orOff(span(1, 10_000)), withinMs: span(1000, HOUR) }),
-    connect: fc.record({ timeoutMs: span(10, HOUR), retries: span(0, 31) }),
-    backends: fc.uniqueArray(backend, {
-      minLength: 1,
-      maxLength: 4,
-      selector: ({ id }) => id.toLowerCase(),
+  return over(
+    SILENT.pool,
+    fc.record({
+      name: fc.constant(poolName),
+      strategy: fc.constantFrom(...STRATEGY_NAMES),
+      fallback: fc.constantFrom(...FALLBACK_NAMES),
+      hashBalance: orOff(span(101, 10_000)),
+      sticky: over(
+        SILENT.pool.sticky,
+        fc.record({ by: fc.constantFrom(...STICKY_BY), ttlMs: span(1000, 366 * 24 * HOUR) }),
+      ),
+      pace: over(
+        SILENT.pool.pace,
+        fc.record({ sessions: orOff(span(1, 10_000)), withinMs: span(1000, HOUR) }),
+      ),
+      connect: over(
+        SILENT.pool.connect,
+        fc.record({ timeoutMs: span(10, HOUR), retries: span(0, 31) }),
+      ),
+      backends: fc.uniqueArray(backend, {
+        minLength: 1,
+        maxLength: 4,
+        selector: ({ id }) => id.toLowerCase(),
+      }),
+      load,
+      health,
+      memory,
+      pressure,
+      slowStartMs: orOff(span(1000, HOUR)),
+      outliers: over(
+        SILENT.pool.outliers,
+        fc.record({
+          failures: orOff(span(1, 1000)),
+          ejectionMs: span(1000, 24 * HOUR),
+          maxEjectedShare: span(100, 10_000).map((hundredths) => hundredths / 10_000),
+        }),
+      ),
+      blackHoles: over(
+        SILENT.pool.blackHoles,
+        fc.record({ sessions: orOff(span(3, 1000)), holdMs: span(1000, 24 * HOUR) }),
+      ),
+      panic: over(
+        SILENT.pool.panic,
+        fc.record({
+          belowShare: orOff(span(100, 10_000)).map((hundredths) => hundredths / 10_000),
+          lastResort: fc.boolean(),
+        }),
+      ),
     }),
-    load,
-    health,
-    memory,
-    pressure,
-    slowStartMs: orOff(span(1000, HOUR)),
-    outliers: fc.record({
-      failures: orOff(span(1, 1000)),
-      ejectionMs: span(1000, 24 * HOUR),
-      maxEjectedShare: span(100, 10_000).map((hundredths) => hundredths / 10_000),
-    }),
-    blackHoles: fc.record({ sessions: orOff(span(3, 1000)), holdMs: span(1000, 24 * HOUR) }),
-    panic: fc.record({
-      belowShare: orOff(span(100, 10_000)).map((hundredths) => hundredths / 10_000),
-      lastResort: fc.boolean(),
-    }),
-  }).filter((one) => one.backends.every((where) => isAskable(where, one.load)));
+  ).filter((one) => one.backends.every((where) => isAskable(where, one.load)));
 }
 
 function listenKey(where: Address): string {
@@ -226,37 +286,53 @@ const frontend: fc.Arbitrary<Omit<FrontendConfig, "name" | "pool" | "location">>
   idleTimeoutMs: orOff(span(1000, LONGEST)),
 }).chain((one) =>
   fc.option(fc.nat({ max: 0o777 }), { nil: undefined })
-    .map((socketMode) => socketMode === undefined ? one : { ...one, socketMode })
+    .map((socketMode) => ({
+      ...SILENT.frontend,
+      ...one,
+      ...(socketMode === undefined ? {} : { socketMode }),
+    }))
 );
 
 /** Configurations in which every pool is used, the shape that a sound lb.conf gives. */
 const config: fc.Arbitrary<Config> = fc.uniqueArray(name, { minLength: 1, maxLength: 3 })
   .chain((names) =>
     fc.record({
-      log: fc.record({
-        level: fc.constantFrom(...LOG_LEVELS),
-        format: fc.constantFrom(...LOG_FORMATS),
-        access: fc.boolean(),
-        decisions: fc.boolean(),
-        record: absolute,
-      }, { requiredKeys: ["level", "format", "access", "decisions"] }),
-      admin: fc.record({
-        socket: fc.oneof(
-          fc.constantFrom("auto" as const, "off" as const),
-          fc.record({ path: socketPath }),
-        ),
-      }),
-      engine: fc.record({
-        kind: fc.constantFrom(...ENGINE_KINDS),
-        workers: fc.oneof(fc.constant("auto" as const), span(1, 64)),
-        bufferBytes: span(4096, 4 * 1024 ** 2),
-        keepalive: fc.record({
-          idleSeconds: orOff(span(1, 9 * 3600)),
-          intervalSeconds: span(1, 9 * 3600),
-          count: span(1, 127),
-          userTimeoutMs: orOff(span(1000, 24 * HOUR)),
+      log: over(
+        SILENT.whole.log,
+        fc.record({
+          level: fc.constantFrom(...LOG_LEVELS),
+          format: fc.constantFrom(...LOG_FORMATS),
+          access: fc.boolean(),
+          decisions: fc.boolean(),
+          record: absolute,
+        }, { requiredKeys: ["level", "format", "access", "decisions"] }),
+      ),
+      admin: over(
+        SILENT.whole.admin,
+        fc.record({
+          socket: fc.oneof(
+            fc.constantFrom("auto" as const, "off" as const),
+            fc.record({ path: socketPath }),
+          ),
         }),
-      }),
+      ),
+      engine: over(
+        SILENT.whole.engine,
+        fc.record({
+          kind: fc.constantFrom(...ENGINE_KINDS),
+          workers: fc.oneof(fc.constant("auto" as const), span(1, 64)),
+          bufferBytes: span(4096, 4 * 1024 ** 2),
+          keepalive: over(
+            SILENT.whole.engine.keepalive,
+            fc.record({
+              idleSeconds: orOff(span(1, 9 * 3600)),
+              intervalSeconds: span(1, 9 * 3600),
+              count: span(1, 127),
+              userTimeoutMs: orOff(span(1000, 24 * HOUR)),
+            }),
+          ),
+        }),
+      ),
       user,
       shutdownTimeoutMs: orOff(span(1000, LONGEST)),
       locationDatabase: absolute,
@@ -273,7 +349,7 @@ const config: fc.Arbitrary<Config> = fc.uniqueArray(name, { minLength: 1, maxLen
       pools: fc.tuple(...names.map(pool)),
     }, {
       requiredKeys: ["log", "admin", "engine", "shutdownTimeoutMs", "frontends", "pools"],
-    })
+    }).map((one) => ({ ...SILENT.whole, ...one }))
   )
   .filter(({ frontends, pools, locationDatabase }) => {
     const rules = frontends.flatMap((one) => one.location);

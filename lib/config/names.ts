@@ -1,0 +1,10 @@
+// The words that lb.conf knows, in the order in which messages list them.
+
+/** By what clients stick to a backend. */
+export const STICKY_BY = ["off", "source"] as const;
+export const LOG_LEVELS = ["error", "warning", "info", "debug"] as const;
+export const LOG_FORMATS = ["text", "json"] as const;
+export const ENGINE_KINDS = ["auto", "splice", "portable"] as const;
+export const FRONTEND_MODES = ["tcp"] as const;
+
+export type LogLevel = typeof LOG_LEVELS[number];

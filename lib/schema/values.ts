@@ -1,0 +1,394 @@
+// Values that configuration keys take, in two ways: the text as written in, a parsed value or the reason
+// out; and the value back into what is written. The schema and the flags share them, so both accept the
+// same and complain alike.
+
+import {
+  type Address,
+  formatAddress,
+  parseBackendAddress,
+  parseListenAddress,
+  sameAddress,
+} from "../core/values/address.ts";
+import { parseCores, parseWeight } from "../core/pool/backend.ts";
+import { formatDuration, parseDuration } from "../core/values/duration.ts";
+import { didYouMean } from "../core/values/nearest.ts";
+import { formatNetwork, parseNetwork } from "../core/values/network.ts";
+import { failure, type Result, success } from "../core/values/result.ts";
+import type { MemoryFloor } from "../core/watch/shortages.ts";
+import { formatSize, parseSize } from "../core/values/size.ts";
+import { quote } from "./quote.ts";
+
+/** What a scalar is written as; numbers and booleans read back as their text. */
+export type Written = string | number | boolean;
+
+/** What a key with one scalar takes. */
+export interface Value<T, Unit extends string = ""> {
+  read(text: string): Result<T>;
+  /** Writes a value so that it reads back the same. */
+  write(value: T): Written;
+  /** What is said to be expected where no scalar stands: "a duration". */
+  readonly what: string;
+  /** What it accepts, for the example and the manual: "1s to 9h". */
+  readonly accepts: string;
+  /** What the name of its property ends in: "Ms". */
+  readonly unit: Unit;
+  /** The words that it knows, if it is made of words. */
+  readonly words?: readonly string[];
+}
+
+/** A value that is written as it is. */
+function value<T extends Written>(
+  what: string,
+  accepts: string,
+  read: (text: string) => Result<T>,
+): Value<T> {
+  return { read, write: (value) => value, what, accepts, unit: "" };
+}
+
+/** The same of texts. */
+export function text(
+  what: string,
+  accepts: string,
+  read: (text: string) => Result<string>,
+): Value<string> {
+  return value(what, accepts, read);
+}
+
+/** One of a list of words. */
+export function oneOf<const T extends string>(words: readonly T[], what: string): Value<T> {
+  const read = (text: string): Result<T> => {
+    const found = words.find((word) => word === text);
+    if (found !== undefined) return success(found);
+    const hint = didYouMean(text, words);
+    return failure(
+      `Cannot read ${quote(text)} as ${what}: expected ${words.join(", ")}` +
+        (hint === "" ? "" : `; ${hint}`),
+    );
+  };
+  return { ...value<T>(what, words.join(" | "), read), words };
+}
+
+/** A whole number in plain decimal, so that nobody has to guess what 010 or 1_000 mean. */
+export function integer(lowest: number, highest: number): Value<number> {
+  return value("an integer", `${lowest} to ${highest}`, (text) => {
+    const number = /^-?(0|[1-9]\d{0,14})$/.test(text) ? Number(text) : NaN;
+    if (number >= lowest && number <= highest) return success(number);
+    const what = Number.isNaN(number) ? " as an integer" : "";
+    return failure(`Cannot read ${quote(text)}${what}: expected ${lowest} to ${highest}`);
+  });
+}
+
+/** A TCP port. */
+export const port: Value<number> = { ...integer(1, 65535), what: "a port" };
+
+/** The word "auto", or another value. */
+export function autoOr(inner: Value<number>): Value<"auto" | number> {
+  return {
+    ...inner,
+    read: (text) => {
+      if (text === "auto") return success("auto");
+      const result = inner.read(text);
+      return result.ok ? result : expecting("auto", result.message);
+    },
+    write: (value) => value === "auto" ? value : inner.write(value),
+    what: `auto or ${inner.what}`,
+    accepts: `auto | ${inner.accepts}`,
+  };
+}
+
+/** The word "off", which is 0, or another value. */
+export function offOr<U extends string>(inner: Value<number, U>): Value<number, U> {
+  return {
+    ...orOff(inner, 0),
+    read: (text) => {
+      if (text === "off") return success(0);
+      const result = inner.read(text);
+      return result.ok ? result : expecting("off", result.message);
+    },
+  };
+}
+
+/** Another value, or the word "off", which stands for a value of its own. */
+export function orOff<T, const O, U extends string>(
+  inner: Value<T, U>,
+  off: O,
+): Value<T | O, U> {
+  return {
+    ...inner,
+    read: (text) => {
+      if (text === "off") return success(off);
+      const result = inner.read(text);
+      return result.ok ? result : failure(`${result.message}, or off`);
+    },
+    write: (value) => isOff(value, off) ? "off" : inner.write(value),
+    what: `${inner.what} or off`,
+    accepts: `${inner.accepts} | off`,
+  };
+}
+
+function isOff<T, O>(value: T | O, off: O): value is O {
+  return value === off;
+}
+
+function expecting(word: string, message: string): Result<never> {
+  return failure(message.replace(/: expected /, `: expected ${word} or `));
+}
+
+/** The mode of a file, three octal digits or four beginning with 0; or `umask`, which is undefined. */
+export const modeOrUmask: Value<number | undefined> = {
+  read: (text) => {
+    if (text === "umask") return success(undefined);
+    return /^0?[0-7]{3}$/.test(text) ? success(Number.parseInt(text, 8)) : failure(
+      `Cannot read ${quote(text)} as a mode: expected umask or octal digits such as 0660`,
+    );
+  },
+  write: (mode) => mode?.toString(8).padStart(4, "0") ?? "umask",
+  what: "a mode or umask",
+  accepts: "umask | 0000 to 0777",
+  unit: "",
+};
+
+/** `true` or `false`. */
+export const boolean: Value<boolean> = value(
+  "true or false",
+  "true | false",
+  (text) =>
+    text === "true" || text === "false"
+      ? success(text === "true")
+      : failure(`Cannot read ${quote(text)} as a switch: expected true or false`),
+);
+
+/** A duration between two bounds, in milliseconds. */
+export function duration(lowestMs: number, highestMs: number): Value<number, "Ms"> {
+  const accepts = `${formatDuration(lowestMs)} to ${formatDuration(highestMs)}`;
+  return {
+    read: (text) => {
+      const parsed = quoted(parseDuration(text));
+      if (!parsed.ok) return parsed;
+      if (parsed.value >= lowestMs && parsed.value <= highestMs) return parsed;
+      return failure(`Cannot use ${quote(text)} here: expected ${accepts}`);
+    },
+    write: formatDuration,
+    what: "a duration",
+    accepts,
+    unit: "Ms",
+  };
+}
+
+/** A duration between two bounds, or `off`, which is 0. */
+export function durationOrOff(lowestMs: number, highestMs: number): Value<number, "Ms"> {
+  return orOff(duration(lowestMs, highestMs), 0);
+}
+
+/** A duration as whole seconds, rounded up. */
+export function inSeconds(inner: Value<number, "Ms">): Value<number, "Seconds"> {
+  return {
+    ...inner,
+    read: (text) => {
+      const ms = inner.read(text);
+      return ms.ok ? success(Math.ceil(ms.value / 1000)) : ms;
+    },
+    write: (seconds) => inner.write(seconds * 1000),
+    unit: "Seconds",
+  };
+}
+
+/** A size between two bounds, in bytes. */
+export function size(lowest: number, highest: number): Value<number> {
+  const accepts = `${formatSize(lowest)} to ${formatSize(highest)}`;
+  return {
+    read: (text) => {
+      const parsed = quoted(parseSize(text));
+      if (!parsed.ok || (parsed.value >= lowest && parsed.value <= highest)) return parsed;
+      return failure(`Cannot use ${quote(text)} here: expected ${accepts}`);
+    },
+    write: formatSize,
+    what: "a size",
+    accepts,
+    unit: "",
+  };
+}
+
+/** A percentage between two bounds, with at most two decimals, as a share: "60%" is 0.6. */
+export function percent(lowest: number, highest: number): Value<number, "Share"> {
+  const accepts = `${lowest}% to ${highest}%`;
+  return {
+    read: (text) => {
+      const value = /^\d{1,3}(\.\d{1,2})?%$/.test(text) ? Number(text.slice(0, -1)) : NaN;
+      return value >= lowest && value <= highest
+        ? success(Math.round(value * 100) / 10_000)
+        : failure(`Cannot read ${quote(text)} as a percentage: expected ${accepts}`);
+    },
+    // Shares have four decimals; more would be what binary fractions add.
+    write: (share) => `${Number((share * 100).toFixed(2))}%`,
+    what: "a percentage",
+    accepts,
+    unit: "Share",
+  };
+}
+
+/** A number from 0 to 1 with at most three decimals. */
+export const share: Value<number> = value(
+  "a number from 0 to 1",
+  "0 to 1",
+  (text) =>
+    /^(0(\.\d{1,3})?|1(\.0{1,3})?)$/.test(text)
+      ? success(Number(text))
+      : failure(`Cannot read ${quote(text)}: expected a number from 0 to 1, such as 0.5`),
+);
+
+/** An amount of memory, as a size or as a percentage of all there is. */
+export const memoryFloor: Value<MemoryFloor> = {
+  read: (text) => {
+    if (text.endsWith("%")) {
+      // A server that was short comes back with a tenth more, which must be there.
+      const read = percent(0, 90).read(text);
+      if (!read.ok) return failure(`${read.message} (a server that was short needs a tenth more)`);
+      return success(read.value === 0 ? { bytes: 0 } : { share: read.value });
+    }
+    const read = size(0, 1024 ** 5).read(text);
+    return read.ok
+      ? success({ bytes: read.value })
+      : failure(`${read.message}, or a percentage such as "10%"`);
+  },
+  write: (floor) => "bytes" in floor ? formatSize(floor.bytes) : percent(0, 90).write(floor.share),
+  what: "a size or a percentage",
+  accepts: "size, or share of all up to 90%",
+  unit: "",
+};
+
+/** Text that is not empty and fits one line. */
+export function line(what: string, maxBytes: number): Value<string> {
+  return value(what, "text", (text) => {
+    if (text === "") return failure(`Cannot use "" as ${what}: it is empty`);
+    if (/\p{Cc}/u.test(text)) {
+      return failure(`Cannot use ${quote(text)} as ${what}: it holds a control character`);
+    }
+    const bytes = new TextEncoder().encode(text).length;
+    return bytes <= maxBytes
+      ? success(text)
+      : failure(`Cannot use ${quote(text)} as ${what}: expected at most ${maxBytes} bytes`);
+  });
+}
+
+/** The same, or nothing at all. */
+export function lineOrNothing(what: string, maxBytes: number): Value<string> {
+  const inner = line(what, maxBytes);
+  return { ...inner, read: (text) => text === "" ? success("") : inner.read(text), what: "text" };
+}
+
+/** PATH_MAX of linux/limits.h without the final NUL. */
+export const PATH_MAX_BYTES = 4095;
+
+/** An absolute path. */
+export const absolutePath: Value<string> = value("an absolute path", "/absolute/path", (text) => {
+  const read = line("a path", PATH_MAX_BYTES).read(text);
+  return !read.ok || text.startsWith("/")
+    ? read
+    : failure(`Cannot use ${quote(text)} as a path: expected an absolute path`);
+});
+
+/** A file to write to: `off`, which is undefined, or an absolute path. */
+export const pathOrOff: Value<string | undefined> = {
+  ...orOff(absolutePath, undefined),
+  read: (text) => {
+    if (text === "off") return success(undefined);
+    const path = absolutePath.read(text);
+    return path.ok ? path : expecting("off", path.message);
+  },
+  what: "off or an absolute path",
+  accepts: "off | /absolute/path",
+};
+
+/** A user as useradd(8) takes the name, or a number. */
+export const userName: Value<string> = value(
+  "a user name",
+  "user name or number",
+  (text) =>
+    /^([A-Za-z_][A-Za-z0-9_.-]{0,30}\$?|0|[1-9]\d{0,9})$/.test(text)
+      ? success(text)
+      : failure(`Cannot read ${quote(text)} as a user: expected a user name or a number`),
+);
+
+/** A value of core/, which parses and formats it by itself. */
+function parsed<T>(
+  what: string,
+  accepts: string,
+  parse: (text: string) => Result<T>,
+  write: (value: T) => Written,
+): Value<T> {
+  return { read: (text) => quoted(parse(text)), write, what, accepts, unit: "" };
+}
+
+/** An address to listen on. */
+export const listenAddress = parsed(
+  "an address to listen on",
+  'address or list: [":22", "unix:/run/lb.sock"]',
+  parseListenAddress,
+  formatAddress,
+);
+
+/** A network, or one address. */
+export const network = parsed("a network", "networks or addresses", parseNetwork, formatNetwork);
+
+/** A number of CPU cores. */
+export const cores = parsed("a number of cores", "above 0, up to 8192", parseCores, (it) => it);
+
+/** The share of a backend beside others. */
+export const weight = parsed("a weight", "0 to 256, three decimals", parseWeight, (it) => it);
+
+/** An address whose port may still be missing. */
+export interface PartialAddress {
+  /** Port 1 stands for a missing one. */
+  readonly address: Address;
+  readonly hasPort: boolean;
+}
+
+/** The address of a backend, with or without a port. */
+export const partialAddress: Value<PartialAddress> = {
+  read: (text) => {
+    const one = parseBackendAddress(text, 1);
+    if (!one.ok) return quoted(one);
+    const two = parseBackendAddress(text, 2);
+    return success({
+      address: one.value,
+      hasPort: two.ok && sameAddress(one.value, two.value),
+    });
+  },
+  write: ({ address }) => formatAddress(address),
+  what: 'an address "host[:port]"',
+  accepts: 'host[:port] | "[IPv6]:port" | unix:/path',
+  unit: "",
+};
+
+/** Names of frontends and pools. */
+export const entityName: Value<string> = value(
+  "a name",
+  "name of a pool",
+  (text) =>
+    /^[A-Za-z0-9_][A-Za-z0-9_-]{0,62}$/.test(text) ? success(text) : failure(
+      `Cannot use ${quote(text)} as a name: expected up to 63 letters, digits, "_" or "-"`,
+    ),
+);
+
+/** The longest message that is shown whole. */
+const MESSAGE_MAX = 400;
+
+/** Messages of core/ quote what they were given as it is; here it may be any text from a file. */
+export function quoted<T>(result: Result<T>): Result<T> {
+  if (result.ok) return result;
+  const line = result.message.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, "?");
+  // What was found stands first, what was expected last.
+  return failure(
+    line.length <= MESSAGE_MAX ? line : `${line.slice(0, 120)}...${line.slice(120 - MESSAGE_MAX)}`,
+  );
+}
+
+export const SECOND = 1000;
+export const HOUR = 3600 * SECOND;
+export const DAY = 24 * HOUR;
+/** Timers count in 32 bits of milliseconds: 24.8 days. */
+export const LONGEST = 24 * DAY;
+
+export const interval = duration(100, HOUR);
+export const timeout = duration(10, HOUR);
