@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs compute-lb, the file beside this script, as a service. Needs root, no network, and nothing
-# but a POSIX shell and the usual tools; may be run again at any time (that is how to upgrade).
+# but a POSIX shell and the usual tools; may be run again at any time (that is how to upgrade). The
+# program carries this script: "compute-lb install" runs it.
 set -eu
 
 prefix=${PREFIX:-/usr/local}
@@ -17,14 +18,17 @@ descriptors=524288
 # What is installed: the balancer, or its agent on compute servers.
 service=compute-lb
 agent_log=/var/log/compute-lb-agent.log
+# How this script is called in messages, and the program to install.
+called=./install.sh
+source=
 # su without "-" leaves out where useradd and its like are.
 PATH=$PATH:/usr/sbin:/sbin
 
 usage() {
   cat <<END
-usage: ./install.sh [--listen ADDRESS] [--backends A,B,...] [--init NAME] [--no-start]
-       ./install.sh --agent [--listen ADDRESS] [--init NAME] [--no-start]
-       ./install.sh --uninstall [--purge]
+usage: $called [--listen ADDRESS] [--backends A,B,...] [--init NAME] [--no-start]
+       $called --agent [--listen ADDRESS] [--init NAME] [--no-start]
+       $called --uninstall [--purge]
 
 Installs the program beside this script as a service that starts at boot. Run again to upgrade:
 sessions go on, the running balancer stays the old one until it is restarted.
@@ -51,15 +55,15 @@ say() {
 }
 
 die() {
-  printf 'install.sh: %s\n' "$*" >&2
+  printf '%s: %s\n' "${called#./}" "$*" >&2
   exit 1
 }
 
 usage_error() {
-  printf 'install.sh: %s\n\n' "$*" >&2
+  printf '%s: %s\n\n' "${called#./}" "$*" >&2
   # All of it would scroll the message away.
   usage | sed '/^$/q' >&2
-  printf 'Try "./install.sh --help".\n' >&2
+  printf 'Try "%s --help".\n' "$called" >&2
   exit 64
 }
 
@@ -989,18 +993,20 @@ main() {
       --uninstall) action=uninstall ;;
       --purge) purge=yes ;;
       --no-start) start=no ;;
-      --listen=* | --backends=* | --init=*)
+      --listen=* | --backends=* | --init=* | --program=*)
         option=$1
         shift
         set -- "${option%%=*}" "${option#*=}" "$@"
         continue
         ;;
-      --listen | --backends | --init)
+      --listen | --backends | --init | --program)
         [ $# -ge 2 ] || usage_error "Option $1 needs a value"
         case $1 in
           --listen) listen=$2 ;;
           --backends) backends=$2 ;;
           --init) init=$2 ;;
+          # The program has unpacked this script and says where it is itself.
+          --program) source=$2 called='compute-lb install' ;;
         esac
         shift
         ;;
@@ -1031,7 +1037,7 @@ main() {
   esac
   program=$prefix/bin/compute-lb
   source_dir=$(cd "$(dirname "$0")" && pwd)
-  source=$source_dir/compute-lb
+  source=${source:-$source_dir/compute-lb}
   trap remove_drafts EXIT
   trap 'exit 129' HUP
   trap 'exit 130' INT

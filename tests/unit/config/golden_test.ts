@@ -4,6 +4,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { parseCommand } from "../../../lib/cli/arguments.ts";
+import { COMMANDS } from "../../../lib/cli/commands.ts";
 import { formatConfigErrors } from "../../../lib/config/config_error.ts";
 import { formatConfig } from "../../../lib/config/effective.ts";
 import type { Overrides } from "../../../lib/config/overrides.ts";
@@ -42,7 +43,13 @@ function outcome(input: string): string {
 }
 
 function overridesOf(flags: string): Overrides {
-  const result = parseCommand(flags.split(" "));
-  assert(result.ok && result.command.name === "run", "the flags are a command line of run");
-  return result.command.overrides;
+  const result = parseCommand(flags.split(" "), COMMANDS);
+  assert(result.ok && result.task.name === "run", "the flags are a command line of run");
+  const { options } = result.task;
+  assert("overrides" in options && isOverrides(options.overrides));
+  return options.overrides;
+}
+
+function isOverrides(value: unknown): value is Overrides {
+  return typeof value === "object" && value !== null;
 }
