@@ -21,6 +21,8 @@ agent_log=/var/log/compute-lb-agent.log
 # How this script is called in messages, and the program to install.
 called=./install.sh
 source=
+# A folder that is removed at the end.
+scratch=
 # su without "-" leaves out where useradd and its like are.
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -74,7 +76,9 @@ has() {
 # Files are written beside their place first, with this process's number behind their name.
 remove_drafts() {
   rm -f "$destdir$prefix/bin/compute-lb.$$" "$destdir/etc"/*/compute-lb*".$$" \
-    "$destdir/etc"/*/lb.conf*".$$" "$destdir/etc/systemd/system"/compute-lb*".$$"
+    "$destdir/etc"/*/lb.conf*".$$" "$destdir/etc/systemd/system"/compute-lb*".$$" \
+    "$destdir$prefix/share"/*/*/*compute-lb*".$$"
+  [ -z "$scratch" ] || rm -rf "$scratch"
 }
 
 # Writes stdin to $destdir$1 with mode $2, whole or not at all; a file that is right stays as it is.
@@ -198,6 +202,31 @@ install_program() {
   say "wrote $target"
   # The first start of a new file reads all of it; root's is remembered for everybody.
   [ -n "$destdir" ] || "$target" --version >/dev/null
+}
+
+# The manual page and what shells complete, which the program writes itself. One that cannot run here,
+# because the image is for another machine, goes without.
+install_documents() {
+  folder=
+  if [ -n "$destdir" ]; then
+    # Not to unpack it into this machine's own cache.
+    folder=$(mktemp -d) || return 0
+    scratch=$folder
+  fi
+  share=$prefix/share
+  install_document "$share/man/man8/compute-lb.8" man
+  install_document "$share/bash-completion/completions/compute-lb" completion bash
+  install_document "$share/zsh/site-functions/_compute-lb" completion zsh
+  install_document "$share/fish/vendor_completions.d/compute-lb.fish" completion fish
+}
+
+# Installs as $1 what the program prints when it is given the other arguments.
+install_document() {
+  path=$1
+  shift
+  if text=$(CLB_RUNTIME_DIR=${CLB_RUNTIME_DIR:-$folder} "$source" "$@" 2>/dev/null </dev/null); then
+    printf '%s\n' "$text" | put "$path" 644
+  fi
 }
 
 # Prints lb.conf for --listen and --backends.
@@ -889,6 +918,7 @@ install() {
   fi
   make_directories
   install_program
+  install_documents
   if [ "$service" = compute-lb-agent ]; then
     install_agent_conf
     [ "$init" = none ] || "install_agent_$init"
@@ -938,7 +968,11 @@ uninstall() {
     remove "$destdir/etc/systemd/system/$service.service" "$destdir/etc/init.d/$service" \
       "$destdir/etc/init/$service.conf"
   done
-  remove "$destdir$prefix/bin/compute-lb" "$destdir/etc/logrotate.d/compute-lb" "$destdir$cache"
+  remove "$destdir$prefix/bin/compute-lb" "$destdir/etc/logrotate.d/compute-lb" "$destdir$cache" \
+    "$destdir$prefix/share/man/man8/compute-lb.8" \
+    "$destdir$prefix/share/bash-completion/completions/compute-lb" \
+    "$destdir$prefix/share/zsh/site-functions/_compute-lb" \
+    "$destdir$prefix/share/fish/vendor_completions.d/compute-lb.fish"
   if [ -z "$destdir" ]; then
     case $init in
       systemd) systemctl daemon-reload || : ;;
