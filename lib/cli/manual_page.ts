@@ -9,6 +9,9 @@ import { written } from "./help_text.ts";
 export function manualPage(commands: readonly Command[]): string {
   return [
     `.TH COMPUTE\\-LB 8 ${VERSION_DATE} "compute\\-lb ${VERSION}"`,
+    // Neither words nor lines are stretched: what is copied can be typed.
+    ".nh",
+    ".ad l",
     ".SH NAME",
     "compute\\-lb \\- balance sessions onto the compute server with the most CPU free",
     ".SH SYNOPSIS",
