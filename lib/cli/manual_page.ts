@@ -1,12 +1,12 @@
 // The manual page, roff for man(1): commands and topics in one page.
 
-import { TOPICS } from "../manual/topics.ts";
+import type { Topic } from "../manual/topics.ts";
 import { VERSION, VERSION_DATE } from "../version.ts";
 import { type Command, type Flag } from "./command.ts";
 import { written } from "./help_text.ts";
 
 /** Writes the page compute-lb(8). */
-export function manualPage(commands: readonly Command[]): string {
+export function manualPage(commands: readonly Command[], topics: readonly Topic[]): string {
   return [
     `.TH COMPUTE\\-LB 8 ${VERSION_DATE} "compute\\-lb ${VERSION}"`,
     // Neither words nor lines are stretched: what is copied can be typed.
@@ -20,7 +20,7 @@ export function manualPage(commands: readonly Command[]): string {
     ),
     ".SH COMMANDS",
     ...commands.flatMap(describe),
-    ...TOPICS.flatMap(({ name, summary, text }) => [
+    ...topics.flatMap(({ name, summary, text }) => [
       `.SH ${escaped(name.toUpperCase())}`,
       escaped(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`),
       ...formatBlocks(text.slice(text.indexOf("\n"))),

@@ -5,6 +5,10 @@ import { print } from "./output.ts";
 /** What less does unless $LESS says otherwise: ends at once when all fits, and leaves it on the screen. */
 const LESS = "FRX";
 
+/** Which pager there is without $PAGER; 127, as of a shell that finds none, where there is none. */
+const USUAL_PAGER =
+  "for pager in less more; do command -v $pager >/dev/null && exec $pager; done; exit 127";
+
 /** Shows text with $PAGER, else with less, where stdin and stdout are a terminal; prints it elsewhere. */
 export async function page(text: string): Promise<void> {
   const isTerminal = Deno.stdout.isTerminal() && Deno.stdin.isTerminal();
@@ -13,7 +17,7 @@ export async function page(text: string): Promise<void> {
 
 /** Returns whether there is a pager. */
 async function showWithPager(text: string): Promise<boolean> {
-  const pager = Deno.env.get("PAGER") || "less";
+  const pager = Deno.env.get("PAGER") || USUAL_PAGER;
   // INT is for the pager, which stops searching then; it must not leave the pager without us.
   const ignore = () => {};
   Deno.addSignalListener("SIGINT", ignore);

@@ -4,7 +4,6 @@
 // it is.
 
 import { REMOTE_COMMAND } from "../load/ssh_remote.ts";
-import exampleConfig from "../../lb.conf.example" with { type: "text" };
 import agent from "./agent.txt" with { type: "text" };
 import config from "./config.txt" with { type: "text" };
 import engines from "./engines.txt" with { type: "text" };
@@ -36,7 +35,7 @@ const FORCED_COMMAND = REMOTE_COMMAND.replaceAll('"', '\\"');
 export const TOPICS: readonly Topic[] = [
   quickstart,
   install,
-  `${config}\n${exampleConfig}`,
+  config,
   strategies,
   placement,
   load.replace("@forced_command@", () => FORCED_COMMAND),

@@ -2,11 +2,12 @@
 
 import { didYouMean } from "../../core/values/nearest.ts";
 import { success } from "../../core/values/result.ts";
-import { configKeys, describeKey } from "../../manual/config_key.ts";
 import { TOPICS } from "../../manual/topics.ts";
 import { type Command, command, shown } from "../command.ts";
-import { EXIT_OK } from "../exit_code.ts";
+import { EXIT_OK, EXIT_USAGE } from "../exit_code.ts";
 import { describeCommand, describeProgram } from "../help_text.ts";
+import { wholeManual } from "../manual.ts";
+import { complain } from "../output.ts";
 import { page } from "../pager.ts";
 
 export const help = command({
@@ -26,12 +27,7 @@ behind a command does the same.
     const names = namesOf(commands);
     const [key, ...others] = rest;
     if (name === "config" && key !== undefined && others.length === 0) {
-      if (describeKey(key) !== undefined) return success({ topic: name, key });
-      return {
-        ok: false,
-        message: `Unknown key "${shown(key)}"`,
-        hint: didYouMean(key, configKeys()),
-      };
+      return success({ topic: name, key });
     }
     const [stray] = rest;
     if (stray !== undefined) {
@@ -45,13 +41,11 @@ behind a command does the same.
     };
   },
   run: async (
-    { topic, key = "" }: { readonly topic?: string; readonly key?: string },
+    { topic, key }: { readonly topic?: string; readonly key?: string },
     { commands },
   ) => {
-    await page(
-      describeKey(key) ??
-        (topic === undefined ? describeProgram(commands) : textOf(topic, commands)),
-    );
+    if (key !== undefined) return await helpOnKey(key);
+    await page(topic === undefined ? describeProgram(commands) : await textOf(topic, commands));
     return EXIT_OK;
   },
 });
@@ -61,9 +55,20 @@ function namesOf(commands: readonly Command[]): string[] {
 }
 
 /** A command and a topic may have the same name: both then. */
-function textOf(name: string, commands: readonly Command[]): string {
+async function textOf(name: string, commands: readonly Command[]): Promise<string> {
   return [
     ...commands.filter((known) => known.name === name).map(describeCommand),
-    ...TOPICS.filter((known) => known.name === name).map(({ text }) => text),
+    ...(await wholeManual()).filter((known) => known.name === name).map(({ text }) => text),
   ].join("\n");
+}
+
+async function helpOnKey(key: string): Promise<number> {
+  const { configKeys, helpConfig } = await import("../../config/help.ts");
+  const text = helpConfig(key);
+  if (configKeys(key).length === 0) {
+    complain(text);
+    return EXIT_USAGE;
+  }
+  await page(text);
+  return EXIT_OK;
 }

@@ -3,6 +3,7 @@
 import { success } from "../../core/values/result.ts";
 import { command } from "../command.ts";
 import { EXIT_OK } from "../exit_code.ts";
+import { wholeManual } from "../manual.ts";
 import { manualPage } from "../manual_page.ts";
 import { print } from "../output.ts";
 
@@ -17,8 +18,8 @@ install.sh installs it.
   flags: [],
   examples: ["man"],
   read: () => success({}),
-  run: (_, { commands }) => {
-    print(manualPage(commands));
+  run: async (_, { commands }) => {
+    print(manualPage(commands, await wholeManual()));
     return EXIT_OK;
   },
 });
