@@ -82,7 +82,7 @@ export interface BackendReport {
   readonly since: string;
   /** Whether new sessions can be sent there now. */
   readonly usable: boolean;
-  /** Whether those are sent there, though it is held back, whom no other backend can take. */
+  /** Whether it takes sessions that no other backend can take, although it is held back. */
   readonly standsBy: boolean;
   readonly load1: number | null;
   /** Age of the last sample in seconds. */

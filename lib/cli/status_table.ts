@@ -240,7 +240,7 @@ function remarksOf(pool: PoolReport, backend: BackendReport, nowMs: number): str
   return [
     ...(concerns && !explained ? [backend.reason] : []),
     ...holds.map((hold) => describeHold(hold, backend.usable, nowMs)),
-    ...(standsBy ? ["stands by: takes those whom no other server can take"] : []),
+    ...(standsBy ? ["stands by: takes sessions that no other server can take"] : []),
     ...(weighs && share === 1 && backend.usable ? [`weight ${toThousandths(weight)}`] : []),
     ...(share < 1 && backend.usable ? [`slow start: ${describePercent(share)} of its share`] : []),
     ...(agent === null || (goesByLoad && ORDINARY_WORDS.test(agent)) ? [] : [`agent: ${agent}`]),

@@ -43,7 +43,7 @@ Deno.test("renderPool() says what holds a backend back, for how long, and what a
     "panic: only 0 of 2",
     "    held back for 12s, 18s to go: 5 connections in a row failed",
     "    held back for 12s: 5 connections in a row failed",
-    "    stands by: takes those whom no other server can take",
+    "    stands by: takes sessions that no other server can take",
     "    used, though held back for 12s: 5 connections in a row failed",
     "    slow start: 25% of its share",
   ]);
