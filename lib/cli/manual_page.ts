@@ -51,14 +51,15 @@ function describeFlag(flag: Flag): string {
 
 /**
  * Turns text into roff. A line in capitals is a heading, what begins in the first column a paragraph;
- * lines with two spaces that are followed by lines with six are terms and their definitions; other
- * indented lines stay as they are.
+ * lines with two spaces that are followed by lines with six are terms and their definitions, and so is a
+ * word of its own with what stands below it behind two; other indented lines stay as they are.
  */
 function formatBlocks(text: string): string[] {
   return text.split(/\n(?:[ \t]*\n)+/).map((block) => block.replace(/^\n+|\s+$/g, ""))
     .filter((block) => block !== "").flatMap((block) => {
       if (/^[A-Z][A-Z0-9 ,'()-]*$/.test(block)) return [`.SS ${escaped(block)}`];
       if (/^(?: {2}\S.*\n(?: {6}\S.*(?:\n|$))+)+$/.test(block)) return [formatTerms(block)];
+      if (/^\S+\n(?: {2}\S.*(?:\n|$))+$/.test(block)) return [formatKey(block)];
       const lines = block.split("\n");
       const verbatim = lines.findIndex((line) => line.startsWith(" "));
       const [above, below] = verbatim === -1
@@ -71,6 +72,16 @@ function formatBlocks(text: string): string[] {
           : [`.PP\n.nf\n${unindented(below).map(escaped).join("\n")}\n.fi`]),
       ];
     });
+}
+
+/** What config/ says of a key: sentences, then lines that begin with a word and a colon. */
+function formatKey(block: string): string {
+  const [key = "", ...lines] = block.split("\n").map((line) => escaped(line.trim()));
+  return [
+    `.TP\n.B ${key}`,
+    ...lines.map((line) => /^(?:[A-Z]\w+: |Required)/.test(line) ? `.br\n${line}` : line),
+  ]
+    .join("\n");
 }
 
 /** The page has a margin of its own. */
