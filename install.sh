@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs compute-lb, the file beside this script, as a service. Needs root, no network, and nothing
-# but a POSIX shell and the usual tools; may be run again at any time (that is how to upgrade).
+# but a POSIX shell and the usual tools; may be run again at any time (that is how to upgrade). The
+# program carries this script: "compute-lb install" runs it.
 set -eu
 
 prefix=${PREFIX:-/usr/local}
@@ -17,14 +18,19 @@ descriptors=524288
 # What is installed: the balancer, or its agent on compute servers.
 service=compute-lb
 agent_log=/var/log/compute-lb-agent.log
+# How this script is called in messages, and the program to install.
+called=./install.sh
+source=
+# A folder that is removed at the end.
+scratch=
 # su without "-" leaves out where useradd and its like are.
 PATH=$PATH:/usr/sbin:/sbin
 
 usage() {
   cat <<END
-usage: ./install.sh [--listen ADDRESS] [--backends A,B,...] [--init NAME] [--no-start]
-       ./install.sh --agent [--listen ADDRESS] [--init NAME] [--no-start]
-       ./install.sh --uninstall [--purge]
+usage: $called [--listen ADDRESS] [--backends A,B,...] [--init NAME] [--no-start]
+       $called --agent [--listen ADDRESS] [--init NAME] [--no-start]
+       $called --uninstall [--purge]
 
 Installs the program beside this script as a service that starts at boot. Run again to upgrade:
 sessions go on, the running balancer stays the old one until it is restarted.
@@ -51,15 +57,15 @@ say() {
 }
 
 die() {
-  printf 'install.sh: %s\n' "$*" >&2
+  printf '%s: %s\n' "${called#./}" "$*" >&2
   exit 1
 }
 
 usage_error() {
-  printf 'install.sh: %s\n\n' "$*" >&2
+  printf '%s: %s\n\n' "${called#./}" "$*" >&2
   # All of it would scroll the message away.
   usage | sed '/^$/q' >&2
-  printf 'Try "./install.sh --help".\n' >&2
+  printf 'Try "%s --help".\n' "$called" >&2
   exit 64
 }
 
@@ -70,7 +76,9 @@ has() {
 # Files are written beside their place first, with this process's number behind their name.
 remove_drafts() {
   rm -f "$destdir$prefix/bin/compute-lb.$$" "$destdir/etc"/*/compute-lb*".$$" \
-    "$destdir/etc"/*/lb.conf*".$$" "$destdir/etc/systemd/system"/compute-lb*".$$"
+    "$destdir/etc"/*/lb.conf*".$$" "$destdir/etc/systemd/system"/compute-lb*".$$" \
+    "$destdir$prefix/share"/*/*/*compute-lb*".$$"
+  [ -z "$scratch" ] || rm -rf "$scratch"
 }
 
 # Writes stdin to $destdir$1 with mode $2, whole or not at all; a file that is right stays as it is.
@@ -194,6 +202,31 @@ install_program() {
   say "wrote $target"
   # The first start of a new file reads all of it; root's is remembered for everybody.
   [ -n "$destdir" ] || "$target" --version >/dev/null
+}
+
+# The manual page and what shells complete, which the program writes itself. One that cannot run here,
+# because the image is for another machine, goes without.
+install_documents() {
+  folder=
+  if [ -n "$destdir" ]; then
+    # Not to unpack it into this machine's own cache.
+    folder=$(mktemp -d) || return 0
+    scratch=$folder
+  fi
+  share=$prefix/share
+  install_document "$share/man/man8/compute-lb.8" man
+  install_document "$share/bash-completion/completions/compute-lb" completion bash
+  install_document "$share/zsh/site-functions/_compute-lb" completion zsh
+  install_document "$share/fish/vendor_completions.d/compute-lb.fish" completion fish
+}
+
+# Installs as $1 what the program prints when it is given the other arguments.
+install_document() {
+  path=$1
+  shift
+  if text=$(CLB_RUNTIME_DIR=${CLB_RUNTIME_DIR:-$folder} "$source" "$@" 2>/dev/null </dev/null); then
+    printf '%s\n' "$text" | put "$path" 644
+  fi
 }
 
 # Prints lb.conf for --listen and --backends.
@@ -906,6 +939,7 @@ install() {
   fi
   make_directories
   install_program
+  install_documents
   if [ "$service" = compute-lb-agent ]; then
     install_agent_conf
     [ "$init" = none ] || "install_agent_$init"
@@ -962,7 +996,11 @@ uninstall() {
     remove "$destdir/etc/systemd/system/$service.service" "$destdir/etc/init.d/$service" \
       "$destdir/etc/init/$service.conf"
   done
-  remove "$destdir$prefix/bin/compute-lb" "$destdir/etc/logrotate.d/compute-lb" "$destdir$cache"
+  remove "$destdir$prefix/bin/compute-lb" "$destdir/etc/logrotate.d/compute-lb" "$destdir$cache" \
+    "$destdir$prefix/share/man/man8/compute-lb.8" \
+    "$destdir$prefix/share/bash-completion/completions/compute-lb" \
+    "$destdir$prefix/share/zsh/site-functions/_compute-lb" \
+    "$destdir$prefix/share/fish/vendor_completions.d/compute-lb.fish"
   if [ -z "$destdir" ]; then
     case $init in
       systemd) systemctl daemon-reload || : ;;
@@ -1028,18 +1066,20 @@ main() {
       --uninstall) action=uninstall ;;
       --purge) purge=yes ;;
       --no-start) start=no ;;
-      --listen=* | --backends=* | --init=*)
+      --listen=* | --backends=* | --init=* | --program=*)
         option=$1
         shift
         set -- "${option%%=*}" "${option#*=}" "$@"
         continue
         ;;
-      --listen | --backends | --init)
+      --listen | --backends | --init | --program)
         [ $# -ge 2 ] || usage_error "Option $1 needs a value"
         case $1 in
           --listen) listen=$2 ;;
           --backends) backends=$2 ;;
           --init) init=$2 ;;
+          # The program has unpacked this script and says where it is itself.
+          --program) source=$2 called='compute-lb install' ;;
         esac
         shift
         ;;
@@ -1073,7 +1113,7 @@ main() {
   esac
   program=$prefix/bin/compute-lb
   source_dir=$(cd "$(dirname "$0")" && pwd)
-  source=$source_dir/compute-lb
+  source=${source:-$source_dir/compute-lb}
   trap remove_drafts EXIT
   trap 'exit 129' HUP
   trap 'exit 130' INT

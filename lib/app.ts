@@ -12,7 +12,7 @@ import type { LoadSource } from "./load/load_source.ts";
 import type { AccessLog } from "./log/access_log.ts";
 import type { ServiceLog } from "./log/setup.ts";
 import type { StatusReport } from "./admin/report.ts";
-import type { WhyAnswer } from "./admin/server.ts";
+import type { WhyAnswer } from "./admin/routes.ts";
 import type { WhyQuery } from "./admin/why_report.ts";
 import type { FoundNames } from "./app/backend_names.ts";
 import { DecisionJournal } from "./app/decision_journal.ts";

@@ -18,7 +18,7 @@ const [SERVICE_SOCKET = ""] = socketCandidates(0, undefined);
 /**
  * Makes, as root, the folder of the service's own socket for the user that the process is about to become.
  * One that a run as root has left is handed over, unless that still runs. One of another user is left as
- * it is: whoever made it has decided whose it is.
+ * it is: its owner was chosen when it was made.
  */
 export async function makeServiceFolder(
   uid: number,

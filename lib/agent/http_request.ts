@@ -1,9 +1,11 @@
-// Tells HTTP requests from what agent-check clients send, as far as the agent needs it. Pure.
+// Tells HTTP requests from what agent-check clients send, and answers them. Pure.
+
+import { type Answer, readHead, type RequestHead } from "../core/serving/http.ts";
 
 /** What the first bytes of a client are. */
 export type FirstBytes =
-  /** A request whose header is complete. */
-  | { readonly kind: "request"; readonly method: string; readonly wellFormed: boolean }
+  /** A request whose head is complete. */
+  | RequestHead
   /** The start of a request, or of what may become one. */
   | { readonly kind: "incomplete" }
   /** Anything else: a line of agent-send. */
@@ -13,37 +15,17 @@ const METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"];
 
 /** Reads what has come so far, at least one byte of it. */
 export function readFirstBytes(text: string): FirstBytes {
-  const method = METHODS.find((name) => text.startsWith(`${name} `));
-  if (method === undefined) {
-    return METHODS.some((name) => `${name} `.startsWith(text))
-      ? { kind: "incomplete" }
-      : { kind: "line" };
+  if (METHODS.some((name) => text.startsWith(`${name} `))) {
+    return readHead(text) ?? { kind: "incomplete" };
   }
-  if (!/\r?\n\r?\n/.test(text)) return { kind: "incomplete" };
-  const wellFormed = /^[A-Z]+ [\x21-\x7e]+ HTTP\/1\.[01]\r?\n/.test(text);
-  return { kind: "request", method, wellFormed };
+  return { kind: METHODS.some((name) => `${name} `.startsWith(text)) ? "incomplete" : "line" };
 }
 
-/** Writes a response to a request; HEAD gets its header alone. */
-export function formatResponse(
-  { method, wellFormed }: FirstBytes & { readonly kind: "request" },
-  json: string,
-): string {
-  if (!wellFormed) return response("400 Bad Request", [], "", false);
+/** What is answered to a request; the figures, whatever the path. */
+export function answerTo({ method, target }: RequestHead, json: string): Answer {
+  if (target === undefined) return { status: 400, body: "" };
   if (method !== "GET" && method !== "HEAD") {
-    return response("405 Method Not Allowed", ["Allow: GET, HEAD"], "", false);
+    return { status: 405, fields: { "Allow": "GET, HEAD" }, body: "" };
   }
-  const header = ["Content-Type: application/json", "Cache-Control: no-store"];
-  return response("200 OK", header, json, method === "HEAD");
-}
-
-function response(status: string, header: string[], body: string, bodiless: boolean): string {
-  const length = new TextEncoder().encode(body).length;
-  const lines = [
-    `HTTP/1.1 ${status}`,
-    ...header,
-    `Content-Length: ${length}`,
-    "Connection: close",
-  ];
-  return `${lines.join("\r\n")}\r\n\r\n${bodiless ? "" : body}`;
+  return { status: 200, fields: { "Cache-Control": "no-store" }, body: json };
 }

@@ -3,8 +3,9 @@
 
 import { acceptEach, closeQuietly } from "../core/serving/accept_loop.ts";
 import type { Clock } from "../core/timing/clock.ts";
+import { formatAnswer, sendText } from "../core/serving/http.ts";
 import { ServedClients } from "../core/serving/served_clients.ts";
-import { type FirstBytes, formatResponse, readFirstBytes } from "./http_request.ts";
+import { answerTo, type FirstBytes, readFirstBytes } from "./http_request.ts";
 
 export interface AnswererOptions {
   readonly clock: Clock;
@@ -46,7 +47,7 @@ export class Answerer implements AsyncDisposable {
         const client = new Client(conn, clock);
         const first = await client.listen();
         conversation.progressed();
-        await client.say(await this.#answer(first));
+        for (const piece of await this.#answer(first)) await sendText(conn, piece);
         conversation.answered();
         await client.leave();
       },
@@ -73,9 +74,10 @@ export class Answerer implements AsyncDisposable {
     } else closeQuietly(conn);
   }
 
-  #answer(first: FirstBytes): Promise<string> {
+  async #answer(first: FirstBytes): Promise<Iterable<string>> {
     const { line, json } = this.#options;
-    return first.kind === "request" ? json().then((text) => formatResponse(first, text)) : line();
+    if (first.kind !== "request") return [await line()];
+    return formatAnswer(answerTo(first, await json()), first.method);
   }
 }
 
@@ -105,14 +107,7 @@ class Client {
       // A request has begun: its rest may take until the deadline.
       silenceMs = undefined;
     }
-    return { kind: "request", method: "", wellFormed: false };
-  }
-
-  async say(text: string): Promise<void> {
-    const bytes = new TextEncoder().encode(text);
-    for (let sent = 0; sent < bytes.length;) {
-      sent += await this.#conn.write(bytes.subarray(sent));
-    }
+    return { kind: "request", method: "", target: undefined };
   }
 
   /** Says that this was all, and waits until the other side is done too. */

@@ -18,11 +18,8 @@ import { listen } from "./echo.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
 import { complain, print } from "./output.ts";
 
-/** Where the agent listens unless it is told otherwise. */
-export const DEFAULT_LISTEN = ":9777";
-
 export interface AgentCommand {
-  readonly listen?: string;
+  readonly listen: string;
   readonly user?: string;
   /** Networks from which it may be asked; empty: anybody may. */
   readonly allow: readonly string[];
@@ -30,7 +27,7 @@ export interface AgentCommand {
 
 /** Serves until TERM or INT. */
 export async function agent(
-  { listen: address = DEFAULT_LISTEN, user, allow }: AgentCommand,
+  { listen: address, user, allow }: AgentCommand,
 ): Promise<number> {
   const place = parseListenAddress(address);
   const admits = admission(allow);

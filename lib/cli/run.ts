@@ -2,7 +2,6 @@
 
 import { AdminServer } from "../admin/server.ts";
 import { makeServiceFolder, prepareFolder, socketCandidates } from "../admin/socket_path.ts";
-import type { WhyQuery } from "../admin/why_report.ts";
 import { App } from "../app.ts";
 import type { Locations } from "../app/locations.ts";
 import { descriptorNeed } from "../app/descriptors.ts";
@@ -264,8 +263,7 @@ async function startAdmin(
 ): Promise<AdminServer | undefined> {
   const { socket } = config.admin;
   if (socket === "off") return undefined;
-  const handlers = { status: () => app.status(), why: (query: WhyQuery) => app.why(query) };
-  if (socket !== "auto") return await AdminServer.start(socket.path, SYSTEM_CLOCK, handlers);
+  if (socket !== "auto") return await AdminServer.start(socket.path, SYSTEM_CLOCK, app);
   const noSocket = (reason: string) =>
     log.warning(
       `no admin socket, so status cannot ask this process: ${reason} ` +
@@ -274,7 +272,7 @@ async function startAdmin(
   for (const path of socketCandidates(Deno.uid(), Deno.env.get("XDG_RUNTIME_DIR"))) {
     if (!await prepareFolder(path, Deno.uid())) continue;
     try {
-      return await AdminServer.start(path, SYSTEM_CLOCK, handlers);
+      return await AdminServer.start(path, SYSTEM_CLOCK, app);
     } catch (error) {
       noSocket(messageOf(error));
       return undefined;

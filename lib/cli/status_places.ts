@@ -7,7 +7,7 @@ import { DEFAULT_FILE, readCommandConfig } from "./config_source.ts";
 import { EXIT_CONFIG, EXIT_FAILURE } from "./exit_code.ts";
 
 export interface PlacesCommand {
-  /** Whose admin.socket to ask. */
+  /** The file that names the admin socket. */
   readonly configFile?: string;
   readonly adminSocket?: string;
 }

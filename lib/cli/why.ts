@@ -29,7 +29,9 @@ export async function why(command: WhyCommand): Promise<number> {
   if (command.json) print(JSON.stringify(report, null, 2) + "\n");
   else printWrapped(text);
   if (report.decisions.length > 0) return EXIT_OK;
-  const whom = client === undefined ? "has come since the balancer started" : `${client} is known`;
-  complain(`Nothing to explain: no client ${whom}`);
+  const missing = client === undefined
+    ? "has come since the balancer started"
+    : `${client} is known`;
+  complain(`Nothing to explain: no client ${missing}`);
   return EXIT_FAILURE;
 }

@@ -2,11 +2,22 @@
 // what it refuses. tests/integration/init_test.ts runs what it installs.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { COMMANDS } from "../../lib/cli/commands.ts";
 import { needs } from "../support/needs.ts";
 import { mustRun, type Outcome, runProgram, TemporaryDirectory } from "../support/run_program.ts";
 
+const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 const SCRIPT = new URL("../../install.sh", import.meta.url).pathname;
-const PROGRAM = "#!/bin/sh\necho compute-lb 0.0.0\n";
+const PROGRAM = '#!/bin/sh\necho compute-lb 0.0.0 "$@"\n';
+
+/** The program and what it writes of itself. */
+const PROGRAM_FILES = [
+  "/usr/local/bin/compute-lb",
+  "/usr/local/share/bash-completion/completions/compute-lb",
+  "/usr/local/share/fish/vendor_completions.d/compute-lb.fish",
+  "/usr/local/share/man/man8/compute-lb.8",
+  "/usr/local/share/zsh/site-functions/_compute-lb",
+];
 
 const SERVICE_FILES: Readonly<Record<string, readonly string[]>> = {
   systemd: ["/etc/systemd/system/compute-lb.service"],
@@ -81,8 +92,10 @@ for (const [init, serviceFiles] of Object.entries(SERVICE_FILES)) {
     const files = await staging.files();
     assertEquals(
       Object.keys(files).sort(),
-      ["/etc/compute-lb/lb.conf", ...serviceFiles, "/usr/local/bin/compute-lb"].sort(),
+      ["/etc/compute-lb/lb.conf", ...serviceFiles, ...PROGRAM_FILES].sort(),
     );
+    const page = files["/usr/local/share/man/man8/compute-lb.8"];
+    assertEquals(page, "644 compute-lb 0.0.0 man\n");
     assertEquals(files["/usr/local/bin/compute-lb"], `755 ${PROGRAM}`);
     // A mark that nothing was filled into would be @name@.
     for (const path of serviceFiles) assert(!/@[a-z_]+@/.test(files[path] ?? ""), path);
@@ -99,7 +112,7 @@ for (const [init, agentFiles] of Object.entries(AGENT_FILES)) {
     const first = await staging.run("--agent", "--init", init, "--listen", "10.0.0.1:9777");
     assertEquals([first.code, first.stderr], [0, ""]);
     const files = await staging.files();
-    assertEquals(Object.keys(files).sort(), [...agentFiles, "/usr/local/bin/compute-lb"].sort());
+    assertEquals(Object.keys(files).sort(), [...agentFiles, ...PROGRAM_FILES].sort());
     for (const path of agentFiles) assert(!/@[a-z_]+@/.test(files[path] ?? ""), path);
     const [flags = ""] = agentFiles;
     assertStringIncludes(files[flags] ?? "", 'AGENT_OPTIONS="--listen 10.0.0.1:9777"');
@@ -214,6 +227,69 @@ Deno.test("install.sh --uninstall keeps the configuration, with --purge it does 
   assertEquals((await staging.run("--uninstall", "--purge")).code, 0);
   assertEquals(await staging.files(), {});
   assertEquals((await staging.run("--uninstall", "--purge")).code, 0);
+});
+
+Deno.test("install.sh goes on without a manual page where the program cannot run", async () => {
+  await using staging = new Staging();
+  await Deno.writeTextFile(`${staging.source}/compute-lb`, "#!/nowhere\n");
+  const { code, stderr } = await staging.run("--init", "none");
+  assertEquals([code, stderr], [0, ""]);
+  assertEquals(Object.keys(await staging.files()).sort(), [
+    "/etc/compute-lb/lb.conf",
+    "/usr/local/bin/compute-lb",
+  ]);
+});
+
+Deno.test("compute-lb install runs the script that the program carries", async () => {
+  await using staging = new Staging();
+  await using temporary = new TemporaryDirectory();
+  const program = `${staging.source}/compute-lb`;
+  // What stands there while it runs.
+  const spy = `[ "$1" != man ] || ls -lR '${temporary.path}' >'${staging.source}/seen'\n`;
+  await Deno.writeTextFile(program, PROGRAM + spy);
+  const environment = {
+    DESTDIR: staging.root,
+    TMPDIR: temporary.path,
+    COMPUTE_LB_SELF: program,
+  };
+  const args = ["install", "--init", "none", "--backends=hoek"];
+  const command = [Deno.execPath(), "run", "-A", MAIN];
+  const done = await runProgram([...command, ...args], { env: environment });
+  assertEquals([done.code, done.stderr], [0, ""]);
+  assertEquals(Object.keys(await staging.files()).sort(), [
+    "/etc/compute-lb/lb.conf",
+    "/etc/compute-lb/lb.conf.example",
+    ...PROGRAM_FILES,
+  ]);
+  assertStringIncludes(await staging.read("/etc/compute-lb/lb.conf"), '- "hoek"');
+  const seen = await Deno.readTextFile(`${staging.source}/seen`);
+  const [, folder] = /^(d[rwx-]+) .* compute-lb-install-/m.exec(seen) ?? [];
+  const [, script] = /^(-[rwx-]+) .* install\.sh$/m.exec(seen) ?? [];
+  assertEquals([folder, script], ["drwx------", "-rwx------"]);
+  assertEquals(await Array.fromAsync(Deno.readDir(temporary.path)), []);
+
+  const wrong = await runProgram([...command, "install", "--listen", "22"], { env: environment });
+  assertEquals([wrong.code, wrong.stdout], [64, ""]);
+  assertStringIncludes(wrong.stderr, 'compute-lb install: Cannot read "22" as --listen');
+  assertStringIncludes(wrong.stderr, 'Try "compute-lb install --help".');
+  const removed = await runProgram([...command, "install", "--uninstall", "--purge"], {
+    env: environment,
+  });
+  assertEquals([removed.code, await staging.files()], [0, {}]);
+});
+
+Deno.test("compute-lb install from the sources says what to do", async () => {
+  const { code, stderr } = await runProgram([Deno.execPath(), "run", "-A", MAIN, "install"]);
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "deno task compile");
+});
+
+Deno.test("compute-lb install describes the flags of install.sh", async () => {
+  await using staging = new Staging();
+  const { stdout } = await staging.run("--help");
+  const flags = [...stdout.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name);
+  const command = COMMANDS.find(({ name }) => name === "install");
+  assertEquals(command?.flags.map(({ name }) => name), flags.filter((name) => name !== "help"));
 });
 
 Deno.test("install.sh refuses what it does not understand, and changes nothing", async () => {

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { userInfo } from "node:os";
 import type { Backend } from "../../lib/core/pool/backend.ts";
-import { usage } from "../../lib/cli/usage.ts";
+import { TOPICS } from "../../lib/manual/topics.ts";
 import type { LoadResult } from "../../lib/core/pool/load.ts";
 import { type SshOptions, SshSource } from "../../lib/load/ssh.ts";
 import { FrozenRelay } from "../peers/frozen_relay.ts";
@@ -415,7 +415,9 @@ Deno.test({
   ...requirePeer("sshd", "ssh"),
   name: "ssh: the line of help load lets a key tell the load, and nothing else",
   async fn() {
-    const line = usage("load").split("\n").find((text) => text.startsWith("restrict,")) ?? "";
+    const line = (TOPICS.find(({ name }) =>
+      name === "load"
+    )?.text ?? "").split("\n").find((text) => text.startsWith("restrict,")) ?? "";
     await using sshd = await Sshd.start();
     const key = await Deno.readTextFile(`${sshd.directory}/identity.pub`);
     await Deno.writeTextFile(

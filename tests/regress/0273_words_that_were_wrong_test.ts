@@ -6,6 +6,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { describeSources } from "../../lib/app/load_sources.ts";
 import { Shortages } from "../../lib/core/watch/shortages.ts";
 import { parseCommand } from "../../lib/cli/arguments.ts";
+import { COMMANDS } from "../../lib/cli/commands.ts";
 import { MAX_BACKENDS } from "../../lib/core/pool/backend.ts";
 import { Balancer } from "../support/balancer.ts";
 import { poolConfig } from "../support/pool_config.ts";
@@ -103,13 +104,13 @@ Deno.test("status says it in the same words", async () => {
 
 Deno.test("two commas with nothing between are no list", () => {
   for (const text of ["a,,b", ",a", "a, ,b"]) {
-    const read = parseCommand(["--listen", ":22", "--backends", text]);
+    const read = parseCommand(["--listen", ":22", "--backends", text], COMMANDS);
     assertEquals(
       read.ok || read.message.split("\n")[0],
       `Cannot read --backends "${text}": nothing stands before a comma`,
     );
   }
-  assertEquals(parseCommand(["--listen", ":22", "--backends", "a,b,"]).ok, true);
+  assertEquals(parseCommand(["--listen", ":22", "--backends", "a,b,"], COMMANDS).ok, true);
 });
 
 Deno.test("a pool without room for new backends is not said to hold sessions that none has", async () => {

@@ -17,14 +17,11 @@ import { type ClientCounts, sendClients } from "./clients.ts";
 import { drawFrame, screenSize } from "./frame.ts";
 
 export interface DemoCommand {
-  /** @default 20 */
-  readonly seconds?: number;
+  readonly seconds: number;
   /** Whether only the summary is printed, as JSON. */
   readonly json: boolean;
 }
 
-/** How long the demo runs unless told otherwise. */
-export const DEFAULT_SECONDS = 20;
 /** A demo has some dozens of sessions. */
 const DESCRIPTORS = 1024;
 const LIVE_MS = 200;
@@ -67,7 +64,7 @@ export async function demo(command: DemoCommand): Promise<number> {
   const port = portOf(app);
   const counts: ClientCounts = { started: 0, served: 0, failed: 0, lastFailure: undefined };
   const stop = new AbortController();
-  const endMs = Date.now() + (command.seconds ?? DEFAULT_SECONDS) * 1000;
+  const endMs = Date.now() + command.seconds * 1000;
   const interrupt = () => stop.abort();
   Deno.addSignalListener("SIGINT", interrupt);
   Deno.addSignalListener("SIGTERM", interrupt);

@@ -1,5 +1,5 @@
-// The clients of a small server: a bounded number at a time, each for a bounded time. Whoever comes when all
-// places are taken is served in place of the one that has waited longest without progress, so that slow
+// The clients of a small server: a bounded number at a time, each for a bounded time. When all places are
+// taken, a new client takes the place of the one that has waited longest without progress, so that slow
 // clients cannot keep others out.
 
 import { closeQuietly } from "./accept_loop.ts";

@@ -2,7 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { formatJson, formatLine } from "../../../lib/agent/answer.ts";
 import type { Figures } from "../../../lib/agent/figures.ts";
-import { formatResponse, readFirstBytes } from "../../../lib/agent/http_request.ts";
+import { answerTo, readFirstBytes } from "../../../lib/agent/http_request.ts";
+import { formatAnswer } from "../../../lib/core/serving/http.ts";
 import { parseAgentAnswer } from "../../../lib/load/agent_answer.ts";
 
 const ALL: Figures = {
@@ -103,11 +104,11 @@ Deno.test("readFirstBytes() waits for the whole of a request, and takes all else
     const kind = readFirstBytes(request.slice(0, length)).kind;
     assertEquals([length, kind], [length, "incomplete"]);
   }
-  assertEquals(readFirstBytes(request), { kind: "request", method: "GET", wellFormed: true });
+  assertEquals(readFirstBytes(request), { kind: "request", method: "GET", target: "/" });
   assertEquals(readFirstBytes("HEAD /x HTTP/1.0\n\n"), {
     kind: "request",
     method: "HEAD",
-    wellFormed: true,
+    target: "/x",
   });
   for (
     const text of ["GET\n", "get / HTTP/1.1\r\n\r\n", "backend kelvin\n", "\n", "\x16\x03\x01"]
@@ -115,7 +116,12 @@ Deno.test("readFirstBytes() waits for the whole of a request, and takes all else
     assertEquals(readFirstBytes(text), { kind: "line" });
   }
   for (const text of ["GET /\r\n\r\n", "GET / HTTP/2.0\r\n\r\n", "GET / x HTTP/1.1\r\n\r\n"]) {
-    assertEquals(readFirstBytes(text), { kind: "request", method: "GET", wellFormed: false });
+    const first = readFirstBytes(text);
+    assertEquals([text, first.kind, "target" in first && first.target], [
+      text,
+      "request",
+      undefined,
+    ]);
   }
   fc.assert(
     fc.property(fc.string({ unit: "binary", minLength: 1 }), (text) => {
@@ -124,9 +130,11 @@ Deno.test("readFirstBytes() waits for the whole of a request, and takes all else
   );
 });
 
-Deno.test("formatResponse() tells what was wrong", () => {
-  const start = (method: string, wellFormed = true) =>
-    formatResponse({ kind: "request", method, wellFormed }, '{"load1":1}\n');
+Deno.test("answerTo() tells what was wrong", () => {
+  const start = (method: string, target: string | undefined = "/") =>
+    [...formatAnswer(answerTo({ kind: "request", method, target }, '{"load1":1}\n'), method)].join(
+      "",
+    );
   assertEquals(
     start("GET"),
     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n" +
@@ -134,5 +142,6 @@ Deno.test("formatResponse() tells what was wrong", () => {
   );
   assertEquals(start("HEAD"), start("GET").replace('{"load1":1}\n', ""));
   assert(start("POST").startsWith("HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD\r\n"));
-  assert(start("GET", false).startsWith("HTTP/1.1 400 Bad Request\r\n"));
+  const broken = answerTo({ kind: "request", method: "GET", target: undefined }, "");
+  assertEquals([broken.status, broken.body], [400, ""]);
 });

@@ -1,13 +1,15 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { type Command, COMMANDS, flagsOf, parseCommand } from "../../../lib/cli/arguments.ts";
+import { parseCommand } from "../../../lib/cli/arguments.ts";
+import { COMMON_FLAGS } from "../../../lib/cli/command.ts";
+import { COMMANDS } from "../../../lib/cli/commands.ts";
 
-function parse(line: string): Command | string {
-  const result = parseCommand(line === "" ? [] : line.split(" "));
-  return result.ok ? result.command : result.message;
+function parse(line: string): object | string {
+  const result = parseCommand(line === "" ? [] : line.split(" "), COMMANDS);
+  return result.ok ? { name: result.task.name, ...result.task.options } : result.message;
 }
 
-const ACCEPTED: Record<string, Command> = {
+const ACCEPTED: Record<string, object> = {
   "": { name: "run", overrides: {} },
   "run": { name: "run", overrides: {} },
   "--listen :22 --backends a,b=4": {
@@ -76,7 +78,16 @@ const ACCEPTED: Record<string, Command> = {
     strategy: "random",
   },
   "echo 7000 :1,:2": { name: "echo", addresses: ["7000", ":1", ":2"] },
+  "install": { name: "install", argv: [] },
+  "install --agent --init=none --no-start": {
+    name: "install",
+    argv: ["--agent", "--init=none", "--no-start"],
+  },
+  "completion zsh": { name: "completion", shell: "zsh" },
+  "man": { name: "man" },
   "help": { name: "help" },
+  "help config sticky.ttl": { name: "help", topic: "config", key: "sticky.ttl" },
+  "help limits": { name: "help", topic: "limits" },
   "help echo": { name: "help", topic: "echo" },
   "--help": { name: "help" },
   "-h": { name: "help" },
@@ -97,6 +108,7 @@ const REJECTED: Record<string, string> = {
   "statsu": 'Unknown command "statsu": did you mean "status"?',
   "frobnicate": 'Unknown command "frobnicate"',
   "help chek": 'Unknown command "chek": did you mean "check"?',
+  "help config a b": 'Cannot use "a" here: expected one command',
   "help a b": 'Cannot use "b" here: expected one command',
   "--lissten :22": 'Unknown flag "--lissten": did you mean "--listen"?',
   "--lissten=:22": 'Unknown flag "--lissten": did you mean "--listen"?',
@@ -125,6 +137,10 @@ const REJECTED: Record<string, string> = {
   "demo --seconds 0": 'Cannot read "0" as seconds: expected 1 to 86400',
   "demo --seconds 0x5": 'Cannot read "0x5" as seconds: expected 1 to 86400',
   "demo --seconds=-5": 'Cannot read "-5" as seconds: expected 1 to 86400',
+  "agent --listen :1 --listen :2": "Cannot use --listen 2 times: expected it once",
+  "install --uninstal": 'Unknown flag "--uninstal": did you mean "--uninstall"?',
+  "completion": "Cannot complete for nothing: expected one of bash, zsh, fish",
+  "completion tcsh": 'Cannot complete for "tcsh": expected one of bash, zsh, fish',
   "echo": 'Cannot echo nowhere: expected an address, such as ":7000"',
 };
 
@@ -141,12 +157,17 @@ Deno.test("parseCommand() says in one sentence what is wrong", () => {
 Deno.test("parseCommand() never throws on any arguments", () => {
   const word = fc.oneof(
     fc.string({ unit: "binary" }),
-    fc.constantFrom(...COMMANDS, ...COMMANDS.flatMap(flagsOf).map((flag) => `--${flag}`)),
+    fc.constantFrom(...COMMANDS.map(({ name }) => name)),
+    fc.constantFrom(
+      ...[...COMMANDS.flatMap(({ flags }) => flags), ...COMMON_FLAGS].map(({ name }) =>
+        `--${name}`
+      ),
+    ),
     fc.constantFrom("-", "--", "-c", "-cx", "-c=", "--a.b=1", "--=x", "-=", "--no-", "5", "true"),
   );
   fc.assert(
     fc.property(fc.array(word, { maxLength: 6 }), (argv) => {
-      const result = parseCommand(argv);
+      const result = parseCommand(argv, COMMANDS);
       if (!result.ok) assertEquals(result.message.split("\n").length, 2);
     }),
     { numRuns: 3000 },

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { BackendReport, StatusReport } from "../../../lib/admin/report.ts";
 import { renderPool, renderStatus } from "../../../lib/cli/status_table.ts";
 import { BACKEND, POOL, REPORT } from "./reports.ts";
+import { TOPICS } from "../../../lib/manual/topics.ts";
 
 const NOW = Date.parse("2026-11-21T08:30:12Z");
 
@@ -115,7 +116,7 @@ Deno.test("renderPool() says what a new session counts for while many log in", (
   ]);
 });
 
-Deno.test("renderStatus() draws what the README shows", async () => {
+Deno.test("renderStatus() draws what the manual shows", () => {
   const now = "2026-11-21T08:30:12Z";
   const minutesAgo = (minutes: number) =>
     new Date(Date.parse(now) - 60_000 * minutes).toISOString();
@@ -165,7 +166,7 @@ Deno.test("renderStatus() draws what the README shows", async () => {
       ],
     }],
   };
-  const readme = await Deno.readTextFile(new URL("../../../README.md", import.meta.url));
-  const [, shown] = /^```\n(compute-lb 0[^`]*)```/m.exec(readme) ?? [];
-  assertEquals(renderStatus(report, false), shown);
+  const manual = TOPICS.find(({ name }) => name === "status")?.text ?? "";
+  const [shown = ""] = /^ {4}compute-lb 0[^]*?\n(?=\n\S)/m.exec(manual) ?? [];
+  assertEquals(renderStatus(report, false), shown.replaceAll(/^ {4}/gm, ""));
 });

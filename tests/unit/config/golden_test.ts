@@ -4,6 +4,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { parseCommand } from "../../../lib/cli/arguments.ts";
+import { COMMANDS } from "../../../lib/cli/commands.ts";
 import { formatConfigErrors } from "../../../lib/config/config_error.ts";
 import type { Overrides } from "../../../lib/config/overrides.ts";
 import { readConfig } from "../../../lib/config/read_config.ts";
@@ -89,7 +90,13 @@ function mapping(value: Draft | undefined): DraftMapping {
 }
 
 function overridesOf(flags: string): Overrides {
-  const result = parseCommand(flags.split(" "));
-  assert(result.ok && result.command.name === "run", "the flags are a command line of run");
-  return result.command.overrides;
+  const result = parseCommand(flags.split(" "), COMMANDS);
+  assert(result.ok && result.task.name === "run", "the flags are a command line of run");
+  const { options } = result.task;
+  assert("overrides" in options && isOverrides(options.overrides));
+  return options.overrides;
+}
+
+function isOverrides(value: unknown): value is Overrides {
+  return typeof value === "object" && value !== null;
 }

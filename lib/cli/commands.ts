@@ -1,0 +1,33 @@
+// The commands, in the order in which help lists them. To add one, write its file and add its line.
+
+import type { Command } from "./command.ts";
+import { agent } from "./commands/agent.ts";
+import { check } from "./commands/check.ts";
+import { completion } from "./commands/completion.ts";
+import { demo } from "./commands/demo.ts";
+import { echo } from "./commands/echo.ts";
+import { help } from "./commands/help.ts";
+import { install } from "./commands/install.ts";
+import { man } from "./commands/man.ts";
+import { run } from "./commands/run.ts";
+import { simulate } from "./commands/simulate.ts";
+import { status } from "./commands/status.ts";
+import { version } from "./commands/version.ts";
+import { why } from "./commands/why.ts";
+
+/** The first is meant by a command line that names none. */
+export const COMMANDS: readonly [Command, ...Command[]] = [
+  run,
+  check,
+  demo,
+  status,
+  why,
+  agent,
+  simulate,
+  echo,
+  install,
+  help,
+  man,
+  completion,
+  version,
+];
