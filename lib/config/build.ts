@@ -87,11 +87,19 @@ function buildBackend(
   };
 }
 
+/** What backends that say something themselves came to; checks and the build ask alike. */
+const ownLoads = new WeakMap<BackendDraft, LoadConfig>();
+
 /** How a backend is asked for its load: as its pool says, but for what it says itself. */
-export function loadOf({ load }: PoolDraft, { load: own }: BackendDraft): LoadConfig {
-  return own === undefined
-    ? load
-    : overlaid(loadSection, inherited(loadSection.write(load), own), own);
+export function loadOf({ load }: PoolDraft, backend: BackendDraft): LoadConfig {
+  const { load: own } = backend;
+  if (own === undefined) return load;
+  let known = ownLoads.get(backend);
+  if (known === undefined) {
+    known = overlaid(loadSection, inherited(loadSection.write(load), own), own);
+    ownLoads.set(backend, known);
+  }
+  return known;
 }
 
 /** What counts of a pool's load section for a backend that says this. */

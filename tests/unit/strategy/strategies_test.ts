@@ -95,7 +95,7 @@ Deno.test("the manual and the example name every strategy", async () => {
       Deno.readTextFile(new URL(file, root))
     ),
   );
-  const named = [...manual.matchAll(/^  ([a-z_]+)(?: \(default\))?$/gm)].map(([, name]) => name);
+  const named = [...manual.matchAll(/^ {2}([a-z_]+)(?: \(default\))?$/gm)].map(([, name]) => name);
   assertEquals(STRATEGY_NAMES.filter((name) => !named.includes(name)), []);
   assert(example.includes(STRATEGY_NAMES.join(" | ")));
 });
