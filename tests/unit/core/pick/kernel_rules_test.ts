@@ -1,6 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Choice, countTunnel, pick, release, Tried } from "../../../lib/core/pick/pick_kernels.ts";
+import {
+  Choice,
+  countTunnel,
+  pick,
+  release,
+  Tried,
+} from "../../../../lib/core/pick/pick_kernels.ts";
 import {
   ACTIVE,
   ELIGIBLE,
@@ -16,7 +22,7 @@ import {
   TOTAL,
   WEIGHT,
   WEIGHTED,
-} from "../../../lib/core/pick/pick_table.ts";
+} from "../../../../lib/core/pick/pick_table.ts";
 
 interface Row {
   readonly eligible?: boolean;
