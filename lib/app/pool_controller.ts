@@ -25,7 +25,7 @@ import { Resilience } from "./resilience.ts";
 import { RulesTicker, TableRules } from "../core/pick/table_rules.ts";
 import type { PoolView } from "../strategy/strategy.ts";
 
-export interface PoolKeeperParts {
+export interface PoolControllerParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: LogArea;
@@ -62,7 +62,7 @@ interface Pollers {
 
 export class PoolController implements AsyncDisposable {
   readonly pool: Pool;
-  readonly #parts: PoolKeeperParts;
+  readonly #parts: PoolControllerParts;
   readonly #ticker: Polling<void>;
   readonly #names: BackendNames;
   #config: PoolConfig;
@@ -83,7 +83,7 @@ export class PoolController implements AsyncDisposable {
   #weighing = false;
   #stopped = false;
 
-  constructor(config: PoolConfig, parts: PoolKeeperParts) {
+  constructor(config: PoolConfig, parts: PoolControllerParts) {
     this.#config = config;
     this.#parts = parts;
     this.#sources = new LoadSources(parts.createLoadSource);

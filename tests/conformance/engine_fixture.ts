@@ -14,6 +14,7 @@ import {
 import type { PickKernel } from "../../lib/core/pick/kernels/registry.ts";
 import { identityOf } from "../../lib/core/pick/source.ts";
 import type { Engine, EngineEvent, Frontend, PoolPlan } from "../../lib/engine/engine.ts";
+import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { receive } from "../support/bytes.ts";
 import { keepEvent } from "../support/events.ts";
 import { waitFor, within } from "../support/wait_for.ts";
@@ -61,6 +62,35 @@ export function planOf(
     endpoints,
     connectTimeoutMs: setup.connectTimeoutMs ?? 2000,
     connectRetries: setup.retries ?? 3,
+  };
+}
+
+/** A pool of peers that greet with their names, then echo, behind a frontend; they end with it. */
+export interface NamedPool<N extends string> extends AsyncDisposable {
+  readonly port: number;
+  readonly plan: PoolPlan;
+  address(name: N): string;
+}
+
+/** Starts peers and listens for them; rows stand in the order of their names. */
+export async function startPool<N extends string>(
+  fixture: EngineFixture,
+  backends: Readonly<Record<N, Omit<BackendSetup, "address">>>,
+  setup: PoolSetup = {},
+): Promise<NamedPool<N>> {
+  const peers = new AsyncDisposableStack();
+  const setups = new Map(
+    Object.entries<Omit<BackendSetup, "address">>(backends).map(([name, backend]) => {
+      const { address } = peers.use(new TcpPeer(greetThenEcho(name)));
+      return [name, { ...backend, address }] as const;
+    }),
+  );
+  const plan = planOf([...setups.values()], setup);
+  return {
+    plan,
+    port: await fixture.listen(plan),
+    address: (name) => setups.get(name)?.address ?? "",
+    [Symbol.asyncDispose]: () => peers[Symbol.asyncDispose](),
   };
 }
 

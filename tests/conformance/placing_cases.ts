@@ -14,7 +14,7 @@ import { echo, greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { readAll, receive, send } from "../support/bytes.ts";
 import { waitFor, within } from "../support/wait_for.ts";
 import type { EngineCase } from "./engine_cases.ts";
-import { connectTo, frontendOf, greeted, planOf, portOf } from "./engine_fixture.ts";
+import { connectTo, frontendOf, greeted, planOf, portOf, startPool } from "./engine_fixture.ts";
 
 /** A loopback port where nobody listens. */
 export function deadAddress(): string {
@@ -43,10 +43,8 @@ export const PLACING_CASES: readonly EngineCase[] = [
   {
     name: "round robin starts at the first and takes turns",
     run: async (fixture) => {
-      await using a = new TcpPeer(greetThenEcho("a"));
-      await using b = new TcpPeer(greetThenEcho("b"));
-      await using c = new TcpPeer(greetThenEcho("c"));
-      const port = await fixture.listen(planOf([a.address, b.address, c.address]));
+      await using pool = await startPool(fixture, { a: {}, b: {}, c: {} });
+      const { port } = pool;
       let order = "";
       for (let i = 0; i < 7; i++) order += await greeted(port);
       assertEquals(order, "abcabca");
@@ -55,13 +53,10 @@ export const PLACING_CASES: readonly EngineCase[] = [
   {
     name: "most free cores wins; the log knows why and who came second",
     run: async (fixture) => {
-      await using a = new TcpPeer(greetThenEcho("a"));
-      await using b = new TcpPeer(greetThenEcho("b"));
-      const plan = planOf([
-        { address: a.address, free: 4000 },
-        { address: b.address, free: 9000 },
-      ], { kernel: "most_free" });
-      const port = await fixture.listen(plan);
+      await using pool = await startPool(fixture, { a: { free: 4000 }, b: { free: 9000 } }, {
+        kernel: "most_free",
+      });
+      const { port } = pool;
       using client = await connectTo(port);
       assertEquals(await receive(client, 1), "b");
       const opened = await fixture.nth("opened");
@@ -73,7 +68,7 @@ export const PLACING_CASES: readonly EngineCase[] = [
       const runnerUp = endpoints[choice.runnerUp]?.backend;
       assertEquals(
         [runnerUp, choice.runnerUpFree, choice.runnerUpActive],
-        [a.address, 4000, 0],
+        [pool.address("a"), 4000, 0],
       );
       assertEquals(opened.attempts, 1);
     },
@@ -81,10 +76,10 @@ export const PLACING_CASES: readonly EngineCase[] = [
   {
     name: "least connections counts what stands",
     run: async (fixture) => {
-      await using a = new TcpPeer(greetThenEcho("a"));
-      await using b = new TcpPeer(greetThenEcho("b"));
-      const plan = planOf([a.address, b.address], { kernel: "least_connections" });
-      const port = await fixture.listen(plan);
+      await using pool = await startPool(fixture, { a: {}, b: {} }, {
+        kernel: "least_connections",
+      });
+      const { port } = pool;
       using first = await connectTo(port);
       const one = await receive(first, 1);
       using second = await connectTo(port);
@@ -103,9 +98,8 @@ export const PLACING_CASES: readonly EngineCase[] = [
   {
     name: "random reaches every backend",
     run: async (fixture) => {
-      await using a = new TcpPeer(greetThenEcho("a"));
-      await using b = new TcpPeer(greetThenEcho("b"));
-      const port = await fixture.listen(planOf([a.address, b.address], { kernel: "random" }));
+      await using pool = await startPool(fixture, { a: {}, b: {} }, { kernel: "random" });
+      const { port } = pool;
       const seen = new Set<string>();
       for (let i = 0; i < 64 && seen.size < 2; i++) {
         using client = await connectTo(port);
@@ -347,13 +341,11 @@ export const PLACING_CASES: readonly EngineCase[] = [
   {
     name: "a backend's max_connections sends the next one elsewhere",
     run: async (fixture) => {
-      await using a = new TcpPeer(greetThenEcho("a"));
-      await using b = new TcpPeer(greetThenEcho("b"));
-      const plan = planOf([
-        { address: a.address, free: 9000, maxConnections: 1 },
-        { address: b.address, free: 1000, maxConnections: 1 },
-      ], { kernel: "most_free" });
-      const port = await fixture.listen(plan);
+      await using pool = await startPool(fixture, {
+        a: { free: 9000, maxConnections: 1 },
+        b: { free: 1000, maxConnections: 1 },
+      }, { kernel: "most_free" });
+      const { port, plan } = pool;
       using one = await connectTo(port);
       assertEquals(await receive(one, 1), "a");
       using two = await connectTo(port);

@@ -88,24 +88,19 @@ export const RELAY_CASES: readonly EngineCase[] = [
     name: "a slow reader holds the sender back",
     run: async (fixture) => {
       let sent = 0;
-      const chunk = new Uint8Array(65_536);
-      await using backend = new TcpPeer(async (conn) => {
-        for (;;) sent += await conn.write(chunk);
+      await using backend = new TcpPeer(async (conn, { accepted }) => {
+        const isFirst = accepted === 1;
+        for (;;) {
+          const count = await conn.write(CHUNK);
+          if (isFirst) sent += count;
+        }
       });
       const port = await fixture.listen(planOf([backend.address]));
       using client = await connectTo(port);
       await receive(client, 1);
-      // Held back when nothing more moves for a while; kernel buffers on loopback take some megabytes.
-      let before = -1;
-      await waitFor("the sender to stall", async () => {
-        if (sent > 0 && sent === before) return true;
-        before = sent;
-        await new Promise((resolve) => setTimeout(resolve, 200));
-        return false;
-      });
-      assert(sent < 64 * 1024 * 1024, `${sent} bytes are in flight`);
+      const inFlight = await whenHeldBack(() => sent, port);
       await receive(client, 30_000_000);
-      await waitFor("the sender to go on", () => sent > before);
+      await waitFor("the sender to go on", () => sent > inFlight);
     },
   },
   {
@@ -166,10 +161,9 @@ export const RELAY_CASES: readonly EngineCase[] = [
         await send(client, words).catch(() => {});
         await readAll(client).catch(() => {});
         client.close();
-        const { reason, bytesToClient, durationMs } = await fixture.nth("closed", nth);
+        const { reason, bytesToClient } = await fixture.nth("closed", nth);
         assert(reason === "backend_closed" || reason === "backend_reset", reason);
         assertEquals(bytesToClient, 0);
-        assert(durationMs < 5000, `${durationMs} ms`);
       }
     },
   },
@@ -211,28 +205,25 @@ export const RELAY_CASES: readonly EngineCase[] = [
     name: "a client that sends on to a dead backend without reading is not held up for ever",
     run: async (fixture) => {
       let sent = 0;
-      await using backend = new TcpPeer(async (conn) => {
-        await conn.read(new Uint8Array(10));
-        const chunk = new Uint8Array(65_536);
-        while (true) sent += await conn.write(chunk);
+      await using backend = new TcpPeer(async (conn, { accepted }) => {
+        const isFirst = accepted === 1;
+        if (isFirst) await conn.read(new Uint8Array(10));
+        for (;;) {
+          const count = await conn.write(CHUNK);
+          if (isFirst) sent += count;
+        }
       });
       const port = await fixture.listen(planOf([backend.address]));
       using client = await connectTo(port);
       await send(client, "go");
-      let before = -1;
-      await waitFor("the answer to stall", async () => {
-        if (sent > 0 && sent === before) return true;
-        before = sent;
-        await new Promise((resolve) => setTimeout(resolve, 200));
-        return false;
-      });
+      await whenHeldBack(() => sent, port);
       // What it has not read makes this a reset.
       await send(client, "more");
       for (const conn of backend.open) conn.close();
       const upload = writeAll(client, new Uint8Array(40_000_000)).catch(() => {});
       await within("the upload's end", upload);
       client.close();
-      await fixture.nth("closed");
+      await fixture.nth("closed", 2);
     },
   },
   {
@@ -266,14 +257,68 @@ export const RELAY_CASES: readonly EngineCase[] = [
     name: "a trickle keeps a tunnel from being idle",
     run: async (fixture) => {
       await using backend = new TcpPeer(echo);
-      const port = await fixture.listen(planOf([backend.address]), { idleTimeoutMs: 800 });
-      using client = await connectTo(port);
-      for (let i = 0; i < 8; i++) {
-        await send(client, "x");
-        await receive(client, 1);
-        await new Promise((resolve) => setTimeout(resolve, 200));
-      }
-      assertEquals(fixture.of("closed").length, 0);
+      const idleTimeoutMs = 800;
+      const port = await fixture.listen(planOf([backend.address]), { idleTimeoutMs });
+      // On a machine that stood still for so long in between, its end is right, and says nothing.
+      const { isOpen } = await waitFor("a trickle without a long pause", async () => {
+        const outcome = await trickle(port, 2 * idleTimeoutMs);
+        return (outcome.isOpen || outcome.longestPauseMs < idleTimeoutMs) && outcome;
+      });
+      assert(isOpen, "it was ended between bytes");
     },
   },
 ];
+
+const CHUNK = new Uint8Array(65_536);
+/** More than the kernel's buffers of a session take on loopback: some megabytes each. */
+const BEYOND_BUFFERS = 64 * 1024 * 1024;
+
+/**
+ * Waits until a backend that sends without end to a client that does not read is held back: what proves it
+ * is another such session, whose client reads more than all buffers take while the first one's backend gets
+ * rid of nothing.
+ * @returns what the backend had got rid of.
+ * @throws {AssertionError} when it gets rid of more than buffers take.
+ */
+async function whenHeldBack(sent: () => number, port: number): Promise<number> {
+  await waitFor("the backend to send", () => sent() > 0);
+  using other = await connectTo(port);
+  for (;;) {
+    const before = sent();
+    await readAway(other, BEYOND_BUFFERS);
+    assert(sent() < BEYOND_BUFFERS, `${sent()} bytes are in flight`);
+    if (sent() === before) return before;
+  }
+}
+
+async function readAway(conn: Deno.Conn, count: number): Promise<void> {
+  const buffer = new Uint8Array(1024 * 1024);
+  for (let left = count; left > 0;) {
+    const n = await within("more bytes", conn.read(buffer));
+    if (n === null) throw new Error(`Connection ended ${left} bytes too early`);
+    left -= n;
+  }
+}
+
+/** Has a byte echoed now and then; the longest pause is from before one is sent to after the next is back. */
+async function trickle(
+  port: number,
+  forMs: number,
+): Promise<{ isOpen: boolean; longestPauseMs: number }> {
+  using client = await connectTo(port);
+  const buffer = new Uint8Array(1);
+  const begin = performance.now();
+  let longestPauseMs = 0;
+  for (let last = begin; last - begin < forMs;) {
+    const sendingAt = performance.now();
+    const isOpen = await send(client, "x").then(() => client.read(buffer)).then(
+      (n) => n !== null,
+      () => false,
+    );
+    longestPauseMs = Math.max(longestPauseMs, performance.now() - last);
+    if (!isOpen) return { isOpen, longestPauseMs };
+    last = sendingAt;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  return { isOpen: true, longestPauseMs };
+}

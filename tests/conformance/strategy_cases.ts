@@ -20,6 +20,7 @@ import {
   greeted,
   planOf,
   portOf,
+  startPool,
 } from "./engine_fixture.ts";
 
 /** Waits until what has ended is counted out. */
@@ -31,14 +32,12 @@ export const STRATEGY_CASES: readonly EngineCase[] = [
   {
     name: "round robin goes by weight, as smoothly as can be",
     run: async (fixture) => {
-      await using a = new TcpPeer(greetThenEcho("a"));
-      await using b = new TcpPeer(greetThenEcho("b"));
-      await using c = new TcpPeer(greetThenEcho("c"));
-      const port = await fixture.listen(planOf([
-        { address: a.address, weight: 5 },
-        { address: b.address, weight: 1 },
-        { address: c.address, weight: 1 },
-      ]));
+      await using pool = await startPool(fixture, {
+        a: { weight: 5 },
+        b: { weight: 1 },
+        c: { weight: 1 },
+      });
+      const { port } = pool;
       let order = "";
       for (let i = 0; i < 14; i++) order += await greeted(port);
       assertEquals(order, "aabacaaaabacaa");
@@ -47,13 +46,10 @@ export const STRATEGY_CASES: readonly EngineCase[] = [
   {
     name: "least connections goes by weight",
     run: async (fixture) => {
-      await using a = new TcpPeer(greetThenEcho("a"));
-      await using b = new TcpPeer(greetThenEcho("b"));
-      const plan = planOf([
-        { address: a.address, weight: 3 },
-        { address: b.address, weight: 1 },
-      ], { kernel: "least_connections" });
-      const port = await fixture.listen(plan);
+      await using pool = await startPool(fixture, { a: { weight: 3 }, b: { weight: 1 } }, {
+        kernel: "least_connections",
+      });
+      const { port } = pool;
       const clients: Deno.Conn[] = [];
       let order = "";
       for (let i = 0; i < 8; i++) {
@@ -96,11 +92,9 @@ export const STRATEGY_CASES: readonly EngineCase[] = [
   {
     name: "source_hash: a client moves on while its backend holds more than its share",
     run: async (fixture) => {
-      await using a = new TcpPeer(greetThenEcho("a"));
-      await using b = new TcpPeer(greetThenEcho("b"));
-      const plan = planOf([a.address, b.address], { kernel: "source_hash" });
+      await using pool = await startPool(fixture, { a: {}, b: {} }, { kernel: "source_hash" });
+      const { port, plan } = pool;
       plan.table.words[HASH_BALANCE] = 125;
-      const port = await fixture.listen(plan);
       const clients: Deno.Conn[] = [];
       const order: string[] = [];
       // All from one address; limits are ceil(1.25 · n / 2) for the n-th: 1, 2, 2, 3, 4, 4, 5, 5.
@@ -120,13 +114,11 @@ export const STRATEGY_CASES: readonly EngineCase[] = [
   {
     name: "first fills one backend, then the next",
     run: async (fixture) => {
-      await using a = new TcpPeer(greetThenEcho("a"));
-      await using b = new TcpPeer(greetThenEcho("b"));
-      const plan = planOf([
-        { address: a.address, free: 1000, maxConnections: 2 },
-        { address: b.address, free: 9000 },
-      ], { kernel: "first" });
-      const port = await fixture.listen(plan);
+      await using pool = await startPool(fixture, {
+        a: { free: 1000, maxConnections: 2 },
+        b: { free: 9000 },
+      }, { kernel: "first" });
+      const { port } = pool;
       using one = await connectTo(port);
       using two = await connectTo(port);
       using three = await connectTo(port);
@@ -137,29 +129,23 @@ export const STRATEGY_CASES: readonly EngineCase[] = [
   {
     name: "two choices: of two backends the one with more free, and the log names the other",
     run: async (fixture) => {
-      await using a = new TcpPeer(greetThenEcho("a"));
-      await using b = new TcpPeer(greetThenEcho("b"));
-      const plan = planOf([
-        { address: a.address, free: 4000 },
-        { address: b.address, free: 9000 },
-      ], { kernel: "two_choices" });
-      const port = await fixture.listen(plan);
+      await using pool = await startPool(fixture, { a: { free: 4000 }, b: { free: 9000 } }, {
+        kernel: "two_choices",
+      });
+      const { port } = pool;
       for (let i = 0; i < 5; i++) assertEquals(await greeted(port), "b");
       const { choice, endpoints } = await fixture.nth("opened", 5);
       assertEquals(kernelAt(choice.kernel).name, "two_choices");
-      assertEquals(endpoints[choice.runnerUp]?.backend, a.address);
+      assertEquals(endpoints[choice.runnerUp]?.backend, pool.address("a"));
     },
   },
   {
     name: "a client sticks to its backend while it may go there, and the log says so",
     run: async (fixture) => {
-      await using a = new TcpPeer(greetThenEcho("a"));
-      await using b = new TcpPeer(greetThenEcho("b"));
-      await using c = new TcpPeer(greetThenEcho("c"));
-      const plan = planOf([a.address, b.address, c.address], { stickyEntries: 64 });
+      await using pool = await startPool(fixture, { a: {}, b: {}, c: {} }, { stickyEntries: 64 });
+      const { port, plan } = pool;
       const { table } = plan;
       table.words[STICKY_SECONDS] = 60;
-      const port = await fixture.listen(plan);
       let order = "";
       for (let i = 0; i < 3; i++) order += await greeted(port);
       assertEquals(order, "aaa");
@@ -181,12 +167,10 @@ export const STRATEGY_CASES: readonly EngineCase[] = [
   {
     name: "a client sticks to its backend while a session of it stands there, however long",
     run: async (fixture) => {
-      await using a = new TcpPeer(greetThenEcho("a"));
-      await using b = new TcpPeer(greetThenEcho("b"));
-      const plan = planOf([a.address, b.address], { stickyEntries: 64 });
+      await using pool = await startPool(fixture, { a: {}, b: {} }, { stickyEntries: 64 });
+      const { port, plan } = pool;
       const { table } = plan;
       table.words[STICKY_SECONDS] = 60;
-      const port = await fixture.listen(plan);
       {
         using standing = await connectTo(port);
         assertEquals(await receive(standing, 1), "a");
@@ -225,15 +209,12 @@ export const STRATEGY_CASES: readonly EngineCase[] = [
   {
     name: "a burst is paced: others first, then the fewest; nobody is refused, and the log says so",
     run: async (fixture) => {
-      await using a = new TcpPeer(greetThenEcho("a"));
-      await using b = new TcpPeer(greetThenEcho("b"));
-      const plan = planOf([
-        { address: a.address, free: 90_000 },
-        { address: b.address, free: 1000 },
-      ], { kernel: "most_free" });
+      await using pool = await startPool(fixture, { a: { free: 90_000 }, b: { free: 1000 } }, {
+        kernel: "most_free",
+      });
+      const { port, plan } = pool;
       const { table } = plan;
       table.words[PACE_LIMIT] = 3;
-      const port = await fixture.listen(plan);
       using standing = new DisposableStack();
       let order = "";
       for (let i = 0; i < 9; i++) {

@@ -89,9 +89,11 @@ Deno.test({
   name: "gmond: a dead host's load goes stale by Ganglia's own rule",
   async fn() {
     await using gmond = await Gmond.start();
-    await gmond.report({ name: "dead", ip: "10.9.8.5" }, 0.5, 1);
     await using source = sourceOf(1, collector(gmond.port));
-    assertEquals((await ask(source, backendAt("dead"))).kind, "sample");
+    await waitFor("a fresh load", async () => {
+      await gmond.report({ name: "dead", ip: "10.9.8.5" }, 0.5, 1);
+      return (await ask(source, backendAt("dead"))).kind === "sample";
+    });
     const reason = await waitFor("a stale load", async () => {
       const result = await ask(source, backendAt("dead"));
       return result.kind === "failed" && result.reason;

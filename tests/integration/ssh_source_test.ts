@@ -148,15 +148,34 @@ Deno.test({
   },
 });
 
-Deno.test({
-  ...requirePeer("sshd", "ssh"),
-  name: "ssh: a network that comes back within three samples keeps its process",
-  async fn() {
-    await using sshd = await Sshd.start();
-    await using relay = FrozenRelay.start({ hostname: sshd.address, port: sshd.port });
-    await using source = sourceFor(sshd);
-    const backend = backendAt("127.0.0.1", relay.port);
-    assertOwnLoad(await ask(source, backend));
+/** Registers a test whose source reaches sshd through a network that can freeze, and has a sample already. */
+function overFrozenRelay(
+  name: string,
+  run: (parts: {
+    readonly sshd: Sshd;
+    readonly relay: FrozenRelay;
+    readonly source: SshSource;
+    readonly backend: Backend;
+  }) => Promise<void>,
+  options: readonly string[] = [],
+): void {
+  Deno.test({
+    ...requirePeer("sshd", "ssh"),
+    name,
+    async fn() {
+      await using sshd = await Sshd.start();
+      await using relay = FrozenRelay.start({ hostname: sshd.address, port: sshd.port });
+      await using source = sourceFor(sshd, { options });
+      const backend = backendAt("127.0.0.1", relay.port);
+      assertOwnLoad(await ask(source, backend));
+      await run({ sshd, relay, source, backend });
+    },
+  });
+}
+
+overFrozenRelay(
+  "ssh: a network that comes back within three samples keeps its process",
+  async ({ sshd, relay, source, backend }) => {
     relay.freeze();
     for (let round = 0; round < 2; round++) {
       assertEquals(reasonOf(await ask(source, backend, 100)), "no answer within 100ms");
@@ -165,17 +184,11 @@ Deno.test({
     assertOwnLoad(await ask(source, backend));
     assertEquals(await loginCount(sshd), 1);
   },
-});
+);
 
-Deno.test({
-  ...requirePeer("sshd", "ssh"),
-  name: "ssh: a process that answers no more is replaced after three samples",
-  async fn() {
-    await using sshd = await Sshd.start();
-    await using relay = FrozenRelay.start({ hostname: sshd.address, port: sshd.port });
-    await using source = sourceFor(sshd);
-    const backend = backendAt("127.0.0.1", relay.port);
-    assertOwnLoad(await ask(source, backend));
+overFrozenRelay(
+  "ssh: a process that answers no more is replaced after three samples",
+  async ({ sshd, relay, source, backend }) => {
     const [client = 0] = (await childrenOf(Deno.pid)).filter((pid) => pid !== sshd.pid);
     relay.freeze();
     for (let round = 0; round < 3; round++) {
@@ -187,19 +200,11 @@ Deno.test({
     assertOwnLoad(await askUntilSample(source, backend));
     assertEquals(await loginCount(sshd), 2);
   },
-});
+);
 
-Deno.test({
-  ...requirePeer("sshd", "ssh"),
-  name: "ssh: its keepalive finds a dead network",
-  async fn() {
-    await using sshd = await Sshd.start();
-    await using relay = FrozenRelay.start({ hostname: sshd.address, port: sshd.port });
-    await using source = sourceFor(sshd, {
-      options: ["ServerAliveInterval=1", "ServerAliveCountMax=1"],
-    });
-    const backend = backendAt("127.0.0.1", relay.port);
-    assertOwnLoad(await ask(source, backend));
+overFrozenRelay(
+  "ssh: its keepalive finds a dead network",
+  async ({ relay, source, backend }) => {
     relay.freeze();
     assertMatch(
       reasonOf(await ask(source, backend)),
@@ -208,7 +213,8 @@ Deno.test({
     relay.thaw();
     assertOwnLoad(await askUntilSample(source, backend));
   },
-});
+  ["ServerAliveInterval=1", "ServerAliveCountMax=1"],
+);
 
 Deno.test({
   ...requirePeer("sshd", "ssh"),

@@ -6,7 +6,7 @@
 
 import { makeCertificates } from "../support/certificates.ts";
 import { mustRun } from "../support/run_program.ts";
-import { DaemonProcess } from "./daemon_process.ts";
+import { Daemon } from "./daemon.ts";
 
 export interface NrpedOptions {
   /** A loopback address. @default "127.0.0.1" */
@@ -32,20 +32,13 @@ export interface NrpedCertificates {
   readonly clientKey: string;
 }
 
-export class Nrped implements AsyncDisposable {
-  readonly address: string;
-  /** Temporary, removed with the daemon. */
-  readonly directory: string;
-  readonly #daemon: DaemonProcess;
-
+export class Nrped extends Daemon {
   private constructor(directory: string, options: NrpedOptions) {
-    this.directory = directory;
-    this.address = options.address ?? "127.0.0.1";
     const config = `${directory}/nrpe.cfg`;
     const plain = (options.mode ?? "plain") === "plain";
-    this.#daemon = new DaemonProcess({
+    super(directory, {
       program: "nrpe",
-      address: this.address,
+      address: options.address ?? "127.0.0.1",
       port: options.port,
       logFile: `${directory}/nrpe.log`,
       listening: "Listening for connections on port",
@@ -59,28 +52,14 @@ export class Nrped implements AsyncDisposable {
 
   /** Starts a daemon and waits until it listens. It reports load 0.00 of 4 cores. */
   static async start(options: NrpedOptions = {}): Promise<Nrped> {
-    const directory = await Deno.makeTempDir({ prefix: "compute-lb-nrped-" });
-    try {
+    return await Daemon.startIn("compute-lb-nrped-", async (directory) => {
       // The daemon runs as another user and reads its files there.
       await Deno.chmod(directory, 0o755);
       const nrped = new Nrped(directory, options);
       await nrped.setLoad(0, 4);
       await prepare(nrped, options);
-      await nrped.#daemon.start();
       return nrped;
-    } catch (error) {
-      await Deno.remove(directory, { recursive: true });
-      throw error;
-    }
-  }
-
-  get port(): number {
-    return this.#daemon.port;
-  }
-
-  /** The daemon's process id, undefined while it is stopped. */
-  get pid(): number | undefined {
-    return this.#daemon.pid;
+    });
   }
 
   get certificates(): NrpedCertificates {
@@ -109,26 +88,6 @@ export class Nrped implements AsyncDisposable {
     const path = `${this.directory}/check_load.txt`;
     await Deno.writeTextFile(`${path}.new`, `${text}\n`);
     await Deno.rename(`${path}.new`, path);
-  }
-
-  /** What the daemon has logged so far. */
-  async log(): Promise<string> {
-    return await this.#daemon.log();
-  }
-
-  /** Stops listening; the port stays known for `restart`. */
-  async stop(): Promise<void> {
-    await this.#daemon.stop();
-  }
-
-  /** Listens again on the same address and port. */
-  async restart(): Promise<void> {
-    await this.#daemon.restart();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
-    await Deno.remove(this.directory, { recursive: true });
   }
 }
 

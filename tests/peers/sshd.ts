@@ -8,7 +8,7 @@ import { peerProgram } from "../support/require_peer.ts";
 import { descendantsOf, isAlive, signal } from "../support/processes.ts";
 import { mustRun } from "../support/run_program.ts";
 import { DEADLINE_MS, waitFor } from "../support/wait_for.ts";
-import { DaemonProcess } from "./daemon_process.ts";
+import { Daemon } from "./daemon.ts";
 
 export interface SshdOptions {
   /** A loopback address. @default "127.0.0.1" */
@@ -41,63 +41,34 @@ export interface SshClient {
   readonly configFile: string;
 }
 
-export class Sshd implements AsyncDisposable {
-  readonly address: string;
-  readonly client: SshClient;
-  /** Temporary, removed with the daemon; tests may put files there. */
-  readonly directory: string;
-  readonly #daemon: DaemonProcess;
-
-  private constructor(directory: string, client: SshClient, options: SshdOptions) {
-    this.directory = directory;
-    this.address = options.address ?? "127.0.0.1";
-    this.client = client;
+export class Sshd extends Daemon {
+  private constructor(directory: string, readonly client: SshClient, options: SshdOptions) {
+    const address = options.address ?? "127.0.0.1";
     const logFile = `${directory}/sshd.log`;
-    this.#daemon = new DaemonProcess({
+    super(directory, {
       program: "sshd",
-      address: this.address,
+      address,
       port: options.port,
       logFile,
       listening: "Server listening on ",
       arguments: (port) =>
         Promise.resolve([
           ...["-D", "-f", `${directory}/sshd_config`, "-E", logFile],
-          ...["-o", `ListenAddress=${this.address}`, "-p", String(port)],
+          ...["-o", `ListenAddress=${address}`, "-p", String(port)],
         ]),
     });
   }
 
   /** Starts a daemon and waits until it listens. */
   static async start(options: SshdOptions = {}): Promise<Sshd> {
-    const directory = await Deno.makeTempDir({ prefix: "compute-lb-sshd-" });
-    try {
-      const client = await prepare(directory, options);
-      const sshd = new Sshd(directory, client, options);
-      await sshd.#daemon.start();
-      return sshd;
-    } catch (error) {
-      await Deno.remove(directory, { recursive: true });
-      throw error;
-    }
-  }
-
-  get port(): number {
-    return this.#daemon.port;
-  }
-
-  /** The daemon's process id, undefined while it is stopped. */
-  get pid(): number | undefined {
-    return this.#daemon.pid;
+    return await Daemon.startIn("compute-lb-sshd-", async (directory) => {
+      return new Sshd(directory, await prepare(directory, options), options);
+    });
   }
 
   /** Arguments for the ssh program, before port and host. */
   clientArguments(): string[] {
     return ["-F", this.client.configFile, "-o", "BatchMode=yes"];
-  }
-
-  /** What sshd has logged so far. */
-  async log(): Promise<string> {
-    return await this.#daemon.log();
   }
 
   /** The processes of its sessions: sshd's own, shells and what they run. */
@@ -113,21 +84,6 @@ export class Sshd implements AsyncDisposable {
       const alive = await Promise.all(pids.map(isAlive));
       return !alive.includes(true);
     });
-  }
-
-  /** Stops listening and ends every session; the port stays known for `restart`. */
-  async stop(): Promise<void> {
-    await this.#daemon.stop();
-  }
-
-  /** Listens again on the same address and port, with the same keys. */
-  async restart(): Promise<void> {
-    await this.#daemon.restart();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
-    await Deno.remove(this.directory, { recursive: true });
   }
 }
 

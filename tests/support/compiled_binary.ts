@@ -35,10 +35,14 @@ async function build(): Promise<string> {
   const directory = `${kept}/${await hashOfSources()}`;
   const path = `${directory}/compute-lb`;
   await Deno.mkdir(directory, { recursive: true, mode: 0o755 });
+  // Tests run in several processes: one builds, the others wait for it.
+  using lock = await Deno.open(`${directory}/lock`, { create: true, write: true });
+  await lock.lock(true);
   if (await isFile(path)) return path;
   await removeOld(kept, directory);
-  const { code, stderr } = await runProgram(buildCommand(path));
+  const { code, stderr } = await runProgram(buildCommand(`${path}.new`));
   if (code !== 0) throw new Error(`Cannot build ${path}: ${stderr}`);
+  await Deno.rename(`${path}.new`, path);
   return path;
 }
 

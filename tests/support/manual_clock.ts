@@ -1,5 +1,6 @@
 // A clock whose hands the test moves.
 
+import { setImmediate } from "node:timers";
 import type { Clock } from "../../lib/core/timing/clock.ts";
 
 interface Sleeper {
@@ -70,5 +71,5 @@ export class ManualClock implements Clock {
 
 /** A turn of the event loop: every promise that can settle without a new event has settled then. */
 export function settled(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { StrategyName } from "../../../lib/strategy/registry.ts";
 import type { ReplayReport } from "../../../lib/record/replay/compare.ts";
 import { renderReplay } from "../../../lib/cli/simulate_text.ts";
 
@@ -73,4 +74,51 @@ Deno.test("simulate says = where nothing changes, and - where nothing is known",
   assertEquals(lines[8], ["a", "0", "="]);
   const single = renderReplay({ ...REPORT, pools: [{ ...pool, sessions: 1 }] }, false);
   assert(single.includes(": 1 session in "), single);
+});
+
+Deno.test("renderReplay() draws a table that is too wide in parts, every strategy in one", () => {
+  const result = (strategy: StrategyName) => ({
+    strategy,
+    same: 1,
+    otherByChance: 0,
+    turnedAway: 0,
+    elsewhere: 0,
+    freeMean: 1,
+    free95: 1,
+    herdIndex: 1,
+    avoidableOverload: 0,
+    sessions: { "hoek:22": 3 },
+  });
+  const strategies: StrategyName[] = [
+    "least_load",
+    "round_robin",
+    "least_connections",
+    "source_hash",
+  ];
+  const report = {
+    file: "f",
+    assumptions: [],
+    pools: [{
+      pool: "p",
+      seconds: 1,
+      sessions: 3,
+      refused: 0,
+      sessionCost: 1,
+      recorded: { ...result("first"), strategies: ["least_load"] },
+      replayed: strategies.map(result),
+    }],
+  };
+  const narrow = renderReplay(report, false, 65).split("\n");
+  const tables = narrow.slice(2, narrow.findIndex((line) => line.startsWith("Columns")));
+  assert(tables.every((line) => line.length <= 65), narrow.join("\n"));
+  for (const name of strategies) {
+    const headings = tables.filter((line) => line.startsWith("sessions"));
+    assertEquals(headings.filter((line) => line.includes(` ${name}`)).length, 1);
+    assert(tables.some((line) => line.startsWith(name)));
+  }
+  assert(
+    renderReplay(report, false).split("\n").some((line) =>
+      line.includes("recorded  least_load  round_robin  least_connections  source_hash")
+    ),
+  );
 });

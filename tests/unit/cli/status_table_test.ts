@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { BackendReport, StatusReport } from "../../../lib/admin/report.ts";
 import { renderPool, renderStatus } from "../../../lib/cli/status_table.ts";
+import { formatDuration } from "../../../lib/core/values/duration.ts";
 import { BACKEND, POOL, REPORT } from "./reports.ts";
 import { TOPICS } from "../../../lib/manual/topics.ts";
 
@@ -47,6 +48,49 @@ Deno.test("renderPool() says what holds a backend back, for how long, and what a
     "    used, though held back for 12s: 5 connections in a row failed",
     "    slow start: 25% of its share",
   ]);
+});
+
+Deno.test("renderPool() gives figures that do not fit beside the table a line of their own", () => {
+  const pool = {
+    ...POOL,
+    backends: [{ ...BACKEND, memoryAvailableBytes: 2 ** 30, cpuPressure: 0.5 }],
+  };
+  const narrow = renderPool(pool, NOW, false, 80);
+  assertEquals(narrow.slice(3), ["    memory 1.0GiB, cpu wait 50%"]);
+  assert(!narrow[1]?.includes("MEMORY"));
+  assert(renderPool(pool, NOW, false, 200)[1]?.includes("MEMORY"));
+});
+
+Deno.test("renderPool() says why a backend is down and what else holds it, or that it is held", () => {
+  const holds = [{
+    cause: "offline",
+    reason: "its load source says OFFLINE",
+    since: "2026-11-21T08:30:00Z",
+    until: null,
+  }];
+  const held = {
+    ...BACKEND,
+    id: "held",
+    usable: false,
+    reason: "its load source says OFFLINE",
+    holds,
+  };
+  const down: BackendReport = { ...held, id: "down", state: "down", reason: "refused" };
+  const lines = renderPool({ ...POOL, backends: [held, down, BACKEND] }, NOW, false);
+  const said = `held back for ${formatDuration(12_000)}: its load source says OFFLINE`;
+  assert(/^held +up, held /.test(lines[2] ?? ""), lines[2]);
+  assertEquals(lines[3]?.trim(), said);
+  assert(/^down +down /.test(lines[4] ?? ""), lines[4]);
+  assertEquals(lines.slice(5, 7).map((line) => line.trim()), ["refused", said]);
+});
+
+Deno.test("renderPool() says who comes last for want of a load, and spares ordinary agents' words", () => {
+  const silent = { ...BACKEND, free: null, load1: null, agent: "87%, ready, up" };
+  const remarks = (strategyInUse: string) =>
+    renderPool({ ...POOL, strategyInUse, backends: [silent] }, NOW, false).slice(3)
+      .map((line) => line.trim());
+  assertEquals(remarks("least_load"), ["comes last while its load is not known"]);
+  assertEquals(remarks("round_robin"), ["agent: 87%, ready, up"]);
 });
 
 Deno.test("renderPool() says why the fallback places sessions", () => {

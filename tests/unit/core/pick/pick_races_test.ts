@@ -1,7 +1,7 @@
 // Several threads pick from one table at the same time, by every kernel.
 
 import { assert, assertEquals } from "@std/assert";
-import { release } from "../../../lib/core/pick/pick_kernels.ts";
+import { release } from "../../../../lib/core/pick/pick_kernels.ts";
 import {
   ACTIVE,
   CLOCK,
@@ -16,13 +16,13 @@ import {
   ROW_WORDS,
   STICKY_SECONDS,
   YOUNG_RING,
-} from "../../../lib/core/pick/pick_table.ts";
-import { KERNEL_NAMES } from "../../../lib/core/pick/kernels/registry.ts";
-import { identityOf, Source } from "../../../lib/core/pick/source.ts";
-import { recall, renew } from "../../../lib/core/pick/sticky.ts";
-import { newLoginsOf, youngOf, YoungSteps } from "../../../lib/core/pick/young.ts";
-import { makeTable } from "../../support/tables.ts";
-import { within } from "../../support/wait_for.ts";
+} from "../../../../lib/core/pick/pick_table.ts";
+import { KERNEL_NAMES } from "../../../../lib/core/pick/kernels/registry.ts";
+import { identityOf, Source } from "../../../../lib/core/pick/source.ts";
+import { recall, renew } from "../../../../lib/core/pick/sticky.ts";
+import { newLoginsOf, youngOf, YoungSteps } from "../../../../lib/core/pick/young.ts";
+import { makeTable } from "../../../support/tables.ts";
+import { within } from "../../../support/wait_for.ts";
 
 const WORKERS = 3;
 const SESSION_CLIENTS = 20;
@@ -118,7 +118,7 @@ const SESSIONS_SOURCE = `
   };`;
 
 function lib(path: string): string {
-  return new URL(`../../../lib/${path}`, import.meta.url).href;
+  return new URL(`../../../../lib/${path}`, import.meta.url).href;
 }
 
 interface Told {

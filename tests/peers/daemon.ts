@@ -1,5 +1,5 @@
-// A real daemon of this machine in the foreground, on a loopback address and port of its own; its log says
-// when it listens.
+// A real daemon of this machine in the foreground, on a loopback address and port of its own, with what it
+// needs in a temporary directory; its log says when it listens.
 
 import { endTree, freePort } from "../support/processes.ts";
 import { peerProgram } from "../support/require_peer.ts";
@@ -17,14 +17,33 @@ export interface DaemonOptions {
   readonly arguments: (port: number) => Promise<readonly string[]>;
 }
 
-export class DaemonProcess {
+export abstract class Daemon implements AsyncDisposable {
+  readonly address: string;
   readonly #options: DaemonOptions;
   #port: number;
   #process: Deno.ChildProcess | undefined;
 
-  constructor(options: DaemonOptions) {
+  /** @param directory temporary, removed with the daemon; tests may put files there. */
+  protected constructor(readonly directory: string, options: DaemonOptions) {
+    this.address = options.address;
     this.#options = options;
     this.#port = options.port ?? 0;
+  }
+
+  /** Makes a daemon in a temporary directory and waits until it listens. */
+  protected static async startIn<D extends Daemon>(
+    prefix: string,
+    make: (directory: string) => Promise<D>,
+  ): Promise<D> {
+    const directory = await Deno.makeTempDir({ prefix });
+    try {
+      const daemon = await make(directory);
+      await daemon.#startListening(daemon.#options.port !== undefined);
+      return daemon;
+    } catch (error) {
+      await Deno.remove(directory, { recursive: true });
+      throw error;
+    }
   }
 
   get port(): number {
@@ -41,11 +60,6 @@ export class DaemonProcess {
     return await Deno.readTextFile(this.#options.logFile).catch(() => "");
   }
 
-  /** Waits until it listens. */
-  async start(): Promise<void> {
-    await this.#startListening(this.#options.port !== undefined);
-  }
-
   /** Ends it with all its children; the port stays known for `restart`. */
   async stop(): Promise<void> {
     if (this.#process === undefined) return;
@@ -57,6 +71,11 @@ export class DaemonProcess {
   async restart(): Promise<void> {
     await this.stop();
     await this.#startListening(true);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    await Deno.remove(this.directory, { recursive: true });
   }
 
   async #startListening(portIsFixed: boolean): Promise<void> {

@@ -1,6 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Choice, countTunnel, pick, release, Tried } from "../../../lib/core/pick/pick_kernels.ts";
+import {
+  Choice,
+  countTunnel,
+  pick,
+  release,
+  Tried,
+} from "../../../../lib/core/pick/pick_kernels.ts";
 import {
   ACTIVE,
   BACKUP,
@@ -14,9 +20,9 @@ import {
   TOTAL,
   WEIGHT,
   WEIGHTED,
-} from "../../../lib/core/pick/pick_table.ts";
-import { KERNEL_NAMES, type PickKernel } from "../../../lib/core/pick/kernels/registry.ts";
-import { setKernel } from "../../support/tables.ts";
+} from "../../../../lib/core/pick/pick_table.ts";
+import { KERNEL_NAMES, type PickKernel } from "../../../../lib/core/pick/kernels/registry.ts";
+import { setKernel } from "../../../support/tables.ts";
 
 interface Row {
   readonly eligible?: boolean;

@@ -1,11 +1,11 @@
 // What an agent says, and what the pool makes of it.
 
 import { assert, assertEquals } from "@std/assert";
-import type { AgentAdvice } from "../../../lib/core/pool/agent_advice.ts";
-import { type Backend, parseBackendSpec } from "../../../lib/core/pool/backend.ts";
-import type { LoadSample } from "../../../lib/core/pool/load.ts";
-import { MAX_CONNECTIONS, PickTable } from "../../../lib/core/pick/pick_table.ts";
-import { Pool, type PoolRules } from "../../../lib/core/pool/pool.ts";
+import type { AgentAdvice } from "../../../../lib/core/pool/agent_advice.ts";
+import { type Backend, parseBackendSpec } from "../../../../lib/core/pool/backend.ts";
+import type { LoadSample } from "../../../../lib/core/pool/load.ts";
+import { MAX_CONNECTIONS, PickTable } from "../../../../lib/core/pick/pick_table.ts";
+import { Pool, type PoolRules } from "../../../../lib/core/pool/pool.ts";
 
 const RULES: PoolRules = { rise: 2, fall: 3, loadMaxAgeMs: 60_000, rowRestMs: 1000 };
 const ID = "a:22";

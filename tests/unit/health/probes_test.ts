@@ -1,0 +1,95 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import type { Address } from "../../../lib/core/values/address.ts";
+import type { ProbeResult } from "../../../lib/core/pool/health.ts";
+import { BannerProbe } from "../../../lib/health/banner_probe.ts";
+import type { HealthProbe } from "../../../lib/health/health_probe.ts";
+import { TcpProbe } from "../../../lib/health/tcp_probe.ts";
+import { SYSTEM_CLOCK } from "../../../lib/host/clock.ts";
+import { type Script, silent, TcpPeer } from "../../peers/tcp_peer.ts";
+import { backendAt } from "../../support/backends.ts";
+import { send } from "../../support/bytes.ts";
+import { within } from "../../support/wait_for.ts";
+
+/** Never over within a test. */
+const TIMEOUT_MS = 600_000;
+const tcp = new TcpProbe(SYSTEM_CLOCK, TIMEOUT_MS);
+const banner = new BannerProbe(SYSTEM_CLOCK, "SSH-", TIMEOUT_MS);
+
+async function run(
+  probe: HealthProbe,
+  addresses: readonly Address[],
+  signal: AbortSignal = new AbortController().signal,
+): Promise<ProbeResult> {
+  return await within("the probe", probe.run(backendAt("b"), addresses, signal));
+}
+
+/** What a probe makes of a peer: its detail, or its failure and the reason. */
+async function outcome(probe: HealthProbe, script: Script): Promise<string> {
+  await using peer = new TcpPeer(script);
+  const result = await run(probe, [addressOf(peer)]);
+  return result.ok ? result.detail ?? "" : `${result.failure}: ${result.reason}`;
+}
+
+function addressOf(peer: TcpPeer): Address {
+  return { transport: "tcp", host: "127.0.0.1", port: peer.port };
+}
+
+function says(text: string): Script {
+  return (conn) => send(conn, text);
+}
+
+Deno.test("a tcp probe is content with a connection", async () => {
+  assertEquals(await outcome(tcp, silent), "accepts connections");
+});
+
+Deno.test("a probe tells why it got no connection", async () => {
+  await using peer = new TcpPeer(silent);
+  const address = addressOf(peer);
+  await peer.refuse();
+  for (const probe of [tcp, banner]) {
+    const result = await run(probe, [address]);
+    assertEquals(!result.ok && result.failure, "refused");
+    assertMatch(result.ok ? "" : result.reason, /^cannot connect to 127\.0\.0\.1:\d+: /);
+    assertEquals(await run(probe, []), {
+      ok: false,
+      failure: "name_not_found",
+      reason: "it has no address",
+    });
+  }
+});
+
+Deno.test("a probe goes on to the next address", async () => {
+  await using gone = new TcpPeer(silent);
+  await using peer = new TcpPeer(says("SSH-2.0-x\n"));
+  await gone.refuse();
+  for (const probe of [tcp, banner]) {
+    assertEquals((await run(probe, [addressOf(gone), addressOf(peer)])).ok, true);
+  }
+});
+
+Deno.test("a banner probe looks for its words at the beginning of any of the first lines", async () => {
+  assertEquals(await outcome(banner, says("SSH-2.0-x\r\n")), 'says "SSH-2.0-x"');
+  assertEquals(await outcome(banner, says("Welcome\r\nSSH-2.0-x\r\n")), 'says "SSH-2.0-x"');
+  assertEquals(
+    await outcome(banner, says("not SSH-2.0\n")),
+    'protocol: says "not SSH-2.0", expected "SSH-"',
+  );
+  assertEquals(
+    await outcome(banner, says("Exceeded MaxStartups\r\n")),
+    'says "Exceeded MaxStartups"',
+  );
+});
+
+Deno.test("a banner probe tells silence from a connection that closes", async () => {
+  assertEquals(
+    await outcome(banner, () => Promise.resolve()),
+    "closed: closes connections without a word",
+  );
+  const deadline = new AbortController();
+  await using peer = new TcpPeer((conn) => {
+    deadline.abort();
+    return silent(conn);
+  });
+  const result = await run(banner, [addressOf(peer)], deadline.signal);
+  assertEquals(!result.ok && result.failure, "timeout");
+});
