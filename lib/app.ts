@@ -289,7 +289,7 @@ export class App implements AsyncDisposable {
   /** Makes controllers for pools that have none, and looks up whatever backends need. Nothing changes. */
   #prepare({ pools }: Config, signal?: AbortSignal): Promise<PreparedPool[]> {
     return Promise.all(pools.map(async (config) => {
-      const controller = this.#controllers.get(config.name) ?? this.#makeKeeper(config);
+      const controller = this.#controllers.get(config.name) ?? this.#makeController(config);
       return { config, controller, found: await controller.find(config, signal) };
     }));
   }
@@ -339,7 +339,7 @@ export class App implements AsyncDisposable {
     return table;
   }
 
-  #makeKeeper(pool: PoolConfig): PoolController {
+  #makeController(pool: PoolConfig): PoolController {
     const { clock, random, log, engine, createLoadSource } = this.#parts;
     const table = this.#spareTable();
     return new PoolController(pool, {
