@@ -32,7 +32,7 @@ const sticky = section({
   short: "by",
   doc: "whether a client that comes back goes where it was",
 }, {
-  by: key(oneOf(STICKY_BY, "what clients stick by"), {
+  by: key({ ...oneOf(STICKY_BY, "what clients stick by"), what: "off or source" }, {
     default: "off",
     doc: "with source, a client is known by its IPv4 address, or the /64 of IPv6",
   }),
