@@ -1,7 +1,8 @@
 // The load sources of one pool: one for each way in which its backends are asked, most often one for all.
 
 import type { BackendConfig, LoadConfig, PoolConfig } from "../config/config.ts";
-import { formatAddress } from "../core/values/address.ts";
+import type { Backend } from "../core/pool/backend.ts";
+import { type Address, formatAddress } from "../core/values/address.ts";
 import { counted } from "../core/values/counted.ts";
 import type { LoadSource } from "../load/load_source.ts";
 import { loadSourceKindOf } from "../load/registry.ts";
@@ -16,6 +17,8 @@ export class LoadSources implements AsyncDisposable {
   readonly #create: (config: LoadConfig) => LoadSource | undefined;
   #bySignature = new Map<string, Shared>();
   #byBackend = new Map<string, LoadSource>();
+  /** Backends that are asked at an address of theirs, by TCP. */
+  #asked: ReadonlySet<string> = new Set();
 
   constructor(create: (config: LoadConfig) => LoadSource | undefined) {
     this.#create = create;
@@ -28,6 +31,11 @@ export class LoadSources implements AsyncDisposable {
 
   of(backendId: string): LoadSource | undefined {
     return this.#byBackend.get(backendId);
+  }
+
+  /** The address at which a backend itself is asked; undefined when the source finds its own way. */
+  addressOf({ id, address, loadAddress = address }: Backend): Address | undefined {
+    return this.#asked.has(id) ? loadAddress : undefined;
   }
 
   /** Those of these backends whose source would stay the same, and would ask at the same place. */
@@ -45,8 +53,10 @@ export class LoadSources implements AsyncDisposable {
   async assign(backends: readonly BackendConfig[], poolLoad: LoadConfig): Promise<void> {
     const bySignature = new Map<string, Shared>();
     const byBackend = new Map<string, LoadSource>();
+    const asked = new Set<string>();
     for (const backend of backends) {
       const config = backend.load ?? poolLoad;
+      if (loadSourceKindOf(config.source)?.asksBackendsBy(config)) asked.add(backend.id);
       const signature = signatureOf(config);
       let shared = bySignature.get(signature);
       if (shared === undefined) {
@@ -61,6 +71,7 @@ export class LoadSources implements AsyncDisposable {
     const old = this.#bySignature;
     this.#bySignature = bySignature;
     this.#byBackend = byBackend;
+    this.#asked = asked;
     for (const [signature, { source, places: before }] of old) {
       const kept = bySignature.get(signature)?.places;
       if (kept === undefined) await source[Symbol.asyncDispose]();

@@ -1,6 +1,7 @@
 // Keeps one pool: looks names up, probes, samples, weighs, and publishes the outcome to the engine.
 // Everything slow about placement happens here, when something changes, never per connection.
 
+import type { LoadResult } from "../core/pool/load.ts";
 import type { Address } from "../core/values/address.ts";
 import type { Clock, Random } from "../core/timing/clock.ts";
 import { messageOf, OUR_FAULT, OUR_SHORTAGE } from "../core/values/errors.ts";
@@ -211,9 +212,16 @@ export class PoolController implements AsyncDisposable {
       random,
       intervalMs: load.intervalMs,
       timeoutMs: load.timeoutMs,
-      run: async (id, signal) => {
+      run: async (id, signal): Promise<LoadResult | undefined> => {
         const backend = this.pool.member(id)?.backend;
-        return backend && await this.#sources.of(id)?.sample(backend, signal);
+        const source = this.#sources.of(id);
+        if (backend === undefined || source === undefined) return undefined;
+        // Looked up here first: look-ups of the source's own have no limit, and with silent name servers
+        // they would hold every thread on which files are read.
+        const address = this.#sources.addressOf(backend);
+        const found = address && await this.#parts.resolve(address, signal);
+        if (found?.ok === false) return { kind: "failed", reason: found.message };
+        return await source.sample(backend, signal);
       },
       report: (id, result) => {
         if (result === undefined) return;
