@@ -24,7 +24,10 @@ for (const source of ["none", "nrpe", "agent", "gmond"]) {
     ...needs("root", "unshare"),
     fn: async () => {
       const server = createSocket("udp4");
-      await new Promise<void>((bound) => server.bind(53, NAME_SERVER, bound));
+      await new Promise<void>((bound, failed) => {
+        server.once("error", failed);
+        server.bind(53, NAME_SERVER, bound);
+      });
       await using peer = new TcpPeer(greetThenEcho("x"));
       const resolvConf = await Deno.makeTempFile();
       // Longer than any test waits.
