@@ -48,7 +48,7 @@ Deno.test({
       ["unshare", "--mount", "sh", "-euc", readOnly, usr, ...command, "--uninstall", "--purge"],
     );
     assertEquals([outcome.code, outcome.stdout], [1, ""]);
-    const said = /all that was to go:\n((?:  .*\n)+)Run/.exec(outcome.stderr)?.[1] ?? "";
+    const said = /all that was to go:\n((?: {2}.*\n)+)Run/.exec(outcome.stderr)?.[1] ?? "";
     const told = said.trim().split(/\s+/);
     assert(told.includes(`${usr}/local/bin/compute-lb`), outcome.stderr);
     const left = await mustRun("find", `${path}/root`, "-type", "f");
