@@ -9,7 +9,7 @@ import { type ConfigInput, faultAt, readConfig } from "../config/read_config.ts"
 import { messageOf } from "../core/values/errors.ts";
 import { describeSize } from "../core/values/size.ts";
 import { findInheritedObstacle } from "../engine/choose.ts";
-import { activatedDescriptors } from "../engine/splice/sockets.ts";
+import { activatedDescriptors } from "../host/systemd.ts";
 import { ownAddresses } from "../host/own_addresses.ts";
 import { findUser } from "../host/privileges.ts";
 

@@ -6,7 +6,7 @@ import { ACTIVE, CLOCK, STICKY_SECONDS } from "../../lib/core/pick/pick_table.ts
 import { Source } from "../../lib/core/pick/source.ts";
 import { recall } from "../../lib/core/pick/sticky.ts";
 import { openLibc } from "../../lib/engine/splice/libc.ts";
-import { activatedDescriptors, SocketMaker } from "../../lib/engine/splice/sockets.ts";
+import { SocketMaker } from "../../lib/engine/splice/sockets.ts";
 import type { WorkerLoss } from "../../lib/engine/splice/supervisor.ts";
 import { echo, greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { digest, pseudoRandomBytes, readAll, receive, send, writeAll } from "../support/bytes.ts";
@@ -145,15 +145,6 @@ Deno.test("a socket that the program was started with is used and not bound anew
   await send(client, "x");
   assertEquals(await receive(client, 1), "x");
   libc.close();
-});
-
-Deno.test("activatedDescriptors() takes what systemd passed to this process alone", () => {
-  const from = (variables: Record<string, string>) =>
-    activatedDescriptors(77, (name) => variables[name]);
-  assertEquals(from({ LISTEN_PID: "77", LISTEN_FDS: "2" }), [3, 4]);
-  assertEquals(from({ LISTEN_PID: "78", LISTEN_FDS: "2" }), []);
-  assertEquals(from({ LISTEN_PID: "77", LISTEN_FDS: "many" }), []);
-  assertEquals(from({ LISTEN_FDS: "1" }), []);
 });
 
 Deno.test("when descriptors run out, clients wait, transfers copy, and no session is lost", async () => {
