@@ -1,4 +1,4 @@
-// Time as the program sees it. Passed in wherever time matters, so that tests hold the hands.
+// Time as the program sees it. Passed in wherever time matters, so that tests control time.
 
 export interface Clock {
   /**

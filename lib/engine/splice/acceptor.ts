@@ -261,7 +261,7 @@ export class Acceptor {
     return Math.max(0, Math.min(limitMs, Math.ceil(this.#resumeAt - nowMs)));
   }
 
-  /** Accepts again once the pause is over and nobody waitsForDescriptor. */
+  /** Accepts again once the pause is over and no client waits for a descriptor. */
   resume(nowMs: number, outOfDescriptors: boolean): void {
     if (this.#resumeAt === 0 || nowMs < this.#resumeAt) return;
     if (outOfDescriptors) {

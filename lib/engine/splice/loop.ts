@@ -196,7 +196,7 @@ export class Loop {
     }
   }
 
-  /** Takes the clients that other workers have accepted for this one; `all`: though control messages waits. */
+  /** Takes the clients that other workers have accepted for this one; `all`: though a control message waits. */
   #receive(all: boolean): void {
     const { handoff } = this.#acceptor;
     while (!handoff.empty && !this.#table.full && (all || !this.#hasMessages())) {

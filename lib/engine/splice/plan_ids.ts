@@ -1,4 +1,4 @@
-// Plans by number. Each pool has one plan in use; older ones keep their planId until the last tunnel that
+// Plans by number. Each pool has one plan in use; older ones keep their id until the last tunnel that
 // was made by them has ended and its records are read. Runs on the control plane.
 
 import type { Address } from "../../core/values/address.ts";
@@ -21,7 +21,7 @@ export class PlanIds {
   readonly #current = new Map<string, number>();
 
   /**
-   * @param engineMemory where workers count the tunnels of each planId.
+   * @param engineMemory where workers count the tunnels of each plan.
    * @param poolNumber by which workers know a pool.
    */
   constructor(
@@ -37,10 +37,10 @@ export class PlanIds {
   /**
    * Makes a plan its pool's own.
    * @returns the message for the workers; undefined when the pool has this very plan already.
-   * @throws {RangeError} when every planId is taken.
+   * @throws {RangeError} when every id is taken.
    */
   publish(pool: string, plan: PoolPlan): ToWorker | undefined {
-    let number = this.#entries.find((planId) => planId.pool === pool && planId.plan === plan);
+    let number = this.#entries.find((entry) => entry.pool === pool && entry.plan === plan);
     if (number >= 0 && this.#current.get(pool) === number) return undefined;
     if (number < 0) {
       number = this.#entries.add((planId) => ({
@@ -50,8 +50,8 @@ export class PlanIds {
       }));
     }
     this.#current.set(pool, number);
-    const planId = this.#entries.get(number);
-    return planId && { kind: "publish", plan: planId.spec };
+    const entry = this.#entries.get(number);
+    return entry && { kind: "publish", plan: entry.spec };
   }
 
   withdraw(pool: string): void {
@@ -79,8 +79,8 @@ export class PlanIds {
   /** The plans in use, as messages for a worker that knows none. */
   current(): ToWorker[] {
     return [...this.#current.values()].flatMap((number) => {
-      const planId = this.#entries.get(number);
-      return planId === undefined ? [] : [{ kind: "publish", plan: planId.spec }];
+      const entry = this.#entries.get(number);
+      return entry === undefined ? [] : [{ kind: "publish", plan: entry.spec }];
     });
   }
 

@@ -166,7 +166,7 @@ export class Supervisor {
     await this.#until((worker) => worker.done >= id);
   }
 
-  /** The id of the last message that workers answer, for the newWorkerState of one that comes later. */
+  /** The id of the last message that workers answer, for a worker that comes later. */
   get lastId(): number {
     return this.#lastId;
   }
