@@ -56,7 +56,8 @@ export class LoadSources implements AsyncDisposable {
     const asked = new Set<string>();
     for (const backend of backends) {
       const config = backend.load ?? poolLoad;
-      if (loadSourceKindOf(config.source)?.asksBackendsBy(config)) asked.add(backend.id);
+      const kind = loadSourceKindOf(config.source);
+      if (kind?.asksBackendsBy(config) && !kind.about.hasOwnNames) asked.add(backend.id);
       const signature = signatureOf(config);
       let shared = bySignature.get(signature);
       if (shared === undefined) {

@@ -54,6 +54,8 @@ interface About<Own> {
   port?(own: Own): number | undefined;
   /** Whether each backend itself is asked by TCP. */
   asksBackends?(own: Own): boolean;
+  /** Whether hosts may have names of its own, such as those of ssh_config, which the system does not know. */
+  readonly hasOwnNames?: true;
   /** Faults between its keys. */
   check?(own: Own, isChosen: boolean): SourceFault[];
   /** Keys of the pool that do not count for a backend that says this. */

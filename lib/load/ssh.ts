@@ -172,5 +172,6 @@ export const ssh = loadSourceKind("ssh", sshSection, {
   tellsPressure: true,
   isKernelAverage: true,
   port: (own) => own.port,
+  hasOwnNames: true,
   asksBackends: () => true,
 }, (own, { clock, random }) => new SshSource({ ...own, clock, random }));
