@@ -7,7 +7,7 @@ import type { Backend } from "../core/pool/backend.ts";
 import type { Clock } from "../core/timing/clock.ts";
 import { closeOnAbort } from "../core/serving/close_on_abort.ts";
 import { messageOf } from "../core/values/errors.ts";
-import type { LoadResult } from "../core/pool/load.ts";
+import { failed, type LoadResult } from "../core/pool/load.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import { parseAgentAnswer } from "./agent_answer.ts";
 import { key, section, type ValueOf } from "../schema/declarations.ts";
@@ -115,10 +115,6 @@ async function readLine(conn: Deno.Conn): Promise<Result<string>> {
     filled += count;
   }
   return failure(`the agent sent no line within ${MOST_ANSWER_BYTES} bytes`);
-}
-
-function failed(reason: string): LoadResult {
-  return { kind: "failed", reason };
 }
 
 export const agent = loadSourceKind("agent", agentSection, {

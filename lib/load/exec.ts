@@ -5,7 +5,7 @@
 import type { Backend } from "../core/pool/backend.ts";
 import { MAX_CORES } from "../core/pool/backend.ts";
 import type { Clock } from "../core/timing/clock.ts";
-import type { LoadResult } from "../core/pool/load.ts";
+import { failed, type LoadResult } from "../core/pool/load.ts";
 import {
   describeStatus,
   finishReading,
@@ -198,10 +198,6 @@ async function run(
 
 function describeUnkillable(pid: number): string {
   return `took too long, goes on and cannot be killed (pid ${pid}; does it run as another user?)`;
-}
-
-function failed(reason: string): { readonly kind: "failed"; readonly reason: string } {
-  return { kind: "failed", reason };
 }
 
 /** Reads to the end; undefined, and an end by `tooMuch`, when there is more than an answer needs. */

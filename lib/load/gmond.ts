@@ -6,7 +6,7 @@ import { formatAddress, type TcpAddress } from "../core/values/address.ts";
 import type { Backend } from "../core/pool/backend.ts";
 import type { Clock } from "../core/timing/clock.ts";
 import { closeOnAbort } from "../core/serving/close_on_abort.ts";
-import type { LoadResult } from "../core/pool/load.ts";
+import { failed, type LoadResult } from "../core/pool/load.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import { findHost, type GmondHost, GmondReader, sampleOf } from "./gmond_hosts.ts";
 import { key, section, type ValueOf } from "../schema/declarations.ts";
@@ -194,10 +194,6 @@ async function readHosts(connection: Deno.TcpConn): Promise<Result<readonly Gmon
     if (!reader.feed(decoder.decode(buffer.subarray(0, count)))) break;
   }
   return reader.end();
-}
-
-function failed(reason: string): LoadResult {
-  return { kind: "failed", reason };
 }
 
 export const gmond = loadSourceKind("gmond", gmondSection, {

@@ -5,7 +5,7 @@ import { formatAddress, formatHost } from "../core/values/address.ts";
 import type { Backend } from "../core/pool/backend.ts";
 import type { Clock } from "../core/timing/clock.ts";
 import { messageOf } from "../core/values/errors.ts";
-import type { LoadResult } from "../core/pool/load.ts";
+import { failed, type LoadResult } from "../core/pool/load.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import { item, key, named, section, type ValueOf } from "../schema/declarations.ts";
 import { quote } from "../schema/quote.ts";
@@ -129,11 +129,11 @@ export class HttpSource implements LoadSource {
 
   async sample(backend: Backend, signal: AbortSignal): Promise<LoadResult> {
     const read = await this.#underWay.run(signal, (signal) => this.#ask(backend, signal));
-    if (!read.ok) return { kind: "failed", reason: read.message };
+    if (!read.ok) return failed(read.message);
     const answer = parseHttpAnswer(read.value, this.#options.fields);
     return answer.ok
       ? { kind: "sample", sample: { ...answer.value, takenAtMs: this.#options.clock.now() } }
-      : { kind: "failed", reason: answer.message };
+      : failed(answer.message);
   }
 
   /** Nothing is kept of one backend alone. */

@@ -8,7 +8,7 @@ import type { AnonymousTls, ByteChannel } from "../core/serving/byte_channel.ts"
 import type { Clock } from "../core/timing/clock.ts";
 import { closeOnAbort } from "../core/serving/close_on_abort.ts";
 import { classify } from "../core/values/errors.ts";
-import type { LoadResult } from "../core/pool/load.ts";
+import { failed, type LoadResult } from "../core/pool/load.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import { CoresEstimate, parseCheckLoad } from "./check_load.ts";
 import { absolutePath, boolean, line, oneOf, port } from "../schema/values.ts";
@@ -219,14 +219,14 @@ export class NrpeSource implements LoadSource {
   /** One connection, one query, one answer. @throws TransportError */
   async #exchange(place: TcpAddress, way: Way, signal: AbortSignal): Promise<Answer> {
     const query = encodeQuery(way.version, this.#options.command);
-    if (!query.ok) return { kind: "failed", reason: query.message };
+    if (!query.ok) return failed(query.message);
     const channel = await this.#connect(place, way.transport, signal);
     using _interrupt = closeOnAbort(signal, channel);
     try {
       await channel.write(query.value);
       return await readAnswer(channel);
     } catch (error) {
-      if (signal.aborted) return { kind: "failed", reason: "query was sent" };
+      if (signal.aborted) return failed("query was sent");
       // A daemon that turns us away resets, as it has not read the query.
       if (classify(error) === "reset" || classify(error) === "closed") return { kind: "closed" };
       // TLS 1.3 says after the handshake what it does not like about our certificate.
@@ -276,7 +276,7 @@ async function readAnswer(channel: ByteChannel): Promise<Answer> {
   let length = 0;
   while (true) {
     const expected = expectedLength(buffer.subarray(0, length));
-    if (!expected.ok) return { kind: "failed", reason: expected.message };
+    if (!expected.ok) return failed(expected.message);
     if (expected.value !== undefined && length >= expected.value) break;
     const count = await channel.read(buffer.subarray(length)).catch((error) => {
       if (length > 0 && classify(error) === "reset") return null;
@@ -285,14 +285,12 @@ async function readAnswer(channel: ByteChannel): Promise<Answer> {
     if (count === null) {
       if (length === 0) return { kind: "closed" };
       const whole = expected.value === undefined ? "" : ` of ${expected.value}`;
-      return { kind: "failed", reason: `answer is cut short: ${length}${whole} bytes` };
+      return failed(`answer is cut short: ${length}${whole} bytes`);
     }
     length += count;
   }
   const packet = decodeResponse(buffer.subarray(0, length));
-  return packet.ok
-    ? { kind: "packet", packet: packet.value }
-    : { kind: "failed", reason: packet.message };
+  return packet.ok ? { kind: "packet", packet: packet.value } : failed(packet.message);
 }
 
 function withHint(
@@ -303,10 +301,6 @@ function withHint(
   return error.kind === "tls" && transport === "anonymous" && tls === "auto"
     ? `${error.message} (does the daemon want certificates? set ca, certificate and key)`
     : error.message;
-}
-
-function failed(reason: string): LoadResult {
-  return { kind: "failed", reason };
 }
 
 export const nrpe = loadSourceKind(

@@ -6,7 +6,7 @@ import { userInfo } from "node:os";
 import { formatAddress, type TcpAddress } from "../core/values/address.ts";
 import type { Backend } from "../core/pool/backend.ts";
 import type { Clock, Random } from "../core/timing/clock.ts";
-import type { LoadResult } from "../core/pool/load.ts";
+import { failed, type LoadResult } from "../core/pool/load.ts";
 import { failure } from "../core/values/result.ts";
 import { item, key, list, section, type ValueOf } from "../schema/declarations.ts";
 import { quote } from "../schema/quote.ts";
@@ -73,7 +73,7 @@ export class SshSource implements LoadSource {
         : backend.address);
     if (place.transport !== "tcp") {
       const reason = `Cannot ask "${formatAddress(place)}" by ssh: expected a TCP address`;
-      return Promise.resolve({ kind: "failed", reason });
+      return Promise.resolve(failed(reason));
     }
     let link = this.#links.get(backend.id);
     if (link === undefined) {

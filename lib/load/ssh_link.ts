@@ -4,7 +4,7 @@
 import type { Clock, Random } from "../core/timing/clock.ts";
 import { describeDuration } from "../core/values/duration.ts";
 import { OUR_SHORTAGE } from "../core/values/errors.ts";
-import type { LoadResult } from "../core/pool/load.ts";
+import { failed, type LoadResult } from "../core/pool/load.ts";
 import {
   describeStatus,
   finishReading,
@@ -231,8 +231,4 @@ class SshProcess {
     this.#complaint = "";
     this.#waiting.resolve(answer);
   }
-}
-
-function failed(reason: string): LoadResult {
-  return { kind: "failed", reason };
 }

@@ -44,6 +44,11 @@ export type LoadResult =
   /** The source did not answer, or not in its protocol. */
   | { readonly kind: "failed"; readonly reason: string };
 
+/** What a source tells that got no answer, or none in its protocol. */
+export function failed(reason: string): LoadResult & { readonly kind: "failed" } {
+  return { kind: "failed", reason };
+}
+
 /** The load that a share of idle CPU means, which is what agents give as a percentage most often. */
 export function loadOfIdleShare(share: number, cores: number, takenAtMs: number): LoadSample {
   return { load1: cores * (1 - Math.min(1, Math.max(0, share))), instant: true, takenAtMs };
