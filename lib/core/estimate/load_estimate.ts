@@ -12,11 +12,11 @@ import { SessionCost } from "./session_cost.ts";
  * The kernel's filter: every 5 s, L becomes L·e^(−5/60) + n·(1 − e^(−5/60)), n being the tasks that run
  * or wait uninterruptibly (Linux, kernel/sched/loadavg.c; its fixed point makes 60 s into 59.9 s).
  */
-const LOAD_WINDOW_MS = 60_000;
+export const LOAD_WINDOW_MS = 60_000;
 /** A load that is no average is taken for a mean over so long: agents measure idle CPU so. */
-const INSTANT_WINDOW_MS = 5000;
+export const INSTANT_WINDOW_MS = 5000;
 /** Two samples nearer than this may lie within one step of the filter: the later one tells nothing. */
-const LEAST_GAP_MS = 4000;
+export const LEAST_GAP_MS = 4000;
 
 /** How much of what sessions do not explain is looked for in the last sample, 10 min, 2 hours. */
 const LAST_SHARE = 0.5;

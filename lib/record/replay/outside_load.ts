@@ -3,17 +3,15 @@
 // known and not guessed: the inverse of the kernel's filter (core/estimate/load_estimate.ts has the formulas).
 
 import { tasksWantingCpu } from "../../core/estimate/disk_waits.ts";
-import { LoadEstimator } from "../../core/estimate/load_estimate.ts";
+import {
+  INSTANT_WINDOW_MS,
+  LEAST_GAP_MS,
+  LOAD_WINDOW_MS,
+  LoadEstimator,
+} from "../../core/estimate/load_estimate.ts";
 import { SessionCost } from "../../core/estimate/session_cost.ts";
 import type { PoolLine, RecordedSample } from "../record_format.ts";
 import type { RecordedPool } from "./recording.ts";
-
-/** The one-minute load average's memory. */
-const LOAD_WINDOW_MS = 60_000;
-/** That of a load that is no average (core/estimate/load_estimate.ts takes it for a mean over so long). */
-export const INSTANT_WINDOW_MS = 5000;
-/** Samples nearer than this may lie within one step of the kernel's filter: the later one tells nothing. */
-const LEAST_GAP_MS = 4000;
 
 /** From `t` on, so many tasks ran on a backend that no session of the balancer had brought. */
 export interface OutsideLoad {

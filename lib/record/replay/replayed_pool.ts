@@ -25,7 +25,8 @@ import {
   type RecordedSample,
 } from "../record_format.ts";
 import { TableRules } from "../../core/pick/table_rules.ts";
-import { Filtered, INSTANT_WINDOW_MS } from "./outside_load.ts";
+import { Filtered } from "./outside_load.ts";
+import { INSTANT_WINDOW_MS } from "../../core/estimate/load_estimate.ts";
 
 export interface ReplayedMember {
   readonly row: number;
