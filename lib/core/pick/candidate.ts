@@ -22,7 +22,7 @@ import { newLoginsOf } from "./young.ts";
 /** A pick that another worker got ahead of starts over; this bounds it. */
 export const RACES = 8;
 
-/** Stands for a backend that cannot be chosen at all. */
+/** The score of a backend that cannot be chosen; in a snapshot, a score that the kernel did not work out. */
 export const NO_SCORE = -0x8000_0000;
 /** Stands for a backend whose load nobody knows: below every score, the fewest tunnels first. */
 const UNKNOWN_SCORE = -0x4000_0000;

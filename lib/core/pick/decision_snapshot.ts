@@ -9,7 +9,7 @@
 // `!` on typed-array reads: indices are below the table's row count, or within a snapshot, by construction.
 
 import type { Choice, Tried } from "./choice.ts";
-import { takesPart, weightOf } from "./candidate.ts";
+import { NO_SCORE, takesPart, weightOf } from "./candidate.ts";
 import { NO_CEILING } from "./pacing.ts";
 import { KERNEL_NAMES, type PickKernel } from "./kernels/registry.ts";
 import {
@@ -57,9 +57,6 @@ export const STANDING_MASK = 15;
 export const ORDER_SHIFT = 12;
 /** What keeps a backend from being compared. */
 export const BARRED = FULL | TRIED | PACED;
-
-/** Stands for a score that the kernel did not work out. */
-export const NO_SCORE = -0x8000_0000;
 
 /**
  * Copies what the last pick looked at. Runs in the thread that picked, at once, without allocation.

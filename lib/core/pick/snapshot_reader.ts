@@ -5,6 +5,7 @@
 
 import { type Standing, STANDINGS } from "../pool/standing.ts";
 import { DRAW_UNITS } from "./choice.ts";
+import { NO_SCORE } from "./candidate.ts";
 import {
   BACKUP_MARK,
   BARRED,
@@ -17,7 +18,6 @@ import {
   HEADER_LENGTH,
   KERNEL_AT,
   NEARLY_EQUAL_AT,
-  NO_SCORE,
   ORDER_SHIFT,
   PACED,
   ROW_LENGTH,
