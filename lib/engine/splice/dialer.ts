@@ -19,7 +19,7 @@ import {
 import type { Choice } from "../../core/pick/choice.ts";
 import type { PickTable } from "../../core/pick/pick_table.ts";
 import {
-  CONNECT_FAILED,
+  CONNECT_FAILURES,
   ERRNO,
   FD,
   FLAGS,
@@ -200,7 +200,7 @@ export class Dialer implements DialDriver<TunnelDial> {
   }
 
   failed(dial: TunnelDial, isCounted: boolean): void {
-    if (isCounted) this.#counters[CONNECT_FAILED]! += 1;
+    if (isCounted) this.#counters[CONNECT_FAILURES]! += 1;
     this.#recorder.connectFailed(dial.base, this.#time[1]!);
   }
 
