@@ -20,7 +20,8 @@ export interface BackendNamesParts {
 }
 
 const NAME_INTERVAL_MS = 30_000;
-const NAME_TIMEOUT_MS = 5000;
+/** How long one look-up of a name may take. */
+export const NAME_TIMEOUT_MS = 5000;
 /** How long a start or a reload waits for names, before it goes on with those that have resolved. */
 const FIRST_NAMES_MS = 2000;
 

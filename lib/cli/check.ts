@@ -2,6 +2,7 @@
 // listens on every address for a moment, tries the recording and asks every backend once, as the running
 // balancer would.
 
+import { NAME_TIMEOUT_MS } from "../app/backend_names.ts";
 import { describeSources, LoadSources } from "../app/load_sources.ts";
 import { loadSourceMaker } from "../app/parts.ts";
 import type { Config, FrontendConfig, PoolConfig } from "../config/config.ts";
@@ -28,7 +29,6 @@ import { colourful, complain, GREEN, paint, print, printWrapped, RED } from "./o
 import { tryNamedFiles } from "./named_files.ts";
 import { type Trial, tryListening, tryRecording } from "./trial_listen.ts";
 
-const NAME_TIMEOUT_MS = 5000;
 /** sshd greets at once, unless it looks the client's name up first. */
 const GREETING_MS = 1000;
 
