@@ -57,14 +57,12 @@ declare module "@std/assert" {
   export function assertStringIncludes(actual: string, expected: string, message?: string): void;
   export function assertThrows(
     run: () => unknown,
-    // deno-lint-ignore no-explicit-any -- an abstract constructor of any signature is meant
-    type?: abstract new (...parameters: any[]) => Error,
+    type?: abstract new (...parameters: never[]) => Error,
     includes?: string,
   ): Error;
   export function assertRejects(
     run: () => PromiseLike<unknown>,
-    // deno-lint-ignore no-explicit-any -- an abstract constructor of any signature is meant
-    type?: abstract new (...parameters: any[]) => Error,
+    type?: abstract new (...parameters: never[]) => Error,
     includes?: string,
   ): Promise<Error>;
   export function fail(message?: string): never;
