@@ -213,6 +213,8 @@ const ENDED_BY: Readonly<Record<EndReason, SessionEnd["by"]>> = {
   backend_reset: "backend",
   idle_timeout: "neither",
   shutdown: "neither",
+  killed: "neither",
+  drained: "neither",
 };
 
 /** Ejection contradicts probes; without any, health itself tries again after a while. */

@@ -54,8 +54,12 @@ export type EndReason =
   | "client_reset"
   | "backend_reset"
   | "idle_timeout"
-  /** Cut by the balancer itself, at the end of a drain. */
-  | "shutdown";
+  /** Cut by the balancer itself, as it stops. */
+  | "shutdown"
+  /** An administrator has ended it. */
+  | "killed"
+  /** The deadline of its backend's drain has come. */
+  | "drained";
 
 /** Why a client got no tunnel. */
 export type RefusalReason =
@@ -159,6 +163,24 @@ export type EngineEvent =
 /** Events that tell of a decision. */
 export type DecisionEvent = Extract<EngineEvent, { kind: "opened" | "refused" }>;
 
+/** A tunnel that stands, as it is at the moment of the look. */
+export interface Session {
+  /** As in its events, and so in the access log. */
+  readonly tunnel: number;
+  readonly frontend: string;
+  readonly pool: string;
+  readonly backend: string;
+  readonly client: Address;
+  /** The balancer's own address that the backend sees. */
+  readonly outgoing: Address;
+  /** Milliseconds since the epoch. */
+  readonly openedAtMs: number;
+  /** For how long no byte has moved either way. */
+  readonly idleMs: number;
+  readonly bytesToBackend: number;
+  readonly bytesToClient: number;
+}
+
 export interface EngineCounters {
   /** Clients accepted since start. */
   readonly accepted: number;
@@ -204,6 +226,14 @@ export interface Engine extends AsyncDisposable {
   /** Whether a plan in use, or a client that goes by one, needs this table; may say so a while too long. */
   uses(table: PickTable): boolean;
   counters(): EngineCounters;
+  /** The tunnels that stand, in the order of their numbers. */
+  sessions(): readonly Session[];
+  /**
+   * Has tunnels ended, at once: what is on its way in them may be lost. Each one's `closed` event says when
+   * that is done. Numbers of tunnels that have ended are passed over.
+   * @param tunnels as in their events.
+   */
+  end(tunnels: readonly number[], reason: EndReason): void;
   /**
    * Calls the one listener for every event, in order, until the engine is disposed. The event is good
    * during the call.

@@ -8,6 +8,7 @@ import { LOCATION_CASES } from "./location_cases.ts";
 import { PLACING_CASES } from "./placing_cases.ts";
 import { RELAY_CASES } from "./relay_cases.ts";
 import { RUNNING_CASES } from "./running_cases.ts";
+import { SESSION_CASES } from "./session_cases.ts";
 import { STRATEGY_CASES } from "./strategy_cases.ts";
 import { URGENT_CASES } from "./urgent_cases.ts";
 
@@ -30,6 +31,7 @@ export function engineConformance(
     ...BURST_CASES,
     ...LOCATION_CASES,
     ...RUNNING_CASES,
+    ...SESSION_CASES,
   ];
   for (const { name, run } of cases) {
     Deno.test(`${engineName} engine: ${name}`, async () => {

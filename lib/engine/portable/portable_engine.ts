@@ -8,12 +8,14 @@ import type { LineBytes } from "../../core/values/line_bytes.ts";
 import type { PickTable } from "../../core/pick/pick_table.ts";
 import { isNews } from "../../core/timing/throttled_condition.ts";
 import type {
+  EndReason,
   Engine,
   EngineCounters,
   EngineEvent,
   Frontend,
   PoolPlan,
   RefusalReason,
+  Session,
 } from "../engine.ts";
 import { EventQueue } from "../event_queue.ts";
 import { PickStore } from "../pick_store.ts";
@@ -46,6 +48,13 @@ interface FrontendState {
   active: number;
 }
 
+/** A tunnel that stands. */
+interface Standing {
+  readonly state: FrontendState;
+  readonly tunnel: Tunnel;
+  readonly openedAtMs: number;
+}
+
 export class PortableEngine implements Engine {
   readonly name = "portable";
   readonly #options: PortableEngineOptions;
@@ -54,7 +63,7 @@ export class PortableEngine implements Engine {
   #plans = new Map<string, PoolPlan>();
   readonly #events = new EventQueue<EngineEvent>();
   readonly #buffers: BufferPool;
-  readonly #relays = new Map<Relay, FrontendState>();
+  readonly #relays = new Map<Relay, Standing>();
   readonly #serving = new Set<Promise<void>>();
   /** Clients on their way or with a tunnel. */
   readonly #clients = new Set<Client>();
@@ -172,6 +181,29 @@ export class PortableEngine implements Engine {
     };
   }
 
+  sessions(): readonly Session[] {
+    const now = this.#now();
+    return [...this.#relays].map(([relay, { tunnel: of, openedAtMs }]) => ({
+      tunnel: of.tunnel,
+      frontend: of.frontend,
+      pool: of.pool,
+      backend: of.backend,
+      client: of.client,
+      outgoing: of.outgoing,
+      openedAtMs,
+      idleMs: Math.round(now - relay.lastActivity),
+      bytesToBackend: relay.bytesToBackend,
+      bytesToClient: relay.bytesToClient,
+    }));
+  }
+
+  end(tunnels: readonly number[], reason: EndReason): void {
+    const ending = new Set(tunnels);
+    for (const [relay, { tunnel: of }] of this.#relays) {
+      if (ending.has(of.tunnel)) relay.cut(reason);
+    }
+  }
+
   async deliver(listener: (event: EngineEvent) => void): Promise<void> {
     for await (const event of this.#events) listener(event);
   }
@@ -207,8 +239,8 @@ export class PortableEngine implements Engine {
     if (this.#relays.size > 0) this.#urgentMarks?.wakeSome();
     // What has come meanwhile is read first.
     if (stoodStill) return;
-    for (const [relay, { settings }] of this.#relays) {
-      const { idleTimeoutMs } = settings;
+    for (const [relay, { state }] of this.#relays) {
+      const { idleTimeoutMs } = state.settings;
       if (idleTimeoutMs > 0 && now - relay.lastActivity >= idleTimeoutMs) relay.cut("idle_timeout");
     }
   }
@@ -244,12 +276,13 @@ export class PortableEngine implements Engine {
     }
     const connectMs = Math.round(this.#now() - client.startedMs);
     const relay = new Relay(conn, dialled, this.#buffers, this.#now);
-    this.#relays.set(relay, state);
+    const tunnel = tunnelOf(this.#nextTunnel++, client, addressOf(dialled.localAddr));
+    const openedAtMs = this.#wall();
+    this.#relays.set(relay, { state, tunnel, openedAtMs });
     if (this.#cutting.signal.aborted) relay.cut("shutdown");
     this.#opened++;
-    const tunnel = tunnelOf(this.#nextTunnel++, client, addressOf(dialled.localAddr));
     this.#events.push(
-      openedEvent(tunnel, client, conn, dialled, connectMs, this.#wall(), this.#picks),
+      openedEvent(tunnel, client, conn, dialled, connectMs, openedAtMs, this.#picks),
     );
     const reason = await relay.run();
     this.#relays.delete(relay);
@@ -306,6 +339,8 @@ export class PortableEngine implements Engine {
   }
 }
 
+type Tunnel = ReturnType<typeof tunnelOf>;
+
 /** What the events of a tunnel have in common. */
 function tunnelOf(
   tunnel: number,
@@ -327,7 +362,7 @@ function tunnelOf(
 
 /** The event of a tunnel that has opened. */
 function openedEvent(
-  tunnel: ReturnType<typeof tunnelOf>,
+  tunnel: Tunnel,
   { attempts, choice, plan, lastPick }: Client,
   conn: Deno.Conn,
   dialled: Deno.Conn,

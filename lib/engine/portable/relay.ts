@@ -65,11 +65,11 @@ export class Relay {
     return this.#reason ?? "client_closed";
   }
 
-  /** Ends the tunnel now, both ways. */
+  /** Ends the tunnel now, both ways, whichever side has finished before. */
   cut(reason: EndReason): void {
-    this.#reason ??= reason;
     if (this.#finished) return;
     this.#finished = true;
+    this.#reason = reason;
     closeQuietly(this.client);
     closeQuietly(this.backend);
   }
@@ -124,8 +124,8 @@ export class Relay {
    * client still sends is read and thrown away, for a while.
    */
   async #backendTakesNoMore(): Promise<void> {
-    this.#reason ??= "backend_reset";
-    const timer = setTimeout(() => this.cut("backend_reset"), LINGER_MS);
+    const reason = this.#reason ??= "backend_reset";
+    const timer = setTimeout(() => this.cut(reason), LINGER_MS);
     const waste = new Uint8Array(IDLE_BUFFER_BYTES);
     try {
       while (await this.client.read(waste) !== null);
@@ -139,6 +139,6 @@ export class Relay {
   #fail(reason: EndReason, error: unknown): void {
     // A read that our own close() interrupted is not the peer's doing: cut() has set the reason.
     if (classify(error) === "closed" && this.#finished) return;
-    this.cut(reason);
+    this.cut(this.#reason ?? reason);
   }
 }

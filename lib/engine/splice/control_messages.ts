@@ -73,6 +73,8 @@ export type ToWorker =
   | { readonly kind: "withdraw"; readonly pool: number }
   /** End every tunnel, with the reason `shutdown`. */
   | { readonly kind: "cut" }
+  /** End the tunnels with these numbers that are still open; the reason is a number of records.ts. */
+  | { readonly kind: "end"; readonly tunnels: readonly number[]; readonly reason: number }
   /** Leave the loop and end the thread. */
   | { readonly kind: "stop" };
 

@@ -19,9 +19,11 @@ import {
   CLOSED_RECORD,
   CONNECT_FAILED_RECORD,
   CONNECT_FAILURE,
+  DRAINED,
   FRONTEND_FULL,
   IDLE_TIMEOUT,
   KERNEL_MASK,
+  KILLED,
   NO_BACKEND,
   OPENED_RECORD,
   OUT_OF_DESCRIPTORS,
@@ -41,7 +43,15 @@ const END_REASONS: Readonly<Record<number, EndReason>> = {
   [BACKEND_RESET]: "backend_reset",
   [IDLE_TIMEOUT]: "idle_timeout",
   [SHUTDOWN]: "shutdown",
+  [KILLED]: "killed",
+  [DRAINED]: "drained",
 };
+
+/** The number by which workers know why a tunnel ends. */
+export function numberOfEnd(reason: EndReason): number {
+  const found = Object.entries(END_REASONS).find(([, word]) => word === reason);
+  return Number(found?.[0] ?? SHUTDOWN);
+}
 
 const REFUSALS: Readonly<Record<number, RefusalReason>> = {
   [NO_BACKEND]: "no_backend",

@@ -11,6 +11,7 @@ export const HEARTBEAT = 2; // counts the turns of its loop; worker
 export const LISTENING = 3; // 1: the control plane sleeps until events come; both, by exchange
 export const RING_HEAD = 4; // next word to write; worker
 export const RING_TAIL = 5; // next word to read; control plane
+export const TOUCHED = 6; // tunnels below this number may be in use; worker
 export const CONTROL_WORDS = 16;
 
 /** Counters of one worker (Float64, written by the worker). */
@@ -26,7 +27,7 @@ export const EVENTS_DROPPED = 7;
 export const PIPES_DENIED = 8;
 const COUNTERS = 16;
 
-/** Words of one tunnel (Int32, written by the worker). Two-sided ones: client, then backend. */
+/** Words of one tunnel (Int32, written by the worker; the control plane reads them too (session_reader.ts)). Two-sided ones: client, then backend. */
 export const STATE = 0;
 export const FLAGS = 1;
 export const FD = 2; // and 3

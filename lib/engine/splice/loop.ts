@@ -15,6 +15,8 @@ import {
   PIPES_DENIED,
   SERIAL,
   STATE,
+  TUNNEL_ID,
+  TUNNEL_NUMBERS,
   TUNNEL_WORDS,
 } from "./layout.ts";
 import { Ledger } from "./ledger.ts";
@@ -221,6 +223,17 @@ export class Loop {
     while (!this.#acceptor.handoff.empty) {
       const slot = this.#acceptor.receive(this.#time[0]!, this.#time[1]!);
       if (slot >= 0) this.#sessions.turnAway(slot, NO_BACKEND);
+    }
+    this.#report();
+  }
+
+  /** Ends those of the tunnels that are open here. */
+  endTunnels(tunnels: ReadonlySet<number>, reason: number): void {
+    this.#updateTime();
+    for (let slot = 0; slot < this.#table.touched; slot++) {
+      if (this.#words[slot * TUNNEL_WORDS + STATE] !== OPEN) continue;
+      if (!tunnels.has(this.#table.numbers[slot * TUNNEL_NUMBERS + TUNNEL_ID]!)) continue;
+      this.#tcp.end(slot, reason);
     }
     this.#report();
   }

@@ -12,6 +12,8 @@ export interface ModeHandler {
   expired(slot: number): void;
   /** It has another turn, because it had more to do than one turn allows (TurnQueue). */
   goOn(slot: number): void;
+  /** Its open tunnel ends at once, for this reason (records.ts). */
+  end(slot: number, reason: number): void;
   /** The engine ends: the client ends at once, whatever it was at. */
   cut(slot: number): void;
 }

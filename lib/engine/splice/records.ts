@@ -43,6 +43,8 @@ export const CLIENT_RESET = 3;
 export const BACKEND_RESET = 4;
 export const IDLE_TIMEOUT = 5;
 export const SHUTDOWN = 6;
+export const KILLED = 7;
+export const DRAINED = 8;
 
 /** Why a client got no tunnel, by number. */
 export const NO_BACKEND = 1;

@@ -106,12 +106,13 @@ export class Sessions {
     const numbers = this.#numbers;
     const now = this.#time[0]!;
     this.#ledger.open(base, this.#dialer.tableOf(slot));
-    words[base + STATE] = OPEN;
     words[base + FLAGS]! |= WRITABLE | WRITABLE << 1 |
       this.#listeners.readsShort(slot) | this.#dialer.readsShort(slot);
     numbers[figures + OPENED_AT] = now;
     numbers[figures + LAST_MOVE] = now;
     numbers[figures + TUNNEL_ID] = this.#nextId();
+    // Last: who finds it open (session_reader.ts) finds its number with it.
+    Atomics.store(words, base + STATE, OPEN);
     this.#counters[OPENED]! += 1;
     this.#counters[ACTIVE_TUNNELS]! += 1;
     this.#recorder.opened(base, figures, this.#time[1]!, this.#listeners.localAddress(slot));

@@ -4,10 +4,18 @@
 
 import { type Address, formatAddress, sameAddress } from "../../core/values/address.ts";
 import type { PickTable } from "../../core/pick/pick_table.ts";
-import type { Engine, EngineCounters, EngineEvent, Frontend, PoolPlan } from "../engine.ts";
+import type {
+  EndReason,
+  Engine,
+  EngineCounters,
+  EngineEvent,
+  Frontend,
+  PoolPlan,
+  Session,
+} from "../engine.ts";
 import { adjustMode } from "../socket_mode.ts";
 import { EventReader } from "./event_reader.ts";
-import type { Names } from "./events.ts";
+import { type Names, numberOfEnd } from "./events.ts";
 import {
   ACCEPTED,
   ACTIVE_TUNNELS,
@@ -24,6 +32,7 @@ import { type Libc, openLibc } from "./libc.ts";
 import type { ListenerSpec, ToWorker } from "./control_messages.ts";
 import { Numbers } from "./numbers.ts";
 import { PlanIds } from "./plan_ids.ts";
+import { readSessions } from "./session_reader.ts";
 import { type ListeningSocket, SocketMaker } from "./sockets.ts";
 import { Supervisor, type SupervisorOptions } from "./supervisor.ts";
 
@@ -54,6 +63,7 @@ export class SpliceEngine implements Engine {
   readonly #bound: Address[] = [];
   readonly #frontends = new Numbers<string>();
   readonly #pools = new Numbers<string>();
+  readonly #names: Names;
   readonly #reader: EventReader;
   readonly #end = new AbortController();
   #turn: Promise<unknown> = Promise.resolve();
@@ -73,13 +83,13 @@ export class SpliceEngine implements Engine {
       },
       () => this.#reader.wake(),
     );
-    const names: Names = {
+    this.#names = {
       frontend: (index) => this.#frontends.get(index) ?? "",
       plan: (planId) => this.#plans.named(planId),
       pool: (number) => this.#pools.get(number) ?? "",
       bound: (id) => this.#bound[id],
     };
-    this.#reader = new EventReader(this.#supervisor, names, options.clock);
+    this.#reader = new EventReader(this.#supervisor, this.#names, options.clock);
     this.#plans = new PlanIds(
       this.#supervisor.engineMemory,
       (address) => this.#sockets.sockaddr(address),
@@ -126,6 +136,15 @@ export class SpliceEngine implements Engine {
         [...this.#frontends].map(([index, name]) => [name, this.#activeOf(index)]),
       ),
     };
+  }
+
+  sessions(): readonly Session[] {
+    const { memories, nowMs } = this.#supervisor;
+    return readSessions(memories, this.#names, nowMs, this.#options.clock.wall());
+  }
+
+  end(tunnels: readonly number[], reason: EndReason): void {
+    this.#supervisor.post({ kind: "end", tunnels, reason: numberOfEnd(reason) });
   }
 
   /** Clients that each worker has, those still on their way to a backend included. */

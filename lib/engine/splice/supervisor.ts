@@ -11,8 +11,8 @@ import {
   MESSAGES_SENT,
   NEXT_RECORD,
   WORKER_LOAD,
+  type WorkerMemory,
 } from "./layout.ts";
-
 import {
   addressOf,
   EFD_CLOEXEC,
@@ -187,6 +187,16 @@ export class Supervisor {
     };
   }
 
+  /** The memory of every worker that lives. */
+  get memories(): readonly WorkerMemory[] {
+    return this.#workers.map(({ memory }) => memory);
+  }
+
+  /** Now, by the workers' clock. */
+  get nowMs(): number {
+    return performance.timeOrigin + performance.now() - this.#originMs;
+  }
+
   /** Asks the workers to tell once when there are events. */
   wantEvents(wanted: boolean): void {
     this.#eventsWanted = wanted;
@@ -335,7 +345,7 @@ export class Supervisor {
       libc: this.#libc,
       engine: this.engineMemory,
       tableOf: (planId) => this.#newWorkerState.tableOf(planId),
-      nowMs: performance.timeOrigin + performance.now() - this.#originMs,
+      nowMs: this.nowMs,
       atMs: this.#options.clock.wall(),
     });
     this.#retire(worker);

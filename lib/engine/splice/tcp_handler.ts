@@ -136,15 +136,20 @@ export class TcpHandler implements ModeHandler {
     }
     const end = this.#idleEnd(slot, idleTimeoutMs);
     if (now < end) this.#wheel.set(slot, end);
-    else this.#close(slot, IDLE_TIMEOUT);
+    else this.end(slot, IDLE_TIMEOUT);
   }
 
   goOn(slot: number): void {
     if (!this.#pump(slot, 0)) this.#pump(slot, 1);
   }
 
+  end(slot: number, reason: number): void {
+    this.#words[slot * TUNNEL_WORDS + REASON] = reason;
+    this.#sessions.close(slot);
+  }
+
   cut(slot: number): void {
-    if (this.#words[slot * TUNNEL_WORDS + STATE] === OPEN) this.#close(slot, SHUTDOWN);
+    if (this.#words[slot * TUNNEL_WORDS + STATE] === OPEN) this.end(slot, SHUTDOWN);
     else this.#sessions.refuse(slot, this.#dialer.giveUp(slot));
   }
 
@@ -185,10 +190,5 @@ export class TcpHandler implements ModeHandler {
 
   #idleEnd(slot: number, idleTimeoutMs: number): number {
     return this.#numbers[slot * TUNNEL_NUMBERS + LAST_MOVE]! + idleTimeoutMs;
-  }
-
-  #close(slot: number, reason: number): void {
-    this.#words[slot * TUNNEL_WORDS + REASON] = reason;
-    this.#sessions.close(slot);
   }
 }

@@ -2,6 +2,8 @@
 // What a record's sockets carry is not its business.
 //
 // All methods run in the worker.
+//
+// `!` on typed-array reads: control words are there.
 
 import {
   BYTES,
@@ -10,6 +12,7 @@ import {
   HELD,
   REASON,
   STATE,
+  TOUCHED,
   TUNNEL_NUMBERS,
   TUNNEL_WORDS,
   type WorkerMemory,
@@ -42,27 +45,28 @@ export class TunnelTable {
   readonly words: Int32Array;
   readonly numbers: Float64Array;
   readonly capacity: number;
+  readonly #control: Int32Array;
   readonly #free: number[] = [];
-  #touched = 0;
 
   constructor(memory: WorkerMemory) {
     this.words = memory.words;
     this.numbers = memory.numbers;
     this.capacity = memory.capacity;
+    this.#control = memory.control;
   }
 
   get full(): boolean {
-    return this.#free.length === 0 && this.#touched === this.capacity;
+    return this.#free.length === 0 && this.touched === this.capacity;
   }
 
   /** Slots below this may be in use. */
   get touched(): number {
-    return this.#touched;
+    return this.#control[TOUCHED]!;
   }
 
   /** Takes a slot, with no flags and no bytes. The table must not be full; WORKER_LOAD is the caller's. */
   take(): number {
-    const slot = this.#free.pop() ?? this.#touched++;
+    const slot = this.#free.pop() ?? this.#control[TOUCHED]!++;
     const base = slot * TUNNEL_WORDS;
     this.words[base + FLAGS] = 0;
     this.words[base + REASON] = 0;

@@ -61,6 +61,9 @@ function serve(scope: WorkerScope): void {
       case "cut":
         to.cut();
         break;
+      case "end":
+        to.endTunnels(new Set(message.tunnels), message.reason);
+        break;
       case "stop":
         to.cut();
         to.end();
