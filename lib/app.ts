@@ -11,6 +11,7 @@ import type { Engine, Frontend } from "./engine/engine.ts";
 import type { LoadSource } from "./load/load_source.ts";
 import type { AccessLog } from "./log/access_log.ts";
 import type { ServiceLog } from "./log/setup.ts";
+import type { MetricsReport } from "./admin/metrics.ts";
 import type { StatusReport } from "./admin/report.ts";
 import type { WhyAnswer } from "./admin/routes.ts";
 import type { WhyQuery } from "./admin/why_report.ts";
@@ -21,7 +22,9 @@ import { EventLog } from "./app/event_log.ts";
 import { haveChanged, type Locations } from "./app/locations.ts";
 import { PoolController } from "./app/pool_controller.ts";
 import { reportPool } from "./app/report.ts";
+import { Tally } from "./app/tally.ts";
 import { ownAddresses } from "./host/own_addresses.ts";
+import { processFigures } from "./host/process_figures.ts";
 import { alreadyResolved, resolve } from "./host/resolve.ts";
 import type { PickTable } from "./core/pick/pick_table.ts";
 import { VERSION } from "./version.ts";
@@ -59,6 +62,7 @@ export class App implements AsyncDisposable {
   readonly #events: Promise<void>;
   readonly #journal: DecisionJournal;
   readonly #recorder: DecisionRecorder;
+  readonly #tally = new Tally();
   readonly #controllers = new Map<string, PoolController>();
   readonly #startedWallMs: number;
   /**
@@ -195,6 +199,17 @@ export class App implements AsyncDisposable {
     return { version: VERSION, now, decisions: this.#journal.find(query) };
   }
 
+  /** What a Prometheus scrapes. */
+  metrics(): MetricsReport {
+    const { engine } = this.#parts;
+    return {
+      status: this.status(),
+      tally: this.#tally.report(),
+      workers: engine.workers,
+      process: processFigures(),
+    };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#turn;
     await Promise.all(
@@ -249,6 +264,14 @@ export class App implements AsyncDisposable {
       config,
       haveChanged(locationsBefore, locations),
       this.#started,
+    );
+    this.#tally.forget(
+      (pool, backend) => {
+        const known = this.#controllers.get(pool)?.pool;
+        return known !== undefined &&
+          (backend === undefined || known.member(backend) !== undefined);
+      },
+      config.frontends.map(({ name }) => name),
     );
     this.#reloads++;
     this.#lastReload = { wallMs: this.#parts.clock.wall(), told: { changes } };
@@ -368,6 +391,7 @@ export class App implements AsyncDisposable {
       log.write(event);
       if (event.kind === "opened" || event.kind === "refused") this.#journal.note(event);
       this.#recorder.note(event, this.#strategyOf);
+      this.#tally.observe(event);
       if (event.kind !== "accept_failed") this.#controllers.get(event.pool)?.observe(event);
     });
   }

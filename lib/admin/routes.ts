@@ -3,6 +3,7 @@
 
 import type { Answer } from "../core/serving/http.ts";
 import { printable } from "../core/values/printable.ts";
+import { formatMetrics, type MetricsReport } from "./metrics.ts";
 import type { StatusReport } from "./report.ts";
 import { type DecisionReport, parseWhyQuery, type WhyQuery, type WhyReport } from "./why_report.ts";
 
@@ -15,6 +16,7 @@ export type WhyAnswer = Omit<WhyReport, "decisions"> & {
 export interface Reports {
   status(): StatusReport;
   why(query: WhyQuery): WhyAnswer;
+  metrics(): MetricsReport;
 }
 
 interface Route {
@@ -29,7 +31,22 @@ const ROUTES: readonly Route[] = [
   { method: "GET", path: "/v1/status", answer: (reports) => json(200, reports.status()) },
   // The WhyReport: ?last=N&client=ADDRESS; 1 without last, all clients without client.
   { method: "GET", path: "/v1/why", answer: answerWhy },
+  // For Prometheus.
+  {
+    method: "GET",
+    path: "/metrics",
+    answer: (reports) => plain(200, formatMetrics(reports.metrics())),
+  },
+  // For keepalived and the like: 200 while it takes clients; ?pool=NAME asks for one pool.
+  {
+    method: "GET",
+    path: "/healthz",
+    answer: (reports, query) => answerHealth(reports.status(), query),
+  },
 ];
+
+/** Version of Prometheus's text format. */
+const PLAIN_TEXT = "text/plain; version=0.0.4; charset=utf-8";
 
 /** Answers a request for a target, path and query. */
 export function answerAdmin(reports: Reports, method: string, target: string): Answer {
@@ -57,6 +74,19 @@ function answerWhy(reports: Reports, query: string): Answer {
   return { status: 200, body: whyBody(reports.why(asked.value)) };
 }
 
+/** Whether clients that come now can be served, in one word and one line of why not. */
+function answerHealth({ state, pools }: StatusReport, query: string): Answer {
+  const name = new URLSearchParams(query).get("pool");
+  const asked = name === null ? pools : pools.filter((pool) => pool.name === name);
+  if (name !== null && asked.length === 0) {
+    const known = pools.map((pool) => pool.name).join(", ");
+    return fault(404, `no such pool: ${name}; expected one of ${known}`);
+  }
+  if (state === "draining") return plain(503, ["draining\n"]);
+  const usable = asked.flatMap(({ backends }) => backends).filter((backend) => backend.usable);
+  return usable.length > 0 ? plain(200, ["ok\n"]) : plain(503, ["no usable backend\n"]);
+}
+
 /** Not made beforehand. */
 function* whyBody({ decisions, ...rest }: WhyAnswer): Generator<string> {
   yield `${toJson(rest).slice(0, -1)},"decisions":[`;
@@ -66,6 +96,10 @@ function* whyBody({ decisions, ...rest }: WhyAnswer): Generator<string> {
     separator = ",";
   }
   yield "]}\n";
+}
+
+function plain(status: Answer["status"], body: Iterable<string>): Answer {
+  return { status, body: [...body].join(""), fields: { "Content-Type": PLAIN_TEXT } };
 }
 
 function json(status: Answer["status"], body: unknown): Answer {

@@ -201,6 +201,8 @@ export interface EngineCounters {
 
 export interface Engine extends AsyncDisposable {
   readonly name: "splice" | "portable";
+  /** Threads that carry sessions, 0 where the control plane's own does. */
+  readonly workers: number;
   /**
    * Listens for exactly these frontends: binds the new ones, keeps those whose address stays, stops
    * those that are gone (their tunnels go on). All or nothing.

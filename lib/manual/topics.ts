@@ -13,6 +13,7 @@ import limits from "./limits.txt" with { type: "text" };
 import load from "./load.txt" with { type: "text" };
 import location from "./location.txt" with { type: "text" };
 import logs from "./logs.txt" with { type: "text" };
+import metrics from "./metrics.txt" with { type: "text" };
 import placement from "./placement.txt" with { type: "text" };
 import quickstart from "./quickstart.txt" with { type: "text" };
 import recording from "./recording.txt" with { type: "text" };
@@ -45,6 +46,7 @@ export const TOPICS: readonly Topic[] = [
   location,
   status,
   logs,
+  metrics,
   recording,
   engines,
   limits,

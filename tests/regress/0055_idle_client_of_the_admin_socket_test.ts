@@ -5,17 +5,12 @@ import { AdminServer } from "../../lib/admin/server.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
 import { ManualClock, settled } from "../support/manual_clock.ts";
 import { within } from "../support/wait_for.ts";
+import { NO_REPORTS } from "../support/no_reports.ts";
 
 Deno.test("an idle client of the admin socket does not hold up its end", async () => {
   await using folder = new TemporaryDirectory();
-  const handlers = {
-    status: () => {
-      throw new Error("nobody asks");
-    },
-    why: () => ({ version: "", now: "", decisions: [] }),
-  };
   // Its time never comes, so that only the end itself can close the connection.
-  const server = await AdminServer.start(`${folder.path}/socket`, new ManualClock(), handlers);
+  const server = await AdminServer.start(`${folder.path}/socket`, new ManualClock(), NO_REPORTS);
   using client = await Deno.connect({ transport: "unix", path: server.path });
   await client.write(new TextEncoder().encode("GET /v1/status HTTP/1.1\r\n"));
   await settled();

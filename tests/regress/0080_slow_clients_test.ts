@@ -12,6 +12,7 @@ import { readAll } from "../support/bytes.ts";
 import { ManualClock, settled } from "../support/manual_clock.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
 import { waitFor } from "../support/wait_for.ts";
+import { NO_REPORTS } from "../support/no_reports.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -68,9 +69,7 @@ Deno.test("the admin socket makes of an answer what is taken, for few clients at
     }
   }
   const handlers = {
-    status: () => {
-      throw new Error("nobody asks");
-    },
+    ...NO_REPORTS,
     why: () => ({ version: "v", now: "n", decisions: decisions() }),
   };
   // Their time never comes: they give way, or keep their places.

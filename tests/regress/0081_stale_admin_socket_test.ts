@@ -11,17 +11,9 @@ import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { runProgram } from "../support/balancer.ts";
 import { needs } from "../support/needs.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
+import { NO_REPORTS } from "../support/no_reports.ts";
 
 const NOBODY = 65534;
-
-function handlers() {
-  return {
-    status: () => {
-      throw new Error("nobody asks");
-    },
-    why: () => ({ version: "", now: "", decisions: [] }),
-  };
-}
 
 /** Leaves a socket as a process does that is killed; closing removes what was bound. */
 function leaveStale(path: string): void {
@@ -53,7 +45,7 @@ Deno.test("of many that start at once on a stale admin socket, one runs", async 
   for (let round = 0; round < 10; round++) {
     leaveStale(path);
     const started = await Promise.allSettled(
-      Array.from({ length: 8 }, () => AdminServer.start(path, SYSTEM_CLOCK, handlers())),
+      Array.from({ length: 8 }, () => AdminServer.start(path, SYSTEM_CLOCK, NO_REPORTS)),
     );
     const running = started.flatMap((one) => one.status === "fulfilled" ? [one.value] : []);
     const reasons = started.flatMap((one) =>

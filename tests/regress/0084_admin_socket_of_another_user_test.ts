@@ -5,6 +5,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { describeAccess } from "../../lib/admin/client.ts";
 import { AdminServer } from "../../lib/admin/server.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
+import { NO_REPORTS } from "../support/no_reports.ts";
 
 Deno.test({
   name: "who may not ask is told of sudo, and of the group that may",
@@ -36,14 +37,8 @@ Deno.test({
 });
 
 Deno.test("an admin socket whose folder is missing is said with its path", async () => {
-  const handlers = {
-    status: () => {
-      throw new Error("nobody asks");
-    },
-    why: () => ({ version: "", now: "", decisions: [] }),
-  };
   await assertRejects(
-    () => AdminServer.start("/nonexistent/admin.sock", SYSTEM_CLOCK, handlers),
+    () => AdminServer.start("/nonexistent/admin.sock", SYSTEM_CLOCK, NO_REPORTS),
     Error,
     "Cannot listen on unix:/nonexistent/admin.sock: there is no folder /nonexistent",
   );

@@ -27,6 +27,7 @@ const PEERS: readonly Program[] = [
     package: "libmaxmind-db-writer-perl",
   },
   { program: "/usr/sbin/gmond", package: "ganglia-monitor" },
+  { program: "/usr/bin/promtool", package: "prometheus" },
 ];
 
 /** Downloaded, never installed here: a test installs them on a throwaway copy of the machine. */

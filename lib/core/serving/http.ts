@@ -23,6 +23,7 @@ const REASONS = {
   400: "Bad Request",
   404: "Not Found",
   405: "Method Not Allowed",
+  503: "Service Unavailable",
 } as const;
 
 /** A body is sent in pieces of at least this many characters, the next once the last is sent. */

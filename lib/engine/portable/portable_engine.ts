@@ -57,6 +57,7 @@ interface Standing {
 
 export class PortableEngine implements Engine {
   readonly name = "portable";
+  readonly workers = 0;
   readonly #options: PortableEngineOptions;
   readonly #listeners: Listeners;
   readonly #frontends = new Map<string, FrontendState>();

@@ -51,6 +51,7 @@ class Listening {
 
 export class SpliceEngine implements Engine {
   readonly name = "splice";
+  readonly workers: number;
   readonly #options: SpliceEngineOptions;
   readonly #libc: Libc;
   readonly #sockets: SocketMaker;
@@ -71,6 +72,7 @@ export class SpliceEngine implements Engine {
   /** @throws {Error} where there is no glibc, or the program may not use FFI. */
   constructor(options: SpliceEngineOptions) {
     this.#options = options;
+    this.workers = options.workers;
     this.#libc = openLibc();
     this.#sockets = new SocketMaker(this.#libc, options.keepalive);
     this.#inherited = (options.inherited ?? []).map((fd) => this.#sockets.adopt(fd));

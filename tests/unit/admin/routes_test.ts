@@ -1,13 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { answerAdmin } from "../../../lib/admin/routes.ts";
 import { formatAnswer } from "../../../lib/core/serving/http.ts";
+import { NO_REPORTS } from "../../support/no_reports.ts";
 
 /** What is answered to a request, as it goes over the socket. */
 function ask(method: string, target: string): string {
   const reports = {
-    status: () => {
-      throw new Error("nobody asks");
-    },
+    ...NO_REPORTS,
     why: () => ({ version: "v\n", now: "n", decisions: [] }),
   };
   return [...formatAnswer(answerAdmin(reports, method, target), method)].join("");
