@@ -204,7 +204,7 @@ export class App implements AsyncDisposable {
     const { engine } = this.#parts;
     return {
       status: this.status(),
-      tally: this.#tally.report(),
+      tally: this.#tally.report(engine.sessions()),
       workers: engine.workers,
       process: processFigures(),
     };

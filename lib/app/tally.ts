@@ -2,21 +2,57 @@
 // connects by frontend, pool and backend. Taken from events: what the engine had to throw away is missing.
 
 import type { FailureKind } from "../core/values/errors.ts";
-import type { EngineEvent, RefusalReason } from "../engine/engine.ts";
+import type { EngineEvent, RefusalReason, Session } from "../engine/engine.ts";
 import type { BytesCount, TallyReport } from "../admin/metrics.ts";
 
-class FrontendTally implements BytesCount {
+/** Bytes of the sessions that have ended, and of those that stand. */
+class Moved {
+  #ended = 0;
+  #standing = 0;
+  #told = 0;
+
+  end(bytes: number): void {
+    this.#ended += bytes;
+  }
+
+  /** Counts anew what has been moved by sessions that stand. */
+  recount(): void {
+    this.#standing = 0;
+  }
+
+  stand(bytes: number): void {
+    this.#standing += bytes;
+  }
+
+  /** Never less than before: a session may stand no more, and its end not be read yet. */
+  get told(): number {
+    return this.#told = Math.max(this.#told, this.#ended + this.#standing);
+  }
+}
+
+class Bytes implements BytesCount {
+  readonly toBackend = new Moved();
+  readonly toClient = new Moved();
+
+  get bytesToBackend(): number {
+    return this.toBackend.told;
+  }
+
+  get bytesToClient(): number {
+    return this.toClient.told;
+  }
+}
+
+class FrontendTally extends Bytes {
   opened = 0;
-  bytesToBackend = 0;
-  bytesToClient = 0;
   readonly refused = new Map<RefusalReason, number>();
 }
 
-class BackendTally implements BytesCount {
-  bytesToBackend = 0;
-  bytesToClient = 0;
+class BackendTally extends Bytes {
   readonly failures = new Map<FailureKind, number>();
 }
+
+type Whose = Pick<Session, "frontend" | "pool" | "backend">;
 
 class PoolTally {
   /** Backends that were picked for clients, those that did not take the connection included. */
@@ -38,8 +74,10 @@ export class Tally {
         this.#frontendOf(event.frontend).opened++;
         break;
       case "closed":
-        addBytes(this.#frontendOf(event.frontend), event);
-        addBytes(made(backends, event.backend, BackendTally), event);
+        for (const bytes of this.#bytesOf(event)) {
+          bytes.toBackend.end(event.bytesToBackend);
+          bytes.toClient.end(event.bytesToClient);
+        }
         break;
       case "refused":
         this.#poolOf(event.pool).picks += event.attempts;
@@ -61,8 +99,28 @@ export class Tally {
     }
   }
 
-  report(): TallyReport {
+  /** @param sessions those that stand. */
+  report(sessions: readonly Session[]): TallyReport {
+    const backends = this.#pools.values().flatMap((pool) => pool.backends.values());
+    for (const { toBackend, toClient } of [...this.#frontends.values(), ...backends]) {
+      toBackend.recount();
+      toClient.recount();
+    }
+    for (const session of sessions) {
+      for (const bytes of this.#bytesOf(session)) {
+        bytes.toBackend.stand(session.bytesToBackend);
+        bytes.toClient.stand(session.bytesToClient);
+      }
+    }
     return { frontends: this.#frontends, pools: this.#pools };
+  }
+
+  /** Where the bytes of a session count. */
+  #bytesOf({ frontend, pool, backend }: Whose): readonly Bytes[] {
+    return [
+      this.#frontendOf(frontend),
+      made(this.#poolOf(pool).backends, backend, BackendTally),
+    ];
   }
 
   #frontendOf(name: string): FrontendTally {
@@ -85,12 +143,4 @@ function made<T>(map: Map<string, T>, name: string, Kind: new () => T): T {
 
 function countIn<K>(counts: Map<K, number>, key: K): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
-}
-
-function addBytes(
-  to: { bytesToBackend: number; bytesToClient: number },
-  { bytesToBackend, bytesToClient }: BytesCount,
-): void {
-  to.bytesToBackend += bytesToBackend;
-  to.bytesToClient += bytesToClient;
 }

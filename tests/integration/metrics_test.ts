@@ -51,6 +51,7 @@ for (const engine of ["splice", "portable"]) {
       const port = await balancer.port("ssh");
       const full = 'compute_lb_frontend_refused_total{frontend="ssh",reason="frontend_full"}';
       const moved = 'compute_lb_frontend_bytes_total{frontend="ssh",direction="to_client"}';
+      let standing = 0;
       {
         using _sessions = await Sessions.open(port, 2);
         (await Deno.connect({ hostname: "127.0.0.1", port })).close();
@@ -69,8 +70,16 @@ for (const engine of ["splice", "portable"]) {
           await sample(balancer, 'compute_lb_pool_picks_total{pool="compute"}'),
           2 + failed,
         );
+        // Of sessions that stand.
+        standing = await sample(balancer, moved) ?? 0;
+        assert(standing > 0);
       }
-      await waitFor("the bytes", async () => (await sample(balancer, moved) ?? 0) > 0 || undefined);
+      const atEnd = await waitFor("the ends", async () => {
+        return await sample(balancer, "compute_lb_sessions") === 0
+          ? await sample(balancer, moved)
+          : undefined;
+      });
+      assertEquals(atEnd, standing);
 
       const { status, type, body } = await get(balancer, "/metrics");
       assertEquals([status, type], [200, "text/plain; version=0.0.4; charset=utf-8"]);
