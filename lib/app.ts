@@ -109,16 +109,18 @@ export class App implements AsyncDisposable {
 
   /**
    * Prepares the pools, opens the frontends, starts the rounds.
-   * @param afterBind runs when every address is bound and before any program is started for a load
-   * source: the moment to give privileges up.
-   * @throws {Error} when an address cannot be bound, or the recording not be written; nothing is left
-   * open then but what dispose ends.
+   * @param beforeAccept runs when every address is bound and before any client is accepted or any program
+   * started for a load source: the moment to give privileges up, and to open what clients must not leave
+   * without a descriptor.
+   * @throws {Error} when an address cannot be bound, the recording not be written, or beforeAccept fails;
+   * nothing is left open then but what dispose ends.
    */
-  async start(afterBind: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+  async start(beforeAccept: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     const pools = await this.#prepare(this.#config);
-    await this.#switchTo(this.#config, this.#locations, pools);
-    await afterBind();
-    await this.#recorder.open(this.#config.log.record);
+    await this.#switchTo(this.#config, this.#locations, pools, async () => {
+      await beforeAccept();
+      await this.#recorder.open(this.#config.log.record);
+    });
     await Promise.all(this.#controllers.values().map((controller) => controller.start()));
     this.#tellListening();
   }
@@ -320,16 +322,17 @@ export class App implements AsyncDisposable {
   /**
    * Makes a configuration the one that clients go by, frontends and pools at one instant. Resolves when
    * pools that are gone have ended.
-   * @throws {Error} when an address cannot be bound; then nothing has changed.
+   * @throws {Error} when an address cannot be bound, or beforeAccept fails; then nothing has changed.
    */
   async #switchTo(
     config: Config,
     locations: Locations,
     pools: readonly PreparedPool[],
+    beforeAccept?: () => Promise<void>,
   ): Promise<void> {
     const { engine, log } = this.#parts;
     const ending: PromiseLike<void>[] = [];
-    this.#bound = await engine.start(frontendsOf(config, locations), () => {
+    const atSwitch = () => {
       const gone = new Map(this.#controllers);
       this.#controllers.clear();
       for (const { config: pool, controller, found } of pools) {
@@ -345,7 +348,8 @@ export class App implements AsyncDisposable {
       }
       this.#config = config;
       this.#locations = locations;
-    });
+    };
+    this.#bound = await engine.start(frontendsOf(config, locations), atSwitch, beforeAccept);
     await Promise.all(ending);
   }
 

@@ -12,7 +12,6 @@ import {
 } from "../core/serving/http.ts";
 import { ServedClients } from "../core/serving/served_clients.ts";
 import type { Clock } from "../core/timing/clock.ts";
-import { listenAt } from "./listen.ts";
 import { answerAdmin, fault, type Reports } from "./routes.ts";
 
 /** Head of a request: request line and fields. */
@@ -28,12 +27,8 @@ export class AdminServer implements AsyncDisposable {
   readonly #reports: Reports;
   readonly #clients: ServedClients<Deno.Conn>;
 
-  private constructor(
-    readonly path: string,
-    listener: Deno.UnixListener,
-    clock: Clock,
-    reports: Reports,
-  ) {
+  /** @param listener of listenAt; closed at the end. */
+  constructor(listener: Deno.UnixListener, clock: Clock, reports: Reports) {
     this.#listener = listener;
     this.#reports = reports;
     this.#clients = new ServedClients({
@@ -50,14 +45,6 @@ export class AdminServer implements AsyncDisposable {
       },
     });
     this.#loop = acceptEach(listener, clock, (conn) => this.#clients.admit(conn));
-  }
-
-  /**
-   * Listens. A file left behind by a process that died is replaced.
-   * @throws {Error} when another process listens there, or the path cannot be used.
-   */
-  static async start(path: string, clock: Clock, reports: Reports): Promise<AdminServer> {
-    return new AdminServer(path, await listenAt(path, clock), clock, reports);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,6 @@
 // `compute-lb run`: the balancer as a service, from its first line of log to its last.
 
+import { listenAt } from "../admin/listen.ts";
 import { AdminServer } from "../admin/server.ts";
 import { makeServiceFolder, prepareFolder, socketCandidates } from "../admin/socket_path.ts";
 import { App } from "../app.ts";
@@ -111,28 +112,27 @@ async function serve(
     engineReason: reason,
     createLoadSource: loadSourceMaker(clock, random),
   });
-  let admin: AdminServer | undefined;
+  log.info(`compute-lb ${VERSION} starts, pid ${Deno.pid}, engine ${engine.name}: ${reason}`);
+  for (const warning of allWarnings(config, locations)) log.warning(warning);
+  let adminSocket: Deno.UnixListener | undefined;
   try {
-    log.info(`compute-lb ${VERSION} starts, pid ${Deno.pid}, engine ${engine.name}: ${reason}`);
-    for (const warning of allWarnings(config, locations)) log.warning(warning);
-    try {
-      await app.start(async () => {
-        if (config.user !== undefined) await giveUpRoot(config.user, log);
-        admin = await startAdmin(config, app, log);
-      });
-    } catch (error) {
-      throw new Error(messageOf(error) + await describeRival(config, error), { cause: error });
-    }
-    warnOfLimit(config, engine.name, descriptorLimit, log);
-    log.info("ready", { event: "ready", pid: Deno.pid });
-    returnFreeMemory();
-    signals.whenLeaving(() => {
-      clock.sleep(LEAVE_MS, NEVER).then(() => die("what had to end at once has not: leaving it"));
+    await app.start(async () => {
+      if (config.user !== undefined) await giveUpRoot(config.user, log);
+      adminSocket = await openAdminSocket(config, clock, log);
     });
-    await untilEnded(command, config, app, service);
-  } finally {
-    await admin?.[Symbol.asyncDispose]();
+  } catch (error) {
+    adminSocket?.close();
+    throw new Error(messageOf(error) + await describeRival(config, error), { cause: error });
   }
+  // Who has asked since the socket was opened is answered now, when there is something to tell.
+  await using _admin = adminSocket && new AdminServer(adminSocket, clock, app);
+  warnOfLimit(config, engine.name, descriptorLimit, log);
+  log.info("ready", { event: "ready", pid: Deno.pid });
+  returnFreeMemory();
+  signals.whenLeaving(() => {
+    clock.sleep(LEAVE_MS, NEVER).then(() => die("what had to end at once has not: leaving it"));
+  });
+  await untilEnded(command, config, app, service);
 }
 
 /** Serves until signals have ended it: TERM once and the last session is over, TERM twice, or INT. */
@@ -256,14 +256,13 @@ function warnOfLimit(config: Config, engine: Engine["name"], limit: number, log:
 }
 
 /** Opens the admin socket. One that nobody asked for by name is not worth failing for. */
-async function startAdmin(
-  config: Config,
-  app: App,
+async function openAdminSocket(
+  { admin: { socket } }: Config,
+  clock: Clock,
   log: LogArea,
-): Promise<AdminServer | undefined> {
-  const { socket } = config.admin;
+): Promise<Deno.UnixListener | undefined> {
   if (socket === "off") return undefined;
-  if (socket !== "auto") return await AdminServer.start(socket.path, SYSTEM_CLOCK, app);
+  if (socket !== "auto") return await listenAt(socket.path, clock);
   const noSocket = (reason: string) =>
     log.warning(
       `no admin socket, so status cannot ask this process: ${reason} ` +
@@ -272,7 +271,7 @@ async function startAdmin(
   for (const path of socketCandidates(Deno.uid(), Deno.env.get("XDG_RUNTIME_DIR"))) {
     if (!await prepareFolder(path, Deno.uid())) continue;
     try {
-      return await AdminServer.start(path, SYSTEM_CLOCK, app);
+      return await listenAt(path, clock);
     } catch (error) {
       noSocket(messageOf(error));
       return undefined;

@@ -205,17 +205,23 @@ export interface Engine extends AsyncDisposable {
   readonly workers: number;
   /**
    * Listens for exactly these frontends: binds the new ones, keeps those whose address stays, stops
-   * those that are gone (their tunnels go on). All or nothing.
+   * those that are gone (their tunnels go on). All or nothing. Starts run one after the other.
    * @param atSwitch runs, without a pause, between the last client that goes by the frontends and plans of
    * before and the first that goes by these. What is published, withdrawn and written into tables in it
    * holds from there on; no client meets some of the one and some of the other. Must not throw; does not
-   * run when an address cannot be bound.
+   * run when an address cannot be bound, nor when `beforeAccept` fails.
+   * @param beforeAccept awaited once every address is bound, before any client of a new address is
+   * accepted: those who come meanwhile wait in the kernel's queue. For what clients must not be faster
+   * than: descriptors that they would use up, privileges that are to be given up first. At addresses that
+   * stay, clients are served as before meanwhile.
    * @returns the bound addresses by frontend, port 0 resolved, in the order of `listen`.
-   * @throws {Error} naming the address that cannot be bound; then nothing has changed.
+   * @throws {Error} naming the address that cannot be bound, or what `beforeAccept` throws; then nothing
+   * has changed, and what was bound is closed again.
    */
   start(
     frontends: readonly Frontend[],
     atSwitch?: () => void,
+    beforeAccept?: () => Promise<void>,
   ): Promise<ReadonlyMap<string, readonly Address[]>>;
   /**
    * Makes a pool's plan the one that connections accepted from now on use. Those that look for a backend

@@ -7,10 +7,18 @@ import { echo, greetThenEcho, silent, TcpPeer } from "../peers/tcp_peer.ts";
 import { readAll, receive, send } from "../support/bytes.ts";
 import { NamedClient } from "../support/named_client.ts";
 import { connectResettable } from "../support/reset.ts";
+import { freePort } from "../support/processes.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
 import { waitFor, within } from "../support/wait_for.ts";
 import type { EngineCase } from "./engine_cases.ts";
-import { connectTo, frontendOf, openDescriptors, planOf, portOf } from "./engine_fixture.ts";
+import {
+  connectTo,
+  frontendOf,
+  greeted,
+  openDescriptors,
+  planOf,
+  portOf,
+} from "./engine_fixture.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
@@ -40,6 +48,60 @@ export const RUNNING_CASES: readonly EngineCase[] = [
       assertStringIncludes(refusal.message, `in use (ss -ltnp "sport = ${taken.addr.port}"`);
       using client = await connectTo(port);
       assertEquals(await receive(client, 1), "a");
+    },
+  },
+  {
+    name: "who comes while a start's last step runs is accepted when it has ended",
+    run: async (fixture) => {
+      await using a = new TcpPeer(greetThenEcho("a"));
+      const stays = await fixture.listen(planOf([a.address]));
+      const port = freePort();
+      const listen = [{ transport: "tcp", host: "127.0.0.1", port }] as const;
+      const early: Deno.TcpConn[] = [];
+      await fixture.engine.start(
+        [frontendOf(), frontendOf({ name: "g", listen })],
+        () => assertEquals(fixture.engine.counters().accepted, 3),
+        async () => {
+          for (let i = 0; i < 3; i++) {
+            early.push(await connectTo(port));
+            // The engine has turned meanwhile: at an address that stays, clients are served.
+            assertEquals(await greeted(stays), "a");
+          }
+        },
+      );
+      for (const client of early) {
+        assertEquals(await receive(client, 1), "a");
+        client.close();
+      }
+      assertEquals(fixture.engine.counters().accepted, 6);
+    },
+  },
+  {
+    name: "a start whose last step fails has accepted nobody, leaves nothing open, can be repeated",
+    run: async (fixture) => {
+      await using a = new TcpPeer(greetThenEcho("a"));
+      fixture.engine.publish("p", planOf([a.address]));
+      const port = freePort();
+      const listen = [{ transport: "tcp", host: "127.0.0.1", port }] as const;
+      const clients: Deno.TcpConn[] = [];
+      const start = (step?: () => Promise<void>) => {
+        const atSwitch = () => assertEquals(step, undefined);
+        return fixture.engine.start([frontendOf({ listen })], atSwitch, step);
+      };
+      const failing = start(async () => {
+        clients.push(await connectTo(port));
+        throw new Error("no admin socket");
+      });
+      await assertRejects(() => failing, Error, "no admin socket");
+      for (const client of clients) {
+        assertEquals(await readAll(client).catch(() => new Uint8Array()), new Uint8Array());
+        client.close();
+      }
+      assertEquals(clients.length, 1);
+      await assertRejects(() => connectTo(port), Deno.errors.ConnectionRefused);
+      assertEquals(fixture.engine.counters().accepted, 0);
+      await start();
+      assertEquals(await greeted(port), "a");
     },
   },
   {

@@ -3,6 +3,7 @@
 // agent kept all others out for three seconds.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { listenAt } from "../../lib/admin/listen.ts";
 import { AdminServer } from "../../lib/admin/server.ts";
 import type { DecisionReport } from "../../lib/admin/why_report.ts";
 import { Answerer } from "../../lib/agent/server.ts";
@@ -73,12 +74,10 @@ Deno.test("the admin socket makes of an answer what is taken, for few clients at
     why: () => ({ version: "v", now: "n", decisions: decisions() }),
   };
   // Their time never comes: they give way, or keep their places.
-  await using server = await AdminServer.start(
-    `${folder.path}/socket`,
-    new ManualClock(),
-    handlers,
-  );
-  const connect = () => Deno.connect({ transport: "unix", path: server.path });
+  const path = `${folder.path}/socket`;
+  const clock = new ManualClock();
+  await using _server = new AdminServer(await listenAt(path, clock), clock, handlers);
+  const connect = () => Deno.connect({ transport: "unix", path });
   const request = "GET /v1/why?last=1024 HTTP/1.1\r\n\r\n";
   await using _slow = await SlowClients.open(100, connect, request);
   await waitFor("all to be asked", () => made.length === 100 && made.every((count) => count > 0));

@@ -5,13 +5,11 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { listenAt } from "../../lib/admin/listen.ts";
 import { makeServiceFolder } from "../../lib/admin/socket_path.ts";
-import { AdminServer } from "../../lib/admin/server.ts";
 import { messageOf } from "../../lib/core/values/errors.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { runProgram } from "../support/balancer.ts";
 import { needs } from "../support/needs.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
-import { NO_REPORTS } from "../support/no_reports.ts";
 
 const NOBODY = 65534;
 
@@ -45,13 +43,13 @@ Deno.test("of many that start at once on a stale admin socket, one runs", async 
   for (let round = 0; round < 10; round++) {
     leaveStale(path);
     const started = await Promise.allSettled(
-      Array.from({ length: 8 }, () => AdminServer.start(path, SYSTEM_CLOCK, NO_REPORTS)),
+      Array.from({ length: 8 }, () => listenAt(path, SYSTEM_CLOCK)),
     );
     const running = started.flatMap((one) => one.status === "fulfilled" ? [one.value] : []);
     const reasons = started.flatMap((one) =>
       one.status === "rejected" ? [messageOf(one.reason)] : []
     );
-    for (const server of running) await server[Symbol.asyncDispose]();
+    for (const listener of running) listener.close();
     assertEquals(running.length, 1);
     assertEquals(
       reasons,

@@ -3,9 +3,8 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { describeAccess } from "../../lib/admin/client.ts";
-import { AdminServer } from "../../lib/admin/server.ts";
+import { listenAt } from "../../lib/admin/listen.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
-import { NO_REPORTS } from "../support/no_reports.ts";
 
 Deno.test({
   name: "who may not ask is told of sudo, and of the group that may",
@@ -38,7 +37,7 @@ Deno.test({
 
 Deno.test("an admin socket whose folder is missing is said with its path", async () => {
   await assertRejects(
-    () => AdminServer.start("/nonexistent/admin.sock", SYSTEM_CLOCK, NO_REPORTS),
+    () => listenAt("/nonexistent/admin.sock", SYSTEM_CLOCK),
     Error,
     "Cannot listen on unix:/nonexistent/admin.sock: there is no folder /nonexistent",
   );

@@ -45,10 +45,11 @@ export class Listeners {
   /**
    * See {@linkcode Engine.start}.
    * @param taken is called at the instant from which clients come in as those of these frontends; not
-   * when an address cannot be bound.
+   * when an address cannot be bound, nor when `beforeAccept` fails.
    */
   async replace(
     frontends: readonly Frontend[],
+    beforeAccept: () => Promise<void>,
     taken: () => void,
   ): Promise<ReadonlyMap<string, readonly Address[]>> {
     const next = new Map<string, Listening>();
@@ -79,7 +80,8 @@ export class Listeners {
         }
         bound.set(frontend.name, addresses);
       }
-      // Only once all are bound: a reload that is refused changes nothing.
+      await beforeAccept();
+      // Only once nothing else can fail: a reload that is refused changes nothing.
       for (const [entry, { socketMode }] of owners) {
         adjustMode(entry.bound, entry.mode, socketMode);
       }

@@ -123,8 +123,9 @@ export class PortableEngine implements Engine {
   start(
     frontends: readonly Frontend[],
     atSwitch: () => void = () => {},
+    beforeAccept: () => Promise<void> = () => Promise.resolve(),
   ): Promise<ReadonlyMap<string, readonly Address[]>> {
-    const started = this.#turn.then(() => this.#start(frontends, atSwitch));
+    const started = this.#turn.then(() => this.#start(frontends, atSwitch, beforeAccept));
     this.#turn = started.catch(() => {});
     return started;
   }
@@ -132,8 +133,9 @@ export class PortableEngine implements Engine {
   async #start(
     frontends: readonly Frontend[],
     atSwitch: () => void,
+    beforeAccept: () => Promise<void>,
   ): Promise<ReadonlyMap<string, readonly Address[]>> {
-    const bound = await this.#listeners.replace(frontends, () => {
+    const bound = await this.#listeners.replace(frontends, beforeAccept, () => {
       // The last clients of frontends that go are still to be accepted: they keep the plans of before.
       const plans = this.#plans = new Map(this.#plans);
       atSwitch();

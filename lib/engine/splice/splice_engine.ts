@@ -102,8 +102,9 @@ export class SpliceEngine implements Engine {
   start(
     frontends: readonly Frontend[],
     atSwitch: () => void = () => {},
+    beforeAccept: () => Promise<void> = () => Promise.resolve(),
   ): Promise<ReadonlyMap<string, readonly Address[]>> {
-    const started = this.#turn.then(() => this.#start(frontends, atSwitch));
+    const started = this.#turn.then(() => this.#start(frontends, atSwitch, beforeAccept));
     this.#turn = started.catch(() => {});
     return started;
   }
@@ -184,6 +185,7 @@ export class SpliceEngine implements Engine {
   async #start(
     frontends: readonly Frontend[],
     atSwitch: () => void,
+    beforeAccept: () => Promise<void>,
   ): Promise<ReadonlyMap<string, readonly Address[]>> {
     this.#sweep();
     const next = new Map<string, Listening>();
@@ -209,12 +211,13 @@ export class SpliceEngine implements Engine {
           }),
         );
       }
-      // Only once all are bound: a reload that is refused changes nothing.
+      if (!this.#supervisor.running && frontends.length > 0) await this.#startWorkers();
+      await beforeAccept();
+      // Only once nothing else can fail: a reload that is refused changes nothing.
       for (const [{ socket, frontend: before }, { socketMode }] of owners) {
         // What was made outside has its mode from there.
         if (socket.inherited !== true) adjustMode(socket.bound, before.socketMode, socketMode);
       }
-      if (!this.#supervisor.running && frontends.length > 0) await this.#startWorkers();
     } catch (error) {
       for (const socket of fresh) this.#sockets.close(socket);
       throw error;
