@@ -33,7 +33,7 @@ export async function listenAt(path: string, clock: Clock): Promise<Deno.UnixLis
 
 /**
  * Removes a socket on which nobody listens.
- * @throws {Error} when somebody does, or something else is there.
+ * @throws {Deno.errors.AddrInUse} when somebody does, or something else is there.
  */
 export async function removeStale(path: string): Promise<void> {
   try {
@@ -42,11 +42,13 @@ export async function removeStale(path: string): Promise<void> {
     if (error instanceof Deno.errors.NotFound) return await refuseLink(path);
     if (classify(error) !== "refused") throw error;
     // A connection to an ordinary file is refused as well; that one is not ours to remove.
-    if ((await Deno.lstat(path)).isSocket !== true) throw new Error("it is no socket");
+    if ((await Deno.lstat(path)).isSocket !== true) {
+      throw new Deno.errors.AddrInUse("it is no socket");
+    }
     await Deno.remove(path);
     return;
   }
-  throw new Error("another process listens there");
+  throw new Deno.errors.AddrInUse("another process listens there");
 }
 
 export function folderOf(path: string): string {
@@ -78,7 +80,9 @@ async function refuseLink(path: string): Promise<void> {
   } catch {
     return;
   }
-  throw new Error(`it is a symbolic link to ${target}, which is not there: type rm ${path}`);
+  throw new Deno.errors.AddrInUse(
+    `it is a symbolic link to ${target}, which is not there: type rm ${path}`,
+  );
 }
 
 async function reasonOf(error: unknown, path: string): Promise<string> {

@@ -1,5 +1,6 @@
 // `compute-lb echo ADDR…`: a TCP echo service to test a balancer with.
 
+import { removeStale } from "../admin/listen.ts";
 import { acceptEach, closeQuietly } from "../core/serving/accept_loop.ts";
 import { type Address, formatAddress, parseListenAddress } from "../core/values/address.ts";
 import { classify, listenHint, messageOf } from "../core/values/errors.ts";
@@ -64,17 +65,6 @@ export async function listen(
     const kind = classify(error);
     if (kind === "address_in_use" || kind === "permission_denied") throw error;
     return listenTcp("0.0.0.0", port);
-  }
-}
-
-/** Removes a socket at which nobody listens; of what is no socket, listening tells. */
-async function removeStale(path: string): Promise<void> {
-  try {
-    if (!(await Deno.lstat(path)).isSocket) return;
-    closeQuietly(await Deno.connect({ transport: "unix", path }));
-  } catch (error) {
-    if (classify(error) !== "refused" || error instanceof Deno.errors.NotFound) return;
-    await Deno.remove(path);
   }
 }
 

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { listen } from "../../../lib/cli/echo.ts";
 import { TemporaryDirectory } from "../../support/run_program.ts";
 
@@ -30,18 +30,28 @@ Deno.test("listen() does not take another family for a port that is taken", asyn
 
 Deno.test("listen() replaces a unix socket that nobody serves, and nothing else", async () => {
   await using folder = new TemporaryDirectory();
-  const path = `${folder.path}/echo.sock`;
-  const address = { transport: "unix", path } as const;
+  const address = (name: string) =>
+    ({ transport: "unix", path: `${folder.path}/${name}` }) as const;
+  const refusal = async (name: string) =>
+    (await assertRejects(() => listen(address(name)), Deno.errors.AddrInUse)).message;
+  const { path } = address("echo.sock");
   // As of a process that died: a listener that is closed removes only the name it knows.
   const dying = Deno.listen({ transport: "unix", path: `${path}.first` });
   await Deno.rename(`${path}.first`, path);
   dying.close();
   assert((await Deno.lstat(path)).isSocket);
+  await Deno.symlink(path, `${folder.path}/link`);
+  assertEquals(await refusal("link"), "it is no socket");
   {
-    using _ = await listen(address);
-    await assertRejects(() => listen(address), Deno.errors.AddrInUse);
+    using _ = await listen(address("echo.sock"));
+    assertEquals(await refusal("echo.sock"), "another process listens there");
+    assertEquals(await refusal("link"), "another process listens there");
   }
+  assertStringIncludes(
+    await refusal("link"),
+    `it is a symbolic link to ${path}, which is not there`,
+  );
   await Deno.writeTextFile(path, "precious");
-  await assertRejects(() => listen(address), Deno.errors.AddrInUse);
+  assertEquals(await refusal("echo.sock"), "it is no socket");
   assertEquals(await Deno.readTextFile(path), "precious");
 });
