@@ -1,43 +1,30 @@
 // The composition root: the one place that knows every part. Starts them, reloads them, ends them.
 
 import { type Address, formatAddress } from "./core/values/address.ts";
-import type { Clock, Random } from "./core/timing/clock.ts";
 import { counted } from "./core/values/counted.ts";
 import { messageOf } from "./core/values/errors.ts";
 import { describeChanges } from "./config/changes.ts";
-import type { Config, FrontendConfig, LoadConfig, PoolConfig } from "./config/config.ts";
-import { frontendReached } from "./config/loops.ts";
-import type { Engine, Frontend } from "./engine/engine.ts";
-import type { LoadSource } from "./load/load_source.ts";
+import type { Config } from "./config/config.ts";
+import type { Frontend } from "./engine/engine.ts";
 import type { AccessLog } from "./log/access_log.ts";
-import type { ServiceLog } from "./log/setup.ts";
 import type { MetricsReport } from "./admin/metrics.ts";
 import type { StatusReport } from "./admin/report.ts";
 import type { WhyAnswer } from "./admin/routes.ts";
 import type { WhyQuery } from "./admin/why_report.ts";
-import type { FoundNames } from "./app/backend_names.ts";
 import { DecisionJournal } from "./app/decision_journal.ts";
 import { DecisionRecorder } from "./record/decision_recorder.ts";
 import { EventLog } from "./app/event_log.ts";
 import { haveChanged, type Locations } from "./app/locations.ts";
-import { PoolController } from "./app/pool_controller.ts";
+import { Pools, type PoolsParts, type PreparedPool } from "./app/pools.ts";
 import { reportPool } from "./app/report.ts";
 import { Tally } from "./app/tally.ts";
-import { ownAddresses } from "./host/own_addresses.ts";
 import { processFigures } from "./host/process_figures.ts";
-import { alreadyResolved, resolve } from "./host/resolve.ts";
-import type { PickTable } from "./core/pick/pick_table.ts";
 import { VERSION } from "./version.ts";
 
-export interface AppParts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: ServiceLog;
+export interface AppParts extends PoolsParts {
   readonly access: AccessLog;
-  readonly engine: Engine;
   /** Why this engine and no other. */
   readonly engineReason: string;
-  readonly createLoadSource: (config: LoadConfig) => LoadSource | undefined;
 }
 
 /** What a reload came to; when it was taken, what it changed in the words of lb.conf. */
@@ -50,32 +37,18 @@ interface LastReload {
   readonly told: { readonly error: string } | { readonly changes: string };
 }
 
-/** What is known of a pool before a configuration takes effect. */
-interface PreparedPool {
-  readonly config: PoolConfig;
-  readonly controller: PoolController;
-  readonly found: FoundNames;
-}
-
 export class App implements AsyncDisposable {
   readonly #parts: AppParts;
   readonly #events: Promise<void>;
   readonly #journal: DecisionJournal;
   readonly #recorder: DecisionRecorder;
   readonly #tally = new Tally();
-  readonly #controllers = new Map<string, PoolController>();
+  readonly #pools: Pools;
   readonly #startedWallMs: number;
-  /**
-   * Those of pools that have gone. They are used again: V8 does not count shared memory when it decides to
-   * collect garbage, and in workers that make none it would never be given back.
-   */
-  readonly #leftTables: PickTable[] = [];
   #config: Config;
   readonly #started: Config;
   /** What was said of where each frontend listens. */
   #toldListening: ReadonlyMap<string, string> = new Map();
-  /** Those of the configuration, and during a reload of the one to come. */
-  #frontends: readonly FrontendConfig[];
   #locations: Locations;
   #bound: ReadonlyMap<string, readonly Address[]> = new Map();
   #draining = false;
@@ -88,12 +61,12 @@ export class App implements AsyncDisposable {
   constructor(config: Config, locations: Locations, parts: AppParts) {
     this.#config = config;
     this.#started = config;
-    this.#frontends = config.frontends;
     this.#locations = locations;
     this.#parts = parts;
     this.#startedWallMs = parts.clock.wall();
     this.#journal = new DecisionJournal(this.#strategyOf);
     this.#recorder = new DecisionRecorder(parts.clock, parts.log.area("record"));
+    this.#pools = new Pools(parts, this.#recorder);
     this.#events = this.#readEvents();
   }
 
@@ -116,12 +89,12 @@ export class App implements AsyncDisposable {
    * nothing is left open then but what dispose ends.
    */
   async start(beforeAccept: () => Promise<void> = () => Promise.resolve()): Promise<void> {
-    const pools = await this.#prepare(this.#config);
+    const pools = await this.#pools.prepare(this.#config);
     await this.#switchTo(this.#config, this.#locations, pools, async () => {
       await beforeAccept();
       await this.#recorder.open(this.#config.log.record);
     });
-    await Promise.all(this.#controllers.values().map((controller) => controller.start()));
+    await this.#pools.start();
     this.#tellListening();
   }
 
@@ -189,9 +162,7 @@ export class App implements AsyncDisposable {
         active: activeByFrontend.get(frontend.name) ?? 0,
         maxConnections: frontend.maxConnections,
       })),
-      pools: [...this.#controllers.values()].map((controller) =>
-        reportPool(controller, clock.now(), wallMs)
-      ),
+      pools: Array.from(this.#pools, (controller) => reportPool(controller, clock.now(), wallMs)),
     };
   }
 
@@ -214,9 +185,7 @@ export class App implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#turn;
-    await Promise.all(
-      [...this.#controllers.values()].map((controller) => controller[Symbol.asyncDispose]()),
-    );
+    await this.#pools[Symbol.asyncDispose]();
     await this.#parts.engine[Symbol.asyncDispose]();
     await this.#events;
     await this.#recorder[Symbol.asyncDispose]();
@@ -229,27 +198,12 @@ export class App implements AsyncDisposable {
   ): Promise<ReloadOutcome> {
     const before = this.#config;
     const locationsBefore = this.#locations;
-    const full = config.pools.find((pool) =>
-      this.#controllers.get(pool.name)?.pool.hasRoomFor(pool.backends) === false
-    );
-    if (full !== undefined) {
-      const sessions = this.#controllers.get(full.name)?.pool.leavingSessions ?? 0;
-      const when = sessions === 0
-        ? "so soon after others have left: try again in some seconds"
-        : `while those that have left still hold ${counted(sessions, "session")}: try again later`;
-      return this.#refuse(`pool ${full.name} has no room for so many new backends ${when}`);
-    }
-    this.#frontends = config.frontends;
-    const pools = await this.#prepare(config, signal);
+    const full = this.#pools.whyFull(config);
+    if (full !== undefined) return this.#refuse(full);
+    const pools = await this.#pools.prepare(config, signal);
     // From here to the engine's turn nothing is awaited: a drain that begins later closes what this opens.
     const refuse = async (reason: string) => {
-      this.#frontends = before.frontends;
-      const standing = new Set(this.#controllers.values());
-      await Promise.all(
-        pools.map(({ controller }) =>
-          standing.has(controller) ? undefined : this.#retire(controller)
-        ),
-      );
+      await this.#pools.giveUp(pools, before);
       return this.#refuse(reason);
     };
     if (signal?.aborted) return await refuse(messageOf(signal.reason));
@@ -259,7 +213,7 @@ export class App implements AsyncDisposable {
     } catch (error) {
       return await refuse(messageOf(error) + this.#ownListenerHint(config));
     }
-    await Promise.all(pools.map(({ controller }) => controller.start()));
+    await this.#pools.start();
     await this.#record(config);
     const changes = describeChanges(
       before,
@@ -269,7 +223,7 @@ export class App implements AsyncDisposable {
     );
     this.#tally.forget(
       (pool, backend) => {
-        const known = this.#controllers.get(pool)?.pool;
+        const known = this.#pools.get(pool)?.pool;
         return known !== undefined &&
           (backend === undefined || known.member(backend) !== undefined);
       },
@@ -311,14 +265,6 @@ export class App implements AsyncDisposable {
       : ` (this balancer itself listens on ${formatAddress(own)}: such a change takes a restart)`;
   }
 
-  /** Makes controllers for pools that have none, and looks up whatever backends need. Nothing changes. */
-  #prepare({ pools }: Config, signal?: AbortSignal): Promise<PreparedPool[]> {
-    return Promise.all(pools.map(async (config) => {
-      const controller = this.#controllers.get(config.name) ?? this.#makeController(config);
-      return { config, controller, found: await controller.find(config, signal) };
-    }));
-  }
-
   /**
    * Makes a configuration the one that clients go by, frontends and pools at one instant. Resolves when
    * pools that are gone have ended.
@@ -330,63 +276,20 @@ export class App implements AsyncDisposable {
     pools: readonly PreparedPool[],
     beforeAccept?: () => Promise<void>,
   ): Promise<void> {
-    const { engine, log } = this.#parts;
-    const ending: PromiseLike<void>[] = [];
+    let ended: Promise<unknown> = Promise.resolve();
     const atSwitch = () => {
-      const gone = new Map(this.#controllers);
-      this.#controllers.clear();
-      for (const { config: pool, controller, found } of pools) {
-        gone.delete(pool.name);
-        this.#controllers.set(pool.name, controller);
-        controller.take(pool, found);
-      }
-      for (const [name, controller] of gone) {
-        engine.withdraw(name);
-        this.#recorder.forget(name);
-        ending.push(this.#retire(controller));
-        log.area("pool").info(`${name}: is no longer configured, its sessions go on`);
-      }
+      ended = this.#pools.take(pools);
       this.#config = config;
       this.#locations = locations;
     };
-    this.#bound = await engine.start(frontendsOf(config, locations), atSwitch, beforeAccept);
-    await Promise.all(ending);
-  }
-
-  async #retire(controller: PoolController): Promise<void> {
-    this.#leftTables.push(controller.pool.table);
-    await controller[Symbol.asyncDispose]();
-  }
-
-  /** A table that no client needs any more, if there is one. */
-  #spareTable(): PickTable | undefined {
-    const at = this.#leftTables.findIndex((table) => !this.#parts.engine.uses(table));
-    const [table] = at < 0 ? [] : this.#leftTables.splice(at, 1);
-    table?.clear();
-    return table;
-  }
-
-  #makeController(pool: PoolConfig): PoolController {
-    const { clock, random, log, engine, createLoadSource } = this.#parts;
-    const table = this.#spareTable();
-    return new PoolController(pool, {
-      clock,
-      random,
-      log: log.area("pool"),
-      createLoadSource,
-      resolve,
-      alreadyResolved,
-      ...(table === undefined ? {} : { table }),
-      frontendReached: (address) =>
-        frontendReached(this.#frontends, pool.name, address, ownAddresses()),
-      publish: (plan) => engine.publish(pool.name, plan),
-      weighed: (...seen) => this.#recorder.weighed(...seen),
-    });
+    const frontends = frontendsOf(config, locations);
+    this.#bound = await this.#parts.engine.start(frontends, atSwitch, beforeAccept);
+    await ended;
   }
 
   /** The strategy that a pool's kernel ran for, in the words of lb.conf. */
   readonly #strategyOf = (pool: string, kernel: string): string =>
-    this.#controllers.get(pool)?.strategyOf(kernel) ?? kernel;
+    this.#pools.get(pool)?.strategyOf(kernel) ?? kernel;
 
   async #readEvents(): Promise<void> {
     const { log: services, access, clock } = this.#parts;
@@ -396,7 +299,7 @@ export class App implements AsyncDisposable {
       if (event.kind === "opened" || event.kind === "refused") this.#journal.note(event);
       this.#recorder.note(event, this.#strategyOf);
       this.#tally.observe(event);
-      if (event.kind !== "accept_failed") this.#controllers.get(event.pool)?.observe(event);
+      if (event.kind !== "accept_failed") this.#pools.get(event.pool)?.observe(event);
     });
   }
 
@@ -413,7 +316,7 @@ export class App implements AsyncDisposable {
     this.#toldListening = now;
     for (const { name, pool } of this.#config.frontends) {
       const listen = (this.#bound.get(name) ?? []).map(formatAddress).join(", ");
-      const controller = this.#controllers.get(pool);
+      const controller = this.#pools.get(pool);
       const backends = controller?.config.backends.length ?? 0;
       const { locationPools = [] } = this.#locationPools(name);
       const located = locationPools.length === 0

@@ -1,0 +1,154 @@
+// The pools of the configuration: makes a controller for each that comes, hands all of them a new
+// configuration at one instant, ends those that go and keeps their tables for others.
+
+import type { Clock, Random } from "../core/timing/clock.ts";
+import { counted } from "../core/values/counted.ts";
+import type { PickTable } from "../core/pick/pick_table.ts";
+import type { Config, FrontendConfig, LoadConfig, PoolConfig } from "../config/config.ts";
+import { frontendReached } from "../config/loops.ts";
+import type { Engine } from "../engine/engine.ts";
+import { ownAddresses } from "../host/own_addresses.ts";
+import { alreadyResolved, resolve } from "../host/resolve.ts";
+import type { LoadSource } from "../load/load_source.ts";
+import type { ServiceLog } from "../log/setup.ts";
+import type { DecisionRecorder } from "../record/decision_recorder.ts";
+import type { FoundNames } from "./backend_names.ts";
+import { PoolController } from "./pool_controller.ts";
+
+export interface PoolsParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: ServiceLog;
+  readonly engine: Engine;
+  readonly createLoadSource: (config: LoadConfig) => LoadSource | undefined;
+}
+
+/** What is known of a pool before a configuration takes effect. */
+export interface PreparedPool {
+  readonly config: PoolConfig;
+  readonly controller: PoolController;
+  readonly found: FoundNames;
+}
+
+export class Pools implements AsyncDisposable {
+  readonly #parts: PoolsParts;
+  readonly #recorder: DecisionRecorder;
+  readonly #controllers = new Map<string, PoolController>();
+  /**
+   * Those of pools that have gone. They are used again: V8 does not count shared memory when it decides to
+   * collect garbage, and in workers that make none it would never be given back.
+   */
+  readonly #leftTables: PickTable[] = [];
+  /** Those of the configuration, and during a reload of the one to come. */
+  #frontends: readonly FrontendConfig[] = [];
+
+  constructor(parts: PoolsParts, recorder: DecisionRecorder) {
+    this.#parts = parts;
+    this.#recorder = recorder;
+  }
+
+  get(name: string): PoolController | undefined {
+    return this.#controllers.get(name);
+  }
+
+  [Symbol.iterator](): Iterator<PoolController> {
+    return this.#controllers.values();
+  }
+
+  /** Why a pool has no room for backends that come with a configuration; undefined when all have. */
+  whyFull({ pools }: Config): string | undefined {
+    const full = pools.find(({ name, backends }) =>
+      this.get(name)?.pool.hasRoomFor(backends) === false
+    );
+    if (full === undefined) return undefined;
+    const sessions = this.get(full.name)?.pool.leavingSessions ?? 0;
+    const when = sessions === 0
+      ? "so soon after others have left: try again in some seconds"
+      : `while those that have left still hold ${counted(sessions, "session")}: try again later`;
+    return `pool ${full.name} has no room for so many new backends ${when}`;
+  }
+
+  /** Makes controllers for pools that have none, and looks up whatever backends need. Nothing changes. */
+  prepare({ pools, frontends }: Config, signal?: AbortSignal): Promise<PreparedPool[]> {
+    this.#frontends = frontends;
+    return Promise.all(pools.map(async (config) => {
+      const controller = this.get(config.name) ?? this.#makeController(config);
+      return { config, controller, found: await controller.find(config, signal) };
+    }));
+  }
+
+  /** Gives up what was prepared; the configuration of before goes on. */
+  async giveUp(pools: readonly PreparedPool[], before: Config): Promise<void> {
+    this.#frontends = before.frontends;
+    const standing = new Set(this);
+    await Promise.all(
+      pools.map(({ controller }) =>
+        standing.has(controller) ? undefined : this.#retire(controller)
+      ),
+    );
+  }
+
+  /**
+   * Makes these the pools, at once.
+   * @returns what resolves when those that are gone have ended.
+   */
+  take(pools: readonly PreparedPool[]): Promise<unknown> {
+    const gone = new Map(this.#controllers);
+    this.#controllers.clear();
+    for (const { config, controller, found } of pools) {
+      gone.delete(config.name);
+      this.#controllers.set(config.name, controller);
+      controller.take(config, found);
+    }
+    return Promise.all(
+      gone.entries().map(([name, controller]) => {
+        this.#parts.engine.withdraw(name);
+        this.#recorder.forget(name);
+        this.#parts.log.area("pool").info(`${name}: is no longer configured, its sessions go on`);
+        return this.#retire(controller);
+      }),
+    );
+  }
+
+  /** Starts, keeps or replaces what goes the rounds in each. */
+  async start(): Promise<void> {
+    await Promise.all(this.#controllers.values().map((controller) => controller.start()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(
+      this.#controllers.values().map((controller) => controller[Symbol.asyncDispose]()),
+    );
+  }
+
+  async #retire(controller: PoolController): Promise<void> {
+    this.#leftTables.push(controller.pool.table);
+    await controller[Symbol.asyncDispose]();
+  }
+
+  /** A table that no client needs any more, if there is one. */
+  #spareTable(): PickTable | undefined {
+    const at = this.#leftTables.findIndex((table) => !this.#parts.engine.uses(table));
+    const [table] = at < 0 ? [] : this.#leftTables.splice(at, 1);
+    table?.clear();
+    return table;
+  }
+
+  #makeController(pool: PoolConfig): PoolController {
+    const { clock, random, log, engine, createLoadSource } = this.#parts;
+    const table = this.#spareTable();
+    return new PoolController(pool, {
+      clock,
+      random,
+      log: log.area("pool"),
+      createLoadSource,
+      resolve,
+      alreadyResolved,
+      ...(table === undefined ? {} : { table }),
+      frontendReached: (address) =>
+        frontendReached(this.#frontends, pool.name, address, ownAddresses()),
+      publish: (plan) => engine.publish(pool.name, plan),
+      weighed: (...seen) => this.#recorder.weighed(...seen),
+    });
+  }
+}
