@@ -1,7 +1,5 @@
 // Asks a running balancer over its admin socket. HTTP/1.1 by hand: one request, one answer, close.
 
-import { failure, type Result, success } from "../core/values/result.ts";
-
 const TIMEOUT_MS = 5000;
 const MAX_BYTES = 64 * 1024 * 1024;
 
@@ -21,17 +19,23 @@ export async function isTrustedSocket(socket: string, uid: number | null): Promi
   }
 }
 
+/** What a balancer answered. */
+export type AdminAnswer =
+  | { readonly ok: true; readonly value: unknown }
+  /** `isAbsent`: no balancer listens there. */
+  | { readonly ok: false; readonly message: string; readonly isAbsent: boolean };
+
 /** GETs a resource and parses its JSON. */
-export async function askAdmin(socket: string, resource: string): Promise<Result<unknown>> {
+export async function askAdmin(socket: string, resource: string): Promise<AdminAnswer> {
   let conn: Deno.UnixConn;
   try {
     conn = await Deno.connect({ transport: "unix", path: socket });
   } catch (error) {
-    return failure(
-      error instanceof Deno.errors.PermissionDenied
-        ? `Cannot ask ${socket}: permission denied, ${await describeAccess(socket)}`
-        : `Cannot ask ${socket}: no balancer listens there`,
-    );
+    if (error instanceof Deno.errors.PermissionDenied) {
+      return unclear(`Cannot ask ${socket}: permission denied, ${await describeAccess(socket)}`);
+    }
+    const message = `Cannot ask ${socket}: no balancer listens there`;
+    return { ok: false, message, isAbsent: true };
   }
   const timer = setTimeout(() => conn.close(), TIMEOUT_MS);
   try {
@@ -40,12 +44,12 @@ export async function askAdmin(socket: string, resource: string): Promise<Result
     const text = await readAll(conn);
     const split = text.indexOf("\r\n\r\n");
     const status = /^HTTP\/1\.1 (\d{3})/.exec(text)?.[1];
-    if (split === -1 || status === undefined) return failure(`${socket} did not answer in HTTP`);
+    if (split === -1 || status === undefined) return unclear(`${socket} did not answer in HTTP`);
     const body: unknown = JSON.parse(text.slice(split + 4));
-    if (status !== "200") return failure(`${socket} answered ${status}: ${JSON.stringify(body)}`);
-    return success(body);
+    if (status !== "200") return unclear(`${socket} answered ${status}: ${JSON.stringify(body)}`);
+    return { ok: true, value: body };
   } catch {
-    return failure(`${socket} did not answer within ${TIMEOUT_MS / 1000} s, or not in JSON`);
+    return unclear(`${socket} did not answer within ${TIMEOUT_MS / 1000} s, or not in JSON`);
   } finally {
     clearTimeout(timer);
     try {
@@ -54,6 +58,10 @@ export async function askAdmin(socket: string, resource: string): Promise<Result
       // The deadline has closed it.
     }
   }
+}
+
+function unclear(message: string): AdminAnswer {
+  return { ok: false, message, isAbsent: false };
 }
 
 /** How somebody who may not use a socket comes to use it. */

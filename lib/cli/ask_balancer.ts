@@ -1,7 +1,6 @@
 // Asks the running balancer over its admin socket, wherever that is: what status and why have in common.
 
 import { askAdmin, isTrustedSocket } from "../admin/client.ts";
-import { failure, type Result } from "../core/values/result.ts";
 import { EXIT_FAILURE } from "./exit_code.ts";
 import { complain, deepPrintable } from "./output.ts";
 import { type Places, type PlacesCommand, placesToAsk } from "./status_places.ts";
@@ -11,26 +10,48 @@ export type BalancerAnswer =
   | { readonly ok: true; readonly report: unknown }
   | { readonly ok: false; readonly exitCode: number };
 
-/** GETs a resource for the command of that name. */
+/** An answer, or why there is none; a warning is to be told even if all goes well. */
+export type FoundAnswer =
+  & { readonly warning?: string }
+  & (
+    | { readonly ok: true; readonly report: unknown }
+    | {
+      readonly ok: false;
+      readonly message: string;
+      readonly exitCode: number;
+      /** Nobody listens where a balancer would. */
+      readonly isAbsent: boolean;
+    }
+  );
+
+/** GETs a resource for the command of that name, and tells what went wrong. */
 export async function askBalancer(
   command: PlacesCommand,
   name: string,
   resource: string,
 ): Promise<BalancerAnswer> {
+  const found = await findAnswer(command, name, resource);
+  if (found.warning !== undefined) complain(found.warning);
+  if (!found.ok) complain(found.message);
+  return found;
+}
+
+/** GETs a resource for the command of that name. */
+export async function findAnswer(
+  command: PlacesCommand,
+  name: string,
+  resource: string,
+): Promise<FoundAnswer> {
   const places = await placesToAsk(command);
-  if (!places.ok) {
-    complain(places.message);
-    return { ok: false, exitCode: places.exitCode };
-  }
-  if (places.warning !== undefined) complain(places.warning);
+  if (!places.ok) return { ...places, isAbsent: false };
   const answer = await ask(places, command, name, resource);
-  if (answer.ok) return { ok: true, report: deepPrintable(answer.value) };
-  complain(answer.message);
-  return { ok: false, exitCode: EXIT_FAILURE };
+  const warnings = [places.warning, answer.warning].filter((text) => text !== undefined);
+  const warning = warnings.length === 0 ? {} : { warning: warnings.join("\n") };
+  return { ...answer, ...warning };
 }
 
 /** Draws a report; one of another version may lack, deep inside, what that needs: undefined then. */
-export function drawReport(render: () => string): string | undefined {
+export function drawReport<T>(render: () => T): T | undefined {
   try {
     return render();
   } catch (error) {
@@ -44,24 +65,29 @@ async function ask(
   command: PlacesCommand,
   name: string,
   resource: string,
-): Promise<Result<unknown>> {
+): Promise<FoundAnswer> {
   const { sockets, named } = places;
   const reasons: string[] = [];
+  let isAbsent = true;
   for (const socket of sockets) {
     // A path that somebody has named is trusted as it is.
     if (socket !== named && !await isTrustedSocket(socket, Deno.uid())) {
       reasons.push(`Cannot trust ${socket}: its folder can be written by others`);
+      isAbsent = false;
       continue;
     }
     const answer = await askAdmin(socket, resource);
     if (!answer.ok) {
       reasons.push(answer.message);
+      isAbsent &&= answer.isAbsent;
       continue;
     }
-    if (named !== undefined && socket !== named) {
-      complain(`${reasons[0]}: this is the balancer at ${socket}`);
-    }
-    return answer;
+    const isOther = named !== undefined && socket !== named;
+    return {
+      ok: true,
+      report: deepPrintable(answer.value),
+      ...(isOther ? { warning: `${reasons[0]}: this is the balancer at ${socket}` } : {}),
+    };
   }
   const hint = sockets.length > 1
     ? `\nSay where it is: compute-lb ${name} --admin-socket PATH`
@@ -69,5 +95,10 @@ async function ask(
     ? `\nOne that was started before admin.socket changed still has its old socket: ` +
       `compute-lb ${name} --admin-socket PATH`
     : "";
-  return failure(`${reasons.join("\n")}${hint}`);
+  return {
+    ok: false,
+    message: `${reasons.join("\n")}${hint}`,
+    exitCode: EXIT_FAILURE,
+    isAbsent,
+  };
 }

@@ -1,17 +1,21 @@
 // `compute-lb status`: asks the running balancer and shows its report.
 
 import { isStatusReport } from "../admin/report.ts";
-import { askBalancer, drawReport } from "./ask_balancer.ts";
+import { askBalancer, drawReport, findAnswer } from "./ask_balancer.ts";
 import { EXIT_FAILURE, EXIT_OK } from "./exit_code.ts";
 import { colourful, complain, print, printWrapped, terminalWidth } from "./output.ts";
+import { cannotTell, notRunning, type PluginResult, pluginResult } from "./nagios.ts";
 import type { PlacesCommand } from "./status_places.ts";
 import { renderStatus } from "./status_table.ts";
 
 export interface StatusCommand extends PlacesCommand {
   readonly json: boolean;
+  /** As a plugin for Nagios. */
+  readonly nagios: boolean;
 }
 
 export async function status(command: StatusCommand): Promise<number> {
+  if (command.nagios) return await plugin(command);
   const answer = await askBalancer(command, "status", "/v1/status");
   if (!answer.ok) return answer.exitCode;
   const { report } = answer;
@@ -28,4 +32,18 @@ export async function status(command: StatusCommand): Promise<number> {
   }
   printWrapped(table);
   return EXIT_OK;
+}
+
+async function plugin(command: StatusCommand): Promise<number> {
+  const { line, exitCode } = await pluginOutcome(command);
+  print(`${line}\n`);
+  return exitCode;
+}
+
+async function pluginOutcome(command: StatusCommand): Promise<PluginResult> {
+  const answer = await findAnswer(command, "status", "/v1/status");
+  if (!answer.ok) return answer.isAbsent ? notRunning(answer.message) : cannotTell(answer.message);
+  const { report } = answer;
+  const result = isStatusReport(report) ? drawReport(() => pluginResult(report)) : undefined;
+  return result ?? cannotTell("the answer is not a status report: is it of another version?");
 }

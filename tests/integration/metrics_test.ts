@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { echo, TcpPeer } from "../peers/tcp_peer.ts";
-import { Balancer } from "../support/balancer.ts";
+import { Balancer, runProgram as compute } from "../support/balancer.ts";
 import { needs } from "../support/needs.ts";
 import { runProgram, TemporaryDirectory } from "../support/run_program.ts";
 import { Sessions } from "../support/sessions.ts";
@@ -125,4 +125,22 @@ Deno.test("healthz: 200 while a client that comes now finds a backend", async ()
     "the end of the last backend",
     async () => (await asked(""))[0] === 503 || undefined,
   );
+});
+
+Deno.test("status --nagios: a plugin's line and exit status", async () => {
+  await using peer = new TcpPeer(echo);
+  const asked = (socket: string) => compute(["status", "--nagios", "--admin-socket", socket]);
+  let socket = "";
+  {
+    await using balancer = await Balancer.start({
+      flags: ["--listen", "127.0.0.1:0", "--backends", peer.address, "--load", "none"],
+    });
+    socket = balancer.adminSocket;
+    const fine = await asked(socket);
+    assertEquals([fine.code, fine.stderr], [0, ""]);
+    assert(fine.stdout.startsWith("COMPUTE-LB OK - 1 of 1 backend usable, 0 sessions | usable=1;"));
+  }
+  const gone = await asked(socket);
+  const line = `COMPUTE-LB CRITICAL - Cannot ask ${socket}: no balancer listens there\n`;
+  assertEquals(gone, { code: 2, stdout: line, stderr: "" });
 });

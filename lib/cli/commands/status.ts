@@ -13,11 +13,25 @@ backends: health, load, sessions. Without flags, it asks the socket that
 /etc/compute-lb/lb.conf names first, then the usual places. "compute-lb help
 status" explains the columns.
 `,
-  flags: [...SOCKET_FLAGS, { ...JSON_FLAG, text: "JSON instead of tables" }],
-  examples: ["status", "status --admin-socket /run/compute-lb/admin.sock --json"],
+  flags: [
+    ...SOCKET_FLAGS,
+    { ...JSON_FLAG, text: "JSON instead of tables" },
+    { name: "nagios", text: "one line with performance data, and a plugin's exit status" },
+  ],
+  notes: `\
+With --nagios the exit status is 0 when all backends can be used, 1 when some
+cannot, 2 when a pool has none that can or no balancer runs, 3 when nobody can
+tell.
+`,
+  examples: [
+    "status",
+    "status --admin-socket /run/compute-lb/admin.sock --json",
+    "status --nagios",
+  ],
   read: (given) =>
     success({
       json: given.switches.has("json"),
+      nagios: given.switches.has("nagios"),
       ...optional(given, { "config": "configFile", "admin-socket": "adminSocket" }),
     }),
   run: async (options) => await (await import("../status.ts")).status(options),

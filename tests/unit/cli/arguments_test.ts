@@ -47,10 +47,12 @@ const ACCEPTED: Record<string, object> = {
   "check --effective": { name: "check", overrides: {}, probe: false, effective: true },
   "demo": { name: "demo", json: false },
   "demo --seconds 5 --json": { name: "demo", json: true, seconds: 5 },
-  "status": { name: "status", json: false },
+  "status": { name: "status", json: false, nagios: false },
+  "status --nagios": { name: "status", json: false, nagios: true },
   "status --json --admin-socket /x -c f": {
     name: "status",
     json: true,
+    nagios: false,
     adminSocket: "/x",
     configFile: "f",
   },
