@@ -12,6 +12,7 @@ import { man } from "./commands/man.ts";
 import { run } from "./commands/run.ts";
 import { simulate } from "./commands/simulate.ts";
 import { status } from "./commands/status.ts";
+import { top } from "./commands/top.ts";
 import { version } from "./commands/version.ts";
 import { why } from "./commands/why.ts";
 
@@ -21,6 +22,7 @@ export const COMMANDS: readonly [Command, ...Command[]] = [
   check,
   demo,
   status,
+  top,
   why,
   agent,
   simulate,

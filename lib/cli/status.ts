@@ -1,8 +1,10 @@
 // `compute-lb status`: asks the running balancer and shows its report.
 
 import { isStatusReport } from "../admin/report.ts";
+import { SYSTEM_CLOCK } from "../host/clock.ts";
 import { askBalancer, drawReport, findAnswer } from "./ask_balancer.ts";
 import { EXIT_FAILURE, EXIT_OK } from "./exit_code.ts";
+import { showLive } from "./live_screen.ts";
 import { colourful, complain, print, printWrapped, terminalWidth } from "./output.ts";
 import { cannotTell, notRunning, type PluginResult, pluginResult } from "./nagios.ts";
 import type { PlacesCommand } from "./status_places.ts";
@@ -12,10 +14,16 @@ export interface StatusCommand extends PlacesCommand {
   readonly json: boolean;
   /** As a plugin for Nagios. */
   readonly nagios: boolean;
+  /** Again and again. */
+  readonly watch: boolean;
 }
+
+const NO_REPORT = "The balancer's answer is not a status report: is it of another version?";
+const WATCH_MS = 2000;
 
 export async function status(command: StatusCommand): Promise<number> {
   if (command.nagios) return await plugin(command);
+  if (command.watch) return await watch(command);
   const answer = await askBalancer(command, "status", "/v1/status");
   if (!answer.ok) return answer.exitCode;
   const { report } = answer;
@@ -27,11 +35,34 @@ export async function status(command: StatusCommand): Promise<number> {
     ? drawReport(() => renderStatus(report, colourful(), terminalWidth()))
     : undefined;
   if (table === undefined) {
-    complain("The balancer's answer is not a status report: is it of another version?");
+    complain(NO_REPORT);
     return EXIT_FAILURE;
   }
   printWrapped(table);
   return EXIT_OK;
+}
+
+/** Shows the tables anew until a key or a signal ends it; one after the other where there is no screen. */
+async function watch(command: StatusCommand): Promise<number> {
+  const draw = async () => {
+    const { warning, ...answer } = await findAnswer(command, "status", "/v1/status");
+    if (!answer.ok) return answer.message;
+    const { report } = answer;
+    const table = isStatusReport(report)
+      ? drawReport(() => renderStatus(report, colourful(), terminalWidth()))
+      : undefined;
+    return [...(warning === undefined ? [] : [warning]), table ?? NO_REPORT].join("\n");
+  };
+  const never = new AbortController().signal;
+  if (Deno.stdout.isTerminal()) {
+    const lines = async () => (await draw()).trimEnd().split("\n");
+    await showLive({ draw: lines, pressed: (key) => key !== "q" }, WATCH_MS, never);
+    return EXIT_OK;
+  }
+  for (;;) {
+    print(`${await draw()}\n`);
+    await SYSTEM_CLOCK.sleep(WATCH_MS, never);
+  }
 }
 
 async function plugin(command: StatusCommand): Promise<number> {
@@ -45,5 +76,5 @@ async function pluginOutcome(command: StatusCommand): Promise<PluginResult> {
   if (!answer.ok) return answer.isAbsent ? notRunning(answer.message) : cannotTell(answer.message);
   const { report } = answer;
   const result = isStatusReport(report) ? drawReport(() => pluginResult(report)) : undefined;
-  return result ?? cannotTell("the answer is not a status report: is it of another version?");
+  return result ?? cannotTell(NO_REPORT);
 }

@@ -7,12 +7,7 @@ import { describePercent } from "../core/watch/shortages.ts";
 import { describeSize } from "../core/values/size.ts";
 import { toDecimals, toThousandths } from "../core/values/thousandths.ts";
 import { BOLD, DIM, GREEN, paint, RED, YELLOW } from "./output.ts";
-
-interface Cell {
-  readonly text: string;
-  readonly right?: boolean;
-  readonly code?: number;
-}
+import { type Cell, type DrawnTable, drawTable } from "./table.ts";
 
 const HEADINGS: readonly Cell[] = [
   { text: "BACKEND" },
@@ -149,33 +144,21 @@ export function renderPool(
   return [paint(title, BOLD, colours), ...alarms, ...burst, first, ...withRemarks];
 }
 
-/** Headings and rows, padded to columns, and how wide they are. */
+/** Headings and rows. */
 function drawRows(
   { backends }: PoolReport,
   extras: typeof EXTRAS,
   nowMs: number,
   colours: boolean,
-): { readonly lines: readonly string[]; readonly columns: number } {
+): DrawnTable {
   const headings = [...HEADINGS, ...extras.map(({ heading: text }) => ({ text, right: true }))];
-  const rows: readonly (readonly Cell[])[] = [
-    headings,
+  return drawTable([
+    headings.map((heading) => ({ ...heading, code: DIM })),
     ...backends.map((backend) => [
       ...cellsOf(backend, nowMs),
       ...extras.map(({ text }) => ({ text: text(backend) ?? "-", right: true })),
     ]),
-  ];
-  const widths = headings.map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.text.length ?? 0))
-  );
-  const lines = rows.map((row, index) =>
-    row.map((cell, column) => {
-      const width = widths[column] ?? 0;
-      const padded = cell.right ? cell.text.padStart(width) : cell.text.padEnd(width);
-      const code = index === 0 ? DIM : cell.code;
-      return code === undefined ? padded : paint(padded, code, colours);
-    }).join("  ").trimEnd()
-  );
-  return { lines, columns: widths.reduce((sum, width) => sum + width + 2, -2) };
+  ], colours);
 }
 
 function describeExtras(backend: BackendReport): string[] {

@@ -16,6 +16,7 @@ status" explains the columns.
   flags: [
     ...SOCKET_FLAGS,
     { ...JSON_FLAG, text: "JSON instead of tables" },
+    { name: "watch", text: "show them anew every two seconds; q ends it" },
     { name: "nagios", text: "one line with performance data, and a plugin's exit status" },
   ],
   notes: `\
@@ -26,11 +27,13 @@ tell.
   examples: [
     "status",
     "status --admin-socket /run/compute-lb/admin.sock --json",
+    "status --watch",
     "status --nagios",
   ],
   read: (given) =>
     success({
       json: given.switches.has("json"),
+      watch: given.switches.has("watch"),
       nagios: given.switches.has("nagios"),
       ...optional(given, { "config": "configFile", "admin-socket": "adminSocket" }),
     }),

@@ -11,10 +11,11 @@ import { counted } from "../../core/values/counted.ts";
 import { toDecimals } from "../../core/values/thousandths.ts";
 import { SYSTEM_CLOCK } from "../../host/clock.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit_code.ts";
+import { showLive } from "../live_screen.ts";
 import { colourful, print } from "../output.ts";
 import { DemoBackend } from "./backend.ts";
 import { type ClientCounts, sendClients } from "./clients.ts";
-import { drawFrame, screenSize } from "./frame.ts";
+import { drawFrame } from "./frame.ts";
 
 export interface DemoCommand {
   readonly seconds: number;
@@ -26,9 +27,6 @@ export interface DemoCommand {
 const DESCRIPTORS = 1024;
 const LIVE_MS = 200;
 const PLAIN_MS = 2000;
-
-const ENTER_SCREEN = "\x1b[?1049h\x1b[?25l";
-const LEAVE_SCREEN = "\x1b[?25h\x1b[?1049l";
 
 export async function demo(command: DemoCommand): Promise<number> {
   await using small = new DemoBackend("small", 4);
@@ -73,7 +71,10 @@ export async function demo(command: DemoCommand): Promise<number> {
     await waitForLoads(app, stop.signal);
     const arriving = sendClients(port, counts, Math.random, stop.signal);
     const report = () => named(app.status(), backends);
-    if (!command.json) await show(report, port, counts, endMs, stop.signal);
+    if (!command.json) {
+      await show(report, port, counts, endMs, stop.signal);
+      interrupt();
+    }
     await arriving;
   } finally {
     clearTimeout(timer);
@@ -141,32 +142,23 @@ async function show(
   endMs: number,
   stop: AbortSignal,
 ): Promise<void> {
-  const live = Deno.stdout.isTerminal();
-  const stopped = new Promise<void>((resolve) => {
-    if (stop.aborted) resolve();
-    else stop.addEventListener("abort", () => resolve(), { once: true });
-  });
-  if (live) print(ENTER_SCREEN);
-  else print(`the balancer listens on 127.0.0.1:${port}\n`);
-  try {
-    while (!stop.aborted) {
-      if (live) print(drawNow(report(), port, counts, endMs));
-      else print(plainLine(report(), counts));
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      await Promise.race([
-        stopped,
-        new Promise((resolve) => timer = setTimeout(resolve, live ? LIVE_MS : PLAIN_MS)),
-      ]);
-      clearTimeout(timer);
-    }
-  } finally {
-    if (live) print(LEAVE_SCREEN);
+  if (Deno.stdout.isTerminal()) {
+    const secondsLeft = () => Math.max(0, Math.ceil((endMs - Date.now()) / 1000));
+    const draw = () =>
+      drawFrame({
+        report: report(),
+        port,
+        counts,
+        secondsLeft: secondsLeft(),
+        colours: colourful(),
+      });
+    return await showLive({ draw }, LIVE_MS, stop);
   }
-}
-
-function drawNow(report: StatusReport, port: number, counts: ClientCounts, endMs: number): string {
-  const secondsLeft = Math.max(0, Math.ceil((endMs - Date.now()) / 1000));
-  return drawFrame({ report, port, counts, secondsLeft, colours: colourful(), ...screenSize() });
+  print(`the balancer listens on 127.0.0.1:${port}\n`);
+  while (!stop.aborted) {
+    print(plainLine(report(), counts));
+    await SYSTEM_CLOCK.sleep(PLAIN_MS, stop).catch(() => {});
+  }
 }
 
 function plainLine(report: StatusReport, counts: ClientCounts): string {
