@@ -6,6 +6,7 @@ import { check } from "./commands/check.ts";
 import { completion } from "./commands/completion.ts";
 import { demo } from "./commands/demo.ts";
 import { echo } from "./commands/echo.ts";
+import { grafana } from "./commands/grafana.ts";
 import { help } from "./commands/help.ts";
 import { install } from "./commands/install.ts";
 import { man } from "./commands/man.ts";
@@ -26,6 +27,7 @@ export const COMMANDS: readonly [Command, ...Command[]] = [
   why,
   agent,
   simulate,
+  grafana,
   echo,
   install,
   help,
