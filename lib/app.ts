@@ -16,6 +16,7 @@ import { DecisionRecorder } from "./record/decision_recorder.ts";
 import { EventLog } from "./app/event_log.ts";
 import { haveChanged, type Locations } from "./app/locations.ts";
 import { Pools, type PoolsParts, type PreparedPool } from "./app/pools.ts";
+import { refusalTextOf } from "./app/refusal_text.ts";
 import { reportPool } from "./app/report.ts";
 import { Tally } from "./app/tally.ts";
 import { processFigures } from "./host/process_figures.ts";
@@ -330,9 +331,11 @@ export class App implements AsyncDisposable {
   }
 }
 
-function frontendsOf({ frontends }: Config, { byFrontend }: Locations): Frontend[] {
-  return frontends.map(({ name, listen, pool, maxConnections, idleTimeoutMs, socketMode }) => {
+function frontendsOf({ frontends, pools }: Config, { byFrontend }: Locations): Frontend[] {
+  return frontends.map((frontend) => {
+    const { name, listen, pool, maxConnections, idleTimeoutMs, socketMode } = frontend;
     const location = byFrontend.get(name);
+    const refusalText = refusalTextOf(frontend, pools);
     return {
       name,
       listen,
@@ -341,6 +344,7 @@ function frontendsOf({ frontends }: Config, { byFrontend }: Locations): Frontend
       maxConnections,
       idleTimeoutMs,
       ...(socketMode === undefined ? {} : { socketMode }),
+      ...(refusalText === undefined ? {} : { refusalText }),
     };
   });
 }

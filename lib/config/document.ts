@@ -17,6 +17,7 @@ import {
   HOUR,
   inSeconds,
   integer,
+  line,
   listenAddress,
   LONGEST,
   modeOrUmask,
@@ -135,6 +136,25 @@ const country = text("a country", "ISO 3166-1 codes", (text) => {
   return failure(`Cannot read ${quote(text)} as a country: ${hint}`);
 });
 
+/** OpenSSH shows no more of a disconnect's text. */
+const MOST_REFUSAL_BYTES = 400;
+
+const refusalLine = line("a text", MOST_REFUSAL_BYTES);
+
+/** What refused clients read: `auto`, `off` or a text. */
+const refusalText: Value<"auto" | "off" | { readonly text: string }> = {
+  read: (text) => {
+    if (text === "auto" || text === "off") return success(text);
+    const read = refusalLine.read(text);
+    return read.ok ? success({ text }) : read;
+  },
+  write: (value) => typeof value === "string" ? value : value.text,
+  what: "auto, off or a text",
+  accepts: `auto | off | a text of up to ${MOST_REFUSAL_BYTES} bytes`,
+  unit: "",
+  words: ["auto", "off"],
+};
+
 /** A rule by where clients come from. */
 export const location = section({ doc: "" }, {
   networks: list({ unset: "none", doc: "networks or addresses of clients" }, item(network)),
@@ -174,6 +194,12 @@ export const frontend = section({ doc: "" }, {
   socket_mode: key(modeOrUmask, {
     default: "umask",
     doc: "who may connect to the unix sockets in listen",
+  }),
+  refusal_text: key(refusalText, {
+    default: "auto",
+    doc:
+      "what a refused client reads: ssh clients as the reason of a disconnect, others as a line; " +
+      "with auto, ssh clients read why, others nothing (port 22 means ssh, and a banner SSH-)",
   }),
 });
 

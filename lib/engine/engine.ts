@@ -27,7 +27,15 @@ export interface Frontend {
   readonly maxConnections: number;
   /** A tunnel on which no byte moved either way for so long is ended. 0: never. */
   readonly idleTimeoutMs: number;
+  /** What its clients read that get no tunnel; absent: nothing. */
+  readonly refusalText?: RefusalText;
 }
+
+/**
+ * The bytes that a refused client is sent, by why; of reasons that are missing, none. It may read them for some
+ * seconds; many who do not close are closed at once, and so is everybody while descriptors are short.
+ */
+export type RefusalText = ReadonlyMap<RefusalReason, Uint8Array<ArrayBuffer>>;
 
 /** How a pool is used by the engine. The table's words change all the time, the rest on publish. */
 export interface PoolPlan {

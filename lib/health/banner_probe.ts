@@ -7,6 +7,7 @@ import type { Backend } from "../core/pool/backend.ts";
 import type { Clock } from "../core/timing/clock.ts";
 import { closeOnAbort } from "../core/serving/close_on_abort.ts";
 import type { ProbeResult } from "../core/pool/health.ts";
+import { SSH_IDENTIFICATION } from "../core/serving/ssh_refusal.ts";
 import type { HealthProbe, HealthProbeKind } from "./health_probe.ts";
 import { connectAny } from "./tcp_probe.ts";
 
@@ -62,6 +63,8 @@ export class BannerProbe implements HealthProbe {
   }
 
   #isExpected(line: string): boolean {
+    // A balancer that has a place for somebody passes its backend's banner on.
+    if (line.trimEnd() === SSH_IDENTIFICATION) return false;
     return line.startsWith(this.#expect) ||
       (this.#expect.startsWith("SSH-") && line.startsWith(BUSY_SSHD));
   }
@@ -89,7 +92,8 @@ export class BannerProbe implements HealthProbe {
     } catch {
       // Reset, or our own close at the deadline; what was heard until then decides.
     }
-    const heard = quoteHeard(text.split("\n")[0] ?? "");
+    const [first = ""] = text.split("\n");
+    const heard = quoteHeard(first);
     if (signal.aborted) {
       const reason = length === 0
         ? "accepts connections but says nothing"
@@ -97,7 +101,10 @@ export class BannerProbe implements HealthProbe {
       return { failure: "timeout", reason };
     }
     if (length === 0) return { failure: "closed", reason: "closes connections without a word" };
-    return { failure: "protocol", reason: `says ${heard}, expected ${expected}` };
+    const reason = first.trimEnd() === SSH_IDENTIFICATION
+      ? `says ${heard}: a balancer that turns clients away`
+      : `says ${heard}, expected ${expected}`;
+    return { failure: "protocol", reason };
   }
 }
 

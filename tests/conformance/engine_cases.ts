@@ -6,6 +6,7 @@ import { DECISION_CASES } from "./decision_cases.ts";
 import { EngineFixture } from "./engine_fixture.ts";
 import { LOCATION_CASES } from "./location_cases.ts";
 import { PLACING_CASES } from "./placing_cases.ts";
+import { REFUSAL_CASES } from "./refusal_cases.ts";
 import { RELAY_CASES } from "./relay_cases.ts";
 import { RUNNING_CASES } from "./running_cases.ts";
 import { SESSION_CASES } from "./session_cases.ts";
@@ -30,6 +31,7 @@ export function engineConformance(
     ...STRATEGY_CASES,
     ...BURST_CASES,
     ...LOCATION_CASES,
+    ...REFUSAL_CASES,
     ...RUNNING_CASES,
     ...SESSION_CASES,
   ];

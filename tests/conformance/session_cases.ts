@@ -154,6 +154,7 @@ export const SESSION_CASES: readonly EngineCase[] = [
       const writing = (async () => {
         for (;;) taken += await stuck.write(chunk);
       })().catch(() => {});
+      await fixture.nth("opened");
       using half = await connectTo(port);
       assertEquals((await readAll(half)).length, 3);
       const stuckNumber = await numberOf(fixture, stuck);

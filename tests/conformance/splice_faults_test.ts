@@ -238,3 +238,32 @@ Deno.test("without pipes, bulk is copied, with back-pressure and to the last byt
   const closed = await fixture.nth("closed");
   assertEquals([closed.bytesToBackend, closed.bytesToClient], [bytes.length, bytes.length]);
 });
+
+Deno.test("refused clients that read why in a worker that dies are closed, and counted once", async () => {
+  const losses: WorkerLoss[] = [];
+  await using fixture = new EngineFixture(makeSpliceEngine({
+    workerUrl: FAULTY_WORKER_URL,
+    workers: 1,
+    onWorkerLost: (loss) => losses.push(loss),
+  }));
+  const refusalText = new Map([["no_backend", new TextEncoder().encode("nobody\r\n")]] as const);
+  const port = await fixture.listen(planOf([]), { refusalText });
+  const before = openDescriptors();
+  const clients: Deno.TcpConn[] = [];
+  for (let i = 0; i < 20; i++) {
+    const client = await connectTo(port);
+    clients.push(client);
+    assertEquals(await receive(client, 8), "nobody\r\n");
+  }
+  Deno.env.set(FAULT, "die");
+  await waitFor("the worker's death", () => losses.length === 1);
+  assertEquals(losses[0]?.tunnels, 0);
+  await waitFor(
+    "their sockets to be closed",
+    // Threads come and go with some of their own.
+    () => openDescriptors() < before + clients.length + 10,
+  );
+  const { active, activeByFrontend, refused } = fixture.engine.counters();
+  assertEquals([active, activeByFrontend.get("f"), refused], [0, 0, 20]);
+  for (const client of clients) client.close();
+});

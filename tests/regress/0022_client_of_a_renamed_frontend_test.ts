@@ -19,10 +19,12 @@ import {
   SOCK_STREAM,
 } from "../../lib/engine/splice/libc.ts";
 import { Ledger } from "../../lib/engine/splice/ledger.ts";
+import { Lingering } from "../../lib/engine/splice/lingering.ts";
 import { Listeners } from "../../lib/engine/splice/listeners.ts";
 import { Poller } from "../../lib/engine/splice/poller.ts";
 import { Recorder } from "../../lib/engine/splice/records.ts";
 import { SOCKADDR_BYTES } from "../../lib/engine/splice/sockaddr.ts";
+import { TimerWheel } from "../../lib/engine/splice/timer_wheel.ts";
 import { TunnelTable } from "../../lib/engine/splice/tunnel_table.ts";
 import { KEEPALIVE } from "../support/splice_engine.ts";
 
@@ -45,14 +47,21 @@ Deno.test("a client on its way to another worker stays its frontend's", () => {
     keepalive: KEEPALIVE,
     originMs: 0,
   };
+  const table = new TunnelTable(memory);
+  const poller = new Poller(libc, memory, epollFd);
+  const ledger = new Ledger(memory.words, engine, 0);
+  const listeners = new Listeners(libc, memory.words);
+  const wheel = new TimerWheel(memory, 0);
+  const time = new Float64Array(3);
   const acceptor = new Acceptor(
     libc,
     setup,
-    new TunnelTable(memory),
-    new Poller(libc, memory, epollFd),
+    table,
+    poller,
     new Recorder(memory, engine),
-    new Ledger(memory.words, engine, 0),
-    new Listeners(libc, memory.words),
+    ledger,
+    listeners,
+    new Lingering({ libc, table, poller, wheel, ledger, listeners, time }),
   );
   const listener = (frontend: number) => ({
     id: 0,
@@ -62,6 +71,7 @@ Deno.test("a client on its way to another worker stays its frontend's", () => {
     maxConnections: 0,
     idleTimeoutMs: 0,
     unix: false,
+    refusalText: [],
   });
   acceptor.listen([listener(3)]);
   new HandoffQueue(handoffs[0] ?? HandoffQueue.allocate())

@@ -7,6 +7,7 @@ import { aptInstall, canInstall, installMissing, type Program } from "./debian.t
 const PEERS: readonly Program[] = [
   { program: "/usr/sbin/sshd", package: "openssh-server" },
   { program: "/usr/bin/ssh", package: "openssh-client" },
+  { program: "/usr/bin/plink", package: "putty-tools" },
   { program: "/usr/sbin/nrpe", package: "nagios-nrpe-server" },
   { program: "/usr/lib/nagios/plugins/check_nrpe", package: "nagios-nrpe-plugin" },
   { program: "/usr/lib/nagios/plugins/check_load", package: "monitoring-plugins-basic" },

@@ -9,6 +9,7 @@ const PATHS = {
   sshd: ["/usr/sbin/sshd"],
   ssh: ["/usr/bin/ssh"],
   "ssh-keygen": ["/usr/bin/ssh-keygen"],
+  plink: ["/usr/bin/plink"],
   openssl: ["/usr/bin/openssl"],
   haproxy: ["/usr/sbin/haproxy", "/usr/bin/haproxy"],
   tcsh: ["/usr/bin/tcsh", "/bin/tcsh"],

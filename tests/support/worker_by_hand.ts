@@ -81,5 +81,14 @@ export class WorkerByHand implements Disposable {
 
 /** What a loop is told of a socket that listens, without limits. */
 export function specOf({ fd }: { readonly fd: number }, id: number): ListenerSpec {
-  return { id, fd, frontend: 0, pools: [0], maxConnections: 0, idleTimeoutMs: 0, unix: false };
+  return {
+    id,
+    fd,
+    frontend: 0,
+    pools: [0],
+    maxConnections: 0,
+    idleTimeoutMs: 0,
+    unix: false,
+    refusalText: [],
+  };
 }

@@ -20,6 +20,7 @@ import type {
 import { EventQueue } from "../event_queue.ts";
 import { PickStore } from "../pick_store.ts";
 import { Client, Dialer } from "./dialer.ts";
+import { Lingering } from "./lingering.ts";
 import { Listeners } from "./listeners.ts";
 import { BufferPool, Relay } from "./relay.ts";
 import { UrgentMarks } from "./urgent_marks.ts";
@@ -68,6 +69,7 @@ export class PortableEngine implements Engine {
   readonly #serving = new Set<Promise<void>>();
   /** Clients on their way or with a tunnel. */
   readonly #clients = new Set<Client>();
+  readonly #lingering = new Lingering();
   readonly #descriptorWaits = new DescriptorWaits();
   /** What is remembered of a lack of descriptors, so that it is said once (core/timing/throttled_condition.ts). */
   readonly #condition = new Int32Array(1);
@@ -103,6 +105,7 @@ export class PortableEngine implements Engine {
       cutting: this.#cutting.signal,
       renew: (client) => this.#renew(client),
       outOfDescriptors: (frontend, message) => {
+        this.#lingering.giveWay();
         if (!isNews(this.#condition, 0, this.#now())) return;
         this.#acceptFailed(frontend, "out_of_descriptors", message);
       },
@@ -113,7 +116,10 @@ export class PortableEngine implements Engine {
           this.#accept(frontend, conn);
           return this.#descriptorWaits.over;
         },
-        failed: (frontend, failure, message) => this.#acceptFailed(frontend, failure, message),
+        failed: (frontend, failure, message) => {
+          this.#lingering.giveWay();
+          this.#acceptFailed(frontend, failure, message);
+        },
       },
       options.clock,
       this.#condition,
@@ -225,6 +231,7 @@ export class PortableEngine implements Engine {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.drain(AbortSignal.abort());
+    await this.#lingering[Symbol.asyncDispose]();
     clearInterval(this.#ticker);
     this.#urgentMarks?.close();
     this.#events.end();
@@ -325,7 +332,9 @@ export class PortableEngine implements Engine {
     { frontend, pool, from, attempts, lastPick }: Client,
     reason: RefusalReason,
   ): void {
-    closeQuietly(conn);
+    const isShort = this.#descriptorWaits.over !== undefined;
+    const text = this.#frontends.get(frontend)?.settings.refusalText?.get(reason);
+    this.#lingering.seeOff(conn, isShort ? undefined : text);
     this.#refused++;
     const store = this.#picks;
     this.#events.push({

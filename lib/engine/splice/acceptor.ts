@@ -8,6 +8,7 @@
 import { isNews } from "../../core/timing/throttled_condition.ts";
 import { HandoffQueue } from "./handoff_queue.ts";
 import { type Ledger, NONE } from "./ledger.ts";
+import type { Lingering } from "./lingering.ts";
 import {
   ACCEPTED,
   ACCEPTED_AT,
@@ -74,6 +75,7 @@ export class Acceptor {
   readonly #handoff: HandoffQueue;
   readonly #reserve: Reserve;
   readonly #listeners: Listeners;
+  readonly #lingering: Lingering;
   readonly #address = new Int32Array(SOCKADDR_BYTES / 4);
   readonly #addressPointer = addressOf(this.#address);
   readonly #length = new Int32Array(16);
@@ -91,6 +93,7 @@ export class Acceptor {
     recorder: Recorder,
     ledger: Ledger,
     listeners: Listeners,
+    lingering: Lingering,
   ) {
     this.#libc = libc;
     this.#table = table;
@@ -98,6 +101,7 @@ export class Acceptor {
     this.#recorder = recorder;
     this.#ledger = ledger;
     this.#listeners = listeners;
+    this.#lingering = lingering;
     this.#counters = setup.memory.counters;
     this.#engine = setup.engine;
     this.#number = setup.number;
@@ -129,7 +133,7 @@ export class Acceptor {
   /** Takes one client. @returns its slot, NOTHING, TURNED_AWAY or HANDED_OVER. */
   accept(listener: Listener, nowMs: number, atMs: number): number {
     if (this.#resumeAt !== 0) return Acceptor.NOTHING;
-    if (this.#table.full) {
+    if (this.#table.full && this.#lingering.isEmpty) {
       this.pause(listener.spec.frontend, EMFILE, nowMs, atMs);
       return Acceptor.NOTHING;
     }
@@ -143,6 +147,7 @@ export class Acceptor {
       SOCK_NONBLOCK | SOCK_CLOEXEC,
     );
     if (fd < 0) return this.#refusedByKernel(listener, nowMs, atMs);
+    if (this.#table.full) this.#lingering.giveWay();
     this.#counters[ACCEPTED]! += 1;
     // An unnamed unix client has no bytes at all, not even a family.
     if (this.#length[0]! < 4) this.#address[0] = AF_UNIX;
@@ -151,7 +156,7 @@ export class Acceptor {
       const pool = this.#listeners.poolOf(listener, this.#address);
       this.#refuse(spec.frontend, pool, atMs, FRONTEND_FULL, this.#address);
       this.#ledger.leave(spec.frontend);
-      this.#libc.calls.close(fd);
+      this.#lingering.seeOffSocket(fd, listener, FRONTEND_FULL);
       return Acceptor.TURNED_AWAY;
     }
     // Who comes from a listener that closes is begun before the next configuration is.
@@ -303,6 +308,7 @@ export class Acceptor {
     const errno = this.#libc.errno[0]!;
     if (errno === EAGAIN) return Acceptor.NOTHING;
     if (isShortage(errno)) {
+      this.#lingering.giveWay();
       this.pause(listener.spec.frontend, errno, nowMs, atMs);
       return Acceptor.NOTHING;
     }

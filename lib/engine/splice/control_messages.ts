@@ -29,6 +29,8 @@ export interface ListenerSpec {
   /** The bound sockaddr when it names one address; absent when it is a wildcard or unix. */
   readonly local?: Int32Array;
   readonly unix: boolean;
+  /** What refused clients read, by the number of the reason (records.ts). */
+  readonly refusalText: readonly (Uint8Array<ArrayBuffer> | undefined)[];
 }
 
 /** A pool's plan. */

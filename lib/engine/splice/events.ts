@@ -6,7 +6,14 @@ import { type Address, formatAddress } from "../../core/values/address.ts";
 import { classify } from "../../core/values/errors.ts";
 import type { LineBytes } from "../../core/values/line_bytes.ts";
 import { Choice } from "../../core/pick/pick_kernels.ts";
-import type { Endpoint, EndReason, EngineEvent, PoolPlan, RefusalReason } from "../engine.ts";
+import type {
+  Endpoint,
+  EndReason,
+  EngineEvent,
+  PoolPlan,
+  RefusalReason,
+  RefusalText,
+} from "../engine.ts";
 import { NO_PICK, type PickStore } from "../pick_store.ts";
 import { codeOf, LibcError, textOf } from "./libc.ts";
 import type { PickJoin } from "./pick_join.ts";
@@ -59,6 +66,17 @@ const REFUSALS: Readonly<Record<number, RefusalReason>> = {
   [FRONTEND_FULL]: "frontend_full",
   [OUT_OF_DESCRIPTORS]: "out_of_descriptors",
 };
+
+/** What refused clients read, by the number by which workers know why. */
+export function refusalTextByNumber(
+  text: RefusalText = new Map(),
+): (Uint8Array<ArrayBuffer> | undefined)[] {
+  const byNumber: (Uint8Array<ArrayBuffer> | undefined)[] = [];
+  for (const [number, reason] of Object.entries(REFUSALS)) {
+    byNumber[Number(number)] = text.get(reason);
+  }
+  return byNumber;
+}
 
 /** A plan that tunnels were made by. */
 export interface NamedPlan {

@@ -68,6 +68,8 @@ export const FREE = 0;
 export const WAITING = 1;
 export const CONNECTING = 2;
 export const OPEN = 3;
+/** Refused, and reads why; holds nothing but its socket (lingering.ts). */
+export const LINGERING = 4;
 
 /** Most pipes that one worker keeps track of; beyond it, tunnels copy. */
 export const MAX_PIPES = 16384;

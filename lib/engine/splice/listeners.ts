@@ -18,6 +18,14 @@ export interface Listener {
   readonly spec: ListenerSpec;
   readonly location: LocationTable | undefined;
   readonly isOpen: boolean;
+  /** What refused clients read, by the number of the reason. */
+  readonly refusalText: readonly (Message | undefined)[];
+}
+
+/** Bytes that are ready for send(2). */
+export interface Message {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly pointer: Deno.PointerObject;
 }
 
 export class Listeners {
@@ -68,12 +76,18 @@ export class Listeners {
   /** These alone are open from now on, and what was published while held holds. */
   listen(specs: readonly ListenerSpec[]): void {
     for (const { spec: { location: _, ...spec } } of this.#open) {
-      this.#listeners[spec.id] = { spec, location: undefined, isOpen: false };
+      this.#listeners[spec.id] = {
+        spec: { ...spec, refusalText: [] },
+        location: undefined,
+        isOpen: false,
+        refusalText: [],
+      };
     }
     this.#open = specs.map((spec) => ({
       spec,
       location: spec.location && new LocationTable(spec.location),
       isOpen: true,
+      refusalText: spec.refusalText.map((bytes) => bytes && { bytes, pointer: addressOf(bytes) }),
     }));
     for (const listener of this.#open) this.#listeners[listener.spec.id] = listener;
     this.#plans = this.#newest;

@@ -8,6 +8,7 @@ import { Dialer } from "./dialer.ts";
 import {
   FREE,
   HEARTBEAT,
+  LINGERING,
   LISTENING,
   MESSAGES_READ,
   MESSAGES_SENT,
@@ -21,6 +22,7 @@ import {
 } from "./layout.ts";
 import { Ledger } from "./ledger.ts";
 import type { Libc } from "./libc.ts";
+import { Lingering } from "./lingering.ts";
 import type { ListenerSpec, WorkerSetup } from "./control_messages.ts";
 import type { ModeHandler } from "./mode_handler.ts";
 import { type Listener, Listeners } from "./listeners.ts";
@@ -40,6 +42,7 @@ import { TurnQueue } from "./turn_queue.ts";
 const MAX_SLEEP_MS = 1000;
 /** When tunnels are looked at after a reload. */
 const LOOK_MS = 100;
+
 /** All methods run in the worker. */
 export class Loop {
   readonly #control: Int32Array;
@@ -53,6 +56,7 @@ export class Loop {
   readonly #pipes: Pipes;
   readonly #relay: Relay;
   readonly #listeners: Listeners;
+  readonly #lingering: Lingering;
   readonly #acceptor: Acceptor;
   readonly #tell: () => void;
   readonly #sessions: Sessions;
@@ -82,6 +86,15 @@ export class Loop {
     this.#relay = new Relay(libc, this.#table, this.#pipes);
     this.#turns = new TurnQueue(memory);
     this.#listeners = new Listeners(libc, memory.words);
+    this.#lingering = new Lingering({
+      libc,
+      table: this.#table,
+      poller: this.#poller,
+      wheel: this.#wheel,
+      ledger: this.#ledger,
+      listeners: this.#listeners,
+      time: this.#time,
+    });
     this.#acceptor = new Acceptor(
       libc,
       setup,
@@ -90,6 +103,7 @@ export class Loop {
       this.#recorder,
       this.#ledger,
       this.#listeners,
+      this.#lingering,
     );
     const common = {
       libc,
@@ -102,6 +116,7 @@ export class Loop {
       relay: this.#relay,
       turns: this.#turns,
       listeners: this.#listeners,
+      lingering: this.#lingering,
       options: new SocketOptions(libc, setup.keepalive),
       reserve: new Reserve(libc, setup.engine),
       time: this.#time,
@@ -163,8 +178,11 @@ export class Loop {
       this.#serveQueue();
       const due = wheel.advance(time[0]!);
       for (let i = 0; i < due; i++) this.#expired(wheel.due[i]!);
-      // Whoever waits for a descriptor, in any worker, can have those of the spare pipes.
-      if (this.#ledger.outOfDescriptors) this.#pipes.close();
+      // Whoever waits for a descriptor, in any worker, can have these.
+      if (this.#ledger.outOfDescriptors) {
+        this.#pipes.close();
+        this.#lingering.giveWay();
+      }
       this.#acceptor.resume(time[0]!, this.#ledger.outOfDescriptors);
       this.#report();
     }
@@ -201,6 +219,7 @@ export class Loop {
   /** Takes the clients that other workers have accepted for this one; `all`: though a control message waits. */
   #receive(all: boolean): void {
     const { handoff } = this.#acceptor;
+    if (!handoff.empty && this.#table.full) this.#lingering.giveWay();
     while (!handoff.empty && !this.#table.full && (all || !this.#hasMessages())) {
       const slot = this.#acceptor.receive(this.#time[0]!, this.#time[1]!);
       if (slot >= 0) this.#tcp.begin(slot);
@@ -217,13 +236,15 @@ export class Loop {
   cut(): void {
     this.#updateTime();
     for (let slot = 0; slot < this.#table.touched; slot++) {
-      if (this.#words[slot * TUNNEL_WORDS + STATE] !== FREE) this.#tcp.cut(slot);
+      const state = this.#words[slot * TUNNEL_WORDS + STATE];
+      if (state !== FREE && state !== LINGERING) this.#tcp.cut(slot);
     }
     // Now there is a record for each of them.
     while (!this.#acceptor.handoff.empty) {
       const slot = this.#acceptor.receive(this.#time[0]!, this.#time[1]!);
       if (slot >= 0) this.#sessions.turnAway(slot, NO_BACKEND);
     }
+    this.#lingering.giveWay();
     this.#report();
   }
 
@@ -255,7 +276,9 @@ export class Loop {
     const base = slot * TUNNEL_WORDS;
     // An event of a socket that was closed earlier in this turn, its slot perhaps in use again.
     if (this.#words[base + SERIAL + side] !== serial) return;
-    if (this.#words[base + STATE] !== FREE) this.#tcp.ready(slot, side, events);
+    const state = this.#words[base + STATE];
+    if (state === LINGERING) this.#lingering.ready(slot);
+    else if (state !== FREE) this.#tcp.ready(slot, side, events);
   }
 
   /** Gives those who have more to do one more turn each. */
@@ -268,7 +291,9 @@ export class Loop {
 
   #expired(slot: number): void {
     if (!this.#wheel.isDue(slot)) return;
-    if (this.#words[slot * TUNNEL_WORDS + STATE] !== FREE) this.#tcp.expired(slot);
+    const state = this.#words[slot * TUNNEL_WORDS + STATE];
+    if (state === LINGERING) this.#lingering.end(slot);
+    else if (state !== FREE) this.#tcp.expired(slot);
   }
 
   /** Wakes the control plane when it waits for events and there are some. */

@@ -11,6 +11,7 @@ import {
   BYTES_TO_CLIENT,
   FD,
   FREE,
+  LINGERING,
   OPEN,
   PLAN,
   REASON,
@@ -50,6 +51,11 @@ export function reclaim(memory: WorkerMemory, number: number, parts: ReclaimPart
     if (words[base + STATE] === FREE) continue;
     for (let side = 0; side < 2; side++) {
       if (words[base + FD + side]! >= 0) close(words[base + FD + side]!);
+    }
+    // One that lingers holds nothing else.
+    if (words[base + STATE] === LINGERING) {
+      words[base + STATE] = FREE;
+      continue;
     }
     ledger.reclaimPlace(base, parts.tableOf(words[base + PLAN]!));
     if (words[base + STATE] === OPEN) {

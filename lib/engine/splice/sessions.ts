@@ -36,7 +36,7 @@ import {
   TUNNEL_WORDS,
 } from "./layout.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Libc } from "./libc.ts";
+import type { Lingering } from "./lingering.ts";
 import type { WorkerSetup } from "./control_messages.ts";
 import { CONNECT_FAILURE, NO_BACKEND, OUT_OF_DESCRIPTORS, type Recorder } from "./records.ts";
 import type { SocketOptions } from "./socket_options.ts";
@@ -53,7 +53,6 @@ const KEEPALIVE_AFTER_MS = 1000;
 
 /** The parts of a worker that know of sessions. */
 export interface SessionParts {
-  readonly libc: Libc;
   readonly table: TunnelTable;
   readonly wheel: TimerWheel;
   readonly recorder: Recorder;
@@ -61,11 +60,11 @@ export interface SessionParts {
   readonly relay: Relay;
   readonly dialer: Dialer;
   readonly listeners: Listeners;
+  readonly lingering: Lingering;
   readonly options: SocketOptions;
 }
 
 export class Sessions {
-  readonly #libc: Libc;
   readonly #table: TunnelTable;
   readonly #wheel: TimerWheel;
   readonly #recorder: Recorder;
@@ -73,6 +72,7 @@ export class Sessions {
   readonly #relay: Relay;
   readonly #dialer: Dialer;
   readonly #listeners: Listeners;
+  readonly #lingering: Lingering;
   readonly #options: SocketOptions;
   readonly #words: Int32Array;
   readonly #numbers: Float64Array;
@@ -82,7 +82,6 @@ export class Sessions {
 
   /** @param time the loop's: now, and now as milliseconds since the epoch. */
   constructor(setup: WorkerSetup, time: Float64Array, parts: SessionParts) {
-    this.#libc = parts.libc;
     this.#table = parts.table;
     this.#wheel = parts.wheel;
     this.#recorder = parts.recorder;
@@ -90,6 +89,7 @@ export class Sessions {
     this.#relay = parts.relay;
     this.#dialer = parts.dialer;
     this.#listeners = parts.listeners;
+    this.#lingering = parts.lingering;
     this.#options = parts.options;
     this.#words = setup.memory.words;
     this.#numbers = setup.memory.numbers;
@@ -131,13 +131,15 @@ export class Sessions {
     this.#options.closeTunnel(words[base + FD]!, words[base + FD + 1]!, words[base + REASON]!);
     words[base + FD] = -1;
     words[base + FD + 1] = -1;
+    words[base + SERIAL] = 0;
     words[base + SERIAL + 1] = 0;
     this.#ledger.end(base, this.#dialer.tableOf(slot));
     this.#counters[ACTIVE_TUNNELS]! -= 1;
     this.#counters[BYTES_TO_BACKEND]! += this.#numbers[figures + BYTES]!;
     this.#counters[BYTES_TO_CLIENT]! += this.#numbers[figures + BYTES + 1]!;
     this.#recorder.closed(base, figures, this.#time[1]!, this.#time[0]!);
-    this.#free(slot);
+    this.#giveBack(slot);
+    this.#table.give(slot);
   }
 
   /** A client gets no tunnel; `action` is the policy's (core/dial/dial_policy.ts). */
@@ -167,7 +169,8 @@ export class Sessions {
       words,
       base + CLIENT_ADDRESS,
     );
-    this.#free(slot);
+    this.#giveBack(slot);
+    this.#lingering.seeOff(slot, reason);
   }
 
   /** Counts up over all workers; two words, since a busy site passes 2^32 within months. */
@@ -177,18 +180,15 @@ export class Sessions {
     return Atomics.load(this.#engine, NEXT_TUNNEL_HIGH) * 2 ** 32 + low;
   }
 
-  /** Gives the slot back, its client's socket closed if it still is open. */
-  #free(slot: number): void {
+  /**
+   * Gives back all that a client has but its slot and its socket. One that is refused does not hear of it
+   * before: it may come again at once, to another worker.
+   */
+  #giveBack(slot: number): void {
     const base = slot * TUNNEL_WORDS;
-    const words = this.#words;
     this.#wheel.clear(slot);
     this.#ledger.leavePlan(base);
     this.#dialer.forget(slot);
-    // First: a client that hears of its end may come again at once, to another worker.
-    this.#ledger.dismiss(words[base + FRONTEND]!);
-    if (words[base + FD]! >= 0) this.#libc.calls.close(words[base + FD]!);
-    words[base + FD] = -1;
-    words[base + SERIAL] = 0;
-    this.#table.give(slot);
+    this.#ledger.dismiss(this.#words[base + FRONTEND]!);
   }
 }

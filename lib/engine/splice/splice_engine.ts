@@ -15,7 +15,7 @@ import type {
 } from "../engine.ts";
 import { adjustMode } from "../socket_mode.ts";
 import { EventReader } from "./event_reader.ts";
-import { type Names, numberOfEnd } from "./events.ts";
+import { type Names, numberOfEnd, refusalTextByNumber } from "./events.ts";
 import {
   ACCEPTED,
   ACTIVE_TUNNELS,
@@ -282,6 +282,7 @@ export class SpliceEngine implements Engine {
       idleTimeoutMs: frontend.idleTimeoutMs,
       ...(socket.local === undefined ? {} : { local: socket.local }),
       unix: socket.bound.transport === "unix",
+      refusalText: refusalTextByNumber(frontend.refusalText),
     }));
   }
 

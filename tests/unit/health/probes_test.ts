@@ -1,13 +1,14 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { Address } from "../../../lib/core/values/address.ts";
 import type { ProbeResult } from "../../../lib/core/pool/health.ts";
+import { BY_APPLICATION, sshRefusal } from "../../../lib/core/serving/ssh_refusal.ts";
 import { BannerProbe } from "../../../lib/health/banner_probe.ts";
 import type { HealthProbe } from "../../../lib/health/health_probe.ts";
 import { TcpProbe } from "../../../lib/health/tcp_probe.ts";
 import { SYSTEM_CLOCK } from "../../../lib/host/clock.ts";
 import { type Script, silent, TcpPeer } from "../../peers/tcp_peer.ts";
 import { backendAt } from "../../support/backends.ts";
-import { send } from "../../support/bytes.ts";
+import { send, writeAll } from "../../support/bytes.ts";
 import { within } from "../../support/wait_for.ts";
 
 /** Never over within a test. */
@@ -77,6 +78,14 @@ Deno.test("a banner probe looks for its words at the beginning of any of the fir
   assertEquals(
     await outcome(banner, says("Exceeded MaxStartups\r\n")),
     'says "Exceeded MaxStartups"',
+  );
+  assertEquals(
+    await outcome(banner, (conn) => writeAll(conn, sshRefusal("come again", BY_APPLICATION))),
+    'protocol: says "SSH-2.0-compute_lb": a balancer that turns clients away',
+  );
+  assertEquals(
+    await outcome(banner, says("SSH-2.0-compute_lb_demo\r\n")),
+    'says "SSH-2.0-compute_lb_demo"',
   );
 });
 

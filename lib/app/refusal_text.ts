@@ -1,0 +1,59 @@
+// What the clients of a frontend read that are refused, by why, ready to be sent.
+
+import { BY_APPLICATION, sshRefusal, TOO_MANY_CONNECTIONS } from "../core/serving/ssh_refusal.ts";
+import type { FrontendConfig, PoolConfig } from "../config/config.ts";
+import type { RefusalReason, RefusalText } from "../engine/engine.ts";
+
+const SSH_PORT = 22;
+
+interface Sentence {
+  readonly text: string;
+  /** The reason code for ssh clients. */
+  readonly code: number;
+}
+
+/**
+ * What is said, by why. Of reasons that are missing here nothing is: who is denied learns nothing, and a
+ * client that would need what is short is closed at once.
+ */
+const SENTENCES: ReadonlyMap<RefusalReason, Sentence> = new Map([
+  ["no_backend", {
+    text: "no compute server can take you now: try again in a minute, or tell your administrator",
+    code: BY_APPLICATION,
+  }],
+  ["connect_failed", {
+    text: "no compute server answers: try again in a minute, or tell your administrator",
+    code: BY_APPLICATION,
+  }],
+  ["frontend_full", {
+    text: "too many sessions are open here: try again later",
+    code: TOO_MANY_CONNECTIONS,
+  }],
+]);
+
+/**
+ * Makes what a frontend's clients are told.
+ * @param pools those of the configuration.
+ * @returns undefined when they are told nothing.
+ */
+export function refusalTextOf(
+  { refusalText, pool, location }: FrontendConfig,
+  pools: readonly PoolConfig[],
+): RefusalText | undefined {
+  if (refusalText === "off") return undefined;
+  const names = new Set([pool, ...location.map((rule) => rule.pool)]);
+  const isSsh = pools.every((one) => !names.has(one.name) || speaksSsh(one));
+  if (refusalText === "auto" && !isSsh) return undefined;
+  const texts = new Map<RefusalReason, Uint8Array<ArrayBuffer>>();
+  for (const [reason, { text, code }] of SENTENCES) {
+    const said = refusalText === "auto" ? `${text} (compute-lb: ${reason})` : refusalText.text;
+    texts.set(reason, isSsh ? sshRefusal(said, code) : new TextEncoder().encode(`${said}\r\n`));
+  }
+  return texts;
+}
+
+/** Whether the configuration shows that a pool's backends speak ssh. */
+function speaksSsh({ health, backends }: PoolConfig): boolean {
+  if (health.probe === "banner") return health.expect.startsWith("SSH-");
+  return backends.every(({ address }) => address.transport === "tcp" && address.port === SSH_PORT);
+}
