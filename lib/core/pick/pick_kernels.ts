@@ -13,6 +13,7 @@ import {
   ACTIVE,
   ALWAYS,
   BACKUP_LAST,
+  ELIGIBLE,
   freeNow,
   HEADER_WORDS,
   KERNEL,
@@ -166,6 +167,12 @@ function reserve(words: Int32Array, at: number, seen: number, choice: Choice): b
       return false;
     }
     choice.active = before;
+  }
+  // From the moment on in which the control plane has closed a row, no pick falls on it any more, not even
+  // one that had looked before.
+  if (Atomics.load(words, at + ELIGIBLE) === 0) {
+    Atomics.sub(words, at + ACTIVE, 1);
+    return false;
   }
   choice.step = enterYoung(words, at);
   return true;

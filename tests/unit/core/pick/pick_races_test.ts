@@ -22,7 +22,7 @@ import { identityOf, Source } from "../../../../lib/core/pick/source.ts";
 import { recall, renew } from "../../../../lib/core/pick/sticky.ts";
 import { newLoginsOf, youngOf, YoungSteps } from "../../../../lib/core/pick/young.ts";
 import { makeTable } from "../../../support/tables.ts";
-import { within } from "../../../support/wait_for.ts";
+import { DEADLINE_MS, within } from "../../../support/wait_for.ts";
 
 const WORKERS = 3;
 const SESSION_CLIENTS = 20;
@@ -239,6 +239,23 @@ Deno.test("threads that pick at once never pass max_connections, and find the la
       for (let i = 0; i < (active[row] ?? 0); i++) release(table, row, 0);
       table.write(row, ELIGIBLE, 0);
     }
+  }
+});
+
+Deno.test("no pick falls on a row that was closed before, not even one that had looked", async () => {
+  using crew = new Crew(SOURCE);
+  for (let round = 0; round < 50; round++) {
+    const table = makeTable("least_connections", [{ free: 5000 }]);
+    const picking = crew.pick(table, 1, 2000);
+    // Not by a timer: the picks take but some milliseconds.
+    const end = performance.now() + DEADLINE_MS;
+    while (table.read(0, ACTIVE) <= 100 && performance.now() < end);
+    table.write(0, ELIGIBLE, 0);
+    // Every pick that is to count has reserved its place by now.
+    const most = table.read(0, ACTIVE);
+    await picking;
+    const active = table.read(0, ACTIVE);
+    assert(active <= most, `${active - most} picks after the end, round ${round}`);
   }
 });
 
