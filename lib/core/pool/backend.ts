@@ -1,6 +1,7 @@
 // A backend: one place where sessions can be sent, as the configuration or a discovery source names it.
 
 import { type Address, formatAddress, parseBackendAddress } from "../values/address.ts";
+import type { AdminState } from "./health.ts";
 import { failure, type Result, success } from "../values/result.ts";
 
 export interface Backend {
@@ -15,6 +16,10 @@ export interface Backend {
   readonly weight?: number;
   /** Where its load is asked, when that is not the backend's own host and the source's own port. */
   readonly loadAddress?: Address;
+  /** What an administrator has ordered of it; absent: enabled. */
+  readonly admin?: AdminState;
+  /** What its own side (agent, load source) says against sessions and an administrator has overruled. */
+  readonly overrules?: string;
 }
 
 /** The most cores a backend can be said to have: the kernel's NR_CPUS limit on x86-64 is 8192. */

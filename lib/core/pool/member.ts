@@ -75,6 +75,15 @@ export interface Member {
   leftMs: number;
 }
 
+/** Holds by which a backend's own side speaks. */
+export const OWN_WORDS = ["offline", "agent"] as const satisfies readonly HoldCause[];
+
+/** Whether a hold keeps nobody away because an administrator has overruled what it says. */
+export function isOverruled({ holds, backend: { overrules } }: Member, cause: HoldCause): boolean {
+  return overrules !== undefined && OWN_WORDS.some((word) => word === cause) &&
+    holds.get(cause)?.reason === overrules;
+}
+
 /** A backend that joins, of which nothing is known yet. */
 export function newMember(
   backend: Backend,

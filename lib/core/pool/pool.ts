@@ -7,12 +7,12 @@ import { type AgentAdvice, AgentStanding, describeAdvice } from "./agent_advice.
 import { type Backend, MAX_WEIGHT } from "./backend.ts";
 import { counted } from "../values/counted.ts";
 import { BACKENDS_FAULT, type FailureKind } from "../values/errors.ts";
-import type { HealthState, ProbeResult } from "./health.ts";
+import type { AdminState, HealthState, ProbeResult } from "./health.ts";
 import { type LoadResult, type LoadSample, sampleIn } from "./load.ts";
 import { type Cores, KnownCores } from "./known_cores.ts";
 import type { PoolChange } from "./pool_change.ts";
 import { tellAge, tellSample, tellSilence } from "./load_told.ts";
-import { type HoldCause, type Member, newMember, type Obstacle } from "./member.ts";
+import { type HoldCause, isOverruled, type Member, newMember, type Obstacle } from "./member.ts";
 import { ACTIVE, ELIGIBLE, MAX_CONNECTIONS, type PickTable } from "../pick/pick_table.ts";
 import { type HealthTransition, RiseFall } from "./rise_fall.ts";
 import { identityOf } from "../pick/source.ts";
@@ -114,6 +114,7 @@ export class Pool {
       const member = this.#members.get(backend.id);
       if (member === undefined) continue;
       member.leaving = false;
+      this.#administer(member, backend.admin ?? "enabled", nowMs);
       this.table.write(member.row, MAX_CONNECTIONS, this.maxConnectionsOf(member));
     }
     return changes;
@@ -221,7 +222,7 @@ export class Pool {
   }
 
   /** Forgets what a load source has said of a backend that is asked otherwise, or not at all, from now on. */
-  forgetLoad(id: string): PoolChange[] {
+  forgetLoad(id: string, reason = "it is asked for its load otherwise"): PoolChange[] {
     const member = this.#members.get(id);
     if (member === undefined) return [];
     member.load = undefined;
@@ -234,9 +235,7 @@ export class Pool {
     this.table.write(member.row, MAX_CONNECTIONS, this.maxConnectionsOf(member));
     member.loadDoubt = undefined;
     member.figuresDoubted = false;
-    return (["offline", "agent"] as const).flatMap((cause) =>
-      this.release(id, cause, "it is asked for its load otherwise")
-    );
+    return (["offline", "agent"] as const).flatMap((cause) => this.release(id, cause, reason));
   }
 
   /** Sends no new session to a backend until {@linkcode release} is called for the same cause. */
@@ -293,7 +292,8 @@ export class Pool {
     const free = (obstacle: Obstacle) => this.#forgiven.has(obstacle) || butFor?.has(obstacle);
     return !member.leaving && member.admin === "enabled" &&
       (member.health.state !== "down" || free("down") === true) &&
-      (member.holds.size === 0 || member.holds.keys().every(free)) &&
+      (member.holds.size === 0 ||
+        member.holds.keys().every((cause) => free(cause) || isOverruled(member, cause))) &&
       member.addresses.length > 0 && this.weightOf(member) > 0;
   }
 
@@ -348,6 +348,17 @@ export class Pool {
       changes.push({ level: "info", backend: id, text: `is still held back: ${reason}` });
     }
     return changes;
+  }
+
+  /** What is not probed is not known to be up or down. */
+  #administer(member: Member, admin: AdminState, nowMs: number): void {
+    const before = member.admin;
+    member.admin = admin;
+    if (before === admin || (before !== "disabled" && admin !== "disabled")) return;
+    member.health.force("unknown");
+    member.healthReason = admin === "disabled" ? "not probed while disabled" : "not probed yet";
+    member.healthSinceMs = nowMs;
+    member.connectFailures = 0;
   }
 
   #sweep(nowMs: number): void {

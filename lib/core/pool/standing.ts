@@ -1,7 +1,7 @@
 // Whether a backend may be sent sessions at all, in one word: what the control plane writes into a row
 // beside its eligibility, so that a pick can say why a backend did not take part.
 
-import { HOLD_CAUSES, type Member, type Obstacle, SHORTAGES } from "./member.ts";
+import { HOLD_CAUSES, isOverruled, type Member, type Obstacle, SHORTAGES } from "./member.ts";
 import { STANDING } from "../pick/pick_table.ts";
 import type { Pool } from "./pool.ts";
 
@@ -26,7 +26,9 @@ export function standingOf(pool: Pool, member: Member): Standing {
   const { forgiven } = pool;
   if (member.health.state === "down" && !forgiven.has("down")) return "down";
   if (member.admin !== "enabled") return member.admin;
-  for (const cause of member.holds.keys()) if (!forgiven.has(cause)) return cause;
+  for (const cause of member.holds.keys()) {
+    if (!forgiven.has(cause) && !isOverruled(member, cause)) return cause;
+  }
   if (member.addresses.length === 0) return "unresolved";
   return pool.weightOf(member) > 0 ? "ready" : "no_weight";
 }
