@@ -3,18 +3,24 @@
 import { type Address, formatAddress } from "./core/values/address.ts";
 import { counted } from "./core/values/counted.ts";
 import { messageOf } from "./core/values/errors.ts";
+import type { Administration } from "./core/administration/administration.ts";
 import { describeChanges } from "./config/changes.ts";
 import type { Config } from "./config/config.ts";
+import { defaultPortOf } from "./config/references.ts";
 import type { Frontend } from "./engine/engine.ts";
 import type { AccessLog } from "./log/access_log.ts";
 import type { MetricsReport } from "./admin/metrics.ts";
-import type { StatusReport } from "./admin/report.ts";
+import type { PoolReport, StatusReport } from "./admin/report.ts";
+import type { StateStore } from "./admin/state_file.ts";
 import type { WhyAnswer } from "./admin/routes.ts";
 import type { WhyQuery } from "./admin/why_report.ts";
+import { describeStanding } from "./app/administration_words.ts";
+import { Administrator, type Turn } from "./app/administrator.ts";
 import { DecisionJournal } from "./app/decision_journal.ts";
 import { DecisionRecorder } from "./record/decision_recorder.ts";
 import { EventLog } from "./app/event_log.ts";
 import { haveChanged, type Locations } from "./app/locations.ts";
+import type { PoolController } from "./app/pool_controller.ts";
 import { Pools, type PoolsParts, type PreparedPool } from "./app/pools.ts";
 import { refusalTextOf } from "./app/refusal_text.ts";
 import { reportPool } from "./app/report.ts";
@@ -28,6 +34,12 @@ export interface AppParts extends PoolsParts {
   readonly engineReason: string;
 }
 
+/** What administrators have ordered before this process began, and where it is kept. */
+export interface KeptOrders {
+  readonly store: StateStore;
+  readonly administration: Administration;
+}
+
 /** What a reload came to; when it was taken, what it changed in the words of lb.conf. */
 export type ReloadOutcome =
   | { readonly ok: true; readonly changes: string }
@@ -39,6 +51,8 @@ interface LastReload {
 }
 
 export class App implements AsyncDisposable {
+  /** Carries out what administrators order. */
+  readonly orders: Administrator;
   readonly #parts: AppParts;
   readonly #events: Promise<void>;
   readonly #journal: DecisionJournal;
@@ -55,7 +69,7 @@ export class App implements AsyncDisposable {
   #draining = false;
   #reloads = 0;
   #lastReload: LastReload | undefined;
-  /** Reloads run one after the other. */
+  /** Reloads and orders run one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
 
   /** @param locations the configuration's, compiled. */
@@ -67,7 +81,8 @@ export class App implements AsyncDisposable {
     this.#startedWallMs = parts.clock.wall();
     this.#journal = new DecisionJournal(this.#strategyOf);
     this.#recorder = new DecisionRecorder(parts.clock, parts.log.area("record"));
-    this.#pools = new Pools(parts, this.#recorder);
+    this.orders = this.#makeAdministrator();
+    this.#pools = new Pools(parts, this.#recorder, this.orders);
     this.#events = this.#readEvents();
   }
 
@@ -84,19 +99,24 @@ export class App implements AsyncDisposable {
   /**
    * Prepares the pools, opens the frontends, starts the rounds.
    * @param beforeAccept runs when every address is bound and before any client is accepted or any program
-   * started for a load source: the moment to give privileges up, and to open what clients must not leave
-   * without a descriptor.
+   * started for a load source: the moment to give privileges up, to open what clients must not leave
+   * without a descriptor, and to read what administrators have ordered.
    * @throws {Error} when an address cannot be bound, the recording not be written, or beforeAccept fails;
    * nothing is left open then but what dispose ends.
    */
-  async start(beforeAccept: () => Promise<void> = () => Promise.resolve()): Promise<void> {
-    const pools = await this.#pools.prepare(this.#config);
-    await this.#switchTo(this.#config, this.#locations, pools, async () => {
-      await beforeAccept();
+  async start(
+    beforeAccept: () => Promise<KeptOrders | undefined> = () => Promise.resolve(undefined),
+  ): Promise<void> {
+    let pools: readonly PreparedPool[] = [];
+    await this.#switchTo(this.#config, this.#locations, () => pools, async () => {
+      const kept = await beforeAccept();
+      if (kept !== undefined) this.orders.restore(kept.store, kept.administration);
       await this.#recorder.open(this.#config.log.record);
+      pools = await this.#pools.prepare(this.#config);
     });
     await this.#pools.start();
     this.#tellListening();
+    this.#tellStanding();
   }
 
   /**
@@ -105,13 +125,18 @@ export class App implements AsyncDisposable {
    * @param signal gives the reload up as long as it has not taken effect.
    */
   reload(config: Config, locations: Locations, signal?: AbortSignal): Promise<ReloadOutcome> {
-    const reloaded = this.#turn.then(() => this.#reload(config, locations, signal)).catch(
-      (error: unknown) =>
+    return this.#inTurn(async () => ({ value: await this.#reload(config, locations, signal) }))
+      .catch((error: unknown) =>
         // Nothing that a file says may end the process; what is half done is told.
-        this.#refuse(`the reload failed half-way: ${messageOf(error)}`),
-    );
-    this.#turn = reloaded;
-    return reloaded;
+        this.#refuse(`the reload failed half-way: ${messageOf(error)}`)
+      );
+  }
+
+  /** Runs what changes pools when nothing else does. @returns its value, maybe before all of it is over. */
+  #inTurn<T>(run: () => Promise<Turn<T>>): Promise<T> {
+    const running = this.#turn.then(run);
+    this.#turn = running.then(({ rest }) => rest).catch(() => {});
+    return running.then(({ value }) => value);
   }
 
   /** Opens the recording anew where its file has been rotated away. */
@@ -130,7 +155,10 @@ export class App implements AsyncDisposable {
    */
   async drain(signal: AbortSignal): Promise<void> {
     this.#draining = true;
+    // Who stands in for this process may keep orders from now on.
+    const closed = this.#inTurn(() => Promise.resolve({ value: this.orders.close() }));
     await this.#parts.engine.drain(signal);
+    await closed;
   }
 
   status(): StatusReport {
@@ -162,9 +190,18 @@ export class App implements AsyncDisposable {
         ...this.#locationPools(frontend.name),
         active: activeByFrontend.get(frontend.name) ?? 0,
         maxConnections: frontend.maxConnections,
+        denials: [],
       })),
-      pools: Array.from(this.#pools, (controller) => reportPool(controller, clock.now(), wallMs)),
+      pools: Array.from(this.#pools, (controller) => this.#reportPool(controller)),
     };
+  }
+
+  #reportPool(controller: PoolController): PoolReport {
+    const { clock } = this.#parts;
+    const { name } = controller.config;
+    const configured = this.#config.pools.find((pool) => pool.name === name)?.backends ?? [];
+    const overrides = this.orders.overridesOf(name);
+    return reportPool(controller, configured, overrides, clock.now(), clock.wall());
   }
 
   /** Why connections landed where they did. */
@@ -186,6 +223,7 @@ export class App implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#turn;
+    this.orders.close();
     await this.#pools[Symbol.asyncDispose]();
     await this.#parts.engine[Symbol.asyncDispose]();
     await this.#events;
@@ -210,7 +248,7 @@ export class App implements AsyncDisposable {
     if (signal?.aborted) return await refuse(messageOf(signal.reason));
     if (this.#draining) return await refuse("the balancer is draining");
     try {
-      await this.#switchTo(config, locations, pools);
+      await this.#switchTo(config, locations, () => pools);
     } catch (error) {
       return await refuse(messageOf(error) + this.#ownListenerHint(config));
     }
@@ -274,18 +312,51 @@ export class App implements AsyncDisposable {
   async #switchTo(
     config: Config,
     locations: Locations,
-    pools: readonly PreparedPool[],
+    pools: () => readonly PreparedPool[],
     beforeAccept?: () => Promise<void>,
   ): Promise<void> {
     let ended: Promise<unknown> = Promise.resolve();
     const atSwitch = () => {
-      ended = this.#pools.take(pools);
+      ended = this.#pools.take(pools());
       this.#config = config;
       this.#locations = locations;
     };
     const frontends = frontendsOf(config, locations);
     this.#bound = await this.#parts.engine.start(frontends, atSwitch, beforeAccept);
     await ended;
+  }
+
+  #makeAdministrator(): Administrator {
+    const { clock, log } = this.#parts;
+    return new Administrator({
+      clock,
+      log: log.area("admin"),
+      inTurn: (run) => this.#inTurn(run),
+      pool: (name) => {
+        const controller = this.#pools.get(name);
+        const configured = this.#config.pools.find((pool) => pool.name === name);
+        if (controller === undefined || configured === undefined) return undefined;
+        return { configured, controller, defaultPort: defaultPortOf(this.#config, name) };
+      },
+      poolNames: () => this.#config.pools.map(({ name }) => name),
+      frontendReached: (pool, address) => this.#pools.frontendReached(pool, address),
+      report: (pool, backend) => {
+        const controller = this.#pools.get(pool);
+        const report = controller && this.#reportPool(controller);
+        const isIt = ({ id }: { readonly id: string }) => id === backend;
+        return report?.removed.find(isIt) ?? report?.backends.find(isIt);
+      },
+      closed: () => this.#draining ? "The balancer is stopping: it takes no orders" : undefined,
+    });
+  }
+
+  /** Says what is ordered from before. */
+  #tellStanding(): void {
+    const log = this.#parts.log.area("admin");
+    for (const pool of this.#config.pools) {
+      const overrides = this.orders.overridesOf(pool.name);
+      for (const text of describeStanding(pool, overrides)) log.info(`ordered: ${text}`);
+    }
   }
 
   /** The strategy that a pool's kernel ran for, in the words of lb.conf. */

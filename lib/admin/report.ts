@@ -41,6 +41,51 @@ export interface FrontendReport {
   readonly locationPools?: readonly string[];
   readonly active: number;
   readonly maxConnections: number;
+  /** Networks that it turns away by an administrator's order. */
+  readonly denials: readonly DenialReport[];
+}
+
+/** Who ordered something, when and why. */
+export interface SaidReport {
+  readonly by: string;
+  readonly at: string;
+  /** null: no reason was given. */
+  readonly reason: string | null;
+}
+
+export interface DenialReport extends SaidReport {
+  readonly network: string;
+  /** When it ends by itself; null: never. */
+  readonly until: string | null;
+}
+
+/** What administrators have ordered of a backend; each null where nothing is ordered. */
+export interface AdministrationReport {
+  readonly state:
+    | SaidReport & {
+      readonly value: "enabled" | "draining" | "disabled";
+      /** When sessions that are left are ended; null: never. */
+      readonly deadline: string | null;
+      /** What its own side says and counts no more, until it says something else. */
+      readonly overrules: string | null;
+    }
+    | null;
+  readonly weight: SaidReport & { readonly value: number } | null;
+  /** It is in the pool by order; null values are not ordered. */
+  readonly added:
+    | SaidReport & {
+      readonly cores: number | null;
+      readonly weight: number | null;
+      readonly maxConnections: number | null;
+    }
+    | null;
+}
+
+/** A backend that an administrator has taken out of the pool. */
+export interface RemovedReport extends SaidReport {
+  readonly id: string;
+  /** Its sessions that go on. */
+  readonly active: number;
 }
 
 export interface PoolReport {
@@ -59,6 +104,8 @@ export interface PoolReport {
   /** Cores that each new login counts for, beside `free`, while a burst is dealt out; 0: there is none. */
   readonly burstCost: number;
   readonly backends: readonly BackendReport[];
+  /** Backends that are out of the pool by order, though the configuration may name them. */
+  readonly removed: readonly RemovedReport[];
 }
 
 /** One thing that holds a backend back. */
@@ -75,7 +122,12 @@ export interface BackendReport {
   readonly addresses: readonly string[];
   /** `leaving`: no longer configured, its last sessions are still on. */
   readonly state: "up" | "down" | "unknown" | "leaving";
+  /** Whether new sessions may go there by order: enabled, draining or disabled. */
   readonly admin: string;
+  /** Who ordered what; null: nothing is ordered. */
+  readonly administration: AdministrationReport | null;
+  /** Its share as the configuration has it, or the administrator who added it; null where that names it not. */
+  readonly configuredWeight: number | null;
   /** What keeps sessions away, its health first; where nothing does, why health is what it is. */
   readonly reason: string;
   /** Since when health is what it is. */

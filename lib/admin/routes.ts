@@ -2,8 +2,20 @@
 // the balancer gives for it (Reports), and its line.
 
 import type { Answer } from "../core/serving/http.ts";
-import { printable } from "../core/values/printable.ts";
+import { quote } from "../schema/quote.ts";
+import type { Declaration } from "../schema/declarations.ts";
+import { type AdminRequest, type Asked, fault, json, toJson } from "./answers.ts";
 import { formatMetrics, type MetricsReport } from "./metrics.ts";
+import {
+  answerBackend,
+  answerBackends,
+  answerFrontend,
+  answerPool,
+  deleteBackend,
+  patchBackend,
+  putBackend,
+} from "./order_answers.ts";
+import { backendAddition, backendPatch, type Orders } from "./orders.ts";
 import type { StatusReport } from "./report.ts";
 import { type DecisionReport, parseWhyQuery, type WhyQuery, type WhyReport } from "./why_report.ts";
 
@@ -19,56 +31,172 @@ export interface Reports {
   metrics(): MetricsReport;
 }
 
-interface Route {
-  readonly method: "GET";
-  readonly path: string;
-  /** Answers; the query is what stands behind "?" in the target. */
-  answer(reports: Reports, query: string): Answer;
+/** What stands behind the requests. */
+export interface Balancer extends Reports {
+  readonly orders: Orders;
 }
 
-const ROUTES: readonly Route[] = [
-  // The StatusReport.
-  { method: "GET", path: "/v1/status", answer: (reports) => json(200, reports.status()) },
-  // The WhyReport: ?last=N&client=ADDRESS; 1 without last, all clients without client.
-  { method: "GET", path: "/v1/why", answer: answerWhy },
-  // For Prometheus.
+export interface Route {
+  readonly method: "GET" | "PUT" | "PATCH" | "POST" | "DELETE";
+  /** What begins with ":" stands for one segment of the path, with "*" for all that are left. */
+  readonly path: string;
+  /** What it does, in one line. */
+  readonly doc: string;
+  /** Parameters behind "?", with what they mean. */
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: Declaration;
+  answer(balancer: Balancer, asked: Asked): Answer | Promise<Answer>;
+}
+
+/** Every request. */
+export const ROUTES: readonly Route[] = [
+  {
+    method: "GET",
+    path: "/v1/status",
+    doc: "frontends, pools and backends: the StatusReport",
+    answer: (balancer) => json(200, balancer.status()),
+  },
+  {
+    method: "GET",
+    path: "/v1/why",
+    doc: "why connections landed where they did: the WhyReport",
+    query: { last: "so many, the latest; 1 without", client: "only this client's" },
+    answer: answerWhy,
+  },
+  {
+    method: "GET",
+    path: "/v1/pools",
+    doc: "all pools",
+    answer: (balancer) => json(200, { pools: balancer.status().pools }),
+  },
+  {
+    method: "GET",
+    path: "/v1/pools/:pool",
+    doc: "one pool with its backends",
+    answer: (balancer, asked) => answerPool(balancer.status(), asked),
+  },
+  {
+    method: "GET",
+    path: "/v1/pools/:pool/backends",
+    doc: "the backends of a pool, and those that are removed",
+    answer: (balancer, asked) => answerBackends(balancer.status(), asked),
+  },
+  {
+    method: "GET",
+    path: "/v1/pools/:pool/backends/:backend",
+    doc: "one backend",
+    answer: ({ orders }, asked) => answerBackend(orders, asked),
+  },
+  {
+    method: "PATCH",
+    path: "/v1/pools/:pool/backends/:backend",
+    doc: "orders the state, the weight or the deadline of a drain; null takes an order away",
+    body: backendPatch,
+    answer: ({ orders }, asked) => patchBackend(orders, asked),
+  },
+  {
+    method: "PUT",
+    path: "/v1/pools/:pool/backends/:backend",
+    doc: "adds a backend to the pool",
+    body: backendAddition,
+    answer: ({ orders }, asked) => putBackend(orders, asked),
+  },
+  {
+    method: "DELETE",
+    path: "/v1/pools/:pool/backends/:backend",
+    doc: "takes a backend out of the pool, whatever names it, until it is enabled or added again",
+    query: { reason: "why" },
+    answer: ({ orders }, asked) => deleteBackend(orders, asked),
+  },
+  {
+    method: "GET",
+    path: "/v1/frontends",
+    doc: "all frontends",
+    answer: (balancer) => json(200, { frontends: balancer.status().frontends }),
+  },
+  {
+    method: "GET",
+    path: "/v1/frontends/:frontend",
+    doc: "one frontend",
+    answer: (balancer, asked) => answerFrontend(balancer.status(), asked),
+  },
   {
     method: "GET",
     path: "/metrics",
-    answer: (reports) => plain(200, formatMetrics(reports.metrics())),
+    doc: "for Prometheus",
+    answer: (balancer) => plain(200, formatMetrics(balancer.metrics())),
   },
-  // For keepalived and the like: 200 while it takes clients; ?pool=NAME asks for one pool.
   {
     method: "GET",
     path: "/healthz",
-    answer: (reports, query) => answerHealth(reports.status(), query),
+    doc: "for keepalived and the like: 200 while clients that come can be served",
+    query: { pool: "only this pool" },
+    answer: (balancer, { query }) => answerHealth(balancer.status(), query),
   },
 ];
 
 /** Version of Prometheus's text format. */
 const PLAIN_TEXT = "text/plain; version=0.0.4; charset=utf-8";
 
-/** Answers a request for a target, path and query. */
-export function answerAdmin(reports: Reports, method: string, target: string): Answer {
+/** Answers a request. */
+export async function answerAdmin(balancer: Balancer, request: AdminRequest): Promise<Answer> {
+  const { method, target, fields, body } = request;
   const [path, query = ""] = splitOnce(target, "?");
-  const there = ROUTES.filter((route) => route.path === path);
+  const there = ROUTES.flatMap((route) => {
+    const params = paramsOf(route.path, path);
+    return params === undefined ? [] : [{ route, params }];
+  });
   if (there.length === 0) return fault(404, `no such resource: ${target}`);
-  const route = there.find((route) => route.method === method);
-  if (route !== undefined) return route.answer(reports, query);
-  const methods = there.map((route) => route.method).join(", ");
-  return fault(405, `${method} is not allowed here: use ${methods}`, { "Allow": methods });
+  const found = there.find(({ route }) => route.method === method);
+  if (found === undefined) {
+    const methods = there.map(({ route }) => route.method).join(", ");
+    return fault(405, `${method} is not allowed here: use ${methods}`, { "Allow": methods });
+  }
+  const { route, params } = found;
+  const garbled = Object.entries(params).find(([, value]) => value === undefined);
+  if (garbled !== undefined) {
+    const error = `Cannot read the ${garbled[0]} in ${quote(path)}: expected percent-encoded UTF-8`;
+    return fault(400, error);
+  }
+  const known = Object.entries(params).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value]]
+  );
+  return await route.answer(balancer, {
+    params: Object.fromEntries(known),
+    query,
+    fields,
+    body,
+  });
 }
 
-/** An answer that says what is wrong with the request. */
-export function fault(
-  status: Answer["status"],
-  error: string,
-  fields: Readonly<Record<string, string>> = {},
-): Answer {
-  return { ...json(status, { error }), fields };
+/** What a path has for the names of a route's; undefined: it is another one. A value that is garbled is undefined. */
+function paramsOf(route: string, path: string): Record<string, string | undefined> | undefined {
+  const [wanted, given] = [route.split("/"), path.split("/")];
+  const params: Record<string, string | undefined> = {};
+  for (const [index, segment] of wanted.entries()) {
+    const value = given[index];
+    if (value === undefined) return undefined;
+    if (segment.startsWith("*")) {
+      params[segment.slice(1)] = decoded(given.slice(index).join("/"));
+      return params;
+    }
+    if (segment.startsWith(":")) {
+      if (value === "") return undefined;
+      params[segment.slice(1)] = decoded(value);
+    } else if (segment !== value) return undefined;
+  }
+  return wanted.length === given.length ? params : undefined;
 }
 
-function answerWhy(reports: Reports, query: string): Answer {
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function answerWhy(reports: Reports, { query }: Asked): Answer {
   const asked = parseWhyQuery(query);
   if (!asked.ok) return fault(400, asked.message);
   return { status: 200, body: whyBody(reports.why(asked.value)) };
@@ -100,18 +228,6 @@ function* whyBody({ decisions, ...rest }: WhyAnswer): Generator<string> {
 
 function plain(status: Answer["status"], body: Iterable<string>): Answer {
   return { status, body: [...body].join(""), fields: { "Content-Type": PLAIN_TEXT } };
-}
-
-function json(status: Answer["status"], body: unknown): Answer {
-  return { status, body: `${toJson(body)}\n` };
-}
-
-/** What stands in it may be anything, and whoever asks may show it on a terminal as it is. */
-function toJson(value: unknown): string {
-  return JSON.stringify(
-    value,
-    (_, inner: unknown) => typeof inner === "string" ? printable(inner) : inner,
-  );
 }
 
 function splitOnce(text: string, separator: string): [string, string?] {

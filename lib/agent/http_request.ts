@@ -22,7 +22,10 @@ export function readFirstBytes(text: string): FirstBytes {
 }
 
 /** What is answered to a request; the figures, whatever the path. */
-export function answerTo({ method, target }: RequestHead, json: string): Answer {
+export function answerTo(
+  { method, target }: Pick<RequestHead, "method" | "target">,
+  json: string,
+): Answer {
   if (target === undefined) return { status: 400, body: "" };
   if (method !== "GET" && method !== "HEAD") {
     return { status: 405, fields: { "Allow": "GET, HEAD" }, body: "" };

@@ -3,7 +3,7 @@
 
 import { acceptEach, closeQuietly } from "../core/serving/accept_loop.ts";
 import type { Clock } from "../core/timing/clock.ts";
-import { formatAnswer, sendText } from "../core/serving/http.ts";
+import { formatAnswer, NO_REQUEST, sendText } from "../core/serving/http.ts";
 import { ServedClients } from "../core/serving/served_clients.ts";
 import { answerTo, type FirstBytes, readFirstBytes } from "./http_request.ts";
 
@@ -107,7 +107,7 @@ class Client {
       // A request has begun: its rest may take until the deadline.
       silenceMs = undefined;
     }
-    return { kind: "request", method: "", target: undefined };
+    return NO_REQUEST;
   }
 
   /** Says that this was all, and waits until the other side is done too. */

@@ -14,7 +14,7 @@ import type { EngineEvent, PoolPlan } from "../engine/engine.ts";
 import { BackendNames, type BackendNamesParts, type FoundNames } from "./backend_names.ts";
 import { type LoadProspect, Placement, viewOf } from "./placement.ts";
 import { Resilience } from "./resilience.ts";
-import { Rounds, type RoundsParts } from "./rounds.ts";
+import { askedOf, Rounds, type RoundsParts } from "./rounds.ts";
 import { RulesTicker, TableRules } from "../core/pick/table_rules.ts";
 import type { PoolView } from "../strategy/strategy.ts";
 
@@ -191,8 +191,8 @@ export class PoolController implements AsyncDisposable {
 
   /** A pool without a load source may have backends with one of their own. */
   #loadProspect(): LoadProspect {
-    const { backends, load } = this.#config;
-    const asked = backends.filter(({ load: own = load }) => own.source !== "none");
+    const { load } = this.#config;
+    const asked = askedOf(this.#config).filter(({ load: own = load }) => own.source !== "none");
     const awaited = asked.some(({ id }) => {
       const member = this.pool.member(id);
       return member?.load === undefined && member?.loadFailure === undefined;

@@ -3,6 +3,7 @@
 
 import type { Clock, Random } from "../core/timing/clock.ts";
 import { counted } from "../core/values/counted.ts";
+import type { Address } from "../core/values/address.ts";
 import type { PickTable } from "../core/pick/pick_table.ts";
 import type { Config, FrontendConfig, LoadConfig, PoolConfig } from "../config/config.ts";
 import { frontendReached } from "../config/loops.ts";
@@ -23,9 +24,17 @@ export interface PoolsParts {
   readonly createLoadSource: (config: LoadConfig) => LoadSource | undefined;
 }
 
+/** What administrators order of pools. */
+export interface Ordering {
+  /** A pool's configuration with what is ordered of its backends. */
+  applied(configured: PoolConfig): PoolConfig;
+  /** A backend's own side says no longer what an administrator has overruled. */
+  ownWordChanged(pool: string, backend: string, overruled: string): void;
+}
+
 /** What is known of a pool before a configuration takes effect. */
 export interface PreparedPool {
-  readonly config: PoolConfig;
+  readonly configured: PoolConfig;
   readonly controller: PoolController;
   readonly found: FoundNames;
 }
@@ -33,6 +42,7 @@ export interface PreparedPool {
 export class Pools implements AsyncDisposable {
   readonly #parts: PoolsParts;
   readonly #recorder: DecisionRecorder;
+  readonly #orders: Ordering;
   readonly #controllers = new Map<string, PoolController>();
   /**
    * Those of pools that have gone. They are used again: V8 does not count shared memory when it decides to
@@ -42,9 +52,10 @@ export class Pools implements AsyncDisposable {
   /** Those of the configuration, and during a reload of the one to come. */
   #frontends: readonly FrontendConfig[] = [];
 
-  constructor(parts: PoolsParts, recorder: DecisionRecorder) {
+  constructor(parts: PoolsParts, recorder: DecisionRecorder, orders: Ordering) {
     this.#parts = parts;
     this.#recorder = recorder;
+    this.#orders = orders;
   }
 
   get(name: string): PoolController | undefined {
@@ -55,10 +66,15 @@ export class Pools implements AsyncDisposable {
     return this.#controllers.values();
   }
 
+  /** The frontend at which a connection to a pool's backend would come in again; undefined: none. */
+  frontendReached(pool: string, address: Address): string | undefined {
+    return frontendReached(this.#frontends, pool, address, ownAddresses());
+  }
+
   /** Why a pool has no room for backends that come with a configuration; undefined when all have. */
   whyFull({ pools }: Config): string | undefined {
-    const full = pools.find(({ name, backends }) =>
-      this.get(name)?.pool.hasRoomFor(backends) === false
+    const full = pools.find((pool) =>
+      this.get(pool.name)?.pool.hasRoomFor(this.#orders.applied(pool).backends) === false
     );
     if (full === undefined) return undefined;
     const sessions = this.get(full.name)?.pool.leavingSessions ?? 0;
@@ -71,9 +87,10 @@ export class Pools implements AsyncDisposable {
   /** Makes controllers for pools that have none, and looks up whatever backends need. Nothing changes. */
   prepare({ pools, frontends }: Config, signal?: AbortSignal): Promise<PreparedPool[]> {
     this.#frontends = frontends;
-    return Promise.all(pools.map(async (config) => {
+    return Promise.all(pools.map(async (configured) => {
+      const config = this.#orders.applied(configured);
       const controller = this.get(config.name) ?? this.#makeController(config);
-      return { config, controller, found: await controller.find(config, signal) };
+      return { configured, controller, found: await controller.find(config, signal) };
     }));
   }
 
@@ -95,10 +112,11 @@ export class Pools implements AsyncDisposable {
   take(pools: readonly PreparedPool[]): Promise<unknown> {
     const gone = new Map(this.#controllers);
     this.#controllers.clear();
-    for (const { config, controller, found } of pools) {
-      gone.delete(config.name);
-      this.#controllers.set(config.name, controller);
-      controller.take(config, found);
+    for (const { configured, controller, found } of pools) {
+      const { name } = configured;
+      gone.delete(name);
+      this.#controllers.set(name, controller);
+      controller.take(this.#orders.applied(configured), found);
     }
     return Promise.all(
       gone.entries().map(([name, controller]) => {
@@ -145,8 +163,8 @@ export class Pools implements AsyncDisposable {
       resolve,
       alreadyResolved,
       ...(table === undefined ? {} : { table }),
-      frontendReached: (address) =>
-        frontendReached(this.#frontends, pool.name, address, ownAddresses()),
+      frontendReached: (address) => this.frontendReached(pool.name, address),
+      ownWordChanged: (id, overruled) => this.#orders.ownWordChanged(pool.name, id, overruled),
       publish: (plan) => engine.publish(pool.name, plan),
       weighed: (...seen) => this.#recorder.weighed(...seen),
     });

@@ -3,16 +3,33 @@
 import { formatAddress } from "../core/values/address.ts";
 import { describeAdvice } from "../core/pool/agent_advice.ts";
 import { ACTIVE, CONNECT_FAILURES, TOTAL, UNKNOWN_FREE } from "../core/pick/pick_table.ts";
-import type { Member } from "../core/pool/member.ts";
+import type { Override, Overrides, Said } from "../core/administration/override.ts";
+import { type HoldCause, isOverruled, type Member } from "../core/pool/member.ts";
 import type { Pool } from "../core/pool/pool.ts";
 import { backupTierOf } from "../core/pool/standing.ts";
-import type { BackendReport, PoolReport } from "../admin/report.ts";
+import type {
+  AdministrationReport,
+  BackendReport,
+  PoolReport,
+  SaidReport,
+} from "../admin/report.ts";
+import type { BackendConfig } from "../config/config.ts";
 import { describeSources } from "./load_sources.ts";
 import type { PoolController } from "./pool_controller.ts";
 import { describePanic } from "./resilience.ts";
 
-/** What is known of one pool now. */
-export function reportPool(controller: PoolController, nowMs: number, wallMs: number): PoolReport {
+/**
+ * What is known of one pool now.
+ * @param configured its backends as the configuration has them.
+ * @param overrides what administrators have ordered of them.
+ */
+export function reportPool(
+  controller: PoolController,
+  configured: readonly BackendConfig[],
+  overrides: Overrides,
+  nowMs: number,
+  wallMs: number,
+): PoolReport {
   const { config, pool } = controller;
   return {
     name: config.name,
@@ -29,16 +46,54 @@ export function reportPool(controller: PoolController, nowMs: number, wallMs: nu
     backends: [
       ...pool.members,
       ...pool.leaving.filter(({ row }) => pool.table.read(row, ACTIVE) > 0),
-    ].map((member) => reportMember(controller, member, nowMs, wallMs)),
+    ].map((member) => {
+      const { id } = member.backend;
+      const own = configured.find((backend) => backend.id === id);
+      const override = overrides.get(id);
+      return {
+        ...reportMember(controller, member, override, nowMs, wallMs),
+        administration: override === undefined || member.leaving ? null : reportOverride(override),
+        configuredWeight: own === undefined ? null : own.weight ?? 1,
+      };
+    }),
+    removed: [...overrides].flatMap(([id, { removed }]) => {
+      if (removed === undefined) return [];
+      const member = pool.member(id);
+      const active = member === undefined ? 0 : pool.table.read(member.row, ACTIVE);
+      return [{ id, active, ...reportSaid(removed) }];
+    }),
   };
+}
+
+function reportOverride({ state, weight, added }: Override): AdministrationReport {
+  return {
+    state: state === undefined ? null : {
+      value: state.state,
+      deadline: state.deadlineMs === undefined ? null : new Date(state.deadlineMs).toISOString(),
+      overrules: state.overrules ?? null,
+      ...reportSaid(state),
+    },
+    weight: weight === undefined ? null : { value: weight.weight, ...reportSaid(weight) },
+    added: added === undefined ? null : {
+      cores: added.cores ?? null,
+      weight: added.weight ?? null,
+      maxConnections: added.maxConnections ?? null,
+      ...reportSaid(added),
+    },
+  };
+}
+
+function reportSaid({ by, atMs, reason }: Said): SaidReport {
+  return { by, at: new Date(atMs).toISOString(), reason: reason ?? null };
 }
 
 function reportMember(
   { pool, resilience }: PoolController,
   member: Member,
+  override: Override | undefined,
   nowMs: number,
   wallMs: number,
-): BackendReport {
+): Omit<BackendReport, "administration" | "configuredWeight"> {
   const { table } = pool;
   const timeOf = (atMs: number) => new Date(wallMs - (nowMs - atMs)).toISOString();
   const fresh = pool.freshLoad(member, nowMs);
@@ -49,7 +104,7 @@ function reportMember(
     addresses: member.addresses.map(formatAddress),
     state: member.leaving ? "leaving" : member.health.state,
     admin: member.admin,
-    reason: reasonOf(pool, member),
+    reason: reasonOf(pool, member, override),
     since: timeOf(member.leaving ? member.leftMs : member.healthSinceMs),
     usable: pool.isUsable(member),
     backup: backupTierOf(pool, member) > 0,
@@ -84,18 +139,22 @@ function reportMember(
   };
 }
 
-function reasonOf(pool: Pool, member: Member): string {
-  if (member.leaving) return "no longer configured";
+function reasonOf(pool: Pool, member: Member, override: Override | undefined): string {
+  if (member.leaving) {
+    return override?.removed === undefined ? "no longer configured" : "removed by order";
+  }
   if (member.addresses.length === 0 && member.nameFailure !== undefined) return member.nameFailure;
   // An agent's 0% is a hold, too.
   const weighsNothing = pool.loadWeightOf(member) === 0;
   if (member.health.state === "down") {
     return weighsNothing ? `${member.healthReason}; and its weight is 0` : member.healthReason;
   }
+  if (member.admin !== "enabled") return `${member.admin} by order`;
   // In a panic some of them keep nobody away.
   const { forgiven } = pool;
   const [first] = member.holds.keys();
-  const cause = member.holds.keys().find((one) => !forgiven.has(one)) ?? first;
+  const counts = (one: HoldCause) => !forgiven.has(one) && !isOverruled(member, one);
+  const cause = member.holds.keys().find(counts) ?? first;
   const hold = cause === undefined ? undefined : member.holds.get(cause);
   if (hold !== undefined) return hold.reason;
   if (weighsNothing) return "its weight is 0";

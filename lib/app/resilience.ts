@@ -147,8 +147,8 @@ export class Resilience {
   }
 
   /** Forgets what the load source of a backend has said, as {@linkcode Pool.forgetLoad}. */
-  forgetLoad(id: string): PoolChange[] {
-    const changes = this.#pool.forgetLoad(id);
+  forgetLoad(id: string, reason?: string): PoolChange[] {
+    const changes = this.#pool.forgetLoad(id, reason);
     return [...changes, ...this.#frozenLoads.forget(this.#pool, id)];
   }
 

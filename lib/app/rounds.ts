@@ -8,7 +8,7 @@ import type { Address } from "../core/values/address.ts";
 import { OUR_FAULT, OUR_SHORTAGE } from "../core/values/errors.ts";
 import type { Result } from "../core/values/result.ts";
 import type { LoadResult } from "../core/pool/load.ts";
-import type { Member } from "../core/pool/member.ts";
+import { isOverruled, type Member, OWN_WORDS } from "../core/pool/member.ts";
 import type { Pool } from "../core/pool/pool.ts";
 import type { PoolChange } from "../core/pool/pool_change.ts";
 import type { LoadConfig, PoolConfig } from "../config/config.ts";
@@ -25,6 +25,8 @@ export interface RoundsParts {
   /** Makes the source that the configuration names; undefined for `none`. */
   readonly createLoadSource: (config: LoadConfig) => LoadSource | undefined;
   readonly resolve: (address: Address, signal: AbortSignal) => Promise<Result<readonly Address[]>>;
+  /** Told that a backend's own side no longer says what an administrator has overruled. */
+  readonly ownWordChanged?: (id: string, overruled: string) => void;
 }
 
 /** What is made anew when its part of the configuration changes. */
@@ -74,7 +76,11 @@ export class Rounds implements AsyncDisposable {
       JSON.stringify(health),
       () => this.#healthPollers(health),
     );
-    await Promise.all([this.#load?.setBackends(config), this.#health?.setBackends(config)]);
+    for (const { id, admin } of config.backends) {
+      if (admin === "disabled") this.#observed(this.#resilience.forgetLoad(id, "it is disabled"));
+    }
+    const asked = { ...config, backends: askedOf(config) };
+    await Promise.all([this.#load?.setBackends(asked), this.#health?.setBackends(asked)]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -112,6 +118,7 @@ export class Rounds implements AsyncDisposable {
           ...this.#pool.observeLoad(id, result, clock.now()),
           ...this.#resilience.observeLoad(id),
         ]);
+        this.#heedOwnWord(id, result);
       },
     });
     return {
@@ -170,6 +177,15 @@ export class Rounds implements AsyncDisposable {
     };
   }
 
+  /** What an administrator has overruled counts no more once the backend's side says something else. */
+  #heedOwnWord(id: string, { kind }: LoadResult): void {
+    const member = this.#pool.member(id);
+    const overruled = member?.backend.overrules;
+    if (member === undefined || overruled === undefined || kind === "failed") return;
+    if (OWN_WORDS.some((cause) => isOverruled(member, cause))) return;
+    this.#parts.ownWordChanged?.(id, overruled);
+  }
+
   /** A probe or a question failed for a reason of ours: no verdict, and said once. */
   #tellShortage(id: string, reason: string): void {
     if (!isNews(this.#shortage, 0, this.#parts.clock.now())) return;
@@ -189,6 +205,11 @@ export class Rounds implements AsyncDisposable {
       member.health.streak === 0 && member.connectFailures === 0 &&
       this.#parts.clock.now() - member.lastConnectedMs < intervalMs;
   }
+}
+
+/** Backends that are asked how they are. Of one that is disabled nobody wants to know: it may be switched off. */
+export function askedOf({ backends }: PoolConfig): PoolConfig["backends"] {
+  return backends.filter(({ admin }) => admin !== "disabled");
 }
 
 /** Keeps pollers whose configuration is the same, else stops them and makes new ones. */

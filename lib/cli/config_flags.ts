@@ -60,6 +60,12 @@ export const CONFIG_FLAGS: readonly Flag[] = [
     offers: "files",
   },
   {
+    name: "admin-state",
+    argument: "PATH",
+    text: "the file that keeps what administrators order: auto (default), off, or a path",
+    offers: "files",
+  },
+  {
     name: "log-level",
     argument: "LEVEL",
     text: names(LOG_LEVELS, "info"),
@@ -87,6 +93,7 @@ const TEXTS = {
   "engine": "engine",
   "user": "user",
   "admin-socket": "adminSocket",
+  "admin-state": "adminState",
   "log-level": "logLevel",
   "log-format": "logFormat",
   "record": "record",

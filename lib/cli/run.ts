@@ -3,6 +3,7 @@
 import { listenAt } from "../admin/listen.ts";
 import { AdminServer } from "../admin/server.ts";
 import { makeServiceFolder, prepareFolder, socketCandidates } from "../admin/socket_path.ts";
+import { prepareStateFolder } from "../admin/state_place.ts";
 import { App } from "../app.ts";
 import type { Locations } from "../app/locations.ts";
 import { descriptorNeed } from "../app/descriptors.ts";
@@ -26,6 +27,7 @@ import { VERSION } from "../version.ts";
 import { type ConfigCommand, readRunnableConfig, type RunnableConfig } from "./config_source.ts";
 import { cutTime, cutTimeWarnings, describeCutTime, grantedMs, STOP_SECONDS } from "./cut_time.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
+import { openState, stateOf } from "./kept_orders.ts";
 import { describeRival } from "./trial_listen.ts";
 import { SignalHandlers } from "./signal_handlers.ts";
 import { complain } from "./output.ts";
@@ -52,7 +54,7 @@ export async function run(command: ConfigCommand): Promise<number> {
     complain(formatConfigErrors(read.errors));
     return EXIT_CONFIG;
   }
-  const { config, locations } = read;
+  const { config, locations, path } = read;
   const clock = SYSTEM_CLOCK;
   await using logs = makeLogs(
     Deno.stderr,
@@ -68,7 +70,7 @@ export async function run(command: ConfigCommand): Promise<number> {
     logs.flush().finally(() => Deno.exit(EXIT_FAILURE));
   };
   try {
-    await serve(command, config, locations, { clock, logs, log, signals, die });
+    await serve(command, config, path, locations, { clock, logs, log, signals, die });
     log.info("ended");
     return EXIT_OK;
   } catch (error) {
@@ -89,6 +91,7 @@ interface Service {
 async function serve(
   command: ConfigCommand,
   config: Config,
+  path: string | undefined,
   locations: Locations,
   service: Service,
 ): Promise<void> {
@@ -116,9 +119,11 @@ async function serve(
   for (const warning of allWarnings(config, locations)) log.warning(warning);
   let adminSocket: Deno.UnixListener | undefined;
   try {
+    const state = stateOf(config, path);
     await app.start(async () => {
-      if (config.user !== undefined) await giveUpRoot(config.user, log);
+      if (config.user !== undefined) await giveUpRoot(config.user, state?.path, log);
       adminSocket = await openAdminSocket(config, clock, log);
+      return await openState(state, log);
     });
   } catch (error) {
     adminSocket?.close();
@@ -281,9 +286,12 @@ async function openAdminSocket(
   return undefined;
 }
 
-async function giveUpRoot(name: string, log: LogArea): Promise<void> {
+async function giveUpRoot(name: string, state: string | undefined, log: LogArea): Promise<void> {
   const user = findUser(name);
-  if (Deno.uid() === 0) await makeServiceFolder(user.uid, user.gid);
+  if (Deno.uid() === 0) {
+    await makeServiceFolder(user.uid, user.gid);
+    if (state !== undefined) await prepareStateFolder(state, user);
+  }
   becomeUser(user);
   log.info(`runs as user ${name} (uid ${user.uid})`);
 }

@@ -3,7 +3,7 @@
 // checks.ts.
 
 import { parseListenAddress } from "../core/values/address.ts";
-import { failure, success } from "../core/values/result.ts";
+import { failure, type Result, success } from "../core/values/result.ts";
 import { item, key, list, named, section, type ValueOf } from "../schema/declarations.ts";
 import { quote } from "../schema/quote.ts";
 import {
@@ -57,26 +57,34 @@ const log = section({ doc: "what is written down" }, {
   }),
 });
 
-/** The admin socket: `auto`, `off` or an absolute path. */
-const adminSocket: Value<"auto" | "off" | { readonly path: string }> = {
-  read: (text) => {
-    if (text === "auto" || text === "off") return success(text);
-    if (!text.startsWith("/")) {
-      return failure(
-        `Cannot read ${quote(text)} as a socket: expected auto, off or an absolute path`,
-      );
-    }
-    const printable = absolutePath.read(text);
-    if (!printable.ok) return printable;
-    const address = parseListenAddress(`unix:${text}`);
-    return address.ok ? success({ path: text }) : quoted(address);
-  },
-  write: (socket) => typeof socket === "string" ? socket : socket.path,
-  what: "auto, off or an absolute path",
-  accepts: "auto | off | /absolute/path",
-  unit: "",
-  words: ["auto", "off"],
-};
+/** `auto`, `off` or an absolute path. */
+function placeOf(
+  what: string,
+  check: (path: string) => Result<unknown>,
+): Value<"auto" | "off" | { readonly path: string }> {
+  return {
+    read: (text) => {
+      if (text === "auto" || text === "off") return success(text);
+      if (!text.startsWith("/")) {
+        return failure(
+          `Cannot read ${quote(text)} as ${what}: expected auto, off or an absolute path`,
+        );
+      }
+      const printable = absolutePath.read(text);
+      if (!printable.ok) return printable;
+      const usable = check(text);
+      return usable.ok ? success({ path: text }) : usable;
+    },
+    write: (place) => typeof place === "string" ? place : place.path,
+    what: "auto, off or an absolute path",
+    accepts: "auto | off | /absolute/path",
+    unit: "",
+    words: ["auto", "off"],
+  };
+}
+
+const adminSocket = placeOf("a socket", (path) => quoted(parseListenAddress(`unix:${path}`)));
+const stateFile = placeOf("a file", success);
 
 const admin = section(
   { short: "socket", atStart: true, doc: "how the running balancer is asked" },
@@ -84,6 +92,12 @@ const admin = section(
     socket: key(adminSocket, {
       default: "auto",
       doc: 'the unix socket that "status" and "why" ask',
+    }),
+    state: key(stateFile, {
+      default: "auto",
+      doc: "the file that keeps what administrators have ordered; with auto, state.json in " +
+        "$STATE_DIRECTORY (systemd), else in /var/lib/compute-lb for /etc/compute-lb/lb.conf, " +
+        "else none; off: in memory",
     }),
   },
 );

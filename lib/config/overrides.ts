@@ -13,6 +13,7 @@ export interface Overrides {
   readonly engine?: string;
   readonly user?: string;
   readonly adminSocket?: string;
+  readonly adminState?: string;
   readonly logLevel?: string;
   readonly logFormat?: string;
   readonly record?: string;
@@ -36,6 +37,7 @@ const FLAGS: readonly Flag[] = [
   { flag: "--engine", key: "engine", path: ["engine", "kind"] },
   { flag: "--user", key: "user", path: ["user"] },
   { flag: "--admin-socket", key: "adminSocket", path: ["admin", "socket"] },
+  { flag: "--admin-state", key: "adminState", path: ["admin", "state"] },
   { flag: "--log-level", key: "logLevel", path: ["log", "level"] },
   { flag: "--log-format", key: "logFormat", path: ["log", "format"] },
   { flag: "--record", key: "record", path: ["log", "record"] },

@@ -2,11 +2,27 @@
 // both may be named thousands of times.
 
 import { nearest } from "../core/values/nearest.ts";
+import type { Config } from "./config.ts";
 import type { ConfigPath } from "./config_error.ts";
 import type { ConfigDraft } from "./document.ts";
 
 /** So many wrong names are compared with all pools; more are not told anyway. */
 const MOST_GUESSES = 100;
+
+/** The port of backends that name none, by the frontends of their pool; undefined when it cannot be told. */
+export function defaultPortOf({ frontends }: Config, pool: string): number | undefined {
+  const own = frontends.filter((frontend) =>
+    frontend.pool === pool || frontend.location.some((rule) => rule.pool === pool)
+  );
+  const listen = own.flatMap((frontend) => frontend.listen);
+  return onlyPort(new Set(listen.map((one) => one.transport === "tcp" ? one.port : 0)));
+}
+
+/** One port that all have; a unix socket counts as 0. */
+function onlyPort(ports: ReadonlySet<number>): number | undefined {
+  const [port, ...others] = ports;
+  return port === undefined || port === 0 || others.length > 0 ? undefined : port;
+}
 
 export class References {
   readonly poolNames: readonly string[];
@@ -63,8 +79,7 @@ export class References {
 
   /** The port of a pool's backends that name none, or undefined when it cannot be told. */
   defaultPortOf(pool: string): number | undefined {
-    const [port, ...others] = this.portsOf(pool);
-    return port === undefined || port === 0 || others.length > 0 ? undefined : port;
+    return onlyPort(this.portsOf(pool));
   }
 
   /** The pool that was probably meant by a name. */

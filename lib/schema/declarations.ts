@@ -61,6 +61,8 @@ export interface Key<T, Unit extends string, As extends string | undefined> exte
 
 export interface Section<T> extends Declaration<T> {
   readonly below: Readonly<Record<string, Declaration>>;
+  /** Reads one that is there. */
+  readonly present: z.ZodType<T, unknown>;
   write(value: T): DraftMapping;
 }
 
@@ -175,11 +177,13 @@ export function section<S extends Shape>(
       nothingToMapping,
       z.strictObject(Object.fromEntries(names.map(([key, , inner]) => [key, inner[which]]))),
     );
+  const present = schemaOf("schema").transform(named);
   return {
     kind: "section",
     about,
     below: keys,
-    schema: schemaOf("schema").transform(named).prefault({}),
+    present,
+    schema: present.prefault({}),
     overriding: schemaOf("overriding").exactOptional(),
     write: (value) => {
       const properties: Readonly<Record<string, unknown>> = { ...value };
@@ -188,6 +192,15 @@ export function section<S extends Shape>(
         return written === undefined ? [] : [[key, written]];
       }));
     },
+  };
+}
+
+/** A section that may be missing: undefined then. */
+export function optional<T>(of: Section<T>): Declaration<T | undefined> {
+  return {
+    ...of,
+    schema: of.present.exactOptional(),
+    write: (value) => value === undefined ? undefined : of.write(value),
   };
 }
 

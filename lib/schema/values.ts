@@ -180,6 +180,21 @@ export function durationOrOff(lowestMs: number, highestMs: number): Value<number
   return orOff(duration(lowestMs, highestMs), 0);
 }
 
+/** A moment as ISO 8601 writes it in UTC, in milliseconds since the epoch. */
+export const moment: Value<number, "Ms"> = {
+  read: (text) => {
+    const isWritten = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?Z$/.test(text);
+    const ms = isWritten ? Date.parse(text) : NaN;
+    return Number.isNaN(ms)
+      ? failure(`Cannot read ${quote(text)} as a time: expected "2026-01-31T18:00:00Z"`)
+      : success(ms);
+  },
+  write: (ms) => new Date(ms).toISOString(),
+  what: "a time",
+  accepts: "ISO 8601 in UTC",
+  unit: "Ms",
+};
+
 /** A duration as whole seconds, rounded up. */
 export function inSeconds(inner: Value<number, "Ms">): Value<number, "Seconds"> {
   return {

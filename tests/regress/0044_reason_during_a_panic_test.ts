@@ -4,6 +4,7 @@
 
 import { assertEquals } from "@std/assert";
 import { PoolController } from "../../lib/app/pool_controller.ts";
+import { NO_OVERRIDES } from "../../lib/core/administration/override.ts";
 import { reportPool } from "../../lib/app/report.ts";
 import { poolConfig } from "../support/pool_config.ts";
 import { probe } from "../support/pools.ts";
@@ -29,7 +30,9 @@ Deno.test("status tells what keeps a backend out, not what a panic forgives", as
   const { pool, resilience } = controller;
   const reasons = () => {
     resilience.settle(clock.now());
-    return reportPool(controller, clock.now(), clock.wall()).backends.map(({ reason }) => reason);
+    return reportPool(controller, [], NO_OVERRIDES, clock.now(), clock.wall()).backends.map((
+      { reason },
+    ) => reason);
   };
   for (const { backend: { id } } of pool.members) probe(pool, id, true);
   pool.hold("192.0.2.1:22", "outlier", "its connects fail", 0);
@@ -37,7 +40,7 @@ Deno.test("status tells what keeps a backend out, not what a panic forgives", as
   assertEquals([...pool.forgiven], ["outlier"]);
   pool.hold("192.0.2.1:22", "agent", "its agent says drain", 0);
   pool.setForgiven(new Set(["outlier"]));
-  const { backends: [first] } = reportPool(controller, clock.now(), clock.wall());
+  const { backends: [first] } = reportPool(controller, [], NO_OVERRIDES, clock.now(), clock.wall());
   assertEquals(first?.reason, "its agent says drain");
   probe(pool, "192.0.2.2:22", false);
   assertEquals(reasons(), ["its connects fail", "nobody there; and its weight is 0"]);

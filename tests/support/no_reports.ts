@@ -1,9 +1,20 @@
-// What a balancer tells of itself, for tests of the admin socket: nothing, unless the test says what.
+// What a balancer tells of itself and lets be ordered, for tests of the admin socket: nothing, unless the test
+// says what.
 
-import type { Reports } from "../../lib/admin/routes.ts";
+import type { Balancer } from "../../lib/admin/routes.ts";
 
 const unasked = () => {
   throw new Error("nobody asks");
 };
 
-export const NO_REPORTS: Reports = { status: unasked, why: unasked, metrics: unasked };
+export const NO_REPORTS: Balancer = {
+  status: unasked,
+  why: unasked,
+  metrics: unasked,
+  orders: {
+    backend: unasked,
+    patchBackend: unasked,
+    addBackend: unasked,
+    removeBackend: unasked,
+  },
+};

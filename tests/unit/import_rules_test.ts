@@ -15,7 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   health: [],
   engine: [],
   config: ["health", "load", "schema", "strategy"],
-  admin: [],
+  admin: ["schema"],
   host: [],
   agent: [],
   log: [],
@@ -34,6 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "host",
     "log",
     "record",
+    "schema",
     "version",
   ],
   cli: [

@@ -7,7 +7,20 @@ export interface RequestHead {
   readonly method: string;
   /** Path and query; undefined when the first line is no request of HTTP/1. */
   readonly target: string | undefined;
+  /** By names in lower case; of a field that is given twice, the last. */
+  readonly fields: ReadonlyMap<string, string>;
+  /** Characters of the head with its empty line, as latin1 bytes. */
+  readonly length: number;
 }
+
+/** What is no request: its head is too long, or ends too soon. */
+export const NO_REQUEST: RequestHead = {
+  kind: "request",
+  method: "",
+  target: undefined,
+  fields: new Map(),
+  length: 0,
+};
 
 /** What is answered to a request. */
 export interface Answer {
@@ -21,8 +34,14 @@ export interface Answer {
 const REASONS = {
   200: "OK",
   400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
+  408: "Request Timeout",
+  409: "Conflict",
+  412: "Precondition Failed",
+  413: "Content Too Large",
   503: "Service Unavailable",
 } as const;
 
@@ -31,9 +50,16 @@ const PIECE_LENGTH = 65_536;
 
 /** Reads what has come so far; undefined until the empty line that ends the head. */
 export function readHead(text: string): RequestHead | undefined {
-  if (!/\r?\n\r?\n/.test(text)) return undefined;
+  const end = /\r?\n\r?\n/.exec(text);
+  if (end === null) return undefined;
   const [, method = "", target] = /^([A-Z]+) ([\x21-\x7e]+) HTTP\/1\.[01]\r?\n/.exec(text) ?? [];
-  return { kind: "request", method, target };
+  const [, ...lines] = text.slice(0, end.index).split(/\r?\n/);
+  const fields = lines.flatMap((line) => {
+    const [, name, value = ""] = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*(.*?)[ \t]*$/.exec(line) ?? [];
+    return name === undefined ? [] : [[name.toLowerCase(), value] as const];
+  });
+  const length = end.index + end[0].length;
+  return { kind: "request", method, target, fields: new Map(fields), length };
 }
 
 /** Writes an answer, in pieces; HEAD gets its head alone. */

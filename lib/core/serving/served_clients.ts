@@ -11,6 +11,8 @@ export interface Conversation {
   progressed(): void;
   /** The client has its answer: its place is the first to be given to another. */
   answered(): void;
+  /** What the client has asked for takes time: it has so long from now on. */
+  allow(ms: number): void;
 }
 
 export interface ServedClientsOptions<C> {
@@ -58,9 +60,14 @@ export class ServedClients<C extends { close(): void }> implements AsyncDisposab
   /** Never rejects: a client that breaks off is nobody's trouble. */
   async #serve(conn: C): Promise<void> {
     const { clock, limitMs, serve } = this.#options;
-    const finished = new AbortController();
-    const deadline = clock.sleep(limitMs, finished.signal)
-      .then(() => closeQuietly(conn), () => {});
+    let finished = new AbortController();
+    const deadlines: Promise<void>[] = [];
+    const allow = (ms: number) => {
+      finished.abort();
+      finished = new AbortController();
+      deadlines.push(clock.sleep(ms, finished.signal).then(() => closeQuietly(conn), () => {}));
+    };
+    allow(limitMs);
     try {
       await serve(conn, {
         progressed: () => {
@@ -69,6 +76,7 @@ export class ServedClients<C extends { close(): void }> implements AsyncDisposab
         answered: () => {
           if (this.#waiting.delete(conn)) this.#answered.add(conn);
         },
+        allow,
       });
     } catch {
       // It has left, was too slow, or has given way; or there is nothing to answer with.
@@ -76,7 +84,7 @@ export class ServedClients<C extends { close(): void }> implements AsyncDisposab
       this.#forget(conn);
       finished.abort();
       closeQuietly(conn);
-      await deadline;
+      await Promise.all(deadlines);
     }
   }
 

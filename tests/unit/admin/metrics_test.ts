@@ -21,7 +21,7 @@ const STATUS: StatusReport = {
     eventsDropped: 0,
     logLinesDropped: 0,
   },
-  frontends: [{ name: "ssh", listen: [], pool: "p", active: 2, maxConnections: 0 }],
+  frontends: [{ name: "ssh", listen: [], pool: "p", active: 2, maxConnections: 0, denials: [] }],
   pools: [],
 };
 
@@ -43,7 +43,14 @@ Deno.test("formatMetrics(): a metric has its help once, and none where it has no
 });
 
 Deno.test("formatMetrics(): labels hold what names may not", () => {
-  const frontend = { name: 'a"b\\c\nd', listen: [], pool: "p", active: 3, maxConnections: 0 };
+  const frontend = {
+    name: 'a"b\\c\nd',
+    listen: [],
+    pool: "p",
+    active: 3,
+    maxConnections: 0,
+    denials: [],
+  };
   const lines = textOf({ status: { ...STATUS, frontends: [frontend] } });
   assertEquals(lines.filter((line) => line.startsWith("compute_lb_frontend_sessions")), [
     'compute_lb_frontend_sessions{frontend="a\\"b\\\\c\\nd"} 3',

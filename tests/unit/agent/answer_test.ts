@@ -104,11 +104,19 @@ Deno.test("readFirstBytes() waits for the whole of a request, and takes all else
     const kind = readFirstBytes(request.slice(0, length)).kind;
     assertEquals([length, kind], [length, "incomplete"]);
   }
-  assertEquals(readFirstBytes(request), { kind: "request", method: "GET", target: "/" });
+  assertEquals(readFirstBytes(`${request}body`), {
+    kind: "request",
+    method: "GET",
+    target: "/",
+    fields: new Map([["host", "kelvin:9777"]]),
+    length: request.length,
+  });
   assertEquals(readFirstBytes("HEAD /x HTTP/1.0\n\n"), {
     kind: "request",
     method: "HEAD",
     target: "/x",
+    fields: new Map(),
+    length: 18,
   });
   for (
     const text of ["GET\n", "get / HTTP/1.1\r\n\r\n", "backend kelvin\n", "\n", "\x16\x03\x01"]
@@ -132,9 +140,7 @@ Deno.test("readFirstBytes() waits for the whole of a request, and takes all else
 
 Deno.test("answerTo() tells what was wrong", () => {
   const start = (method: string, target: string | undefined = "/") =>
-    [...formatAnswer(answerTo({ kind: "request", method, target }, '{"load1":1}\n'), method)].join(
-      "",
-    );
+    [...formatAnswer(answerTo({ method, target }, '{"load1":1}\n'), method)].join("");
   assertEquals(
     start("GET"),
     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n" +
@@ -142,6 +148,6 @@ Deno.test("answerTo() tells what was wrong", () => {
   );
   assertEquals(start("HEAD"), start("GET").replace('{"load1":1}\n', ""));
   assert(start("POST").startsWith("HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD\r\n"));
-  const broken = answerTo({ kind: "request", method: "GET", target: undefined }, "");
+  const broken = answerTo({ method: "GET", target: undefined }, "");
   assertEquals([broken.status, broken.body], [400, ""]);
 });

@@ -3,6 +3,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { PoolController } from "../../../lib/app/pool_controller.ts";
+import { NO_OVERRIDES } from "../../../lib/core/administration/override.ts";
 import { reportPool } from "../../../lib/app/report.ts";
 import type { LoadConfig, PoolConfig } from "../../../lib/config/config.ts";
 import type { LoadResult } from "../../../lib/core/pool/load.ts";
@@ -298,7 +299,7 @@ function check(world: World): void {
   const { controller, clock } = world;
   const { pool, config } = controller;
   const { table, forgiven } = pool;
-  const report = reportPool(controller, clock.now(), clock.wall());
+  const report = reportPool(controller, [], NO_OVERRIDES, clock.now(), clock.wall());
   const reports = new Map(report.backends.map((one) => [one.id, one]));
   for (const cause of NEVER_FORGIVEN) assert(!forgiven.has(cause), `forgives ${cause}`);
   assert(!forgiven.has("down") || config.panic.lastResort, "tries what is down");

@@ -7,6 +7,8 @@ export const BACKEND: BackendReport = {
   addresses: ["192.0.2.1:22"],
   state: "up",
   admin: "enabled",
+  administration: null,
+  configuredWeight: 1,
   reason: "answers",
   since: "2026-11-01T08:30:12Z",
   usable: true,
@@ -43,6 +45,7 @@ export const POOL: PoolReport = {
   panic: null,
   burstCost: 0,
   backends: [BACKEND],
+  removed: [],
 };
 
 export const REPORT: StatusReport = {

@@ -184,7 +184,14 @@ Deno.test("renderStatus() draws what the manual shows", () => {
       bytesToClient: 41 * 2 ** 20,
     },
     frontends: [
-      { name: "main", listen: [":2222"], pool: "main", active: 3, maxConnections: 4096 },
+      {
+        name: "main",
+        listen: [":2222"],
+        pool: "main",
+        active: 3,
+        maxConnections: 4096,
+        denials: [],
+      },
     ],
     pools: [{
       ...POOL,

@@ -1,0 +1,47 @@
+// Answers of the admin socket, and what is asked of a route.
+
+import type { Answer } from "../core/serving/http.ts";
+import { printable } from "../core/values/printable.ts";
+
+/** A request for a resource. */
+export interface AdminRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly target: string;
+  /** By names in lower case. */
+  readonly fields: ReadonlyMap<string, string>;
+  /** "": none. */
+  readonly body: string;
+}
+
+/** A request as its route sees it. */
+export interface Asked {
+  /** What stands in the path for the names of the route. */
+  readonly params: Readonly<Record<string, string>>;
+  /** What stands behind "?". */
+  readonly query: string;
+  readonly fields: ReadonlyMap<string, string>;
+  readonly body: string;
+}
+
+/** An answer that says what is wrong with the request. */
+export function fault(
+  status: Answer["status"],
+  error: string,
+  fields: Readonly<Record<string, string>> = {},
+): Answer {
+  return { ...json(status, { error }), fields };
+}
+
+/** An answer in JSON. */
+export function json(status: Answer["status"], body: unknown): Answer {
+  return { status, body: `${toJson(body)}\n` };
+}
+
+/** What stands in it may be anything, and whoever asks may show it on a terminal as it is. */
+export function toJson(value: unknown): string {
+  return JSON.stringify(
+    value,
+    (_, inner: unknown) => typeof inner === "string" ? printable(inner) : inner,
+  );
+}

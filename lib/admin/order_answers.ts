@@ -1,0 +1,145 @@
+// Answers requests about single pools, backends and frontends, those that change something included: reads
+// paths, bodies and conditions, and words what came of it.
+
+import type { Answer } from "../core/serving/http.ts";
+import { didYouMean } from "../core/values/nearest.ts";
+import { quote } from "../schema/quote.ts";
+import { readJson } from "../schema/json.ts";
+import type { Declaration } from "../schema/declarations.ts";
+import { line } from "../schema/values.ts";
+import { type Asked, fault, json } from "./answers.ts";
+import {
+  backendAddition,
+  backendPatch,
+  type Caller,
+  DEFAULT,
+  type Ordered,
+  type Orders,
+} from "./orders.ts";
+import type { StatusReport } from "./report.ts";
+
+/** The field of a request that says who orders; the admin socket itself tells only that somebody may. */
+export const BY_FIELD = "compute-lb-by";
+/** Who orders where nobody says. */
+const NOBODY = "socket";
+
+const who = line("a name", 64);
+
+export function answerPool(status: StatusReport, { params: { pool = "" } }: Asked): Answer {
+  return found(status.pools, "pool", pool);
+}
+
+export function answerBackends(status: StatusReport, { params: { pool = "" } }: Asked): Answer {
+  const one = status.pools.find(({ name }) => name === pool);
+  return one === undefined
+    ? found(status.pools, "pool", pool)
+    : json(200, { backends: one.backends, removed: one.removed });
+}
+
+export function answerFrontend(status: StatusReport, { params: { frontend = "" } }: Asked): Answer {
+  return found(status.frontends, "frontend", frontend);
+}
+
+function found(all: readonly { readonly name: string }[], what: string, name: string): Answer {
+  const one = all.find((known) => known.name === name);
+  if (one !== undefined) return json(200, one);
+  const names = all.map((known) => known.name);
+  const hint = didYouMean(name, names) || `expected one of ${names.join(", ")}`;
+  return fault(404, `Unknown ${what} ${quote(name)}: ${hint}`);
+}
+
+export function answerBackend(orders: Orders, { params }: Asked): Answer {
+  const { pool = "", backend = "" } = params;
+  return answerOrder(orders.backend(pool, backend));
+}
+
+export async function patchBackend(orders: Orders, asked: Asked): Promise<Answer> {
+  const { pool = "", backend = "" } = asked.params;
+  // As RFC 7396 has it, null takes away.
+  const body = readBody(backendPatch, asked, DEFAULT);
+  if (!body.ok) return body.answer;
+  const caller = callerOf(asked);
+  if (!caller.ok) return caller.answer;
+  return answerOrder(await orders.patchBackend(pool, backend, body.value, caller.value));
+}
+
+export async function putBackend(orders: Orders, asked: Asked): Promise<Answer> {
+  const { pool = "", backend = "" } = asked.params;
+  const body = readBody(backendAddition, asked);
+  if (!body.ok) return body.answer;
+  const caller = callerOf(asked);
+  if (!caller.ok) return caller.answer;
+  return answerOrder(await orders.addBackend(pool, backend, body.value, caller.value));
+}
+
+export async function deleteBackend(orders: Orders, asked: Asked): Promise<Answer> {
+  const { pool = "", backend = "" } = asked.params;
+  const reason = reasonIn(asked);
+  if (!reason.ok) return reason.answer;
+  const caller = callerOf(asked);
+  if (!caller.ok) return caller.answer;
+  return answerOrder(await orders.removeBackend(pool, backend, reason.value, caller.value));
+}
+
+type Read<T> = { readonly ok: true; readonly value: T } | {
+  readonly ok: false;
+  readonly answer: Answer;
+};
+
+/** A body by its declaration; nothing at all is an empty one. */
+export function readBody<T>(
+  declaration: Declaration<T>,
+  { body }: Asked,
+  nullAs: string | null = null,
+): Read<T> {
+  const read = readJson(declaration, body.trim() === "" ? "{}" : body, nullAs);
+  if (read.ok) return read;
+  const { faults } = read;
+  const text = ({ field, message }: typeof faults[0]) =>
+    field === "" ? message : `${field}: ${message}`;
+  return {
+    ok: false,
+    answer: json(400, { error: faults.map(text).join("; "), faults }),
+  };
+}
+
+/** The reason in a query, for requests that have no body. */
+export function reasonIn({ query }: Asked): Read<string | undefined> {
+  for (const [name, text] of new URLSearchParams(query)) {
+    if (name !== "reason") {
+      const error = `Unknown parameter ${quote(name)}: expected reason`;
+      return { ok: false, answer: fault(400, error) };
+    }
+    const read = line("a reason", 200).read(text);
+    return read.ok ? read : { ok: false, answer: fault(400, `reason: ${read.message}`) };
+  }
+  return { ok: true, value: undefined };
+}
+
+/** Who asks, and under which condition. */
+export function callerOf({ fields }: Asked): Read<Caller> {
+  const by = who.read(fields.get(BY_FIELD) ?? NOBODY);
+  if (!by.ok) return { ok: false, answer: fault(400, `${BY_FIELD}: ${by.message}`) };
+  const condition = fields.get("if-match");
+  if (condition === undefined) return { ok: true, value: { by: by.value } };
+  const tags = condition.split(",").map((tag) => tag.trim());
+  const wrong = tags.find((tag) => !/^"[\x21\x23-\x7e]*"$/.test(tag));
+  if (condition !== "*" && wrong !== undefined) {
+    const error = `If-Match: Cannot read ${quote(wrong)} as a tag: expected "TAG" or *`;
+    return { ok: false, answer: fault(400, error) };
+  }
+  const ifMatch = condition === "*" ? "*" : tags.map((tag) => tag.slice(1, -1));
+  return { ok: true, value: { by: by.value, ifMatch } };
+}
+
+/** Answers with what came of an order. */
+export function answerOrder(ordered: Ordered<unknown>): Answer {
+  if (!ordered.ok) {
+    const { status, error, field } = ordered;
+    return json(status, {
+      error: field === undefined ? error : `${field}: ${error}`,
+      ...(field === undefined ? {} : { faults: [{ field, message: error }] }),
+    });
+  }
+  return { ...json(200, ordered.value), fields: { "ETag": `"${ordered.tag}"` } };
+}
