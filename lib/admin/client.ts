@@ -25,8 +25,36 @@ export type AdminAnswer =
   /** `isAbsent`: no balancer listens there. */
   | { readonly ok: false; readonly message: string; readonly isAbsent: boolean };
 
+/** A request of another kind than to tell something. */
+export interface AdminOrder {
+  readonly method: string;
+  /** Path and query. */
+  readonly resource: string;
+  /** Sent as JSON; absent: nothing. */
+  readonly body?: unknown;
+  readonly fields?: Readonly<Record<string, string>>;
+  readonly timeoutMs?: number;
+}
+
+/** What a balancer answered to any request, whatever that was. */
+export type OrderAnswer =
+  | { readonly ok: true; readonly status: number; readonly body: unknown }
+  | { readonly ok: false; readonly message: string; readonly isAbsent: boolean };
+
 /** GETs a resource and parses its JSON. */
 export async function askAdmin(socket: string, resource: string): Promise<AdminAnswer> {
+  const answer = await requestAdmin(socket, { method: "GET", resource });
+  if (!answer.ok) return answer;
+  const { status, body } = answer;
+  if (status !== 200) return unclear(`${socket} answered ${status}: ${JSON.stringify(body)}`);
+  return { ok: true, value: body };
+}
+
+/** Sends a request and parses the JSON of its answer. */
+export async function requestAdmin(
+  socket: string,
+  { method, resource, body, fields = {}, timeoutMs = TIMEOUT_MS }: AdminOrder,
+): Promise<OrderAnswer> {
   let conn: Deno.UnixConn;
   try {
     conn = await Deno.connect({ transport: "unix", path: socket });
@@ -37,19 +65,26 @@ export async function askAdmin(socket: string, resource: string): Promise<AdminA
     const message = `Cannot ask ${socket}: no balancer listens there`;
     return { ok: false, message, isAbsent: true };
   }
-  const timer = setTimeout(() => conn.close(), TIMEOUT_MS);
+  const timer = setTimeout(() => conn.close(), timeoutMs);
   try {
-    const request = `GET ${resource} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n`;
-    await conn.write(new TextEncoder().encode(request));
+    const content = new TextEncoder().encode(body === undefined ? "" : JSON.stringify(body));
+    const head = Object.entries({
+      host: "admin",
+      connection: "close",
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...(method === "GET" ? {} : { "content-length": content.length }),
+      ...fields,
+    }).map(([name, value]) => `${name}: ${value}\r\n`).join("");
+    await send(conn, new TextEncoder().encode(`${method} ${resource} HTTP/1.1\r\n${head}\r\n`));
+    await send(conn, content);
     const text = await readAll(conn);
     const split = text.indexOf("\r\n\r\n");
     const status = /^HTTP\/1\.1 (\d{3})/.exec(text)?.[1];
     if (split === -1 || status === undefined) return unclear(`${socket} did not answer in HTTP`);
-    const body: unknown = JSON.parse(text.slice(split + 4));
-    if (status !== "200") return unclear(`${socket} answered ${status}: ${JSON.stringify(body)}`);
-    return { ok: true, value: body };
+    const answered: unknown = JSON.parse(text.slice(split + 4));
+    return { ok: true, status: Number(status), body: answered };
   } catch {
-    return unclear(`${socket} did not answer within ${TIMEOUT_MS / 1000} s, or not in JSON`);
+    return unclear(`${socket} did not answer within ${timeoutMs / 1000} s, or not in JSON`);
   } finally {
     clearTimeout(timer);
     try {
@@ -60,8 +95,12 @@ export async function askAdmin(socket: string, resource: string): Promise<AdminA
   }
 }
 
-function unclear(message: string): AdminAnswer {
-  return { ok: false, message, isAbsent: false };
+async function send(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
+}
+
+function unclear(message: string) {
+  return { ok: false, message, isAbsent: false } as const;
 }
 
 /** How somebody who may not use a socket comes to use it. */

@@ -18,11 +18,17 @@ import { MAX_BACKENDS } from "../core/pool/backend.ts";
 import { OWN_WORDS } from "../core/pool/member.ts";
 import { identityOf } from "../core/pick/source.ts";
 import type { Clock } from "../core/timing/clock.ts";
-import { type Address, formatAddress, parseBackendAddress } from "../core/values/address.ts";
+import {
+  type Address,
+  formatAddress,
+  parseBackendAddress,
+  sameAddress,
+} from "../core/values/address.ts";
 import { messageOf } from "../core/values/errors.ts";
 import { didYouMean } from "../core/values/nearest.ts";
 import type { PoolConfig } from "../config/config.ts";
-import { describeReturn } from "../config/loops.ts";
+import { describeLoop, describeReturn } from "../config/loops.ts";
+import { someOf } from "../config/config_error.ts";
 import { quote } from "../schema/quote.ts";
 import type {
   BackendAddition,
@@ -281,7 +287,10 @@ export class Administrator implements Orders {
     const addresses = found?.ok === true ? found.value : backend ? [backend.address] : [];
     for (const address of addresses) {
       const frontend = this.#parts.frontendReached(pool, address);
-      if (frontend !== undefined) return refusal(409, describeReturn(address, frontend));
+      if (frontend === undefined) continue;
+      const isLiteral = backend !== undefined && sameAddress(address, backend.address);
+      const error = isLiteral ? describeLoop(id, frontend) : describeReturn(address, frontend);
+      return refusal(409, error);
     }
     return undefined;
   }
@@ -304,7 +313,7 @@ export class Administrator implements Orders {
     const id = address.ok ? formatAddress(address.value) : "";
     if (known.has(id) || (mayBeNew && address.ok)) return found(id);
     if (mayBeNew && !address.ok) return refusal(400, address.message);
-    const hint = didYouMean(name, [...known]) || `expected one of pool ${pool}'s`;
+    const hint = didYouMean(name, [...known]) || `expected one of ${someOf([...known])}`;
     return refusal(404, `Unknown backend ${quote(name)}: ${hint}`);
   }
 

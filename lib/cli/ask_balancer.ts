@@ -7,14 +7,19 @@ import { type Places, type PlacesCommand, placesToAsk } from "./status_places.ts
 
 /** An answer without control characters; what went wrong has been told. */
 export type BalancerAnswer =
-  | { readonly ok: true; readonly report: unknown }
+  | { readonly ok: true; readonly report: unknown; readonly socket: string }
   | { readonly ok: false; readonly exitCode: number };
 
 /** An answer, or why there is none; a warning is to be told even if all goes well. */
 export type FoundAnswer =
   & { readonly warning?: string }
   & (
-    | { readonly ok: true; readonly report: unknown }
+    | {
+      readonly ok: true;
+      readonly report: unknown;
+      /** Where the balancer was found. */
+      readonly socket: string;
+    }
     | {
       readonly ok: false;
       readonly message: string;
@@ -86,6 +91,7 @@ async function ask(
     return {
       ok: true,
       report: deepPrintable(answer.value),
+      socket,
       ...(isOther ? { warning: `${reasons[0]}: this is the balancer at ${socket}` } : {}),
     };
   }

@@ -9,7 +9,14 @@ function knownMetrics(): Map<string, Set<string>> {
   const counts = new Map([["reason", 1]]);
   const moved = { bytesToBackend: 1, bytesToClient: 1 };
   const backends = new Map(POOL.backends.map(({ id }) => [id, { ...moved, failures: counts }]));
-  const frontend = { name: "ssh", listen: [], pool: POOL.name, active: 1, maxConnections: 0 };
+  const frontend = {
+    name: "ssh",
+    listen: [],
+    pool: POOL.name,
+    active: 1,
+    maxConnections: 0,
+    denials: [],
+  };
   const text = formatMetrics({
     status: { ...REPORT, frontends: [frontend] },
     workers: 2,

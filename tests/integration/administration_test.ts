@@ -1,0 +1,201 @@
+// Orders of administrators to the real program: where sessions go after them, what is kept, what is refused.
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { type OrderAnswer, requestAdmin } from "../../lib/admin/client.ts";
+import { TcpPeer } from "../peers/tcp_peer.ts";
+import { Balancer } from "../support/balancer.ts";
+import { receive } from "../support/bytes.ts";
+import { TemporaryDirectory } from "../support/run_program.ts";
+
+/** A backend that greets with its number and keeps the session. */
+function greeter(number: number): TcpPeer {
+  return new TcpPeer(async (conn) => {
+    await conn.write(new TextEncoder().encode(`${number}`));
+    while (await conn.read(new Uint8Array(64)) !== null);
+  });
+}
+
+/** A session that stands, and which backend has it. */
+async function open(port: number): Promise<{ conn: Deno.Conn; number: string }> {
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  return { conn, number: await receive(conn, 1) };
+}
+
+/** Where so many sessions go that are opened one after the other. */
+async function landings(port: number, count: number): Promise<Set<string>> {
+  const numbers = new Set<string>();
+  for (let i = 0; i < count; i++) {
+    const { conn, number } = await open(port);
+    numbers.add(number);
+    conn.close();
+  }
+  return numbers;
+}
+
+async function order(
+  { adminSocket }: Balancer,
+  method: string,
+  resource: string,
+  body?: unknown,
+  fields: Readonly<Record<string, string>> = {},
+): Promise<OrderAnswer & { readonly ok: true }> {
+  const answer = await requestAdmin(adminSocket, { method, resource, body, fields });
+  if (!answer.ok) throw new Error(answer.message);
+  return answer;
+}
+
+const pathOf = ({ address }: TcpPeer) => `/v1/pools/main/backends/${encodeURIComponent(address)}`;
+
+function freeAddress(): string {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return `127.0.0.1:${listener.addr.port}`;
+}
+
+const QUIET = ["--load", "none", "--health", "none", "--strategy", "round_robin"];
+
+for (const engine of ["splice", "portable"]) {
+  Deno.test(`${engine}: after an order, sessions go where it says; those that stand go on`, async () => {
+    await using one = greeter(1);
+    await using two = greeter(2);
+    await using three = greeter(3);
+    await using balancer = await Balancer.start({
+      flags: [
+        ...["--listen", "127.0.0.1:0", "--engine", engine],
+        ...["--backends", `${one.address},${two.address}`],
+        ...QUIET,
+      ],
+    });
+    const port = await balancer.port("main");
+    const standing = await open(port);
+    assertEquals(await landings(port, 6), new Set(["1", "2"]));
+
+    const drained = await order(balancer, "PATCH", pathOf(one), { state: "draining" });
+    assertEquals(drained.status, 200);
+    assertEquals(await landings(port, 6), new Set(["2"]));
+    const added = await order(balancer, "PUT", pathOf(three), { cores: 4 });
+    assertEquals(added.status, 200);
+    assertEquals(await landings(port, 6), new Set(["2", "3"]));
+    const removed = await order(balancer, "DELETE", pathOf(two));
+    assertEquals(removed.status, 200);
+    assertEquals(await landings(port, 6), new Set(["3"]));
+    await order(balancer, "PATCH", pathOf(three), { state: "disabled" });
+    const nobody = await Deno.connect({ hostname: "127.0.0.1", port });
+    assertEquals(await nobody.read(new Uint8Array(1)), null);
+    nobody.close();
+    await order(balancer, "PATCH", pathOf(one), { state: "enabled" });
+    assertEquals(await landings(port, 6), new Set(["1"]));
+    await order(balancer, "PATCH", pathOf(two), { state: "enabled" });
+    await order(balancer, "PATCH", pathOf(three), { state: null });
+    assertEquals(await landings(port, 9), new Set(["1", "2", "3"]));
+    await order(balancer, "PATCH", pathOf(one), { weight: 0 });
+    assertEquals(await landings(port, 6), new Set(["2", "3"]));
+
+    const { conn, number } = standing;
+    await conn.write(new TextEncoder().encode("still here"));
+    assertEquals((number === "1" ? one : two).open.size > 0, true);
+    conn.close();
+  });
+}
+
+Deno.test("an order is kept before it is acknowledged, and restored after kill -9", async () => {
+  await using one = greeter(1);
+  await using two = greeter(2);
+  await using folder = new TemporaryDirectory();
+  const state = `${folder.path}/state.json`;
+  const config = (backends: readonly TcpPeer[]) =>
+    JSON.stringify({
+      admin: { state },
+      frontends: { f: { listen: "127.0.0.1:0" } },
+      pools: {
+        main: {
+          strategy: "round_robin",
+          backends: backends.map(({ address }) => address),
+          load: { source: "none" },
+          health: { probe: "none" },
+        },
+      },
+    });
+  {
+    await using balancer = await Balancer.start({ config: config([one, two]) });
+    const by = { "compute-lb-by": "alice" };
+    const body = { state: "draining", deadline: "8h", reason: "new kernel" };
+    await order(balancer, "PATCH", pathOf(one), body, by);
+    await order(balancer, "PATCH", pathOf(two), { weight: 2.5 }, by);
+    balancer.signal("SIGKILL");
+    await balancer.end();
+  }
+  await using balancer = await Balancer.start({ config: config([one, two]) });
+  const port = await balancer.port("f");
+  assertEquals(await landings(port, 4), new Set(["2"]));
+  const { pools: [pool] } = await balancer.status();
+  const told = pool?.backends.map(({ admin, administration }) => ({
+    admin,
+    by: administration?.state?.by,
+    reason: administration?.state?.reason,
+    hasDeadline: typeof administration?.state?.deadline === "string",
+    weight: administration?.weight?.value,
+  }));
+  assertEquals(told, [
+    { admin: "draining", by: "alice", reason: "new kernel", hasDeadline: true, weight: undefined },
+    { admin: "enabled", by: undefined, reason: undefined, hasDeadline: false, weight: 2.5 },
+  ]);
+  await balancer.logged(`ordered: main: ${one.address} is draining, sessions end at`);
+
+  // A second balancer must not write what the first one keeps.
+  await using second = await Balancer.spawn({ config: config([one, two]) });
+  assertEquals(await second.end(), 1);
+  assertStringIncludes(second.describe(), `the balancer with pid ${balancer.pid} does`);
+
+  // What cannot be kept is refused, and changes nothing.
+  await Deno.mkdir(`${state}.new/inside`, { recursive: true });
+  const refused = await order(balancer, "PATCH", pathOf(one), { state: "enabled" });
+  assertEquals(refused.status, 503);
+  assertStringIncludes(JSON.stringify(refused.body), "Cannot keep it in");
+  assertEquals(await landings(port, 4), new Set(["2"]));
+  await Deno.remove(`${state}.new`, { recursive: true });
+
+  // A reload keeps orders, also of what the file does not name at times.
+  await balancer.reload(config([two]));
+  await balancer.reload(config([one, two]));
+  assertEquals(await landings(port, 4), new Set(["2"]));
+});
+
+Deno.test("what cannot be ordered is said, with what there is; a condition that fails changes nothing", async () => {
+  await using one = greeter(1);
+  // Port 0 does not tell whether a backend is the balancer itself.
+  const listening = freeAddress();
+  await using balancer = await Balancer.start({
+    flags: ["--listen", listening, "--backends", one.address, ...QUIET],
+  });
+  const cases = [
+    ["PATCH", "/v1/pools/mian/backends/x", {}, 404, 'Unknown pool "mian": did you mean "main"?'],
+    ["PATCH", "/v1/pools/main/backends/x:22", {}, 404, 'Unknown backend "x:22"'],
+    ["PUT", "/v1/pools/main/backends/a%20b", {}, 400, 'Cannot read "a b" as a host'],
+    ["PUT", `/v1/pools/main/backends/${listening}`, {}, 409, "frontend main"],
+    ["PATCH", pathOf(one), { deadline: "1h" }, 409, "deadline: Cannot set it: expected a drain"],
+    [
+      "PATCH",
+      pathOf(one),
+      { state: "draining", deadline: "2020-01-01T00:00:00Z" },
+      400,
+      "expected a time to come",
+    ],
+  ] as const;
+  for (const [method, resource, body, status, error] of cases) {
+    const answer = await order(balancer, method, resource, body);
+    assertEquals(answer.status, status, JSON.stringify(answer.body));
+    assertStringIncludes(JSON.stringify(answer.body), JSON.stringify(error).slice(1, -1));
+  }
+  const stale = await order(balancer, "PATCH", pathOf(one), { weight: 2 }, { "if-match": '"x"' });
+  assertEquals(stale.status, 412);
+  const tag = /its tag is \\"(\w+)\\"/.exec(JSON.stringify(stale.body).replaceAll("\\\\", "\\"))
+    ?.[1];
+  assert(tag !== undefined, JSON.stringify(stale.body));
+  const matched = { "if-match": `"${tag}"` };
+  const fresh = await order(balancer, "PATCH", pathOf(one), { weight: 2 }, matched);
+  assertEquals(fresh.status, 200);
+  const again = await order(balancer, "PATCH", pathOf(one), { weight: 3 }, matched);
+  assertEquals(again.status, 412);
+  const { pools: [pool] } = await balancer.status();
+  assertEquals(pool?.backends[0]?.weight, 2);
+});
