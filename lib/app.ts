@@ -193,6 +193,7 @@ export class App implements AsyncDisposable {
         denials: [],
       })),
       pools: Array.from(this.#pools, (controller) => this.#reportPool(controller)),
+      ordersKeptIn: this.orders.keptIn ?? null,
     };
   }
 

@@ -15,6 +15,7 @@ import {
   DEFAULT,
   type Ordered,
   type Orders,
+  reasonText,
 } from "./orders.ts";
 import type { StatusReport } from "./report.ts";
 
@@ -110,7 +111,7 @@ export function reasonIn({ query }: Asked): Read<string | undefined> {
       const error = `Unknown parameter ${quote(name)}: expected reason`;
       return { ok: false, answer: fault(400, error) };
     }
-    const read = line("a reason", 200).read(text);
+    const read = reasonText.read(text);
     return read.ok ? read : { ok: false, answer: fault(400, `reason: ${read.message}`) };
   }
   return { ok: true, value: undefined };

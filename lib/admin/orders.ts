@@ -41,27 +41,34 @@ function orDefault<T>(inner: Value<T>): Value<T | null> {
   };
 }
 
-const afterSome = duration(SECOND, LONGEST);
+/** How long a drain or a denial may last. */
+export const lasting = duration(SECOND, LONGEST);
+
+/** Why something is ordered. */
+export const reasonText = line("a reason", 200);
+
+/** Most sessions of a backend at a time. */
+export const sessionLimit = integer(0, 1_000_000);
 
 /** A length of time from now on, or a moment. */
 const when: Value<When> = {
   read: (text): Result<When> => {
     const at = moment.read(text);
     if (at.ok) return success({ atMs: at.value });
-    const after = afterSome.read(text);
+    const after = lasting.read(text);
     if (after.ok) return success({ afterMs: after.value });
     const found = `Cannot read ${quote(text)} as a time`;
     return failure(
-      `${found}: expected ${afterSome.accepts}, such as "8h", or "2026-01-31T18:00:00Z"`,
+      `${found}: expected ${lasting.accepts}, such as "8h", or "2026-01-31T18:00:00Z"`,
     );
   },
-  write: (when) => "atMs" in when ? moment.write(when.atMs) : afterSome.write(when.afterMs),
+  write: (when) => "atMs" in when ? moment.write(when.atMs) : lasting.write(when.afterMs),
   what: "a duration or a time",
-  accepts: `${afterSome.accepts} | ISO 8601 in UTC`,
+  accepts: `${lasting.accepts} | ISO 8601 in UTC`,
   unit: "",
 };
 
-const reason = key(line("a reason", 200), { doc: "why, for whoever asks later" });
+const reason = key(reasonText, { doc: "why, for whoever asks later" });
 
 /** PATCH of a backend: a field that is not there changes nothing. */
 export const backendPatch = section({ doc: "what is ordered of a backend" }, {
@@ -83,7 +90,7 @@ export const backendPatch = section({ doc: "what is ordered of a backend" }, {
 export const backendAddition = section({ doc: "a backend that is added to the pool" }, {
   cores: key(cores, { doc: "CPU cores; learnt where the load source tells them" }),
   weight: key(weight, { doc: "its share beside others" }),
-  max_connections: key(integer(0, 1_000_000), { doc: "most sessions at a time; 0 = no limit" }),
+  max_connections: key(sessionLimit, { doc: "most sessions at a time; 0 = no limit" }),
   reason,
 });
 

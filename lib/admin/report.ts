@@ -31,6 +31,8 @@ export interface StatusReport {
   };
   readonly frontends: readonly FrontendReport[];
   readonly pools: readonly PoolReport[];
+  /** The file that keeps what administrators order; null: it ends with the process. */
+  readonly ordersKeptIn: string | null;
 }
 
 export interface FrontendReport {

@@ -19,6 +19,11 @@ export interface Flag {
   readonly offers?: readonly string[] | "files";
 }
 
+/** What the running balancer can be asked the names of, by "completion". */
+export const LIVE = ["backends", "frontends", "sessions"] as const;
+
+export type Live = typeof LIVE[number];
+
 /** What a command line gives to a command: flags that it has, values that are not empty. */
 export interface Given {
   readonly values: ReadonlyMap<string, readonly string[]>;
@@ -49,6 +54,8 @@ export interface Description {
   readonly examples: readonly string[];
   /** What completion offers for arguments without a flag; absent: there are none. */
   readonly positionals?: (program: Program) => readonly string[];
+  /** Names of the running balancer that completion offers for them as well. */
+  readonly live?: Live;
   /** What may be meant by an argument without a flag where there are none; "": nobody knows. */
   readonly hintFor?: (stray: string) => string;
   /** Whether an init system starts it: a HUP does not end it. */

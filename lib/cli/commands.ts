@@ -2,10 +2,14 @@
 
 import type { Command } from "./command.ts";
 import { agent } from "./commands/agent.ts";
+import { backend } from "./commands/backend.ts";
 import { check } from "./commands/check.ts";
 import { completion } from "./commands/completion.ts";
 import { demo } from "./commands/demo.ts";
+import { disable } from "./commands/disable.ts";
+import { drain } from "./commands/drain.ts";
 import { echo } from "./commands/echo.ts";
+import { enable } from "./commands/enable.ts";
 import { grafana } from "./commands/grafana.ts";
 import { help } from "./commands/help.ts";
 import { install } from "./commands/install.ts";
@@ -15,6 +19,7 @@ import { simulate } from "./commands/simulate.ts";
 import { status } from "./commands/status.ts";
 import { top } from "./commands/top.ts";
 import { version } from "./commands/version.ts";
+import { weight } from "./commands/weight.ts";
 import { why } from "./commands/why.ts";
 
 /** The first is meant by a command line that names none. */
@@ -25,6 +30,11 @@ export const COMMANDS: readonly [Command, ...Command[]] = [
   status,
   top,
   why,
+  drain,
+  enable,
+  disable,
+  weight,
+  backend,
   agent,
   simulate,
   grafana,

@@ -88,8 +88,19 @@ ${cases((command) => flagsOf(command).map(({ name }) => `--${name}`).join(" "))}
   else
     case $command in
 ${cases(({ positionals }) => positionals?.({ commands }).join(" "))}    esac
+    case $command in
+${
+    commands.flatMap(({ name, live }) =>
+      live === undefined ? [] : `      ${name}) words+=" $(_compute_lb_ask ${live})" ;;\n`
+    ).join("")
+  }    esac
   fi
   _compute_lb_offer -W "$words" "$current"
+}
+
+# Names of the running balancer.
+_compute_lb_ask() {
+  "\${COMP_WORDS[0]}" completion "$1" 2>/dev/null
 }
 
 # Offers what compgen makes of all arguments but the last, as far as it begins with the last.
@@ -113,8 +124,11 @@ function zsh(commands: readonly Command[]): string {
     const all = flagsOf(command).map(({ name, text }) => `        ${described(`--${name}`, text)}`);
     return `      ${command.name}) flags=(\n${all.join("\n")}\n      ) ;;\n`;
   });
-  const positionals = commands.flatMap(({ name, positionals }) => {
-    const words = positionals?.({ commands }) ?? [];
+  const positionals = commands.flatMap(({ name, positionals, live }) => {
+    const words = [
+      ...positionals?.({ commands }) ?? [],
+      ...(live === undefined ? [] : [`\${(f)"$($words[1] completion ${live} 2>/dev/null)"}`]),
+    ];
     return words.length === 0 ? [] : [`      ${name}) compadd -- ${words.join(" ")} ;;\n`];
   });
   return `\
@@ -173,7 +187,12 @@ function fish(commands: readonly Command[]): string {
       ? `not __fish_seen_subcommand_from ${namesOf(others)}`
       : `__fish_seen_subcommand_from ${command.name}`;
     const start = `complete -c compute-lb -n ${quoted(when)}`;
-    const words = command.positionals?.({ commands }) ?? [];
+    const words = [
+      ...command.positionals?.({ commands }) ?? [],
+      ...(command.live === undefined
+        ? []
+        : [`(compute-lb completion ${command.live} 2>/dev/null)`]),
+    ];
     return [
       `complete -c compute-lb -n __fish_use_subcommand -a ${command.name} -d ${
         quoted(command.summary)

@@ -6,6 +6,7 @@ import { describeDuration } from "../core/values/duration.ts";
 import { describePercent } from "../core/watch/shortages.ts";
 import { describeSize } from "../core/values/size.ts";
 import { toDecimals, toThousandths } from "../core/values/thousandths.ts";
+import { ageOf, describeOrders, describeSaid, isWeightOrdered } from "./status_orders.ts";
 import { BOLD, DIM, GREEN, paint, RED, YELLOW } from "./output.ts";
 import { type Cell, type DrawnTable, drawTable } from "./table.ts";
 
@@ -132,6 +133,11 @@ export function renderPool(
       : [...(fits ? [] : describeExtras(backend)), ...remarksOf(pool, backend, nowMs)];
     return [line, ...remarks.map((remark) => paint(`    ${remark}`, DIM, colours))];
   });
+  const { removed = [] }: Partial<PoolReport> = pool;
+  const gone = removed.map((one) => {
+    const left = one.active === 0 ? "" : `, ${counted(one.active, "session")} left`;
+    return paint(`removed: ${one.id}${left}: ${describeSaid(one, nowMs)}`, DIM, colours);
+  });
   const panic = pool.panic ?? null;
   const nobody = pool.backends.every(({ usable }) => !usable);
   const alarms = [
@@ -141,7 +147,7 @@ export function renderPool(
   const burst = burstCost < LEAST_BURST_COST ? [] : [
     `many log in: a new session counts for ${burstCost.toFixed(1)} cores beside FREE, for a minute`,
   ].map((text) => paint(text, DIM, colours));
-  return [paint(title, BOLD, colours), ...alarms, ...burst, first, ...withRemarks];
+  return [paint(title, BOLD, colours), ...alarms, ...burst, first, ...withRemarks, ...gone];
 }
 
 /** Headings and rows. */
@@ -222,12 +228,18 @@ function remarksOf(pool: PoolReport, backend: BackendReport, nowMs: number): str
   const { agent } = backend;
   // An agent's percentage is part of the weight, which the load says already where one goes by it.
   const weighs = weight !== 1 && !(goesByLoad && agent !== null);
+  const { administration = null, configuredWeight = null }: Partial<BackendReport> = backend;
   return [
-    ...(concerns && !explained ? [backend.reason] : []),
+    ...describeOrders(administration, backend, configuredWeight, nowMs),
+    ...(concerns && !explained && backend.reason !== `${backend.admin} by order`
+      ? [backend.reason]
+      : []),
     ...holds.map((hold) => describeHold(hold, backend.usable, nowMs)),
     ...(shortage === null ? [] : [`used, for no other has enough: ${shortage}`]),
     ...(backup ? ["backup: takes the sessions that no other server can take"] : []),
-    ...(weighs && share === 1 && backend.usable ? [`weight ${toThousandths(weight)}`] : []),
+    ...(weighs && share === 1 && backend.usable && !isWeightOrdered(administration)
+      ? [`weight ${toThousandths(weight)}`]
+      : []),
     ...(share < 1 && backend.usable ? [`slow start: ${describePercent(share)} of its share`] : []),
     ...(agent === null || (goesByLoad && ORDINARY_WORDS.test(agent)) ? [] : [`agent: ${agent}`]),
     ...(backend.loadFailure === null ? [] : [`load: ${backend.loadFailure}`]),
@@ -241,8 +253,4 @@ function describeHold({ reason, since, until }: HoldReport, usable: boolean, now
   const held = `${usable ? "used, though " : ""}held back for ${ageOf(since, nowMs)}`;
   const left = until === null ? 0 : Date.parse(until) - nowMs;
   return `${held}${left > 0 ? `, ${describeDuration(left)} to go` : ""}: ${reason}`;
-}
-
-function ageOf(time: string, nowMs: number): string {
-  return describeDuration(Math.max(0, nowMs - Date.parse(time)));
 }

@@ -4,6 +4,7 @@
 // it is.
 
 import { REMOTE_COMMAND } from "../load/ssh_remote.ts";
+import administration from "./administration.txt" with { type: "text" };
 import agent from "./agent.txt" with { type: "text" };
 import config from "./config.txt" with { type: "text" };
 import engines from "./engines.txt" with { type: "text" };
@@ -45,6 +46,7 @@ export const TOPICS: readonly Topic[] = [
   health,
   location,
   status,
+  administration,
   logs,
   metrics,
   recording,

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type OrderAnswer, requestAdmin } from "../../lib/admin/client.ts";
 import { TcpPeer } from "../peers/tcp_peer.ts";
-import { Balancer } from "../support/balancer.ts";
+import { Balancer, runProgram } from "../support/balancer.ts";
 import { receive } from "../support/bytes.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
 
@@ -198,4 +198,68 @@ Deno.test("what cannot be ordered is said, with what there is; a condition that 
   assertEquals(again.status, 412);
   const { pools: [pool] } = await balancer.status();
   assertEquals(pool?.backends[0]?.weight, 2);
+});
+
+Deno.test("the commands say what a backend has become, and what to type", async () => {
+  await using one = greeter(1);
+  await using two = greeter(2);
+  await using balancer = await Balancer.start({
+    flags: ["--listen", "127.0.0.1:0", "--backends", `${one.address},${two.address}`, ...QUIET],
+  });
+  const run = async (...args: readonly string[]) => {
+    const { code, stdout, stderr } = await runProgram([
+      ...args,
+      "--admin-socket",
+      balancer.adminSocket,
+    ]);
+    return `${code}: ${stdout.replace(/\nkept in memory: .*\n$/, "")}${stderr.trimEnd()}`;
+  };
+  const port = await balancer.port("main");
+  const standing = [await open(port), await open(port)];
+  const drained = await run("drain", one.address, "--deadline", "8h", "--reason", "new kernel");
+  assert(
+    /^0: main: \S+ is draining: 1 session goes on until \S+Z \(in 8h\)$/.test(drained),
+    drained,
+  );
+  assertEquals(await run("enable", one.address), `0: main: ${one.address} is enabled`);
+  assertEquals(
+    await run("weight", one.address, "2.5"),
+    `0: main: ${one.address} is enabled; weight 2.5`,
+  );
+  assertEquals(
+    await run("weight", one.address, "default"),
+    `0: main: ${one.address} is enabled`,
+  );
+  // A host means all backends there.
+  assertEquals(
+    await run("disable", "127.0.0.1", "--reason", "cooling"),
+    [one, two].map(({ address }, index) =>
+      `${index === 0 ? "0: " : ""}main: ${address} is disabled: 1 session goes on\n`
+    ).join("").trimEnd() +
+      "pool main: no backend can be used: new clients are turned away",
+  );
+  const table = await run("status");
+  assertStringIncludes(table, "unknown, disabled");
+  assert(/ {4}disabled, 1 session left: by \S+ \S+ ago, cooling\n/.test(table), table);
+  assertEquals(
+    await run("backend", "remove", two.address),
+    [
+      `0: main: ${two.address} is out of the pool, 1 session goes on`,
+      "pool main: no backend can be used: new clients are turned away",
+    ].join(""),
+  );
+  assert(/\nremoved: \S+, 1 session left: by \S+ \S+ ago\n/.test(await run("status")));
+  assertEquals(
+    await run("drain", "127.0.0.9"),
+    '1: Unknown backend "127.0.0.9": did you mean "127.0.0.1"?',
+  );
+  assertEquals(
+    await run("enable", "127.0.0.1", "--pool", "p"),
+    '1: Unknown pool "p": expected one of main',
+  );
+  const json: unknown = JSON.parse((await run("enable", "127.0.0.1", "--json")).slice(3));
+  assert(Array.isArray(json) && json.length === 2, JSON.stringify(json));
+  assertEquals((await landings(port, 6)).size, 2);
+
+  for (const { conn } of standing) conn.close();
 });

@@ -23,6 +23,7 @@ const STATUS: StatusReport = {
   },
   frontends: [{ name: "ssh", listen: [], pool: "p", active: 2, maxConnections: 0, denials: [] }],
   pools: [],
+  ordersKeptIn: null,
 };
 
 function textOf(report: Partial<MetricsReport>): string[] {

@@ -69,4 +69,5 @@ export const REPORT: StatusReport = {
   },
   frontends: [],
   pools: [POOL],
+  ordersKeptIn: null,
 };

@@ -1,0 +1,70 @@
+// Flags and arguments that commands have in common which order something of backends.
+
+import { reasonText } from "../admin/orders.ts";
+import {
+  type Flag,
+  type Given,
+  JSON_FLAG,
+  optional,
+  type Reading,
+  SOCKET_FLAGS,
+} from "./command.ts";
+import type { OrderCommand } from "./orders.ts";
+
+export const REASON_FLAG: Flag = {
+  name: "reason",
+  argument: "TEXT",
+  text: "why, for whoever looks later (status shows it)",
+};
+
+export const POOL_FLAG: Flag = {
+  name: "pool",
+  argument: "NAME",
+  text: "only in this pool; without, in every pool that has the backend",
+};
+
+/** What help says of HOST. */
+export const HOST_NOTES = `\
+HOST is a backend as status and lb.conf call it (hoek:22), or its host alone
+(hoek), which means all backends there. The balancer keeps the order over
+restarts where admin.state names a file ("compute-lb help administration").
+`;
+
+export const ORDER_FLAGS: readonly Flag[] = [
+  POOL_FLAG,
+  REASON_FLAG,
+  ...SOCKET_FLAGS,
+  { ...JSON_FLAG, text: "the backends as JSON, as they are afterwards" },
+];
+
+/** Reads what all have in common. */
+export function readOrder(given: Given): Reading<OrderCommand> {
+  const order = {
+    json: given.switches.has("json"),
+    ...optional(given, {
+      "pool": "pool",
+      "reason": "reason",
+      "config": "configFile",
+      "admin-socket": "adminSocket",
+    }),
+  };
+  if (order.reason !== undefined) {
+    const read = reasonText.read(order.reason);
+    if (!read.ok) return read;
+  }
+  return { ok: true, value: order };
+}
+
+/** The same with hosts, of which there must be one. */
+export function readHosts(
+  given: Given,
+  hosts: readonly string[] = given.positionals,
+): Reading<OrderCommand & { readonly hosts: readonly string[] }> {
+  const order = readOrder(given);
+  if (!order.ok) return order;
+  if (hosts.length === 0 || hosts.includes("")) {
+    const hint = '"compute-lb status" lists them';
+    return { ok: false, message: "Cannot tell which backend is meant: expected HOST", hint };
+  }
+  return { ok: true, value: { ...order.value, hosts } };
+}
