@@ -3,8 +3,9 @@ import fc from "fast-check";
 import { spansOf } from "../../../../lib/core/location/address_spans.ts";
 import { formatIp } from "../../../../lib/core/values/ip.ts";
 import { type LocationRule, LocationTable } from "../../../../lib/core/location/location_table.ts";
-import { behind, type Network, parseNetwork } from "../../../../lib/core/values/network.ts";
+import { type Network, parseNetwork } from "../../../../lib/core/values/network.ts";
 import { network } from "../../../support/arbitraries.ts";
+import { edgesOf, holds } from "../../../support/networks.ts";
 
 function networks(...texts: readonly string[]): Network[] {
   return texts.map((text) => {
@@ -14,26 +15,9 @@ function networks(...texts: readonly string[]): Network[] {
   });
 }
 
-function holds({ words, prefix }: Network, address: readonly number[]): boolean {
-  const bits = (all: readonly number[]) =>
-    all.map((word) => word.toString(2).padStart(32, "0")).join("").slice(0, prefix);
-  return words.length === address.length && bits(words) === bits(address);
-}
-
 /** What a table must say, found the slow way. */
 function expected(rules: readonly LocationRule[], address: readonly number[]): number {
   return rules.find((rule) => rule.networks.some((one) => holds(one, address)))?.pool ?? 0;
-}
-
-/** The edges of networks, where a table is wrong if it is wrong at all. */
-function edgesOf(all: readonly Network[]): number[][] {
-  return all.flatMap((one) => {
-    const next = behind(one);
-    const last = one.words.map((word, index) =>
-      word + 2 ** (32 - Math.min(32, Math.max(0, one.prefix - 32 * index))) - 1
-    );
-    return [[...one.words], last, ...(next === undefined ? [] : [next])];
-  });
 }
 
 const rules = fc.array(
