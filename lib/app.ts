@@ -1,5 +1,6 @@
 // The composition root: the one place that knows every part. Starts them, reloads them, ends them.
 
+import type { SourceLimits } from "./core/admission/source_table.ts";
 import { type Address, formatAddress } from "./core/values/address.ts";
 import { counted } from "./core/values/counted.ts";
 import { messageOf } from "./core/values/errors.ts";
@@ -403,9 +404,11 @@ export class App implements AsyncDisposable {
   }
 }
 
-function frontendsOf({ frontends, pools }: Config, { byFrontend }: Locations): Frontend[] {
+function frontendsOf({ frontends, pools }: Config, { access, byFrontend }: Locations): Frontend[] {
   return frontends.map((frontend) => {
-    const { name, listen, pool, maxConnections, idleTimeoutMs, socketMode } = frontend;
+    const { name, listen, pool, maxConnections, whenFull, perSource, idleTimeoutMs, socketMode } =
+      frontend;
+    const table = access.get(name);
     const location = byFrontend.get(name);
     const refusalText = refusalTextOf(frontend, pools);
     return {
@@ -413,10 +416,17 @@ function frontendsOf({ frontends, pools }: Config, { byFrontend }: Locations): F
       listen,
       pool,
       ...(location === undefined ? {} : { location }),
+      ...(table === undefined ? {} : { access: [table] }),
       maxConnections,
+      whenFull,
+      ...(isLimiting(perSource) ? { perSource } : {}),
       idleTimeoutMs,
       ...(socketMode === undefined ? {} : { socketMode }),
       ...(refusalText === undefined ? {} : { refusalText }),
     };
   });
+}
+
+function isLimiting({ maxConnections, rate }: SourceLimits): boolean {
+  return maxConnections > 0 || rate !== undefined;
 }

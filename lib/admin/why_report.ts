@@ -19,7 +19,7 @@ export interface DecisionReport {
   readonly pool: string;
   readonly client: string;
   readonly backend: string | null;
-  /** Why it got none: no_backend, connect_failed, frontend_full or out_of_descriptors. */
+  /** Why it got none: no_backend, connect_failed, denied, frontend_full, or what else RefusalReason has. */
   readonly refused: string | null;
   /** Every pick in order; empty when nobody was looked for, or the record of it was lost. */
   readonly picks: readonly PickReport[];

@@ -3,7 +3,7 @@
 import { formatAddress } from "../core/values/address.ts";
 import type { Clock } from "../core/timing/clock.ts";
 import { kernelAt } from "../core/pick/kernels/registry.ts";
-import type { EngineEvent } from "../engine/engine.ts";
+import type { EngineEvent, RefusalReason } from "../engine/engine.ts";
 import type { AccessLog } from "../log/access_log.ts";
 import type { LogArea } from "../log/setup.ts";
 
@@ -13,11 +13,17 @@ const REFUSALS_PER_SECOND = 10;
 const REFUSAL_TEXT = {
   no_backend: "no backend is up, not held back and below its limit",
   connect_failed: "no backend took the connection",
+  denied: "deny or allow of the frontend keeps its address out",
   frontend_full: "the frontend's max_connections is reached",
+  source_full: "its address has as many connections as per_source.max_connections allows",
+  source_rate: "too many connections came from its address (per_source.rate)",
   out_of_descriptors:
     "compute-lb has no file descriptor or memory left for it: raise the limit on open files " +
     "(ulimit -n, LimitNOFILE=) or lower max_connections",
 } as const;
+
+/** Why clients are closed of whom lb.conf says so: nothing is wrong. */
+const BY_RULE: ReadonlySet<RefusalReason> = new Set(["denied", "source_full", "source_rate"]);
 
 export class EventLog implements AsyncDisposable {
   #second = 0;
@@ -65,12 +71,14 @@ export class EventLog implements AsyncDisposable {
           ));
         return;
       case "refused":
-        this.#limited(event.atMs, () =>
-          this.log.error(
-            `${event.frontend}: client ${formatAddress(event.client)} was closed: ` +
-              `${REFUSAL_TEXT[event.reason]} (pool ${event.pool}, ${event.attempts} tried)`,
-            { frontend: event.frontend, pool: event.pool, reason: event.reason },
-          ));
+        this.#limited(event.atMs, () => {
+          const { frontend, pool, client, reason, attempts } = event;
+          const closed = `${frontend}: client ${formatAddress(client)} was closed: ` +
+            REFUSAL_TEXT[reason];
+          const about = { frontend, pool, reason };
+          if (BY_RULE.has(reason)) this.log.info(closed, about);
+          else this.log.error(`${closed} (pool ${pool}, ${attempts} tried)`, about);
+        });
         return;
       case "accept_failed":
         this.log.error(`${event.frontend}: cannot accept clients: ${event.message}`, {

@@ -1,30 +1,51 @@
-// Compiles the frontends' location rules, with the database of countries where they name any.
+// Compiles what holds for clients by where they come from: who may come in (access.ts), and the frontends'
+// location rules, with the database of countries where they name any.
 
 import type { Config, FrontendConfig } from "../config/config.ts";
 import { messageOf } from "../core/values/errors.ts";
 import { type Location, LocationTable } from "../core/location/location_table.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import { type Countries, readCountries } from "../location/country_database.ts";
+import { type Access, compileAccessLists, type NamedFault } from "./access.ts";
 
-/** Where clients go by where they come from. */
+/** What holds for clients by where they come from. */
 export interface Locations {
-  /** By frontend; none for one without rules. */
+  readonly access: Access;
+  /** Where they go, by frontend; none for one without rules. */
   readonly byFrontend: ReadonlyMap<string, Location>;
   /** What is odd, and no reason to stop. */
   readonly warnings: readonly string[];
 }
 
-/** A configuration without rules. */
-export const NO_LOCATIONS: Locations = { byFrontend: new Map(), warnings: [] };
+/** A configuration without rules and lists. */
+export const NO_LOCATIONS: Locations = { access: new Map(), byFrontend: new Map(), warnings: [] };
+
+/** What came of compiling. */
+export type CompiledLocations =
+  | { readonly ok: true; readonly value: Locations }
+  | { readonly ok: false; readonly faults: readonly NamedFault[] };
 
 /** More than any database of countries or cities has. */
 const MAX_FILE_BYTES = 1024 ** 3;
 
-/**
- * Compiles every frontend's rules; reads the database anew if countries are named.
- * @returns what is wrong with the database, for the key `location_database`.
- */
-export async function compileLocations(config: Config): Promise<Result<Locations>> {
+/** Compiles every frontend's lists and rules; reads the files anew that they name, with all their faults. */
+export async function compileLocations(config: Config): Promise<CompiledLocations> {
+  const [{ access, faults, warnings }, rules] = await Promise.all([
+    compileAccessLists(config),
+    compileRules(config),
+  ]);
+  const all = rules.ok
+    ? faults
+    : [...faults, { at: ["location_database"], message: rules.message }];
+  if (!rules.ok || all.length > 0) return { ok: false, faults: all };
+  const { byFrontend } = rules.value;
+  return {
+    ok: true,
+    value: { access, byFrontend, warnings: [...warnings, ...rules.value.warnings] },
+  };
+}
+
+async function compileRules(config: Config): Promise<Result<Omit<Locations, "access">>> {
   const frontends = config.frontends.filter(({ location }) => location.length > 0);
   const rules = frontends.flatMap(({ location }) => location);
   const codes = [...new Set(rules.flatMap(({ countries }) => countries))].sort();
@@ -74,8 +95,21 @@ export function haveChanged(before: Locations, after: Locations): boolean {
   const [old, now] = [before.byFrontend, after.byFrontend];
   return old.size !== now.size || now.entries().some(([frontend, { table, pools }]) => {
     const was = old.get(frontend);
-    if (was === undefined || was.pools.join() !== pools.join()) return true;
-    const [one, other] = [new Uint8Array(was.table.buffer), new Uint8Array(table.buffer)];
-    return one.length !== other.length || one.some((byte, at) => byte !== other[at]);
+    return was === undefined || was.pools.join() !== pools.join() ||
+      !isSameTable(was.table, table);
   });
+}
+
+/** Frontends into which others may come than before. */
+export function frontendsOfChangedAccess(before: Locations, after: Locations): string[] {
+  const [old, now] = [before.access, after.access];
+  return [...new Set([...old.keys(), ...now.keys()])].filter((frontend) => {
+    const [was, is] = [old.get(frontend), now.get(frontend)];
+    return was === undefined || is === undefined ? was !== is : !isSameTable(was, is);
+  });
+}
+
+function isSameTable(one: LocationTable, other: LocationTable): boolean {
+  const [a, b] = [new Uint8Array(one.buffer), new Uint8Array(other.buffer)];
+  return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }

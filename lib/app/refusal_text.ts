@@ -29,6 +29,14 @@ const SENTENCES: ReadonlyMap<RefusalReason, Sentence> = new Map([
     text: "too many sessions are open here: try again later",
     code: TOO_MANY_CONNECTIONS,
   }],
+  ["source_full", {
+    text: "you have as many sessions open here as you may have: end one, then try again",
+    code: TOO_MANY_CONNECTIONS,
+  }],
+  ["source_rate", {
+    text: "too many connections came from your address lately: wait some minutes",
+    code: TOO_MANY_CONNECTIONS,
+  }],
 ]);
 
 /**

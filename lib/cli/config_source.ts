@@ -2,16 +2,16 @@
 
 import { compileLocations, type Locations } from "../app/locations.ts";
 import type { Config } from "../config/config.ts";
-import { type ConfigError, sortConfigErrors } from "../config/config_error.ts";
+import { type ConfigError, formatPath, sortConfigErrors } from "../config/config_error.ts";
 import { findLoops } from "../config/loops.ts";
 import type { Overrides } from "../config/overrides.ts";
 import { type ConfigInput, faultAt, readConfig } from "../config/read_config.ts";
 import { messageOf } from "../core/values/errors.ts";
-import { describeSize } from "../core/values/size.ts";
 import { findInheritedObstacle } from "../engine/choose.ts";
 import { activatedDescriptors } from "../host/systemd.ts";
 import { ownAddresses } from "../host/own_addresses.ts";
 import { findUser } from "../host/privileges.ts";
+import { readRegularFile } from "../host/regular_file.ts";
 
 /** Read when neither --config nor both --listen and --backends are given. */
 export const DEFAULT_FILE = "/etc/compute-lb/lb.conf";
@@ -62,9 +62,15 @@ export async function readRunnableConfig(
   }
   const inherited = inheritedFault(config, input);
   if (inherited !== undefined) errors.push(inherited);
-  const located = await compileLocations(config);
-  if (!located.ok) errors.push(faultAt(input, ["location_database"], located.message));
-  else if (errors.length === 0) return { ...read, locations: located.value };
+  const compiled = await compileLocations(config);
+  if (compiled.ok && errors.length === 0) return { ...read, locations: compiled.value };
+  if (!compiled.ok) {
+    errors.push(...compiled.faults.map(({ at, message, place }) => {
+      return place === undefined
+        ? faultAt(input, at, message)
+        : { ...place, path: formatPath(at), message };
+    }));
+  }
   return { kind: "errors", errors: sortConfigErrors(errors) };
 }
 
@@ -89,44 +95,6 @@ function inheritedFault(
   return message === undefined ? undefined : faultAt(input, ["engine", "kind"], message);
 }
 
-/**
- * A FIFO, a device or a directory is no configuration: to read one may take for ever, and a reload reads
- * again what the start has used up.
- * @throws {Error} saying what it is.
- */
-async function expectRegularFile(path: string): Promise<void> {
-  const { isFile, isDirectory, isFifo, isSocket } = await Deno.stat(path);
-  if (isFile) return;
-  const found = isDirectory
-    ? "a directory"
-    : isFifo
-    ? "a pipe"
-    : isSocket
-    ? "a socket"
-    : "a device";
-  throw new Error(`it is ${found}, expected a regular file`);
-}
-
-/**
- * Reads a file that may grow while it is read, or be somebody's log of gigabytes.
- * @throws {Error} when it is longer than any configuration.
- */
-async function readText(path: string): Promise<string> {
-  const file = await Deno.open(path);
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  let text = "";
-  let bytes = 0;
-  // Its end, however it comes, closes the file.
-  for await (const piece of file.readable) {
-    bytes += piece.length;
-    if (bytes > MOST_BYTES) {
-      throw new Error(`it has more than ${describeSize(MOST_BYTES)}: is it an lb.conf?`);
-    }
-    text += decoder.decode(piece, { stream: true });
-  }
-  return text + decoder.decode();
-}
-
 /** Reads the configuration that a command line asks for. */
 export async function readCommandConfig(command: ConfigCommand): Promise<CommandConfig> {
   const { overrides } = command;
@@ -135,8 +103,8 @@ export async function readCommandConfig(command: ConfigCommand): Promise<Command
   let text: string | undefined;
   if (path !== undefined) {
     try {
-      await expectRegularFile(path);
-      text = await readText(path);
+      const bytes = await readRegularFile(path, MOST_BYTES, "an lb.conf");
+      text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
     } catch (error) {
       const missing = error instanceof Deno.errors.NotFound;
       if (missing && command.configFile === undefined) {

@@ -21,12 +21,19 @@ export async function tryNamedFiles(config: Config): Promise<Trial[]> {
 }
 
 /** Files by path, each with the key that names it. */
-function namedFiles({ locationDatabase, pools }: Config): Map<string, string> {
+function namedFiles({ locationDatabase, frontends, pools }: Config): Map<string, string> {
   const files = new Map<string, string>();
   const add = (key: string, file: string | undefined) => {
     if (file?.startsWith("/")) files.set(file, key);
   };
   add("location_database", locationDatabase);
+  for (const frontend of frontends) {
+    for (const list of ["allow", "deny"] as const) {
+      for (const entry of frontend[list]) {
+        if ("file" in entry) add(`frontends.${frontend.name}.${list}`, entry.file);
+      }
+    }
+  }
   for (const { name, load, backends } of pools) {
     const loads = new Set([load, ...backends.map((backend) => backend.load ?? load)]);
     for (const { source, ssh, nrpe, http } of loads) {

@@ -22,16 +22,18 @@ import {
   LONGEST,
   modeOrUmask,
   network,
+  networkOrFile,
   oneOf,
   pathOrOff,
   quoted,
+  rateOrOff,
   SECOND,
   size,
   text,
   userName,
   type Value,
 } from "../schema/values.ts";
-import { ENGINE_KINDS, FRONTEND_MODES, LOG_FORMATS, LOG_LEVELS } from "./names.ts";
+import { ENGINE_KINDS, FRONTEND_MODES, LOG_FORMATS, LOG_LEVELS, WHEN_FULL } from "./names.ts";
 import { pool } from "./pool_section.ts";
 
 const log = section({ doc: "what is written down" }, {
@@ -176,6 +178,21 @@ export const location = section({ doc: "" }, {
   pool: key(poolName, { required: "", doc: "where they go" }),
 });
 
+const perSource = section({ doc: "limits of each client address; of IPv6, of each /64" }, {
+  max_connections: key(integer(0, 1_000_000), {
+    default: "0",
+    doc: "most sessions at a time; 0 = no limit",
+  }),
+  rate: key(rateOrOff, {
+    default: "off",
+    doc: "most new sessions in a length of time, as many as that at once: 10/1m",
+  }),
+  penalty: key(durationOrOff(SECOND, DAY), {
+    default: "off",
+    doc: "how long an address is shut out that goes on beyond twice the rate",
+  }),
+});
+
 export const frontend = section({ doc: "" }, {
   mode: key(oneOf(FRONTEND_MODES, "a mode"), { default: "tcp", doc: "what is carried" }),
   listen: list(
@@ -201,6 +218,20 @@ export const frontend = section({ doc: "" }, {
     default: "4096",
     doc: "most sessions at a time; 0 = no limit",
   }),
+  when_full: key(oneOf(WHEN_FULL, "what to do"), {
+    default: "wait",
+    doc: "whether clients beyond max_connections wait, in the kernel's queue, or are closed",
+  }),
+  allow: list({
+    unset: "everybody",
+    example: '["192.0.2.0/24", "file:/etc/compute-lb/allow.txt"]',
+    doc: "who may come in; a file has a network on each line, and is read again on HUP",
+  }, item(networkOrFile)),
+  deny: list({
+    unset: "nobody",
+    example: '["203.0.113.0/24", "file:/etc/compute-lb/deny.txt"]',
+    doc: "who may not, whatever allow says",
+  }, item(networkOrFile)),
   idle_timeout: key(durationOrOff(SECOND, LONGEST), {
     default: "off",
     doc: "the time after which a session on which nothing moves is ended",
@@ -215,6 +246,7 @@ export const frontend = section({ doc: "" }, {
       "what a refused client reads: ssh clients as the reason of a disconnect, others as a line; " +
       "with auto, ssh clients read why, others nothing (port 22 means ssh, and a banner SSH-)",
   }),
+  per_source: perSource,
 });
 
 export const document = section({ doc: "" }, {

@@ -6,5 +6,7 @@ export const LOG_LEVELS = ["error", "warning", "info", "debug"] as const;
 export const LOG_FORMATS = ["text", "json"] as const;
 export const ENGINE_KINDS = ["auto", "splice", "portable"] as const;
 export const FRONTEND_MODES = ["tcp"] as const;
+/** What becomes of clients when a frontend is full. */
+export const WHEN_FULL = ["wait", "close"] as const;
 
 export type LogLevel = typeof LOG_LEVELS[number];

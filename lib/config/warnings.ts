@@ -18,6 +18,8 @@ export function warningsOf({ frontends, pools }: Config): string[] {
   const odd = [
     ...frontends.flatMap(oddLocations),
     ...frontends.flatMap(oddMode),
+    ...frontends.flatMap(oddLists),
+    ...frontends.flatMap(oddLimits),
     ...pools.flatMap(oddPool),
   ];
   const more = odd.length - MOST_TOLD;
@@ -27,6 +29,53 @@ export function warningsOf({ frontends, pools }: Config): string[] {
 function oddMode({ name, listen, socketMode }: FrontendConfig): string[] {
   if (socketMode === undefined || listen.some(({ transport }) => transport === "unix")) return [];
   return [`frontends.${name}.socket_mode: has no effect: it listens on no unix socket`];
+}
+
+/** Networks that are allowed in vain, and lists that nobody is looked up in. */
+function oddLists({ name, listen, allow, deny }: FrontendConfig): string[] {
+  const isUnix = listen.every(({ transport }) => transport === "unix");
+  const vain = Object.entries({ allow, deny }).flatMap(([key, { length }]) =>
+    isUnix && length > 0 ? [`frontends.${name}.${key}: has no effect: ${ONLY_UNIX}`] : []
+  );
+  const denied = new Set<string>();
+  const prefixes = new Set<number>();
+  for (const entry of deny) {
+    if ("file" in entry) continue;
+    denied.add(keyOf(entry));
+    prefixes.add(entry.prefix);
+  }
+  const odd = allow.flatMap((entry) => {
+    if ("file" in entry) return [];
+    const wider = [...prefixes].filter((prefix) => prefix <= entry.prefix)
+      .map((prefix) => widened(entry, prefix)).find((network) => denied.has(keyOf(network)));
+    return wider === undefined ? [] : [
+      `frontends.${name}.allow: nobody from ${formatNetwork(entry)} may come in: deny has ` +
+      formatNetwork(wider),
+    ];
+  });
+  return [...vain, ...odd];
+}
+
+const ONLY_UNIX = "it listens on unix sockets alone";
+
+/** Limits without effect. */
+function oddLimits(frontend: FrontendConfig): string[] {
+  const { name, listen, maxConnections, whenFull, perSource } = frontend;
+  const odd = (key: string, why: string) => [`frontends.${name}.${key}: has no effect: ${why}`];
+  const most = perSource.maxConnections;
+  const isLimited = most > 0 || perSource.rate !== undefined;
+  return [
+    ...(whenFull === "close" && maxConnections === 0 ? odd("when_full", "no max_connections") : []),
+    ...(isLimited && listen.every(({ transport }) => transport === "unix")
+      ? odd("per_source", ONLY_UNIX)
+      : []),
+    ...(maxConnections > 0 && most >= maxConnections
+      ? odd("per_source.max_connections", `all may have ${maxConnections} (max_connections)`)
+      : []),
+    ...(perSource.penaltyMs > 0 && perSource.rate === undefined
+      ? odd("per_source.penalty", "there is no rate")
+      : []),
+  ];
 }
 
 /** Networks of rules that an earlier rule takes away. */

@@ -7,7 +7,8 @@ import type { SnapshotReader } from "../core/pick/snapshot_reader.ts";
 import type { PickTrace } from "../core/pick/pick_report.ts";
 import type { FailureKind } from "../core/values/errors.ts";
 import type { LineBytes } from "../core/values/line_bytes.ts";
-import type { Location } from "../core/location/location_table.ts";
+import type { Location, LocationTable } from "../core/location/location_table.ts";
+import type { SourceLimits } from "../core/admission/source_table.ts";
 import type { PickTable } from "../core/pick/pick_table.ts";
 
 /** Where clients come in. */
@@ -23,8 +24,17 @@ export interface Frontend {
   readonly pool: string;
   /** Where clients go by their address; absent: all go to `pool`, as those of a unix socket always do. */
   readonly location?: Location;
-  /** Most tunnels at a time over all its addresses; a client beyond it is closed at once. 0: no limit. */
+  /**
+   * Who may come in, as core/admission/access_list.ts has it: a client that one of them denies is refused
+   * before anything else is done for it. Clients of unix sockets are not looked up.
+   */
+  readonly access?: readonly LocationTable[];
+  /** Most clients at a time over all its addresses, those on their way included. 0: no limit. */
   readonly maxConnections: number;
+  /** Beyond that, clients wait in the kernel's queue, or are closed at once. */
+  readonly whenFull: "wait" | "close";
+  /** What each client address may have; absent: no limits. Clients of unix sockets have none. */
+  readonly perSource?: SourceLimits;
   /** A tunnel on which no byte moved either way for so long is ended. 0: never. */
   readonly idleTimeoutMs: number;
   /** What its clients read that get no tunnel; absent: nothing. */
@@ -75,7 +85,13 @@ export type RefusalReason =
   | "no_backend"
   /** Backends were tried, none took the connection. */
   | "connect_failed"
+  /** A list of networks denies its address. */
+  | "denied"
   | "frontend_full"
+  /** Its address has as many connections as it may have. */
+  | "source_full"
+  /** From its address came too many connections lately. */
+  | "source_rate"
   /** The process or the machine ran out of descriptors or memory, and stayed so for as long as a connect may take. */
   | "out_of_descriptors";
 

@@ -2,6 +2,7 @@
 // out; and the value back into what is written. The schema and the flags share them, so both accept the
 // same and complain alike.
 
+import { formatRate, parseRate, type Rate } from "../core/admission/rate.ts";
 import {
   type Address,
   formatAddress,
@@ -12,7 +13,7 @@ import {
 import { parseCores, parseWeight } from "../core/pool/backend.ts";
 import { formatDuration, parseDuration } from "../core/values/duration.ts";
 import { didYouMean } from "../core/values/nearest.ts";
-import { formatNetwork, parseNetwork } from "../core/values/network.ts";
+import { formatNetwork, type Network, parseNetwork } from "../core/values/network.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import type { MemoryFloor } from "../core/watch/shortages.ts";
 import { formatSize, parseSize } from "../core/values/size.ts";
@@ -345,6 +346,28 @@ export const listenAddress = parsed(
 
 /** A network, or one address. */
 export const network = parsed("a network", "networks or addresses", parseNetwork, formatNetwork);
+
+/** A network, or the file that lists some. */
+export const networkOrFile: Value<Network | { readonly file: string }> = {
+  read: (text) => {
+    if (text.startsWith("/")) {
+      return failure(`Cannot read ${quote(text)} as a network: write "file:" before a path`);
+    }
+    if (!text.startsWith("file:")) return network.read(text);
+    const path = absolutePath.read(text.slice("file:".length));
+    return path.ok ? success({ file: path.value }) : path;
+  },
+  write: (entry) => "file" in entry ? `file:${entry.file}` : network.write(entry),
+  what: 'a network or "file:/path"',
+  accepts: 'networks, addresses, "file:/path"',
+  unit: "",
+};
+
+/** So many connections in a length of time, or `off`, which is undefined. */
+export const rateOrOff: Value<Rate | undefined> = orOff(
+  parsed("a rate", "NUMBER/DURATION", parseRate, formatRate),
+  undefined,
+);
 
 /** A number of CPU cores. */
 export const cores = parsed("a number of cores", "above 0, up to 8192", parseCores, (it) => it);

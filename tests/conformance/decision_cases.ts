@@ -147,7 +147,7 @@ export const DECISION_CASES: readonly EngineCase[] = [
     run: async (fixture) => {
       await using a = new TcpPeer(greetThenEcho("x"));
       const plan = planOf([deadAddress(), a.address]);
-      const port = await fixture.listen(plan, { maxConnections: 3 });
+      const port = await fixture.listen(plan, { maxConnections: 3, whenFull: "close" });
       for (let i = 0; i < 30; i++) {
         using client = await connectTo(port);
         await receive(client, 1);

@@ -1,6 +1,7 @@
 // What every engine must do, as cases that run on each. A skip needs a reason.
 
 import type { Engine } from "../../lib/engine/engine.ts";
+import { ADMISSION_CASES } from "./admission_cases.ts";
 import { BURST_CASES } from "./burst_cases.ts";
 import { DECISION_CASES } from "./decision_cases.ts";
 import { EngineFixture } from "./engine_fixture.ts";
@@ -32,6 +33,7 @@ export function engineConformance(
     ...BURST_CASES,
     ...LOCATION_CASES,
     ...REFUSAL_CASES,
+    ...ADMISSION_CASES,
     ...RUNNING_CASES,
     ...SESSION_CASES,
   ];

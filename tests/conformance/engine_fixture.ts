@@ -146,6 +146,7 @@ export function frontendOf(settings: Partial<Frontend> = {}): Frontend {
     listen: [{ transport: "tcp", host: "127.0.0.1", port: 0 }],
     pool: "p",
     maxConnections: 0,
+    whenFull: "wait",
     idleTimeoutMs: 0,
     ...settings,
   };

@@ -80,6 +80,7 @@ export const LOCATION_CASES: readonly EngineCase[] = [
       fixture.engine.publish("lab", planOf([dead]));
       const port = await fixture.listen(planOf([own.address]), {
         maxConnections: 1,
+        whenFull: "close",
         location: locationOf(["127.0.0.2", "lab"], ["127.0.0.3", "gone"]),
       });
       assertEquals(await heardFrom("127.0.0.2", port), "");

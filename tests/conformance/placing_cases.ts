@@ -396,7 +396,8 @@ export const PLACING_CASES: readonly EngineCase[] = [
     name: "a frontend's max_connections closes the client beyond it",
     run: async (fixture) => {
       await using a = new TcpPeer(greetThenEcho("a"));
-      const port = await fixture.listen(planOf([a.address]), { maxConnections: 2 });
+      const limit = { maxConnections: 2, whenFull: "close" } as const;
+      const port = await fixture.listen(planOf([a.address]), limit);
       using one = await connectTo(port);
       using two = await connectTo(port);
       await receive(one, 1);
@@ -417,7 +418,7 @@ export const PLACING_CASES: readonly EngineCase[] = [
     name: "a client that was turned away has given its place back when it hears of it",
     run: async (fixture) => {
       const plan = planOf([{ address: deadAddress(), eligible: false }]);
-      const port = await fixture.listen(plan, { maxConnections: 1 });
+      const port = await fixture.listen(plan, { maxConnections: 1, whenFull: "close" });
       const clients = 500;
       for (let i = 0; i < clients; i++) {
         using client = await connectTo(port);

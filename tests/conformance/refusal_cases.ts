@@ -122,6 +122,7 @@ export const REFUSAL_CASES: readonly EngineCase[] = [
       await using a = new TcpPeer(greetThenEcho("a"));
       const port = await fixture.listen(planOf([a.address]), {
         maxConnections: 1,
+        whenFull: "close",
         refusalText: TEXT,
       });
       using first = await connectTo(port);
@@ -172,6 +173,7 @@ export const REFUSAL_CASES: readonly EngineCase[] = [
       await using a = new TcpPeer(echo);
       const port = await fixture.listen(planOf([a.address]), {
         maxConnections: 1,
+        whenFull: "close",
         refusalText: TEXT,
       });
       using session = await connectTo(port);

@@ -69,7 +69,7 @@ for (const engine of ["splice", "portable"] as const) {
         flags: ["--engine", engine],
         config: configOf([backend.address], {
           health: BANNER,
-          frontend: ", max_connections: 1",
+          frontend: ", max_connections: 1, when_full: close",
         }),
       });
       const port = await balancer.port("echo");

@@ -207,7 +207,7 @@ export function runningCases(engine: "splice" | "portable"): void {
   Deno.test(`${engine}: a client beyond max_connections is closed with a line that says so`, async () => {
     await using a = new TcpPeer(echo);
     await using balancer = await start({
-      config: configOf([a.address], { frontend: ", max_connections: 2" }),
+      config: configOf([a.address], { frontend: ", max_connections: 2, when_full: close" }),
     });
     const port = await balancer.port("echo");
     using _sessions = await Sessions.open(port, 2);

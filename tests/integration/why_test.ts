@@ -43,7 +43,7 @@ for (const engine of ["splice", "portable"]) {
     await using balancer = await Balancer.start({
       flags: ["--engine", engine],
       config: `
-frontends: { ssh: { listen: "127.0.0.1:0", max_connections: 2 } }
+frontends: { ssh: { listen: "127.0.0.1:0", max_connections: 2, when_full: close } }
 pools:
   compute:
     backends: ["${second.address}=4", "${best.address}=16", "${dead}=64"]

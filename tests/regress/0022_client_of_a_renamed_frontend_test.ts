@@ -3,6 +3,7 @@
 // a session for ever, the new one had less than none, and its max_connections let as many more in.
 
 import { assertEquals } from "@std/assert";
+import { SourceTable } from "../../lib/core/admission/source_table.ts";
 import { Acceptor } from "../../lib/engine/splice/acceptor.ts";
 import { HandoffQueue } from "../../lib/engine/splice/handoff_queue.ts";
 import {
@@ -36,10 +37,12 @@ Deno.test("a client on its way to another worker stays its frontend's", () => {
   const client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const memory = allocateWorkerMemory(4);
   const engine = allocateEngineMemory();
+  const sources = SourceTable.allocate(16);
   const handoffs = [HandoffQueue.allocate()];
   const setup = {
     memory,
     engine,
+    sources: sources.buffer,
     epollFd,
     number: 0,
     handoffs,
@@ -49,7 +52,7 @@ Deno.test("a client on its way to another worker stays its frontend's", () => {
   };
   const table = new TunnelTable(memory);
   const poller = new Poller(libc, memory, epollFd);
-  const ledger = new Ledger(memory.words, engine, 0);
+  const ledger = new Ledger(memory.words, engine, sources, 0);
   const listeners = new Listeners(libc, memory.words);
   const wheel = new TimerWheel(memory, 0);
   const time = new Float64Array(3);
@@ -68,14 +71,16 @@ Deno.test("a client on its way to another worker stays its frontend's", () => {
     fd: listening,
     frontend,
     pools: [0],
+    access: [],
     maxConnections: 0,
+    waitsWhenFull: true,
     idleTimeoutMs: 0,
     unix: false,
     refusalText: [],
   });
   acceptor.listen([listener(3)]);
   new HandoffQueue(handoffs[0] ?? HandoffQueue.allocate())
-    .put(client, 0, 3, new Int32Array(SOCKADDR_BYTES / 4));
+    .put(client, 0, 3, 0, new Int32Array(SOCKADDR_BYTES / 4));
   acceptor.listen([listener(4)]);
   const slot = acceptor.receive(0, 0);
   assertEquals(memory.words[slot * TUNNEL_WORDS + FRONTEND], 3);

@@ -23,7 +23,7 @@ Deno.test("a cut ends the clients in a worker's handoff, too, when its records a
   loop.listen([]);
   assertEquals(engine[WORKER_LOAD], 1);
   const second = libc.calls.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  new HandoffQueue(worker.handoff).put(second, 0, 0, new Int32Array(SOCKADDR_BYTES / 4));
+  new HandoffQueue(worker.handoff).put(second, 0, 0, 0, new Int32Array(SOCKADDR_BYTES / 4));
   Atomics.add(engine, WORKER_LOAD, 1);
   Atomics.add(engine, FRONTEND_ACTIVE, 1);
   loop.cut();

@@ -1,5 +1,6 @@
 // One worker's loop of the splice engine without its thread: a test calls what messages would.
 
+import { SourceTable } from "../../lib/core/admission/source_table.ts";
 import { parseBackendAddress } from "../../lib/core/values/address.ts";
 import { PickTable } from "../../lib/core/pick/pick_table.ts";
 import { HandoffQueue } from "../../lib/engine/splice/handoff_queue.ts";
@@ -37,6 +38,7 @@ export class WorkerByHand implements Disposable {
     this.loop = new Loop(this.libc, {
       memory: this.memory,
       engine: this.engine,
+      sources: SourceTable.allocate(1024).buffer,
       epollFd: this.#epollFd,
       number: 0,
       handoffs: [this.handoff],
@@ -86,7 +88,9 @@ export function specOf({ fd }: { readonly fd: number }, id: number): ListenerSpe
     fd,
     frontend: 0,
     pools: [0],
+    access: [],
     maxConnections: 0,
+    waitsWhenFull: true,
     idleTimeoutMs: 0,
     unix: false,
     refusalText: [],

@@ -44,6 +44,8 @@ export class Client implements Dial {
   lastPick = NO_PICK;
   /** Why the last attempt failed. */
   error: unknown;
+  /** Whether it has a place in the count of its address. */
+  hasSourcePlace = false;
 
   /** @param plan what it goes by; undefined: its pool has none. */
   constructor(

@@ -1,11 +1,15 @@
 // The portable engine: Deno.listen, one pair of pumps per tunnel. Runs wherever Deno runs.
 
+import { isDenied } from "../../core/admission/access_list.ts";
+import { FULL, HELD, SourceTable, TOO_MANY } from "../../core/admission/source_table.ts";
 import { closeQuietly } from "../../core/serving/accept_loop.ts";
 import { type Address, formatAddress, unmapHost } from "../../core/values/address.ts";
+import { IPV6_WORDS, readIp } from "../../core/values/ip.ts";
 import type { Clock, Random } from "../../core/timing/clock.ts";
 import type { FailureKind } from "../../core/values/errors.ts";
 import type { LineBytes } from "../../core/values/line_bytes.ts";
 import type { PickTable } from "../../core/pick/pick_table.ts";
+import { Source } from "../../core/pick/source.ts";
 import { isNews } from "../../core/timing/throttled_condition.ts";
 import type {
   EndReason,
@@ -42,11 +46,17 @@ const NO_PLANS: ReadonlyMap<string, PoolPlan> = new Map();
 
 /** What lives as long as tunnels of a frontend's name do. */
 interface FrontendState {
+  /** By which its clients' addresses are known; never given again. */
+  readonly number: number;
   settings: Frontend;
+  /** Whether it is listened for. */
+  isOpen: boolean;
   /** By pool: the plans of the configuration that the settings are from. */
   plans: ReadonlyMap<string, PoolPlan>;
-  /** Clients accepted and not yet done with, tunnel or not. */
+  /** Clients accepted and not yet done with, tunnel or not; but for those who wait for a place. */
   active: number;
+  /** Resolved when there may be a place again; undefined while nobody waits for that. */
+  room: PromiseWithResolvers<void> | undefined;
 }
 
 /** A tunnel that stands. */
@@ -75,11 +85,15 @@ export class PortableEngine implements Engine {
   readonly #condition = new Int32Array(1);
   readonly #picks = new PickStore();
   readonly #dialer: Dialer;
+  readonly #sources = SourceTable.allocate();
+  readonly #source = new Source();
+  readonly #ip = new Uint32Array(IPV6_WORDS);
   readonly #now: () => number;
   #tickedMs: number;
   readonly #ticker: ReturnType<typeof setInterval>;
   readonly #urgentMarks = UrgentMarks.open();
   #nextTunnel = 1;
+  #nextFrontend = 0;
   /** Starts run one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
   /** Aborted when what stands, and what is on its way, must end. */
@@ -112,10 +126,7 @@ export class PortableEngine implements Engine {
     });
     this.#listeners = new Listeners(
       {
-        accepted: (frontend, conn) => {
-          this.#accept(frontend, conn);
-          return this.#descriptorWaits.over;
-        },
+        accepted: (frontend, conn) => this.#accept(frontend, conn),
         failed: (frontend, failure, message) => {
           this.#lingering.giveWay();
           this.#acceptFailed(frontend, failure, message);
@@ -146,19 +157,48 @@ export class PortableEngine implements Engine {
       const plans = this.#plans = new Map(this.#plans);
       atSwitch();
       for (const settings of frontends) {
-        const state = this.#frontends.get(settings.name);
-        if (state === undefined) {
-          this.#frontends.set(settings.name, { settings, plans, active: 0 });
-        } else Object.assign(state, { settings, plans });
+        const state = this.#frontends.get(settings.name) ?? this.#addFrontend(settings);
+        Object.assign(state, { settings, plans, isOpen: true });
       }
+      const names = new Set(frontends.map(({ name }) => name));
+      for (const [name, state] of this.#frontends) {
+        state.isOpen = names.has(name);
+        // There may be room now, or nothing to wait for.
+        this.#stir(state);
+      }
+      this.#holdSources();
     });
     // Only now are the last clients of those that are gone accepted.
     for (const [name, state] of this.#frontends) {
-      const named = frontends.some((frontend) => frontend.name === name);
-      if (!named && state.active === 0) this.#frontends.delete(name);
-      else if (!named) state.plans = NO_PLANS;
+      if (state.isOpen) continue;
+      if (state.active === 0) this.#frontends.delete(name);
+      else state.plans = NO_PLANS;
     }
     return bound;
+  }
+
+  #addFrontend(settings: Frontend): FrontendState {
+    const number = this.#nextFrontend++;
+    const state: FrontendState = {
+      number,
+      settings,
+      isOpen: true,
+      plans: NO_PLANS,
+      active: 0,
+      room: undefined,
+    };
+    this.#frontends.set(settings.name, state);
+    return state;
+  }
+
+  /** Counts clients who came before their frontend had limits for addresses. */
+  #holdSources(): void {
+    for (const client of this.#clients) {
+      const state = this.#frontends.get(client.frontend);
+      if (client.hasSourcePlace || !state?.settings.perSource?.maxConnections) continue;
+      this.#source.setAddress(client.from);
+      client.hasSourcePlace = this.#sources.hold(state.number, this.#source) === HELD;
+    }
   }
 
   publish(pool: string, plan: PoolPlan): void {
@@ -255,26 +295,88 @@ export class PortableEngine implements Engine {
     }
   }
 
-  #accept(name: string, conn: Deno.Conn): void {
+  /** @returns what the next client of this listener has to wait for, if anything. */
+  #accept(name: string, conn: Deno.Conn): Promise<void> | undefined {
     this.#accepted++;
     const state = this.#frontends.get(name);
-    if (state === undefined) return closeQuietly(conn);
-    const { maxConnections } = state.settings;
+    if (state !== undefined) return this.#enter(state, conn);
+    closeQuietly(conn);
+    return undefined;
+  }
+
+  /** The same, for a client who may have waited for a place. */
+  #enter(state: FrontendState, conn: Deno.Conn): Promise<void> | undefined {
+    const { settings } = state;
     const from = clientOf(conn.remoteAddr);
-    const pool = poolOf(state.settings, from);
-    const client = new Client(name, from, pool, state.plans.get(pool));
-    if (maxConnections > 0 && state.active >= maxConnections) {
-      this.#refuse(conn, client, "frontend_full");
-      return;
+    const pool = poolOf(settings, from);
+    const client = new Client(settings.name, from, pool, state.plans.get(pool));
+    const reason = this.#objection(state, client);
+    if (reason === "frontend_full" && this.#isWaitedFor(state)) {
+      return this.#enterLater(state, conn);
     }
+    if (reason === undefined) this.#begin(state, client, conn);
+    else this.#refuse(conn, client, reason);
+    return this.#isWaitedFor(state) ? this.#room(state) : this.#descriptorWaits.over;
+  }
+
+  /** Why a client may not come in. Otherwise it may get a place in the count of its address. */
+  #objection(
+    { number, settings: { access, perSource, maxConnections }, active }: FrontendState,
+    client: Client,
+  ): RefusalReason | undefined {
+    const { from } = client;
+    const words = from.transport === "tcp" ? readIp(from.host, this.#ip) : 0;
+    if (access !== undefined && words !== 0 && isDenied(access, this.#ip, words)) return "denied";
+    if (maxConnections > 0 && active >= maxConnections) return "frontend_full";
+    if (perSource === undefined) return undefined;
+    this.#source.setAddress(from);
+    const outcome = this.#sources.enter(number, this.#source, perSource, this.#now());
+    client.hasSourcePlace = outcome === HELD;
+    if (outcome === FULL) return "source_full";
+    return outcome === TOO_MANY ? "source_rate" : undefined;
+  }
+
+  /** Whether clients of a frontend wait for a place in it. */
+  #isWaitedFor({ isOpen, active, settings: { maxConnections, whenFull } }: FrontendState): boolean {
+    return isOpen && whenFull === "wait" && maxConnections > 0 && active >= maxConnections;
+  }
+
+  /** Resolves when there may be a place in a frontend. */
+  #room(state: FrontendState): Promise<void> {
+    state.room ??= Promise.withResolvers();
+    return state.room.promise;
+  }
+
+  /** Lets those look who wait for a place in a frontend. */
+  #stir(state: FrontendState): void {
+    state.room?.resolve();
+    state.room = undefined;
+  }
+
+  /** Another of the frontend's sockets had this client accepted before the frontend was full. */
+  #enterLater(state: FrontendState, conn: Deno.Conn): Promise<void> {
+    const entered = this.#room(state).then(() => this.#enter(state, conn))
+      .finally(() => this.#serving.delete(entered));
+    this.#serving.add(entered);
+    return entered;
+  }
+
+  #begin(state: FrontendState, client: Client, conn: Deno.Conn): void {
     state.active++;
     this.#clients.add(client);
     const served = this.#serve(state, client, conn).finally(() => {
       this.#clients.delete(client);
+      if (client.hasSourcePlace) this.#leaveSource(state, client);
       state.active--;
+      this.#stir(state);
       this.#serving.delete(served);
     });
     this.#serving.add(served);
+  }
+
+  #leaveSource({ number }: FrontendState, { from }: Client): void {
+    this.#source.setAddress(from);
+    this.#sources.leave(number, this.#source);
   }
 
   async #serve(state: FrontendState, client: Client, conn: Deno.Conn): Promise<void> {

@@ -1,11 +1,13 @@
-// Takes clients from the worker's listening sockets: keeps to max_connections, hands clients over to
-// workers that have less to do, backs off when descriptors run out.
+// Takes clients from the worker's listening sockets: keeps to lists and limits, hands clients over to workers
+// that have less to do, backs off when descriptors run out.
 //
 // All methods run in the worker.
 //
 // `!` on typed-array reads: slots come from the tunnel table.
 
+import { ADMITTED, FULL, HELD } from "../../core/admission/source_table.ts";
 import { isNews } from "../../core/timing/throttled_condition.ts";
+import { FullFrontends } from "./full_frontends.ts";
 import { HandoffQueue } from "./handoff_queue.ts";
 import { type Ledger, NONE } from "./ledger.ts";
 import type { Lingering } from "./lingering.ts";
@@ -23,6 +25,7 @@ import {
   ROW,
   SERIAL,
   SHORTAGE,
+  SOURCE_PLACE,
   STATE,
   TUNNEL_NUMBERS,
   TUNNEL_WORDS,
@@ -41,7 +44,14 @@ import {
 } from "./libc.ts";
 import type { ListenerSpec, WorkerSetup } from "./control_messages.ts";
 import type { Poller } from "./poller.ts";
-import { FRONTEND_FULL, NO_BACKEND, type Recorder } from "./records.ts";
+import {
+  DENIED,
+  FRONTEND_FULL,
+  NO_BACKEND,
+  type Recorder,
+  SOURCE_FULL,
+  SOURCE_RATE,
+} from "./records.ts";
 import type { Listener, Listeners } from "./listeners.ts";
 import { Reserve } from "./reserve.ts";
 import { SOCKADDR_BYTES, SOCKADDR_WORDS } from "./sockaddr.ts";
@@ -53,6 +63,8 @@ const TURNS = 16;
 const ALL_TURNS = 8192;
 /** How long nobody is accepted after the descriptors ran out. */
 const PAUSE_MS = 100;
+/** No reason to refuse a client. */
+const NO_REASON = 0;
 
 export class Acceptor {
   /** Nobody waits, or nobody may be taken now. */
@@ -76,6 +88,9 @@ export class Acceptor {
   readonly #reserve: Reserve;
   readonly #listeners: Listeners;
   readonly #lingering: Lingering;
+  readonly #full: FullFrontends;
+  /** Whether the client that was accepted last has a place in the count of its address. */
+  #sourcePlace = 0;
   readonly #address = new Int32Array(SOCKADDR_BYTES / 4);
   readonly #addressPointer = addressOf(this.#address);
   readonly #length = new Int32Array(16);
@@ -109,6 +124,7 @@ export class Acceptor {
     this.#handoffs = setup.handoffs.map((buffer) => new HandoffQueue(buffer));
     this.#handoff = this.#handoffs[setup.number] ?? new HandoffQueue(HandoffQueue.allocate());
     this.#reserve = new Reserve(libc, setup.engine);
+    this.#full = new FullFrontends(setup.engine, ledger, poller);
     this.#wake.set([1, 0]);
   }
 
@@ -122,6 +138,7 @@ export class Acceptor {
   listen(specs: readonly ListenerSpec[]): void {
     this.#unwatch();
     this.#listeners.listen(specs);
+    this.#full.listen(specs);
     if (this.#resumeAt === 0) this.#watch();
   }
 
@@ -138,25 +155,36 @@ export class Acceptor {
       return Acceptor.NOTHING;
     }
     if (!this.#reserve.keep()) return this.#refusedByKernel(listener, nowMs, atMs);
-    this.#length[0] = SOCKADDR_BYTES;
     const { spec } = listener;
+    const { frontend } = spec;
+    let isPlaced = this.#ledger.enter(frontend, spec.maxConnections);
+    // From a socket that closes, all are taken: their queue goes with it.
+    while (!isPlaced && spec.waitsWhenFull && !this.#listeners.isHeld) {
+      if (this.#full.park(frontend)) return Acceptor.NOTHING;
+      isPlaced = this.#ledger.enter(frontend, spec.maxConnections);
+    }
+    this.#length[0] = SOCKADDR_BYTES;
     const fd = this.#libc.calls.accept4(
       spec.fd,
       this.#addressPointer,
       this.#lengthPointer,
       SOCK_NONBLOCK | SOCK_CLOEXEC,
     );
-    if (fd < 0) return this.#refusedByKernel(listener, nowMs, atMs);
+    if (fd < 0) {
+      const outcome = this.#refusedByKernel(listener, nowMs, atMs);
+      if (isPlaced) this.#ledger.leave(frontend);
+      return outcome;
+    }
     if (this.#table.full) this.#lingering.giveWay();
     this.#counters[ACCEPTED]! += 1;
     // An unnamed unix client has no bytes at all, not even a family.
     if (this.#length[0]! < 4) this.#address[0] = AF_UNIX;
-    const active = this.#ledger.enter(spec.frontend);
-    if (spec.maxConnections > 0 && active >= spec.maxConnections) {
+    const reason = this.#objection(listener, isPlaced, nowMs);
+    if (reason !== NO_REASON) {
       const pool = this.#listeners.poolOf(listener, this.#address);
-      this.#refuse(spec.frontend, pool, atMs, FRONTEND_FULL, this.#address);
-      this.#ledger.leave(spec.frontend);
-      this.#lingering.seeOffSocket(fd, listener, FRONTEND_FULL);
+      this.#refuse(frontend, pool, atMs, reason, this.#address);
+      if (isPlaced) this.#ledger.leave(frontend);
+      this.#lingering.seeOffSocket(fd, listener, reason);
       return Acceptor.TURNED_AWAY;
     }
     // Who comes from a listener that closes is begun before the next configuration is.
@@ -168,7 +196,23 @@ export class Acceptor {
       if (this.#handOver(target, fd, spec)) return Acceptor.HANDED_OVER;
       this.#ledger.keep(target);
     }
-    return this.#take(listener, fd, this.#address, spec.frontend, nowMs);
+    return this.#take(listener, fd, this.#address, frontend, this.#sourcePlace, nowMs);
+  }
+
+  /**
+   * Why the client that was accepted last may not come in. Otherwise it may get a place in the count of its
+   * address, which SOURCE_PLACE of its record must tell.
+   */
+  #objection(listener: Listener, isPlaced: boolean, nowMs: number): number {
+    this.#sourcePlace = 0;
+    if (this.#listeners.isDenied(listener, this.#address)) return DENIED;
+    if (!isPlaced) return FRONTEND_FULL;
+    const { frontend, perSource } = listener.spec;
+    if (perSource === undefined) return NO_REASON;
+    const outcome = this.#ledger.enterSource(frontend, this.#address, 0, perSource, nowMs);
+    if (outcome === HELD) this.#sourcePlace = 1;
+    if (outcome === HELD || outcome === ADMITTED) return NO_REASON;
+    return outcome === FULL ? SOURCE_FULL : SOURCE_RATE;
   }
 
   /** The worker's handoff, which the loop looks into. */
@@ -182,16 +226,16 @@ export class Acceptor {
    */
   receive(nowMs: number, atMs: number): number {
     this.#handoff.take();
-    const { fd, frontend, address } = this.#handoff;
+    const { fd, frontend, sourcePlace, address } = this.#handoff;
     const listener = this.#listeners.find(this.#handoff.listener);
     // This worker is the successor of a dead one, for which the client was meant before a reload.
-    if (listener === undefined) return this.#dismiss(fd, frontend);
+    if (listener === undefined) return this.#dismiss(fd, frontend, sourcePlace, address);
     if (!listener.isOpen) {
       // There was no room until a reload closed the listener, and its pools may have other backends now.
       this.#refuse(frontend, listener.spec.pools[0]!, atMs, NO_BACKEND, address);
-      return this.#dismiss(fd, frontend);
+      return this.#dismiss(fd, frontend, sourcePlace, address);
     }
-    return this.#take(listener, fd, address, frontend, nowMs);
+    return this.#take(listener, fd, address, frontend, sourcePlace, nowMs);
   }
 
   /**
@@ -203,6 +247,7 @@ export class Acceptor {
     fd: number,
     address: Int32Array,
     frontend: number,
+    sourcePlace: number,
     nowMs: number,
   ): number {
     const { spec } = listener;
@@ -217,6 +262,7 @@ export class Acceptor {
     words[base + ROW] = NONE;
     words[base + PLAN] = NONE;
     words[base + FRONTEND] = frontend;
+    words[base + SOURCE_PLACE] = sourcePlace;
     words[base + LISTENER] = spec.id;
     words[base + POOL] = this.#listeners.poolOf(listener, address);
     this.#table.numbers[slot * TUNNEL_NUMBERS + ACCEPTED_AT] = nowMs;
@@ -224,7 +270,7 @@ export class Acceptor {
     if (this.#poller.add(slot, 0)) return slot;
     // The user's epoll watches are used up (fs.epoll.max_user_watches).
     this.#table.give(slot);
-    return this.#dismiss(fd, frontend);
+    return this.#dismiss(fd, frontend, sourcePlace, address);
   }
 
   /** Counts and records a client that gets no slot. */
@@ -240,7 +286,8 @@ export class Acceptor {
   }
 
   /** Closes a client that was counted already. */
-  #dismiss(fd: number, frontend: number): number {
+  #dismiss(fd: number, frontend: number, sourcePlace: number, address: Int32Array): number {
+    if (sourcePlace !== 0) this.#ledger.leaveSource(frontend, address, 0);
     this.#ledger.dismiss(frontend);
     this.#libc.calls.close(fd);
     return Acceptor.TURNED_AWAY;
@@ -248,9 +295,9 @@ export class Acceptor {
 
   #handOver(target: number, fd: number, spec: ListenerSpec): boolean {
     const handoff = this.#handoffs[target];
-    if (handoff === undefined || !handoff.put(fd, spec.id, spec.frontend, this.#address)) {
-      return false;
-    }
+    const { id, frontend } = spec;
+    if (handoff === undefined) return false;
+    if (!handoff.put(fd, id, frontend, this.#sourcePlace, this.#address)) return false;
     if (handoff.asleep) this.#libc.calls.write(this.#wakeFds[target]!, this.#wakePointer, 8);
     return true;
   }
@@ -264,6 +311,11 @@ export class Acceptor {
   sleepMs(nowMs: number, limitMs: number): number {
     if (this.#resumeAt === 0) return limitMs;
     return Math.max(0, Math.min(limitMs, Math.ceil(this.#resumeAt - nowMs)));
+  }
+
+  /** Sees to those who waited for a place, before the loop sleeps. */
+  resumeFull(): void {
+    if (this.#resumeAt === 0 && !this.#listeners.isHeld) this.#full.resume();
   }
 
   /** Accepts again once the pause is over and no client waits for a descriptor. */
@@ -298,6 +350,7 @@ export class Acceptor {
 
   #watch(): void {
     for (const { spec } of this.#listeners.open) this.#poller.addListener(spec.fd, spec.id);
+    this.#full.watchedAnew();
   }
 
   #unwatch(): void {

@@ -2,6 +2,7 @@
 // worker is woken by its eventfd; it accepts no client while a message waits, so what was posted holds
 // for every client that connects afterwards.
 
+import type { SourceLimits } from "../../core/admission/source_table.ts";
 import type { WorkerMemory } from "./layout.ts";
 
 /** How long a socket may stay silent or unacknowledged. */
@@ -24,7 +25,12 @@ export interface ListenerSpec {
   readonly pools: readonly number[];
   /** The table that says which of `pools` a client goes to; absent: the first. */
   readonly location?: SharedArrayBuffer;
+  /** Tables of core/admission/access_list.ts, each of which may deny an address. */
+  readonly access: readonly SharedArrayBuffer[];
   readonly maxConnections: number;
+  /** Whether clients beyond that wait in the kernel's queue. */
+  readonly waitsWhenFull: boolean;
+  readonly perSource?: SourceLimits;
   readonly idleTimeoutMs: number;
   /** The bound sockaddr when it names one address; absent when it is a wildcard or unix. */
   readonly local?: Int32Array;
@@ -50,6 +56,8 @@ export interface PlanSpec {
 export interface WorkerSetup {
   readonly memory: WorkerMemory;
   readonly engine: Int32Array<SharedArrayBuffer>;
+  /** The memory of the engine's SourceTable. */
+  readonly sources: SharedArrayBuffer;
   readonly epollFd: number;
   /** Which of the workers this one is. */
   readonly number: number;

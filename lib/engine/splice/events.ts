@@ -26,6 +26,7 @@ import {
   CLOSED_RECORD,
   CONNECT_FAILED_RECORD,
   CONNECT_FAILURE,
+  DENIED,
   DRAINED,
   FRONTEND_FULL,
   IDLE_TIMEOUT,
@@ -38,6 +39,8 @@ import {
   PICKED_RECORD,
   REFUSED_RECORD,
   SHUTDOWN,
+  SOURCE_FULL,
+  SOURCE_RATE,
   STICKY_FLAG,
 } from "./records.ts";
 import type { RecordCursor } from "./ring.ts";
@@ -65,6 +68,9 @@ const REFUSALS: Readonly<Record<number, RefusalReason>> = {
   [CONNECT_FAILURE]: "connect_failed",
   [FRONTEND_FULL]: "frontend_full",
   [OUT_OF_DESCRIPTORS]: "out_of_descriptors",
+  [DENIED]: "denied",
+  [SOURCE_FULL]: "source_full",
+  [SOURCE_RATE]: "source_rate",
 };
 
 /** What refused clients read, by the number by which workers know why. */

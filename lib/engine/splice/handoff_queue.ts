@@ -13,8 +13,8 @@ const HEAD = 0; // the next cell to fill; writers, by compare and exchange
 const TAIL = 1; // the next cell to empty; reader
 const ASLEEP = 2; // 1: the reader is about to block, write to its wake eventfd; reader
 const HEADER_WORDS = 16;
-/** Sequence number, descriptor, listener, frontend, address. */
-const CELL_WORDS = 4 + SOCKADDR_WORDS;
+/** Sequence number, descriptor, listener, frontend, place at its address, address. */
+const CELL_WORDS = 5 + SOCKADDR_WORDS;
 export const HANDOFF_BYTES = 4 * (HEADER_WORDS + CELLS * CELL_WORDS);
 
 export class HandoffQueue {
@@ -23,6 +23,8 @@ export class HandoffQueue {
   fd = -1;
   listener = -1;
   frontend = -1;
+  /** As the tunnel's SOURCE_PLACE. */
+  sourcePlace = 0;
   readonly address = new Int32Array(SOCKADDR_WORDS);
 
   constructor(buffer: SharedArrayBuffer) {
@@ -37,7 +39,13 @@ export class HandoffQueue {
   }
 
   /** Puts a client in. Runs in any worker. @returns false when there is no room. */
-  put(fd: number, listener: number, frontend: number, address: Int32Array): boolean {
+  put(
+    fd: number,
+    listener: number,
+    frontend: number,
+    sourcePlace: number,
+    address: Int32Array,
+  ): boolean {
     const words = this.#words;
     for (;;) {
       const head = Atomics.load(words, HEAD);
@@ -49,7 +57,8 @@ export class HandoffQueue {
       words[cell + 1] = fd;
       words[cell + 2] = listener;
       words[cell + 3] = frontend;
-      for (let i = 0; i < SOCKADDR_WORDS; i++) words[cell + 4 + i] = address[i]!;
+      words[cell + 4] = sourcePlace;
+      for (let i = 0; i < SOCKADDR_WORDS; i++) words[cell + 5 + i] = address[i]!;
       Atomics.store(words, cell, (head + 1) | 0);
       return true;
     }
@@ -70,7 +79,8 @@ export class HandoffQueue {
     this.fd = words[cell + 1]!;
     this.listener = words[cell + 2]!;
     this.frontend = words[cell + 3]!;
-    for (let i = 0; i < SOCKADDR_WORDS; i++) this.address[i] = words[cell + 4 + i]!;
+    this.sourcePlace = words[cell + 4]!;
+    for (let i = 0; i < SOCKADDR_WORDS; i++) this.address[i] = words[cell + 5 + i]!;
     words[TAIL] = (tail + 1) | 0;
     Atomics.store(words, cell, (tail + CELLS) | 0);
   }

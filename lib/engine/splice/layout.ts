@@ -50,6 +50,8 @@ export const CLIENT_ADDRESS = 27;
 export const OUTGOING_ADDRESS = CLIENT_ADDRESS + SOCKADDR_WORDS;
 export const POOL = OUTGOING_ADDRESS + SOCKADDR_WORDS;
 export const STEP = POOL + 1; // in which the place was taken (core/pick/young.ts)
+/** 1: it has a place in the count of its address (core/admission/source_table.ts). */
+export const SOURCE_PLACE = STEP + 1;
 export const TUNNEL_WORDS = 48;
 
 /** Numbers of one tunnel (Float64, written by the worker). */
@@ -93,11 +95,15 @@ export const OUT_OF_DESCRIPTORS = 3;
 export const SHORTAGE = 4;
 /** The descriptor that is kept back, plus 1; 0: none is (reserve.ts). */
 export const RESERVE = 5;
+/** Frontends whose FRONTEND_QUEUE is set. */
+export const QUEUES = 6;
 /** Clients that each worker has: tunnels, those that still connect, those in its handoff. */
 export const WORKER_LOAD = 16;
 export const FRONTEND_ACTIVE = WORKER_LOAD + MAX_WORKERS;
 export const PLAN_REFERENCES = FRONTEND_ACTIVE + MAX_FRONTENDS;
-const ENGINE_WORDS = PLAN_REFERENCES + MAX_PLANS;
+/** 1: clients may wait in the kernel's queues of a frontend because it was full (full_frontends.ts). */
+export const FRONTEND_QUEUE = PLAN_REFERENCES + MAX_PLANS;
+const ENGINE_WORDS = FRONTEND_QUEUE + MAX_FRONTENDS;
 
 /** One worker's share of memory. */
 export interface WorkerMemory {

@@ -1,5 +1,5 @@
-// What clients hold: a place in their frontend's and their worker's count, a reference to their plan, a place
-// in a row of the PickTable, a share in the lack of descriptors. Only this file changes those numbers, for
+// What clients hold: a place in their frontend's, their address's and their worker's count, a reference to their
+// plan, a place in a row of the PickTable, a share in the lack of descriptors. Only this file changes them, for
 // clients that come, go, are handed over, and for those of a dead worker. The tunnel's record says what its
 // client holds, so that whoever ends a client can give back exactly that.
 //
@@ -7,6 +7,7 @@
 //
 // `!` on typed-array reads: bases belong to tunnels of this table, numbers to workers of this engine.
 
+import { HELD, type SourceLimits, type SourceTable } from "../../core/admission/source_table.ts";
 import type { Choice, Tried } from "../../core/pick/choice.ts";
 import { countTunnel, endTunnel, pick, release } from "../../core/pick/pick_kernels.ts";
 import type { PickTable } from "../../core/pick/pick_table.ts";
@@ -22,6 +23,7 @@ import {
   PLAN,
   PLAN_REFERENCES,
   ROW,
+  SOURCE_PLACE,
   STATE,
   STEP,
   WAITING,
@@ -36,16 +38,19 @@ export const NONE = -1;
 export class Ledger {
   readonly #words: Int32Array;
   readonly #engine: Int32Array;
+  readonly #sources: SourceTable;
   readonly #worker: number;
   readonly #source = new Source();
 
   /**
    * @param words the worker's tunnels.
    * @param engine the words that all workers share.
+   * @param sources the same of what is known of clients' addresses.
    */
-  constructor(words: Int32Array, engine: Int32Array, worker: number) {
+  constructor(words: Int32Array, engine: Int32Array, sources: SourceTable, worker: number) {
     this.#words = words;
     this.#engine = engine;
+    this.#sources = sources;
     this.#worker = worker;
   }
 
@@ -54,9 +59,51 @@ export class Ledger {
     return Atomics.load(this.#engine, OUT_OF_DESCRIPTORS) > 0;
   }
 
-  /** Counts a client of a frontend. @returns how many the frontend had before. */
-  enter(frontend: number): number {
-    return Atomics.add(this.#engine, FRONTEND_ACTIVE + frontend, 1);
+  /** Counts a client of a frontend that may have `most`, 0: any number. @returns false when it has them. */
+  enter(frontend: number, most: number): boolean {
+    const at = FRONTEND_ACTIVE + frontend;
+    // Never one too many, not even for an instant: another worker would take the frontend for full.
+    for (;;) {
+      const active = Atomics.load(this.#engine, at);
+      if (most > 0 && active >= most) return false;
+      if (Atomics.compareExchange(this.#engine, at, active, active + 1) === active) return true;
+    }
+  }
+
+  /** Tells whether a frontend that may have `most` clients can have another. */
+  hasRoom(frontend: number, most: number): boolean {
+    return Atomics.load(this.#engine, FRONTEND_ACTIVE + frontend) < most;
+  }
+
+  /**
+   * Asks the limits of its address for a client, who may get a place there.
+   * @param at where in `address` its sockaddr begins.
+   * @returns what SourceTable.enter does; HELD: `leaveSource` must follow, or SOURCE_PLACE be 1.
+   */
+  enterSource(
+    frontend: number,
+    address: Int32Array,
+    at: number,
+    limits: SourceLimits,
+    nowMs: number,
+  ): number {
+    readSource(address, at, this.#source);
+    return this.#sources.enter(frontend, this.#source, limits, nowMs);
+  }
+
+  /** Takes back the place that {@linkcode Ledger.enterSource} has given to a client without a record. */
+  leaveSource(frontend: number, address: Int32Array, at: number): void {
+    readSource(address, at, this.#source);
+    this.#sources.leave(frontend, this.#source);
+  }
+
+  /** Counts a client that came before its frontend had limits for addresses, unless it is counted. */
+  holdSource(base: number): void {
+    const words = this.#words;
+    if (words[base + SOURCE_PLACE] !== 0) return;
+    readSource(words, base + CLIENT_ADDRESS, this.#source);
+    const isHeld = this.#sources.hold(words[base + FRONTEND]!, this.#source) === HELD;
+    words[base + SOURCE_PLACE] = isHeld ? 1 : 0;
   }
 
   /** Takes back {@linkcode Ledger.enter} for a client that no worker was given. */
@@ -76,6 +123,16 @@ export class Ledger {
   }
 
   /** A client of this worker goes; what a plan has given it is given back already. */
+  dismissClient(base: number): void {
+    const words = this.#words;
+    if (words[base + SOURCE_PLACE] !== 0) {
+      words[base + SOURCE_PLACE] = 0;
+      this.leaveSource(words[base + FRONTEND]!, words, base + CLIENT_ADDRESS);
+    }
+    this.dismiss(words[base + FRONTEND]!);
+  }
+
+  /** The same of one without a record. */
   dismiss(frontend: number): void {
     this.leave(frontend);
     Atomics.sub(this.#engine, WORKER_LOAD + this.#worker, 1);
@@ -178,7 +235,7 @@ export class Ledger {
   /** Gives back what is left to a dead worker's client. Comes after the record of its end. */
   reclaimClient(base: number): void {
     this.leavePlan(base);
-    this.dismiss(this.#words[base + FRONTEND]!);
+    this.dismissClient(base);
   }
 }
 

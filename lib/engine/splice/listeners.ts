@@ -5,6 +5,7 @@
 //
 // `!` on typed-array reads: slots come from the tunnel table.
 
+import { isDenied } from "../../core/admission/access_list.ts";
 import { LocationTable } from "../../core/location/location_table.ts";
 import type { ListenerSpec } from "./control_messages.ts";
 import { CLIENT_ADDRESS, FD, LISTENER, POOL, TUNNEL_WORDS } from "./layout.ts";
@@ -16,6 +17,7 @@ import { SHORT_READ_INCONCLUSIVE } from "./tunnel_table.ts";
 /** A listening socket, as the worker knows it. */
 export interface Listener {
   readonly spec: ListenerSpec;
+  readonly access: readonly LocationTable[];
   readonly location: LocationTable | undefined;
   readonly isOpen: boolean;
   /** What refused clients read, by the number of the reason. */
@@ -77,7 +79,8 @@ export class Listeners {
   listen(specs: readonly ListenerSpec[]): void {
     for (const { spec: { location: _, ...spec } } of this.#open) {
       this.#listeners[spec.id] = {
-        spec: { ...spec, refusalText: [] },
+        spec: { ...spec, access: [], refusalText: [] },
+        access: [],
         location: undefined,
         isOpen: false,
         refusalText: [],
@@ -85,6 +88,7 @@ export class Listeners {
     }
     this.#open = specs.map((spec) => ({
       spec,
+      access: spec.access.map((buffer) => new LocationTable(buffer)),
       location: spec.location && new LocationTable(spec.location),
       isOpen: true,
       refusalText: spec.refusalText.map((bytes) => bytes && { bytes, pointer: addressOf(bytes) }),
@@ -101,6 +105,13 @@ export class Listeners {
 
   find(id: number): Listener | undefined {
     return this.#listeners[id];
+  }
+
+  /** Tells whether a client may not come in, by its sockaddr. */
+  isDenied({ access }: Listener, address: Int32Array): boolean {
+    if (access.length === 0) return false;
+    const words = readSockaddrIp(address, 0, this.#ip);
+    return words !== 0 && isDenied(access, this.#ip, words);
   }
 
   /** The number of the pool that a client goes to, by its sockaddr. */

@@ -3,12 +3,15 @@
 //
 // `!` on typed-array reads: slots come from the tunnel table.
 
+import { SourceTable } from "../../core/admission/source_table.ts";
 import { Acceptor } from "./acceptor.ts";
 import { Dialer } from "./dialer.ts";
 import {
   FREE,
+  FRONTEND,
   HEARTBEAT,
   LINGERING,
+  LISTENER,
   LISTENING,
   MESSAGES_READ,
   MESSAGES_SENT,
@@ -81,7 +84,8 @@ export class Loop {
     this.#poller = new Poller(libc, memory, setup.epollFd);
     this.#wheel = new TimerWheel(memory, this.#time[0]!);
     this.#recorder = new Recorder(memory, setup.engine);
-    this.#ledger = new Ledger(memory.words, setup.engine, setup.number);
+    const sources = new SourceTable(setup.sources);
+    this.#ledger = new Ledger(memory.words, setup.engine, sources, setup.number);
     this.#pipes = new Pipes(libc, memory.pipes);
     this.#relay = new Relay(libc, this.#table, this.#pipes);
     this.#turns = new TurnQueue(memory);
@@ -146,12 +150,32 @@ export class Loop {
     this.#updateTime();
     // Who has come meanwhile to one that closes still goes by the plans of before.
     for (const listener of this.#listeners.others(listeners)) this.#acceptOn(listener, true);
+    const before = new Map(this.#listeners.open.map(({ spec }) => [spec.id, spec.idleTimeoutMs]));
     this.#acceptor.listen(listeners);
-    // The idle timeout may be another now: every tunnel is looked at anew.
+    const timed = new Set<number>();
+    const limited = new Set<number>();
+    for (const { id, frontend, idleTimeoutMs, perSource } of listeners) {
+      if (before.get(id) !== idleTimeoutMs) timed.add(id);
+      if (perSource !== undefined && perSource.maxConnections > 0) limited.add(frontend);
+    }
+    if (timed.size > 0 || limited.size > 0) this.#lookAtAll(timed, limited);
+  }
+
+  /**
+   * After a reload.
+   * @param timed listeners whose tunnels may have another idle timeout.
+   * @param limited frontends that count the clients of each address, those who have come before as well.
+   */
+  #lookAtAll(timed: ReadonlySet<number>, limited: ReadonlySet<number>): void {
+    const words = this.#words;
     for (let slot = 0; slot < this.#table.touched; slot++) {
-      if (this.#words[slot * TUNNEL_WORDS + STATE] === OPEN) {
+      const base = slot * TUNNEL_WORDS;
+      const state = words[base + STATE];
+      if (state === OPEN && timed.has(words[base + LISTENER]!)) {
         this.#wheel.set(slot, this.#time[0]! + LOOK_MS);
       }
+      const isClient = state !== FREE && state !== LINGERING;
+      if (isClient && limited.has(words[base + FRONTEND]!)) this.#ledger.holdSource(base);
     }
   }
 
@@ -163,6 +187,7 @@ export class Loop {
     const time = this.#time;
     const { handoff } = this.#acceptor;
     while (!this.#hasMessages()) {
+      this.#acceptor.resumeFull();
       const count = poller.wait(this.#turns.length > 0 ? 0 : this.#restMs());
       handoff.setAsleep(false);
       this.#updateTime();

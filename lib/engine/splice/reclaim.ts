@@ -3,6 +3,7 @@
 //
 // `!` on typed-array reads: slots are below the memory's capacity.
 
+import type { SourceTable } from "../../core/admission/source_table.ts";
 import type { PickTable } from "../../core/pick/pick_table.ts";
 import {
   ACTIVE_TUNNELS,
@@ -29,6 +30,7 @@ export interface ReclaimParts {
   readonly libc: Libc;
   /** The memory that all workers share. */
   readonly engine: Int32Array;
+  readonly sources: SourceTable;
   tableOf(planId: number): PickTable | undefined;
   /** By the workers' clock, and in milliseconds since the epoch. */
   readonly nowMs: number;
@@ -44,7 +46,7 @@ export function reclaim(memory: WorkerMemory, number: number, parts: ReclaimPart
   const { engine } = parts;
   const { close } = parts.libc.calls;
   const recorder = new Recorder(memory, engine);
-  const ledger = new Ledger(words, engine, number);
+  const ledger = new Ledger(words, engine, parts.sources, number);
   let tunnels = 0;
   for (let slot = 0; slot < memory.capacity; slot++) {
     const base = slot * TUNNEL_WORDS;

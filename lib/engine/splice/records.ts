@@ -51,6 +51,9 @@ export const NO_BACKEND = 1;
 export const CONNECT_FAILURE = 2;
 export const FRONTEND_FULL = 3;
 export const OUT_OF_DESCRIPTORS = 4;
+export const DENIED = 5;
+export const SOURCE_FULL = 6;
+export const SOURCE_RATE = 7;
 
 /** Words of a tunnel's record from CHOICE on. */
 export const CHOICE_WORDS = 6;

@@ -189,6 +189,6 @@ export class Sessions {
     this.#wheel.clear(slot);
     this.#ledger.leavePlan(base);
     this.#dialer.forget(slot);
-    this.#ledger.dismiss(this.#words[base + FRONTEND]!);
+    this.#ledger.dismissClient(base);
   }
 }

@@ -258,7 +258,11 @@ export class SpliceEngine implements Engine {
     const known = this.#frontends.find((one) => one === name);
     if (known >= 0) return known;
     return this.#frontends.add((index) => {
-      if (index < MAX_FRONTENDS) return name;
+      if (index < MAX_FRONTENDS) {
+        // What is known of the clients of a frontend that had the number before.
+        this.#supervisor.sources.forget(index);
+        return name;
+      }
       throw new RangeError(
         `Cannot add frontend "${name}": expected at most ${MAX_FRONTENDS}, those that have left and ` +
           "still have sessions included",
@@ -278,7 +282,10 @@ export class SpliceEngine implements Engine {
       frontend: this.#frontendIndex(frontend.name),
       pools: poolsOf(frontend).map((name) => this.#poolNumber(name)),
       ...(frontend.location === undefined ? {} : { location: frontend.location.table.buffer }),
+      access: (frontend.access ?? []).map(({ buffer }) => buffer),
       maxConnections: frontend.maxConnections,
+      waitsWhenFull: frontend.whenFull === "wait",
+      ...(frontend.perSource === undefined ? {} : { perSource: frontend.perSource }),
       idleTimeoutMs: frontend.idleTimeoutMs,
       ...(socket.local === undefined ? {} : { local: socket.local }),
       unix: socket.bound.transport === "unix",

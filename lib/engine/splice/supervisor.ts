@@ -1,6 +1,7 @@
 // The workers as the control plane sees them: starts them, posts messages, listens to their heartbeat,
 // cleans up after one that died and puts another in its place. Runs on the control plane.
 
+import { SourceTable } from "../../core/admission/source_table.ts";
 import type { PickTable } from "../../core/pick/pick_table.ts";
 import type { Clock } from "../../core/timing/clock.ts";
 import { messageOf } from "../../core/values/errors.ts";
@@ -74,6 +75,7 @@ const STOP_PATIENCE_MS = 10_000;
 
 export class Supervisor {
   readonly engineMemory = allocateEngineMemory();
+  readonly sources = SourceTable.allocate();
   readonly #libc: Libc;
   readonly #options: SupervisorOptions;
   readonly #watch: { readonly intervalMs: number; readonly misses: number };
@@ -272,6 +274,7 @@ export class Supervisor {
     const setup = {
       memory,
       engine: this.engineMemory,
+      sources: this.sources.buffer,
       epollFd,
       number,
       handoffs: this.#handoffs,
@@ -344,6 +347,7 @@ export class Supervisor {
     const tunnels = reclaim(worker.memory, worker.number, {
       libc: this.#libc,
       engine: this.engineMemory,
+      sources: this.sources,
       tableOf: (planId) => this.#newWorkerState.tableOf(planId),
       nowMs: this.nowMs,
       atMs: this.#options.clock.wall(),

@@ -52,6 +52,34 @@ Deno.test("warningsOf() finds the mode of a socket that is none", () => {
   assertEquals(warnings({}, { socket_mode: "umask" }), []);
 });
 
+Deno.test("warningsOf() finds networks that are allowed in vain", () => {
+  const allow = ["10.0.0.0/8", "10.1.2.0/24", "192.0.2.7", "2001:db8::/64", "file:/a"];
+  assertEquals(warnings({}, { allow, deny: ["10.1.0.0/16", "2001:db8::/32", "file:/d"] }), [
+    "frontends.f.allow: nobody from 10.1.2.0/24 may come in: deny has 10.1.0.0/16",
+    "frontends.f.allow: nobody from 2001:db8::/64 may come in: deny has 2001:db8::/32",
+  ]);
+});
+
+Deno.test("warningsOf() finds limits without effect", () => {
+  const perSource = { max_connections: "9", rate: "10/1m" };
+  const backends = ["hoek:22"];
+  const unix = { listen: "unix:/run/f.sock", allow: "10.0.0.0/8", deny: "file:/d" };
+  assertEquals(warnings({ backends }, { ...unix, per_source: perSource }), [
+    "frontends.f.allow: has no effect: it listens on unix sockets alone",
+    "frontends.f.deny: has no effect: it listens on unix sockets alone",
+    "frontends.f.per_source: has no effect: it listens on unix sockets alone",
+  ]);
+  const penalty = { ...perSource, rate: "off", penalty: "1m" };
+  assertEquals(warnings({}, { max_connections: "9", per_source: penalty }), [
+    "frontends.f.per_source.max_connections: has no effect: all may have 9 (max_connections)",
+    "frontends.f.per_source.penalty: has no effect: there is no rate",
+  ]);
+  assertEquals(warnings({}, { max_connections: "0", when_full: "close", per_source: perSource }), [
+    "frontends.f.when_full: has no effect: no max_connections",
+  ]);
+  assertEquals(warnings({}, { per_source: perSource, when_full: "close" }), []);
+});
+
 Deno.test("warningsOf() finds settings that a load source makes vain", () => {
   const load = { source: "http", http: { url: "http://monitor:9/load" } };
   assertEquals(warnings({ load }), [

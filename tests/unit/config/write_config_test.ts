@@ -17,6 +17,7 @@ import {
   type PoolConfig,
   type PressureConfig,
   STICKY_BY,
+  WHEN_FULL,
 } from "../../../lib/config/config.ts";
 import { FALLBACK_NAMES, STRATEGY_NAMES } from "../../../lib/strategy/registry.ts";
 import { formatConfig } from "../../../lib/config/write_config.ts";
@@ -279,10 +280,20 @@ function location(pool: string): fc.Arbitrary<readonly LocationConfig[]> {
   );
 }
 
+const lists = fc.array(fc.oneof(network, fc.record({ file: absolute })), { maxLength: 3 });
+
 const frontend: fc.Arbitrary<Omit<FrontendConfig, "name" | "pool" | "location">> = fc.record({
   mode: fc.constant("tcp" as const),
   listen: fc.uniqueArray(listen, { minLength: 1, maxLength: 3, selector: listenKey }),
   maxConnections: orOff(span(1, 1_000_000)),
+  whenFull: fc.constantFrom(...WHEN_FULL),
+  allow: lists,
+  deny: lists,
+  perSource: fc.record({
+    maxConnections: orOff(span(1, 1_000_000)),
+    rate: fc.record({ connections: span(1, 1_000_000), windowMs: span(1000, 24 * HOUR) }),
+    penaltyMs: orOff(span(1000, 24 * HOUR)),
+  }, { requiredKeys: ["maxConnections", "penaltyMs"] }),
   idleTimeoutMs: orOff(span(1000, LONGEST)),
 }).chain((one) =>
   fc.option(fc.nat({ max: 0o777 }), { nil: undefined })

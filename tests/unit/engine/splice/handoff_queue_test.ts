@@ -13,7 +13,7 @@ Deno.test("an handoff hands clients on in order and refuses when it is full", ()
     let fd = 3;
     for (const burst of bursts) {
       for (let i = 0; i < burst; i++) {
-        const put = writers[i % 2]?.put(++fd, fd + 1, fd + 2, ADDRESS);
+        const put = writers[i % 2]?.put(++fd, fd + 1, fd + 2, fd + 3, ADDRESS);
         assertEquals(put, waiting.length < 256);
         if (put) waiting.push(fd);
       }
@@ -22,7 +22,11 @@ Deno.test("an handoff hands clients on in order and refuses when it is full", ()
         assertEquals(reader.empty, next === undefined);
         if (next === undefined) continue;
         reader.take();
-        assertEquals([reader.fd, reader.listener, reader.frontend], [next, next + 1, next + 2]);
+        const { listener, frontend, sourcePlace } = reader;
+        assertEquals(
+          [reader.fd, listener, frontend, sourcePlace],
+          [next, next + 1, next + 2, next + 3],
+        );
         assertEquals(reader.address, ADDRESS);
       }
     }
@@ -32,7 +36,7 @@ Deno.test("an handoff hands clients on in order and refuses when it is full", ()
 Deno.test("an handoff outlives its reader", () => {
   const memory = HandoffQueue.allocate();
   const writer = new HandoffQueue(memory);
-  for (let fd = 10; fd < 13; fd++) assert(writer.put(fd, 0, 0, ADDRESS));
+  for (let fd = 10; fd < 13; fd++) assert(writer.put(fd, 0, 0, 0, ADDRESS));
   const first = new HandoffQueue(memory);
   first.take();
   const second = new HandoffQueue(memory);

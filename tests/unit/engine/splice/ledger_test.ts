@@ -1,22 +1,25 @@
 // What clients hold is given back whole, however they end.
 
 import { assertEquals } from "@std/assert";
+import { FULL, HELD, SourceTable } from "../../../../lib/core/admission/source_table.ts";
 import { Choice } from "../../../../lib/core/pick/choice.ts";
 import { ACTIVE, PickTable, TOTAL } from "../../../../lib/core/pick/pick_table.ts";
 import {
   allocateEngineMemory,
   allocateWorkerMemory,
+  CLIENT_ADDRESS,
   FRONTEND,
   FRONTEND_ACTIVE,
   OPEN,
   OUT_OF_DESCRIPTORS,
   PLAN_REFERENCES,
+  SOURCE_PLACE,
   STATE,
   TUNNEL_WORDS,
   WORKER_LOAD,
 } from "../../../../lib/engine/splice/layout.ts";
 import { Ledger } from "../../../../lib/engine/splice/ledger.ts";
-import { EAGAIN, EMFILE, openLibc } from "../../../../lib/engine/splice/libc.ts";
+import { AF_INET, EAGAIN, EMFILE, openLibc } from "../../../../lib/engine/splice/libc.ts";
 import { reclaim } from "../../../../lib/engine/splice/reclaim.ts";
 import { addRow } from "../../../support/tables.ts";
 
@@ -27,16 +30,28 @@ function clients(count: number) {
   const engine = allocateEngineMemory();
   const table = PickTable.allocate(1);
   addRow(table, new Set(), {});
-  const ledger = new Ledger(memory.words, engine, WORKER);
+  const sources = SourceTable.allocate(16);
+  const ledger = new Ledger(memory.words, engine, sources, WORKER);
+  const address = new Int32Array([AF_INET, 0x0100_007f]);
+  const limits = { maxConnections: count, penaltyMs: 0 };
+  const enterSource = () => ledger.enterSource(FRONTEND_ID, address, 0, limits, 0);
   for (let slot = 0; slot < count; slot++) {
     const base = slot * TUNNEL_WORDS;
     memory.words.fill(-1, base + 2, base + 4);
-    ledger.enter(FRONTEND_ID);
+    assertEquals(ledger.enter(FRONTEND_ID, count), true);
+    assertEquals(enterSource(), HELD);
+    memory.words[base + SOURCE_PLACE] = 1;
+    memory.words.set(address, base + CLIENT_ADDRESS);
     ledger.assign(WORKER);
     memory.words[base + FRONTEND] = FRONTEND_ID;
     ledger.enterPlan(base, PLAN_ID);
     ledger.reserve(base, table, null, 0, new Choice());
   }
+  assertEquals([ledger.enter(FRONTEND_ID, count), enterSource()], [false, FULL]);
+  const isFree = () => {
+    const outcomes = Array.from({ length: count }, enterSource);
+    return outcomes.every((outcome) => outcome === HELD) && enterSource() === FULL;
+  };
   const held = () => ({
     frontend: engine[FRONTEND_ACTIVE + FRONTEND_ID],
     worker: engine[WORKER_LOAD + WORKER],
@@ -44,7 +59,7 @@ function clients(count: number) {
     short: engine[OUT_OF_DESCRIPTORS],
     places: table.read(0, ACTIVE),
   });
-  return { memory, engine, table, ledger, held };
+  return { memory, engine, sources, table, ledger, held, isFree };
 }
 
 const NOTHING = { frontend: 0, worker: 0, plan: 0, short: 0, places: 0 };
@@ -64,7 +79,7 @@ function everyState() {
 }
 
 Deno.test("clients that end give back what they hold", () => {
-  const { ledger, table, held } = everyState();
+  const { ledger, table, held, isFree } = everyState();
   ledger.end(0, table);
   for (let slot = 1; slot < 4; slot++) {
     ledger.connect(slot * TUNNEL_WORDS);
@@ -75,17 +90,19 @@ Deno.test("clients that end give back what they hold", () => {
   for (let slot = 0; slot < 4; slot++) {
     ledger.leavePlan(slot * TUNNEL_WORDS);
     ledger.leavePlan(slot * TUNNEL_WORDS);
-    ledger.dismiss(FRONTEND_ID);
+    ledger.dismissClient(slot * TUNNEL_WORDS);
   }
   assertEquals(held(), NOTHING);
+  assertEquals(isFree(), true);
 });
 
 Deno.test("a dead worker's clients give back what they hold", () => {
-  const { memory, engine, table, held } = everyState();
+  const { memory, engine, sources, table, held, isFree } = everyState();
   const libc = openLibc();
   const tableOf = (planId: number) => planId === PLAN_ID ? table : undefined;
-  assertEquals(reclaim(memory, WORKER, { libc, engine, tableOf, nowMs: 0, atMs: 0 }), 1);
+  assertEquals(reclaim(memory, WORKER, { libc, engine, sources, tableOf, nowMs: 0, atMs: 0 }), 1);
   assertEquals(held(), NOTHING);
+  assertEquals(isFree(), true);
   libc.close();
 });
 

@@ -1,6 +1,7 @@
 // Refused clients that read why, by hand and in a worker that is driven by hand.
 
 import { assert, assertEquals } from "@std/assert";
+import { SourceTable } from "../../../../lib/core/admission/source_table.ts";
 import {
   allocateEngineMemory,
   allocateWorkerMemory,
@@ -57,7 +58,7 @@ class Door implements Disposable {
       table: new TunnelTable(this.memory),
       poller: new Poller(this.#libc, this.memory, this.#epollFd),
       wheel: new TimerWheel(this.memory, 0),
-      ledger: new Ledger(this.memory.words, this.engine, 0),
+      ledger: new Ledger(this.memory.words, this.engine, SourceTable.allocate(16), 0),
       listeners: this.#listeners,
       time: new Float64Array(3),
     });
