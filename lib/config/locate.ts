@@ -3,47 +3,14 @@
 // with the parsed tree, so a place is sometimes coarse (an ancestor's), never another key's.
 
 import type { ConfigPath } from "./config_error.ts";
-import { type PlaceNode, readPlaces } from "./source_positions.ts";
+import { type Place, type PlaceNode, type Places, readPlaces } from "./source_positions.ts";
 import { isList, isMapping, type YamlValue } from "./yaml.ts";
-
-/** A place in a text, both counted from 1; columns in UTF-16 units. */
-export interface Place {
-  readonly line: number;
-  readonly column: number;
-}
-
-/** Turns offsets in a text into lines and columns; the text is gone through once. */
-export class Lines {
-  readonly #starts: number[] = [0];
-  /** A byte order mark is not part of the first line. */
-  readonly #mark: number;
-
-  constructor(text: string) {
-    this.#mark = text.startsWith("\uFEFF") ? 1 : 0;
-    for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", end + 1)) {
-      this.#starts.push(end + 1);
-    }
-  }
-
-  placeOf(offset: number): Place {
-    let low = 0;
-    let high = this.#starts.length;
-    while (high - low > 1) {
-      const middle = (low + high) >>> 1;
-      if ((this.#starts[middle] ?? 0) <= offset) low = middle;
-      else high = middle;
-    }
-    const start = low === 0 ? this.#mark : this.#starts[low] ?? 0;
-    return { line: low + 1, column: Math.max(offset - start, 0) + 1 };
-  }
-}
 
 /** Finds places in one document. */
 export class Locator {
   readonly #text: string;
   readonly #tree: YamlValue;
-  #root: PlaceNode | undefined;
-  #lines: Lines | undefined;
+  #places: Places | undefined;
   /** Whether a node can be the value that the tree has in its place, for those that were asked for. */
   readonly #agreeing = new Map<PlaceNode, boolean>();
 
@@ -58,47 +25,45 @@ export class Locator {
    * empty has its key's place.
    */
   find(path: ConfigPath, part: "key" | "value"): Place {
-    this.#root ??= readPlaces(this.#text);
-    let node: PlaceNode | undefined = this.#root;
+    const { root, complete } = this.#places ??= readPlaces(this.#text);
+    let node: PlaceNode | undefined = root;
     let value: YamlValue | undefined = this.#tree;
-    let offset = node.offset;
+    let { place } = root;
     for (const [index, step] of path.entries()) {
-      if (node === undefined || value === undefined || !this.#agrees(node, value)) break;
+      if (node === undefined || value === undefined || !this.#agrees(node, value, complete)) break;
       if (typeof step === "number") {
-        if (!isList(value)) break;
         const item: PlaceNode | undefined = node.items[step];
-        if (item === undefined) break;
-        offset = item.offset;
+        if (item === undefined || !isList(value)) break;
+        place = item.place;
         node = item;
         value = value[step];
       } else {
         const entry = node.entries.get(step);
         if (entry === undefined || !isMapping(value)) break;
         const last = index === path.length - 1;
-        offset = last && part === "key" ? entry.keyOffset : entry.value?.offset ?? entry.keyOffset;
+        place = last && part === "key" ? entry.key : entry.value?.place ?? entry.key;
         node = entry.value;
         value = value[step];
       }
     }
-    this.#lines ??= new Lines(this.#text);
-    return this.#lines.placeOf(offset);
+    return { line: place.line, column: place.column };
   }
 
-  #agrees(node: PlaceNode, value: YamlValue): boolean {
-    const known = this.#agreeing.get(node) ?? agrees(node, value);
+  #agrees(node: PlaceNode, value: YamlValue, complete: boolean): boolean {
+    const known = this.#agreeing.get(node) ?? agrees(node, value, complete);
     this.#agreeing.set(node, known);
     return known;
   }
 }
 
 /** Tells whether what was noted can be the value, so that its parts can be trusted. */
-function agrees(node: PlaceNode, value: YamlValue): boolean {
+function agrees({ kind, items, entries }: PlaceNode, value: YamlValue, complete: boolean): boolean {
   if (isList(value)) {
-    return node.kind === "list" &&
-      (node.complete ? node.items.length === value.length : node.items.length <= value.length);
+    return kind === "list" &&
+      (complete ? items.length === value.length : items.length <= value.length);
   }
-  if (!isMapping(value) || node.kind !== "mapping") return false;
-  const keys = [...node.entries.keys()];
+  if (!isMapping(value) || kind !== "mapping") return false;
+  const keys = [...entries.keys()];
   return keys.every((key) => Object.hasOwn(value, key)) &&
-    (!node.complete || keys.length === Object.keys(value).length);
+    (!complete || keys.length === Object.keys(value).length);
 }

@@ -72,13 +72,13 @@ function parseFile(
   const lines = file.text.split("\n");
   return {
     parsed: duplicates.length === 0 ? parsed : parseYaml(text),
-    duplicates: duplicates.map(({ path, key, line, column, firstLine }) => ({
+    duplicates: duplicates.map(({ path, key, place, firstLine }) => ({
       file: file.path,
-      line,
-      column,
+      line: place.line,
+      column: place.column,
       path: formatPath(path),
       message: `Cannot use the key ${quote(key)} twice: it stands in line ${firstLine} already`,
-      excerpt: lines[line - 1] ?? "",
+      excerpt: lines[place.line - 1] ?? "",
     })),
   };
 }

@@ -1,387 +1,250 @@
-// A tolerant reading of YAML that notes where things stand and ignores what they mean. It follows
-// block and flow style, quotes, comments, block scalars, tags and anchors; at what it does not follow
-// (explicit "? " keys, flow collections as keys) it stops and keeps what it has.
+// A tolerant reading of YAML that notes where things stand and ignores what they mean: tokens first, then
+// the tree that they make. It follows block and flow style, quotes, comments, block scalars, tags and
+// anchors; at what it does not follow (explicit "? " keys, pairs in lists) it stops and keeps what it has.
+
+/** A place in a text, both counted from 1; columns in UTF-16 units. */
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
 
 /** Where a value stands. Of `entries` and `items`, one is used, by kind. */
 export interface PlaceNode {
   readonly kind: "scalar" | "mapping" | "list";
-  readonly offset: number;
+  readonly place: Place;
   readonly entries: Map<string, PlaceEntry>;
   readonly items: PlaceNode[];
   /** Keys that stand in a mapping again; `entries` holds the first of each. */
   readonly duplicates: DuplicateEntry[];
-  /** False when the reading stopped inside. */
-  complete: boolean;
 }
 
-export interface PlaceEntry {
-  readonly keyOffset: number;
+interface PlaceEntry {
+  readonly key: Place;
   /** Absent: empty. */
   value: PlaceNode | undefined;
 }
 
 /** An entry whose key the mapping has already. */
-export interface DuplicateEntry {
+interface DuplicateEntry {
   readonly key: string;
-  readonly keyOffset: number;
-  /** Behind its value, and behind its comma in a flow mapping. */
+  readonly place: Place;
+  readonly start: number;
+  /** Where the next thing begins, behind its comma in a flow mapping. */
   readonly end: number;
 }
 
-/** Reads the places of a document that the YAML parser has accepted. Never throws. */
-export function readPlaces(text: string): PlaceNode {
-  const reader = new PlaceReader(text);
-  return reader.readDocument();
+/** What was noted of a document. */
+export interface Places {
+  readonly root: PlaceNode;
+  /** False when the reading stopped early: then parts of the tree are missing. */
+  readonly complete: boolean;
 }
 
-function newNode(kind: PlaceNode["kind"], offset: number): PlaceNode {
-  return {
-    kind,
-    offset,
-    entries: new Map(),
-    items: [],
-    duplicates: [],
-    complete: kind === "scalar",
-  };
-}
-
-/** Adds an entry unless there is one of that name. @returns whether it was added. */
-function addEntry(node: PlaceNode, name: string, entry: PlaceEntry): boolean {
-  if (node.entries.has(name)) return false;
-  node.entries.set(name, entry);
-  return true;
+/** A scalar, "name:", or an indicator. */
+interface Token extends Place {
+  readonly kind: "plain" | "scalar" | "key" | "-" | "{" | "[" | "}" | "]" | ",";
+  readonly offset: number;
+  /** Of a scalar on one line: what it says. */
+  readonly name?: string | undefined;
 }
 
 /** The most levels that are followed; the parser accepts no more. */
 const MAX_DEPTH = 40;
 
-class PlaceReader {
-  readonly #text: string;
-  #at = 0;
-  /** Set for good at the first thing that is not understood. */
-  #stopped = false;
+const QUOTED = `"(?:\\\\[^]|[^"\\\\])*"|'(?:''|[^'])*'`;
+const BLOCK_WORD = "(?:[^ \\t\\r\\n:]|:(?![ \\t\\r\\n]|$))+";
+const FLOW_WORD = "(?:[^ \\t\\r\\n:,[\\]{}]|:(?![ \\t\\r\\n,[\\]{}]|$))+";
+const words = (word: string) => `${word}(?:[ \\t]+(?!#)${word})*`;
+const SPACE = /(?:[ \t\r\n]|(?<![^ \t\r\n\uFEFF])#[^\n]*)*/y;
+const MARKER = /(?:---|\.\.\.)(?=[ \t\r\n]|$)/y;
+const REST_OF_LINE = /[^\n]*/y;
+const PROPERTY = /[&!][^ \t\r\n]*/y;
+const DASH = /-(?=[ \t\r\n]|$)/y;
+const EXPLICIT_KEY = /\?(?=[ \t\r\n]|$)/y;
+const CONTINUATION = new RegExp(words("[^ \\t\\r\\n]+"), "y");
+const BLOCK_SCALAR_LINE = /\n( *)([^\n]*)/y;
+/** The second group: it is a key. */
+const IN_BLOCK = new RegExp(`(${QUOTED}|${words(BLOCK_WORD)})([ \\t]*:(?=[ \\t\\r\\n]|$))?`, "y");
+const IN_FLOW = new RegExp(
+  `(?:(${QUOTED})(\\s*:)?|(${words(FLOW_WORD)})(\\s*:(?=[ \\t\\r\\n,[\\]{}]|$))?)`,
+  "y",
+);
 
-  constructor(text: string) {
-    this.#text = text;
-  }
+/** Reads the places of a document. Never throws. */
+export function readPlaces(text: string): Places {
+  const tokens: Token[] = [];
+  const scanned = scan(text, tokens);
+  const builder = new TreeBuilder(tokens, scanned.end);
+  const root = builder.block(1, 0) ?? newNode("scalar", { line: 1, column: 1 });
+  return { root, complete: scanned.complete && !builder.stopped };
+}
 
-  readDocument(): PlaceNode {
-    if (this.#text.startsWith("\uFEFF")) this.#at = 1;
-    this.#skipSpace();
-    while (this.#peek() === "%" && this.#column() === 0) {
-      this.#skipLine();
-      this.#skipSpace();
-    }
-    if (this.#isMarker("---")) {
-      this.#at += 3;
-      this.#skipSpace();
-    }
-    const root = this.#readBlock(0, -1, 0);
-    return root ?? newNode("scalar", Math.min(this.#at, this.#text.length));
-  }
-
-  #peek(ahead = 0): string {
-    return this.#text[this.#at + ahead] ?? "";
-  }
-
-  #column(): number {
-    const lineStart = this.#text.lastIndexOf("\n", this.#at - 1) + 1;
-    const mark = lineStart === 0 && this.#text.startsWith("\uFEFF") ? 1 : 0;
-    return this.#at - lineStart - mark;
-  }
-
-  #isMarker(marker: string): boolean {
-    return this.#column() === 0 && this.#text.startsWith(marker, this.#at) &&
-      isBlank(this.#peek(marker.length));
-  }
-
-  #atEnd(): boolean {
-    return this.#at >= this.#text.length || this.#isMarker("---") || this.#isMarker("...");
-  }
-
-  #skipLine(): void {
-    const end = this.#text.indexOf("\n", this.#at);
-    this.#at = end === -1 ? this.#text.length : end + 1;
-  }
-
-  /** Skips blanks, line ends and comments. */
-  #skipSpace(): void {
-    for (;;) {
-      const character = this.#peek();
-      if (character !== "" && isBlank(character)) this.#at++;
-      else if (character === "#" && this.#startsComment()) this.#skipLine();
-      else return;
-    }
-  }
-
-  #startsComment(): boolean {
-    return this.#at === 0 || isBlank(this.#text[this.#at - 1] ?? "") ||
-      (this.#at === 1 && this.#text.startsWith("\uFEFF"));
-  }
-
-  /**
-   * Reads a block node whose first character stands at least at `lowest`.
-   * @param parent the column of the mapping or list it belongs to, -1 for none.
-   * @returns undefined when there is nothing: an empty value.
-   */
-  #readBlock(lowest: number, parent: number, depth: number): PlaceNode | undefined {
-    this.#skipSpace();
-    if (depth > MAX_DEPTH) this.#stopped = true;
-    if (this.#stopped || this.#atEnd() || this.#column() < lowest) return undefined;
-    if (this.#skipProperties()) {
-      this.#skipSpace();
-      if (this.#atEnd() || this.#column() < lowest) return undefined;
-    }
-    const character = this.#peek();
-    if (character === "-" && isBlank(this.#peek(1))) return this.#readList(depth);
-    if (character === "?" && isBlank(this.#peek(1))) {
-      this.#stopped = true;
-      return undefined;
-    }
-    if (character === "|" || character === ">") return this.#readBlockScalar(parent);
-    if (character === "{" || character === "[") return this.#readFlow(depth);
-    const key = this.#readKey();
-    if (key !== undefined) return this.#readMapping(depth);
-    return this.#readScalar(parent);
-  }
-
-  /** Skips anchors and tags. */
-  #skipProperties(): boolean {
-    let found = false;
-    while (this.#peek() === "&" || this.#peek() === "!") {
-      found = true;
-      while (!isBlank(this.#peek())) this.#at++;
-      while (this.#peek() === " ") this.#at++;
-    }
+/** Cuts a text into tokens. @returns where it ended, and whether that is the document's end. */
+function scan(text: string, tokens: Token[]): { end: number; complete: boolean } {
+  let at = text.startsWith("\uFEFF") ? 1 : 0;
+  let line = 1;
+  let lineStart = at;
+  let lineEnd = text.indexOf("\n");
+  /** Of brackets that are open. */
+  let depth = 0;
+  /** The column of the last key or dash: what belongs to it stands further right. */
+  let parent = 0;
+  const match = (pattern: RegExp): RegExpExecArray | null => {
+    pattern.lastIndex = at;
+    const found = pattern.exec(text);
+    if (found !== null) at = pattern.lastIndex;
     return found;
-  }
-
-  #readList(depth: number): PlaceNode {
-    const column = this.#column();
-    const node = newNode("list", this.#at);
-    while (
-      !this.#stopped && !this.#atEnd() && this.#column() === column &&
-      this.#peek() === "-" && isBlank(this.#peek(1))
-    ) {
-      const dash = this.#at;
-      this.#at++;
-      const item = this.#readBlock(column + 1, column, depth + 1);
-      node.items.push(item ?? newNode("scalar", dash));
-      this.#skipSpace();
+  };
+  for (;;) {
+    match(SPACE);
+    if (at >= text.length) return { end: at, complete: true };
+    for (; lineEnd !== -1 && lineEnd < at; lineEnd = text.indexOf("\n", lineStart)) {
+      line++;
+      lineStart = lineEnd + 1;
     }
-    return this.#close(node, column);
-  }
-
-  #readMapping(depth: number): PlaceNode {
-    const column = this.#column();
-    const node = newNode("mapping", this.#at);
-    while (!this.#stopped && !this.#atEnd() && this.#column() === column) {
-      const keyOffset = this.#at;
-      this.#skipProperties();
-      const key = this.#readKey();
-      if (key === undefined) {
-        // Not a key: the end of this mapping, when it is a list around it, else something unknown.
-        this.#at = keyOffset;
-        if (this.#peek() !== "-") this.#stopped = true;
-        break;
+    const offset = at;
+    const character = text.charAt(at);
+    const place = { offset, line, column: at - lineStart + 1 };
+    if (place.column === 1 && tokens.length === 0 && character === "%") match(REST_OF_LINE);
+    else if (place.column === 1 && match(MARKER) !== null) {
+      if (character === "." || tokens.length > 0) return { end: offset, complete: true };
+    } else if (depth === 0 && tokens.at(-1)?.kind === "plain" && place.column > parent) {
+      match(CONTINUATION);
+    } else if (match(PROPERTY) !== null) continue;
+    else if (match(EXPLICIT_KEY) !== null) return { end: offset, complete: false };
+    else if (depth === 0 && match(DASH) !== null) {
+      tokens.push({ ...place, kind: "-" });
+      parent = place.column;
+    } else if (depth === 0 && (character === "|" || character === ">")) {
+      tokens.push({ ...place, kind: "scalar" });
+      match(REST_OF_LINE);
+      for (let before = at;; before = at) {
+        const [, indent = "", rest = ""] = match(BLOCK_SCALAR_LINE) ?? [];
+        if (rest.trim() !== "" && indent.length < parent) at = before;
+        if (at === before) break;
       }
-      this.#at = key.end;
-      const entry: PlaceEntry = { keyOffset, value: undefined };
-      const isFirst = addEntry(node, key.name, entry);
-      entry.value = this.#readValue(column, depth);
-      this.#skipSpace();
-      if (!isFirst) node.duplicates.push({ key: key.name, keyOffset, end: this.#at });
-    }
-    return this.#close(node, column);
-  }
-
-  /** Reads what stands behind a key: more indented, or a list at the key's own column. */
-  #readValue(column: number, depth: number): PlaceNode | undefined {
-    const lineEnd = this.#lineEnd();
-    this.#skipSpace();
-    const sameColumnList = this.#at > lineEnd && this.#column() === column &&
-      this.#peek() === "-" && isBlank(this.#peek(1)) && !this.#atEnd();
-    return this.#readBlock(sameColumnList ? column : column + 1, column, depth + 1);
-  }
-
-  #lineEnd(): number {
-    const end = this.#text.indexOf("\n", this.#at);
-    return end === -1 ? this.#text.length : end;
-  }
-
-  #close(node: PlaceNode, column: number): PlaceNode {
-    if (!this.#atEnd() && this.#column() > column) this.#stopped = true;
-    node.complete = !this.#stopped;
-    return node;
-  }
-
-  /** Looks for an implicit key here; does not move. `end` is behind its colon. */
-  #readKey(): { readonly name: string; readonly end: number } | undefined {
-    const start = this.#at;
-    const character = this.#peek();
-    let name: string | undefined;
-    let end: number;
-    if (character === '"' || character === "'") {
-      end = this.#quotedEnd(start);
-      name = unquote(this.#text.slice(start, end));
-      if (this.#text.slice(start, end).includes("\n")) return undefined;
-      while (this.#text[end] === " ") end++;
-      if (this.#text[end] !== ":") return undefined;
+    } else if (character === "{" || character === "[") {
+      tokens.push({ ...place, kind: character });
+      depth++;
+      at++;
+    } else if (depth > 0 && (character === "}" || character === "]" || character === ",")) {
+      tokens.push({ ...place, kind: character });
+      if (character !== ",") depth--;
+      at++;
     } else {
-      end = this.#plainKeyEnd(start);
-      if (end === -1) return undefined;
-      name = this.#text.slice(start, end).trim();
-    }
-    if (!isBlank(this.#text[end + 1] ?? "")) return undefined;
-    if (name === undefined) {
-      this.#stopped = true;
-      return undefined;
-    }
-    return { name, end: end + 1 };
-  }
-
-  /** The colon that ends a plain key on this line, or -1. */
-  #plainKeyEnd(start: number): number {
-    for (let at = start; at < this.#text.length; at++) {
-      const character = this.#text[at] ?? "";
-      if (character === "\n") return -1;
-      if (character === "#" && at > start && isBlank(this.#text[at - 1] ?? "")) return -1;
-      if (character === ":" && isBlank(this.#text[at + 1] ?? "")) return at;
-    }
-    return -1;
-  }
-
-  /** Where a quoted scalar ends, behind its closing quote. */
-  #quotedEnd(start: number): number {
-    const quote = this.#text[start];
-    for (let at = start + 1; at < this.#text.length; at++) {
-      const character = this.#text[at];
-      if (character === "\\" && quote === '"') at++;
-      else if (character === quote) {
-        if (quote === "'" && this.#text[at + 1] === "'") at++;
-        else return at + 1;
+      const found = match(depth === 0 ? IN_BLOCK : IN_FLOW);
+      if (found === null) return { end: offset, complete: false };
+      const written = found[1] ?? found[3] ?? "";
+      const isQuoted = /^["']/.test(written);
+      const isKey = (found[2] ?? found[4]) !== undefined;
+      const name = isQuoted ? unquote(written) : written;
+      if (isKey && (name === undefined || written.includes("\n"))) {
+        return { end: offset, complete: false };
       }
+      tokens.push({ ...place, kind: isKey ? "key" : isQuoted ? "scalar" : "plain", name });
+      if (isKey && depth === 0) parent = place.column;
     }
-    return this.#text.length;
-  }
-
-  #readScalar(parent: number): PlaceNode {
-    const node = newNode("scalar", this.#at);
-    const character = this.#peek();
-    if (character === '"' || character === "'") {
-      this.#at = this.#quotedEnd(this.#at);
-      return node;
-    }
-    // Plain text goes on over all following lines that are more indented, up to a comment.
-    for (;;) {
-      const rest = this.#text.slice(this.#at, this.#lineEnd());
-      const comment = /[ \t]#/.exec(rest);
-      this.#at += comment?.index ?? rest.length;
-      if (comment !== null) return node;
-      const before = this.#at;
-      while (this.#at < this.#text.length && isBlank(this.#peek())) this.#at++;
-      if (this.#atEnd() || this.#column() <= parent || this.#peek() === "#") {
-        this.#at = before;
-        return node;
-      }
-    }
-  }
-
-  #readBlockScalar(parent: number): PlaceNode {
-    const node = newNode("scalar", this.#at);
-    this.#skipLine();
-    while (this.#at < this.#text.length) {
-      const rest = this.#text.slice(this.#at, this.#lineEnd());
-      const indent = /^ */.exec(rest)?.[0].length ?? 0;
-      if (rest.trim() !== "" && (indent <= parent || this.#atEnd())) break;
-      this.#skipLine();
-    }
-    return node;
-  }
-
-  #readFlow(depth: number): PlaceNode {
-    const isMapping = this.#peek() === "{";
-    const close = isMapping ? "}" : "]";
-    const node = newNode(isMapping ? "mapping" : "list", this.#at);
-    if (depth > MAX_DEPTH) this.#stopped = true;
-    this.#at++;
-    while (!this.#stopped) {
-      this.#skipSpace();
-      const character = this.#peek();
-      if (character === "") this.#stopped = true;
-      else if (character === close) {
-        this.#at++;
-        node.complete = true;
-        break;
-      } else if (character === ",") this.#at++;
-      else if (isMapping) this.#readFlowEntry(node, depth);
-      else {
-        node.items.push(this.#readFlowNode(depth));
-        this.#skipSpace();
-        // A single pair inside a list, or something unknown.
-        if (this.#peek() !== "," && this.#peek() !== close) this.#stopped = true;
-      }
-    }
-    return node;
-  }
-
-  #readFlowEntry(node: PlaceNode, depth: number): void {
-    const keyOffset = this.#at;
-    this.#skipProperties();
-    const start = this.#at;
-    const first = this.#peek();
-    if (first === "{" || first === "[" || (first === "?" && isBlank(this.#peek(1)))) {
-      this.#stopped = true;
-      return;
-    }
-    this.#readFlowNode(depth);
-    const written = this.#text.slice(start, this.#at).trim();
-    const name = first === '"' || first === "'" ? unquote(written) : written;
-    if (name === undefined || written.includes("\n")) {
-      this.#stopped = true;
-      return;
-    }
-    const entry: PlaceEntry = { keyOffset, value: undefined };
-    const isFirst = addEntry(node, name, entry);
-    this.#skipSpace();
-    if (this.#peek() === ":") {
-      this.#at++;
-      this.#skipSpace();
-      if (this.#peek() !== "," && this.#peek() !== "}") entry.value = this.#readFlowNode(depth);
-      this.#skipSpace();
-    }
-    const hasComma = this.#peek() === ",";
-    if (!hasComma && this.#peek() !== "}") this.#stopped = true;
-    const end = hasComma ? this.#at + 1 : this.#at;
-    if (!isFirst) node.duplicates.push({ key: name, keyOffset, end });
-  }
-
-  #readFlowNode(depth: number): PlaceNode {
-    if (this.#skipProperties()) this.#skipSpace();
-    const character = this.#peek();
-    if (character === "{" || character === "[") return this.#readFlow(depth + 1);
-    const node = newNode("scalar", this.#at);
-    if (character === '"' || character === "'") {
-      this.#at = this.#quotedEnd(this.#at);
-      return node;
-    }
-    const start = this.#at;
-    while (this.#at < this.#text.length) {
-      const next = this.#peek();
-      if (",[]{}".includes(next)) break;
-      if (next === ":" && (isBlank(this.#peek(1)) || ",[]{}".includes(this.#peek(1)))) break;
-      if (next === "#" && this.#at > start && isBlank(this.#text[this.#at - 1] ?? "")) break;
-      this.#at++;
-    }
-    if (this.#at === start) this.#stopped = true;
-    return node;
   }
 }
 
-/** Space, tab, line end or the end of the text. */
-function isBlank(character: string): boolean {
-  return character === "" || character === " " || character === "\t" || character === "\n" ||
-    character === "\r";
+/** Makes the tree of the tokens. */
+class TreeBuilder {
+  readonly #tokens: readonly Token[];
+  /** Where the tokens end. */
+  readonly #end: number;
+  #at = 0;
+  /** Set for good at the first thing that is not understood. */
+  stopped = false;
+
+  constructor(tokens: readonly Token[], end: number) {
+    this.#tokens = tokens;
+    this.#end = end;
+  }
+
+  /** Reads what begins at column `lowest` or further right. @returns undefined: an empty value. */
+  block(lowest: number, depth: number): PlaceNode | undefined {
+    const token = this.#peek();
+    if (token === undefined || token.column < lowest) return undefined;
+    if (depth > MAX_DEPTH) {
+      this.stopped = true;
+      return undefined;
+    }
+    if (token.kind !== "-" && token.kind !== "key") return this.#flow(depth);
+    const node = newNode(token.kind === "-" ? "list" : "mapping", token);
+    for (
+      let next = this.#peek();
+      next?.kind === token.kind && next.column === token.column;
+      next = this.#peek()
+    ) {
+      this.#at++;
+      if (token.kind === "-") {
+        node.items.push(this.block(token.column + 1, depth + 1) ?? newNode("scalar", next));
+        continue;
+      }
+      // A list may stand at the column of its key.
+      const isList = this.#peek()?.kind === "-";
+      const column = isList ? token.column : token.column + 1;
+      this.#add(node, next, () => this.block(column, depth + 1));
+    }
+    if ((this.#peek()?.column ?? 0) > token.column) this.stopped = true;
+    return node;
+  }
+
+  #peek(): Token | undefined {
+    return this.stopped ? undefined : this.#tokens[this.#at];
+  }
+
+  /** Reads a scalar, or what stands in brackets. */
+  #flow(depth: number): PlaceNode | undefined {
+    const open = this.#peek();
+    if (open === undefined) return undefined;
+    this.#at++;
+    if (open.kind !== "{" && open.kind !== "[") return newNode("scalar", open);
+    const node = newNode(open.kind === "{" ? "mapping" : "list", open);
+    const close = open.kind === "{" ? "}" : "]";
+    for (let token = this.#peek(); token?.kind !== close; token = this.#peek()) {
+      if (token === undefined || depth > MAX_DEPTH) {
+        this.stopped = true;
+        return node;
+      }
+      if (token.kind === ",") this.#at++;
+      else if (node.kind === "list") {
+        const item = this.#flow(depth + 1);
+        if (item !== undefined) node.items.push(item);
+        // A pair inside a list.
+        if (token.kind === "key") this.stopped = true;
+      } else {
+        this.#at++;
+        if (token.name === undefined) this.stopped = true;
+        this.#add(node, token, () => {
+          const next = this.#peek()?.kind;
+          return next === "," || next === close ? undefined : this.#flow(depth + 1);
+        });
+      }
+      // Plain text may go on in the next lines.
+      while (this.#peek()?.kind === "plain" && this.#tokens[this.#at - 1]?.kind === "plain") {
+        this.#at++;
+      }
+    }
+    this.#at++;
+    return node;
+  }
+
+  /** Adds an entry and reads its value; of equal keys, the first counts. */
+  #add(node: PlaceNode, { name = "", ...place }: Token, read: () => PlaceNode | undefined): void {
+    const entry: PlaceEntry = { key: place, value: undefined };
+    const isFirst = !node.entries.has(name);
+    if (isFirst) node.entries.set(name, entry);
+    entry.value = read();
+    if (isFirst) return;
+    const next = this.#tokens[this.#at + (this.#peek()?.kind === "," ? 1 : 0)];
+    const end = next?.offset ?? this.#end;
+    node.duplicates.push({ key: name, place, start: place.offset, end });
+  }
+}
+
+function newNode(kind: PlaceNode["kind"], { line, column }: Place): PlaceNode {
+  return { kind, place: { line, column }, entries: new Map(), items: [], duplicates: [] };
 }
 
 /** The text inside quotes, or undefined when it holds an escape that is not followed. */

@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { ConfigPath } from "../../../lib/config/config_error.ts";
-import { Locator, type Place } from "../../../lib/config/locate.ts";
+import { Locator } from "../../../lib/config/locate.ts";
+import type { Place } from "../../../lib/config/source_positions.ts";
 import { mappingOf, parseYaml, type YamlValue } from "../../../lib/config/yaml.ts";
 import { emitYaml } from "../../support/emit_yaml.ts";
 
