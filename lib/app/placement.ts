@@ -7,7 +7,9 @@ import { backupTierOf } from "../core/pool/standing.ts";
 import { memoryFactors } from "../core/watch/shortages.ts";
 import { FreeCores } from "../core/estimate/free_cores.ts";
 import { strategyNamed } from "../strategy/registry.ts";
-import { type MemberView, type PoolView, type Strategy, weigh } from "../strategy/strategy.ts";
+import type { MemberView, PoolView } from "../core/pool/member_view.ts";
+import type { Strategy } from "../strategy/strategy.ts";
+import { weigh } from "../strategy/weigh.ts";
 import type { PoolConfig } from "../config/config.ts";
 
 type PlacementConfig = Pick<PoolConfig, "strategy" | "fallback">;

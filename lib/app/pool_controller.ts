@@ -16,7 +16,7 @@ import { type LoadProspect, Placement, viewOf } from "./placement.ts";
 import { Resilience } from "./resilience.ts";
 import { askedOf, Rounds, type RoundsParts } from "./rounds.ts";
 import { RulesTicker, TableRules } from "../core/pick/table_rules.ts";
-import type { PoolView } from "../strategy/strategy.ts";
+import type { PoolView } from "../core/pool/member_view.ts";
 
 export interface PoolControllerParts extends RoundsParts, BackendNamesParts {
   /** One that a pool which has gone has left, empty again; absent: one is made. */

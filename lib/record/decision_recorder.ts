@@ -14,7 +14,7 @@ import type { DecisionEvent, EngineEvent } from "../engine/engine.ts";
 import { AppendFile } from "../log/append_file.ts";
 import { BatchWriter } from "../log/batch_writer.ts";
 import type { LogArea } from "../log/setup.ts";
-import type { PoolView } from "../strategy/strategy.ts";
+import type { PoolView } from "../core/pool/member_view.ts";
 import { VERSION } from "../version.ts";
 import { reportPick, type StrategyOf } from "../core/pick/pick_report.ts";
 import {

@@ -3,7 +3,6 @@
 
 import { FIRST as KERNEL } from "../core/pick/kernels/first.ts";
 import type { Strategy } from "./strategy.ts";
-import { writeFreeCores } from "./write_rows.ts";
 
 export const FIRST = {
   name: "first",
@@ -12,9 +11,7 @@ export const FIRST = {
     "known, some cores still free after the session. None has: the most free. For servers at the end " +
     "of the list that shall sleep",
   needsLoad: false,
+  comparesLoad: true,
   // To fill one after the other is the opposite.
   dealsBursts: false,
-  weigh(...seen) {
-    writeFreeCores(this, ...seen);
-  },
 } as const satisfies Strategy;

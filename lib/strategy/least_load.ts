@@ -4,7 +4,6 @@
 
 import { MOST_FREE } from "../core/pick/kernels/most_free.ts";
 import type { Strategy } from "./strategy.ts";
-import { writeFreeCores } from "./write_rows.ts";
 
 /**
  * Only backends with a load compete while one of them has room: the others stand below every number,
@@ -18,10 +17,6 @@ export const LEAST_LOAD = {
     "with a fresh load compete; without any, the fallback places. For heavy, unequal sessions on " +
     "servers that tell their load",
   needsLoad: true,
+  comparesLoad: true,
   dealsBursts: true,
-  weigh(view, table, nowMs, freeCores) {
-    // The percentage of an agent is in the load already.
-    const weighted = view.map((one) => ({ ...one, weight: one.loadWeight ?? one.weight }));
-    writeFreeCores(this, weighted, table, nowMs, freeCores);
-  },
 } as const satisfies Strategy;

@@ -3,7 +3,6 @@
 
 import { SOURCE_HASH as KERNEL } from "../core/pick/kernels/source_hash.ts";
 import type { Strategy } from "./strategy.ts";
-import { writeRows } from "./write_rows.ts";
 
 export const SOURCE_HASH = {
   name: "source_hash",
@@ -13,8 +12,6 @@ export const SOURCE_HASH = {
     "it holds more than its share (hash_balance). For people who come back to their files in /tmp or " +
     "their tmux",
   needsLoad: false,
+  comparesLoad: false,
   dealsBursts: false,
-  weigh(...seen) {
-    writeRows(this, ...seen);
-  },
 } as const satisfies Strategy;

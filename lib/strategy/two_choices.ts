@@ -3,7 +3,6 @@
 
 import { TWO_CHOICES as KERNEL } from "../core/pick/kernels/two_choices.ts";
 import type { Strategy } from "./strategy.ts";
-import { writeFreeCores } from "./write_rows.ts";
 
 export const TWO_CHOICES = {
   name: "two_choices",
@@ -12,8 +11,6 @@ export const TWO_CHOICES = {
     "of two drawn at random the better one: by free cores where both tell their load, else by " +
     "sessions. For many balancers on the same servers: they do not run after one",
   needsLoad: false,
+  comparesLoad: true,
   dealsBursts: true,
-  weigh(...seen) {
-    writeFreeCores(this, ...seen);
-  },
 } as const satisfies Strategy;

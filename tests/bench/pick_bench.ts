@@ -30,6 +30,7 @@ import {
 } from "../../lib/engine/splice/layout.ts";
 import { Recorder } from "../../lib/engine/splice/records.ts";
 import { setKernel } from "../support/tables.ts";
+import { viewOf } from "../support/views.ts";
 
 const SIZES = [16, 128, 1024] as const;
 
@@ -55,7 +56,7 @@ function tableOf(rows: number, how: How = ""): PickTable {
     const cores = 4 + 4 * (index % 8);
     return { row, id: `b${index}`, cores, load1: cores * (index % 10) / 12, takenAtMs: 1000 };
   });
-  new FreeCores().write(backends.map((entry) => ({ ...entry, usable: true })), table, 1000);
+  new FreeCores().write(viewOf(backends.map((entry) => ({ ...entry, usable: true }))), table, 1000);
   return table;
 }
 
@@ -143,9 +144,10 @@ for (const rows of SIZES) {
     takenAtMs: 1000,
     usable: true,
   }));
+  const view = viewOf(backends);
   let nowMs = 1000;
   Deno.bench(`write all rows: ${rows} backends`, { group: "control plane" }, () => {
     nowMs += 1000;
-    freeCores.write(backends, table, nowMs);
+    freeCores.write(view, table, nowMs);
   });
 }

@@ -17,6 +17,7 @@ import { waitFor } from "../support/wait_for.ts";
 import type { EngineCase } from "./engine_cases.ts";
 import { connectTo, type EngineFixture, greeted, planOf } from "./engine_fixture.ts";
 import { deadAddress } from "./placing_cases.ts";
+import { viewOf } from "../support/views.ts";
 
 interface Server {
   readonly cores: number;
@@ -50,7 +51,7 @@ class Site implements AsyncDisposable {
       ...{ ...server, row, id: `${row}`, takenAtMs, usable: true },
     }));
     this.#steps.advance(nowMs);
-    this.#freeCores.write(backends, this.table, nowMs);
+    this.#freeCores.write(viewOf(backends), this.table, nowMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -6,7 +6,7 @@
 
 import { assert } from "@std/assert";
 import { BASELINES } from "../support/simulation/baselines.ts";
-import { Chance } from "../../lib/core/chance.ts";
+import { Chance } from "../support/chance.ts";
 import { ClusterSimulation } from "../support/simulation/cluster.ts";
 import { leastLoad } from "../support/simulation/own_placers.ts";
 import type { PlacerMaker } from "../support/simulation/placer.ts";

@@ -6,16 +6,17 @@ import { assertEquals } from "@std/assert";
 import { FreeCores } from "../../lib/core/estimate/free_cores.ts";
 import { ACTIVE } from "../../lib/core/pick/pick_table.ts";
 import { addRow, makeTable, pickMany } from "../support/tables.ts";
+import { viewOf } from "../support/views.ts";
 
 Deno.test("the most free backend is the most free, however much is free", () => {
   const table = makeTable("most_free", [{ id: "large", active: 20 }], 2);
   addRow(table, new Set([0]), { id: "small" });
   const both = { cores: 8192, load1: 0, takenAtMs: 1000, usable: true };
   new FreeCores().write(
-    [
+    viewOf([
       { ...both, row: 0, id: "large", weight: 256, sessionCost: 999.999 },
       { ...both, row: 1, id: "small", cores: 1 },
-    ],
+    ]),
     table,
     1000,
   );

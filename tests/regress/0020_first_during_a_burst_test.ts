@@ -7,6 +7,7 @@ import { ACTIVE, PickTable, TOTAL } from "../../lib/core/pick/pick_table.ts";
 import { FIRST } from "../../lib/strategy/first.ts";
 import { backendAt } from "../support/backends.ts";
 import { pickMany } from "../support/tables.ts";
+import { weigh } from "../../lib/strategy/weigh.ts";
 
 Deno.test("first fills the first backend while many log in", () => {
   const table = PickTable.allocate(4);
@@ -21,11 +22,11 @@ Deno.test("first fills the first backend while many log in", () => {
     weight: 1,
     load: { load1: 0, takenAtMs: 0 },
   }));
-  FIRST.weigh(view, table, 0, freeCores);
+  weigh(FIRST, FIRST, view, table, 0, freeCores);
   for (let second = 1; second <= 40; second++) {
     assertEquals(pickMany(table, 1), [0], `login ${second}`);
     table.add(0, TOTAL, 1);
     table.write(0, ACTIVE, second);
-    FIRST.weigh(view, table, second * 1000, freeCores);
+    weigh(FIRST, FIRST, view, table, second * 1000, freeCores);
   }
 });

@@ -4,7 +4,7 @@
 import { assertEquals } from "@std/assert";
 import { Placement } from "../../lib/app/placement.ts";
 import { PickTable } from "../../lib/core/pick/pick_table.ts";
-import type { MemberView } from "../../lib/strategy/strategy.ts";
+import type { MemberView } from "../../lib/core/pool/member_view.ts";
 import { backendsNamed } from "../support/pools.ts";
 
 const KNOWN = { asked: true, awaited: false };

@@ -6,6 +6,7 @@ import { FreeCores } from "../../lib/core/estimate/free_cores.ts";
 import { PickTable, WEIGHT, WEIGHT_UNIT } from "../../lib/core/pick/pick_table.ts";
 import { LEAST_LOAD } from "../../lib/strategy/least_load.ts";
 import { backendsNamed } from "../support/pools.ts";
+import { weigh } from "../../lib/strategy/weigh.ts";
 
 Deno.test("least_load writes the weight that it heeds", () => {
   const table = PickTable.allocate(2);
@@ -19,6 +20,6 @@ Deno.test("least_load writes the weight that it heeds", () => {
     loadWeight: backend.id === "a" ? 1 : 2,
     memoryFactor: 1,
   }));
-  LEAST_LOAD.weigh(rows, table, 0, new FreeCores());
+  weigh(LEAST_LOAD, LEAST_LOAD, rows, table, 0, new FreeCores());
   assertEquals(rows.map(({ row }) => table.read(row, WEIGHT) / WEIGHT_UNIT), [1, 2]);
 });

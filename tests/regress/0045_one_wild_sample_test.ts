@@ -5,7 +5,7 @@
 import { assert } from "@std/assert";
 import { FreeCores } from "../../lib/core/estimate/free_cores.ts";
 import { FREE_MILLI_CORES, PickTable, UNKNOWN_FREE } from "../../lib/core/pick/pick_table.ts";
-import { freeMilliCores } from "../../lib/strategy/write_rows.ts";
+import { freeMilliCores } from "../../lib/strategy/weigh.ts";
 import { backendAt } from "../support/backends.ts";
 
 Deno.test("one wild sample neither spoils other backends nor its own for a day", () => {
@@ -17,10 +17,10 @@ Deno.test("one wild sample neither spoils other backends nor its own for a day",
     nowMs += 10_000;
     const loads = [wild, 0.5].map((load1, row) => ({
       row,
-      id: `backend ${row}`,
+      backend: backendAt(`backend${row}`),
       cores: 8,
-      load1,
-      takenAtMs: nowMs,
+      weight: 1,
+      load: { load1, takenAtMs: nowMs },
       usable: true,
     }));
     freeCores.write(loads, table, nowMs);

@@ -10,6 +10,7 @@ import { Shortages } from "../../lib/core/watch/shortages.ts";
 import { backupTierOf } from "../../lib/core/pool/standing.ts";
 import { strategyNamed } from "../../lib/strategy/registry.ts";
 import { backendAt } from "../support/backends.ts";
+import { weigh } from "../../lib/strategy/weigh.ts";
 
 Deno.test("a backend that is short serves whom the one with enough memory cannot take", () => {
   const rules = { rise: 1, fall: 1, loadMaxAgeMs: 60_000, rowRestMs: 0 };
@@ -32,7 +33,8 @@ Deno.test("a backend that is short serves whom the one with enough memory cannot
   }));
   const [short, well] = view.map(({ row }) => row);
   for (const strategy of ["least_load", "round_robin", "source_hash"] as const) {
-    strategyNamed(strategy).weigh(view, pool.table, 0, new FreeCores());
+    const named = strategyNamed(strategy);
+    weigh(named, named, view, pool.table, 0, new FreeCores());
     const choice = new Choice();
     const picked = Array.from({ length: 4 }, () => pick(pool.table, null, 0.5, choice));
     assertEquals(picked, [well, well, short, short], strategy);

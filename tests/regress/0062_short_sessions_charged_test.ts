@@ -9,6 +9,7 @@ import { PickTable } from "../../lib/core/pick/pick_table.ts";
 import { identityOf } from "../../lib/core/pick/source.ts";
 import { LEAST_LOAD } from "../../lib/strategy/least_load.ts";
 import { backendAt } from "../support/backends.ts";
+import { weigh } from "../../lib/strategy/weigh.ts";
 
 const SERVERS = [{ cores: 16, load1: 0.2 }, { cores: 8, load1: 6.9 }, { cores: 4, load1: 3.5 }];
 const CONFIG = {
@@ -35,7 +36,7 @@ function start(nowMs: number) {
         load: { load1, takenAtMs: nowMs - nowMs % 2000 },
       }));
       rules.advance(nowMs);
-      LEAST_LOAD.weigh(view, table, nowMs, freeCores);
+      weigh(LEAST_LOAD, LEAST_LOAD, view, table, nowMs, freeCores);
       return freeCores.burstCost;
     },
   };

@@ -10,7 +10,7 @@ import type { TcpAddress } from "../../lib/core/values/address.ts";
 import type { AgentAdvice } from "../../lib/core/pool/agent_advice.ts";
 import type { LoadSample } from "../../lib/core/pool/load.ts";
 import { Choice, countTunnel, endTunnel, pick } from "../../lib/core/pick/pick_kernels.ts";
-import { Chance } from "../../lib/core/chance.ts";
+import { Chance } from "./chance.ts";
 import { Source } from "../../lib/core/pick/source.ts";
 import type { EngineEvent, PoolPlan } from "../../lib/engine/engine.ts";
 import type { LoadSource } from "../../lib/load/load_source.ts";

@@ -7,7 +7,7 @@ import {
   BlackHoles,
   type SessionEnd,
 } from "../../lib/core/watch/black_holes.ts";
-import { Chance } from "../../lib/core/chance.ts";
+import { Chance } from "./chance.ts";
 import { runningPool } from "./pools.ts";
 
 export interface Site {

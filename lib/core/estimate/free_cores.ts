@@ -5,6 +5,7 @@
 
 import { LoadEstimator } from "./load_estimate.ts";
 import { burstCharge } from "../pick/burst_charge.ts";
+import type { PoolView } from "../pool/member_view.ts";
 import { LoginBurst } from "./login_burst.ts";
 import {
   ACTIVE,
@@ -21,29 +22,6 @@ import {
   SCALE_UNIT,
   UNKNOWN_FREE,
 } from "../pick/pick_table.ts";
-
-/** What is known of one backend. */
-export interface BackendLoad {
-  readonly row: number;
-  /** Tells backends apart when one takes over another's row. */
-  readonly id: string;
-  readonly cores: number;
-  /** The last sample that is not too old, if any. */
-  readonly load1?: number;
-  readonly takenAtMs?: number;
-  /** Whether load1 is a mean over seconds, not a load average. */
-  readonly instant?: boolean;
-  /** The pressure of that sample, where it is to correct the load (core/estimate/disk_waits.ts). */
-  readonly cpuPressure?: number;
-  /** What a session costs there, in cores, when the load source says so; absent: what is learnt. */
-  readonly sessionCost?: number;
-  /** Whether sessions may be sent there. */
-  readonly usable: boolean;
-  /** What its free memory does to its score (core/watch/shortages.ts): above 0, absent: 1. */
-  readonly memoryFactor?: number;
-  /** Its share beside others, above 0; absent: 1. */
-  readonly weight?: number;
-}
 
 /**
  * Free cores f are compared as f ÷ (load + 4)^¼: a large load swings more than a small one (a Poisson
@@ -93,7 +71,7 @@ export class FreeCores {
    * @param dealsBursts whether a burst of logins is to be dealt out over the backends.
    */
   write(
-    backends: readonly BackendLoad[],
+    backends: PoolView,
     table: PickTable,
     nowMs: number,
     dealsBursts: boolean = true,
@@ -102,8 +80,8 @@ export class FreeCores {
     const free: number[] = [];
     const swings: number[] = [];
     let sum = 0;
-    for (const { row, cores, load1, usable } of backends) {
-      const estimate = load1 === undefined ? undefined : this.#estimator.estimate(row, nowMs);
+    for (const { row, cores, load, usable } of backends) {
+      const estimate = load === undefined ? undefined : this.#estimator.estimate(row, nowMs);
       const cpus = estimate === undefined ? NaN : cores - estimate.load;
       free.push(cpus);
       swings.push(Math.pow((estimate?.load ?? 0) + SWING_OFFSET, SWING_EXPONENT));
@@ -114,10 +92,10 @@ export class FreeCores {
     Atomics.store(words, BURST_LINE, Math.round(this.#burst.line * 1000));
     this.#burstCost = burstCharge(words) / 1000;
     Atomics.store(words, NEARLY_EQUAL, NEARLY_EQUAL_MILLI_CORES);
-    backends.forEach(({ row, cores, memoryFactor = 1, weight = 1 }, index) => {
+    backends.forEach(({ row, cores, memoryFactor = 1, weight, loadWeight }, index) => {
       const cpus = free[index] ?? NaN;
       // Below 0, what makes a number larger makes it worse. 0 would stand for the unit.
-      const share = weight * memoryFactor;
+      const share = (loadWeight ?? weight) * memoryFactor;
       table.write(row, SCALE_ABOVE, Math.max(1, SCALE_UNIT * share / (swings[index] ?? 1)));
       table.write(row, SCALE_BELOW, Math.max(1, SCALE_UNIT / (cores * share)));
       table.write(row, COST_MILLI_CORES, this.#estimator.sessionLoad(row, nowMs) * 1000);
@@ -127,9 +105,9 @@ export class FreeCores {
   }
 
   /** Takes in what is new of these backends without writing anything. */
-  observe(backends: readonly BackendLoad[], table: PickTable, nowMs: number): void {
+  observe(backends: PoolView, table: PickTable, nowMs: number): void {
     this.#burst.observe(Atomics.load(table.words, NEW_LOGINS), nowMs);
-    for (const { row, id, cores, load1, takenAtMs, ...more } of backends) {
+    for (const { row, backend: { id }, cores, load, cpuPressure } of backends) {
       let known = this.#known[row];
       if (known?.id !== id) {
         known = { id, takenAtMs: -Infinity };
@@ -138,11 +116,11 @@ export class FreeCores {
       }
       this.#estimator.observeCores(row, cores);
       // The sample first: sessions are known as of now, and it was taken a moment before.
-      if (load1 !== undefined && takenAtMs !== undefined && takenAtMs > known.takenAtMs) {
-        known.takenAtMs = takenAtMs;
-        this.#estimator.observePressure(row, more.cpuPressure);
-        this.#estimator.observeCost(row, more.sessionCost);
-        this.#estimator.observeSample(row, load1, takenAtMs, more.instant);
+      if (load !== undefined && load.takenAtMs > known.takenAtMs) {
+        known.takenAtMs = load.takenAtMs;
+        this.#estimator.observePressure(row, cpuPressure);
+        this.#estimator.observeCost(row, load.sessionCost);
+        this.#estimator.observeSample(row, load.load1, load.takenAtMs, load.instant);
       }
       const active = table.read(row, ACTIVE);
       this.#activeSeen[row] = active;

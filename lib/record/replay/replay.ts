@@ -26,8 +26,7 @@ import {
   STICKY_SECONDS,
   WEIGHTED,
 } from "../../core/pick/pick_table.ts";
-import { Chance } from "../../core/chance.ts";
-import { Source } from "../../core/pick/source.ts";
+import { mixWords, Source } from "../../core/pick/source.ts";
 import { recall, remember, renew } from "../../core/pick/sticky.ts";
 import { enterYoung, LONG_AGO } from "../../core/pick/young.ts";
 import type { StrategyName } from "../../strategy/registry.ts";
@@ -86,8 +85,8 @@ class Replay {
   readonly #events: readonly ReplayEvent[];
   readonly #learnt: LearntLoad;
   readonly #isForced: boolean;
-  /** For picks whose draw the recording does not have. */
-  readonly #chance = new Chance(1);
+  /** Picks whose draw the recording does not have. */
+  #unrecorded = 0;
   readonly #measure: Measure;
   readonly #choice = new Choice();
   readonly #source = new Source();
@@ -198,7 +197,7 @@ class Replay {
     const failed = new Set(picks.filter(({ failure }) => failure !== null).map((p) => p.backend));
     for (let attempt = 0; !tried.full; attempt++) {
       if (this.#isForced) this.#keepPasses();
-      const random = picks[attempt]?.draw ?? this.#chance.next();
+      const random = picks[attempt]?.draw ?? (mixWords(1, this.#unrecorded++) >>> 0) / 2 ** 32;
       const row = pick(table, tried, random, this.#choice, this.#source);
       const member = row < 0 ? undefined : this.#pool.memberAt(row);
       if (member === undefined || !failed.has(member.state.backend)) return member;

@@ -17,7 +17,9 @@ import { memoryFactors } from "../../core/watch/shortages.ts";
 import { identityOf } from "../../core/pick/source.ts";
 import { STICKY_CLIENTS } from "../../core/pick/sticky.ts";
 import { type StrategyName, strategyNamed } from "../../strategy/registry.ts";
-import { type MemberView, type Strategy, weigh } from "../../strategy/strategy.ts";
+import type { MemberView } from "../../core/pool/member_view.ts";
+import type { Strategy } from "../../strategy/strategy.ts";
+import { weigh } from "../../strategy/weigh.ts";
 import {
   type BackendState,
   isUsable,

@@ -3,7 +3,7 @@
 // few work hard, and some work never passes the balancer.
 
 import type { Stream, Train } from "../../support/simulation/arrivals.ts";
-import { Chance } from "../../../lib/core/chance.ts";
+import { Chance } from "../../support/chance.ts";
 import type { Polls, Scenario } from "../../support/simulation/scenario.ts";
 import {
   type Behaviour,

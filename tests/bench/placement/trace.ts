@@ -1,7 +1,7 @@
 // Runs a real log through the simulator: sessions come and work as the log's jobs did, one session a job,
 // processors as threads. The pool is made to fit the log, never the log's times to the pool.
 
-import { Chance } from "../../../lib/core/chance.ts";
+import { Chance } from "../../support/chance.ts";
 import type { Recorded } from "../../support/simulation/arrivals.ts";
 import type { Scenario } from "../../support/simulation/scenario.ts";
 import { estimateMean } from "../../support/simulation/statistics.ts";

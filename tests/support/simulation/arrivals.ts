@@ -3,7 +3,7 @@
 //
 // `!` on typed-array reads: indices are below the arrays' length by construction.
 
-import type { Chance } from "../../../lib/core/chance.ts";
+import type { Chance } from "../chance.ts";
 import { clientOf } from "./clients.ts";
 import type { Behaviour } from "./workload.ts";
 

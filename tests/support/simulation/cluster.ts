@@ -4,7 +4,7 @@
 // `!` on typed-array and per-server reads: indices are below the arrays' length by construction.
 
 import { Arrivals } from "./arrivals.ts";
-import { Chance, mix32 } from "../../../lib/core/chance.ts";
+import { Chance, mix32 } from "../chance.ts";
 import { POPULATION } from "./clients.ts";
 import { EventQueue } from "./event_queue.ts";
 import { type JobSummary, JobTimes } from "./job_times.ts";

@@ -1,6 +1,9 @@
 // The program's own strategies in the simulator: the same estimator, table and kernels as at run time.
 
 import { FreeCores } from "../../../lib/core/estimate/free_cores.ts";
+import type { Backend } from "../../../lib/core/pool/backend.ts";
+import type { LoadSample } from "../../../lib/core/pool/load.ts";
+import { backendAt } from "../backends.ts";
 import { Choice, countTunnel, pick, release } from "../../../lib/core/pick/pick_kernels.ts";
 import {
   ACTIVE,
@@ -66,11 +69,11 @@ class OwnPlacer implements Placer {
   readonly #source = new Source();
   readonly #backends: {
     row: number;
-    id: string;
+    backend: Backend;
     cores: number;
     usable: boolean;
-    load1?: number;
-    takenAtMs?: number;
+    weight: number;
+    load?: LoadSample;
     cpuPressure?: number;
   }[];
   #writtenAt = -Infinity;
@@ -95,7 +98,7 @@ class OwnPlacer implements Placer {
       taken.add(row);
       table.write(row, ORDER, index);
       table.write(row, WEIGHT, (options.weighted ? cores : 1) * WEIGHT_UNIT);
-      return { row, id, cores, usable: false };
+      return { row, backend: { ...backendAt(id), id }, cores, usable: false, weight: 1 };
     });
   }
 
@@ -120,8 +123,7 @@ class OwnPlacer implements Placer {
   sampled(server: number, load1: number, now: number, cpuPressure: number): void {
     const backend = this.#backends[server];
     if (backend === undefined) return;
-    backend.load1 = load1;
-    backend.takenAtMs = now * 1000;
+    backend.load = { load1, takenAtMs: now * 1000 };
     if (this.#options.readsPressure) backend.cpuPressure = cpuPressure;
     this.#freeCores.observe([backend], this.#table, now * 1000);
     this.#isStale = true;
@@ -144,9 +146,8 @@ class OwnPlacer implements Placer {
     this.#isStale = false;
     const nowMs = now * 1000;
     for (const backend of this.#backends) {
-      if (nowMs - (backend.takenAtMs ?? 0) > this.#options.maxAgeSeconds * 1000) {
-        delete backend.load1;
-        delete backend.takenAtMs;
+      if (nowMs - (backend.load?.takenAtMs ?? 0) > this.#options.maxAgeSeconds * 1000) {
+        delete backend.load;
       }
     }
     this.#freeCores.write(this.#backends, this.#table, nowMs, this.#options.dealsBursts);

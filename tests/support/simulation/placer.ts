@@ -1,6 +1,6 @@
 // What a balancer is to the simulator: it hears samples and ends of its own sessions, and places.
 
-import type { Chance } from "../../../lib/core/chance.ts";
+import type { Chance } from "../chance.ts";
 
 export interface PlacerContext {
   /** Cores by server. */

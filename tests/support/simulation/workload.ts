@@ -2,7 +2,7 @@
 // session does next; sizes come from the session's own stream of chance, so that every strategy meets
 // exactly the same sessions.
 
-import { boundedPareto, boundedParetoMean, exponential, mix32 } from "../../../lib/core/chance.ts";
+import { boundedPareto, boundedParetoMean, exponential, mix32 } from "../chance.ts";
 
 /** What a session does next. One record is written again and again, so that steps cost no allocation. */
 export class Step {

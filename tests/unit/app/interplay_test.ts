@@ -17,7 +17,7 @@ import {
   TOTAL,
   UNKNOWN_FREE,
 } from "../../../lib/core/pick/pick_table.ts";
-import { Chance } from "../../../lib/core/chance.ts";
+import { Chance } from "../../support/chance.ts";
 import { STANDINGS } from "../../../lib/core/pool/standing.ts";
 import type { LoadSource } from "../../../lib/load/load_source.ts";
 import { closedEvent, openedEvent } from "../../support/events.ts";

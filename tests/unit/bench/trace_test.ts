@@ -3,7 +3,7 @@
 
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { BASELINES } from "../../support/simulation/baselines.ts";
-import { Chance } from "../../../lib/core/chance.ts";
+import { Chance } from "../../support/chance.ts";
 import { ClusterSimulation } from "../../support/simulation/cluster.ts";
 import type { Log, LoggedJob } from "../../bench/placement/swf.ts";
 import { serversFor, sessionsOf, traceOf, traceScenario } from "../../bench/placement/trace.ts";

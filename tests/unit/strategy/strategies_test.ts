@@ -14,7 +14,8 @@ import { STRATEGIES, STRATEGY_NAMES } from "../../../lib/strategy/registry.ts";
 import { LEAST_LOAD } from "../../../lib/strategy/least_load.ts";
 import { RANDOM } from "../../../lib/strategy/random.ts";
 import { FreeCores } from "../../../lib/core/estimate/free_cores.ts";
-import { type MemberView, weigh } from "../../../lib/strategy/strategy.ts";
+import type { MemberView } from "../../../lib/core/pool/member_view.ts";
+import { weigh } from "../../../lib/strategy/weigh.ts";
 import { backendAt } from "../../support/backends.ts";
 
 function member(row: number, cores: number, load1?: number, usable = true): MemberView {
@@ -40,7 +41,7 @@ for (const strategy of STRATEGIES) {
   Deno.test(`${strategy.name} never makes an unusable backend eligible`, () => {
     const view = [member(0, 4, 1), member(1, 4, 1, false), member(2, 4, undefined, false)];
     const table = tableFor(view);
-    strategy.weigh(view, table, 0, new FreeCores());
+    weigh(strategy, strategy, view, table, 0, new FreeCores());
     assertEquals([0, 1, 2].map((row) => table.read(row, ELIGIBLE)), [1, 0, 0]);
     assertEquals(table.kernel, strategy.kernel.number);
   });
@@ -49,7 +50,7 @@ for (const strategy of STRATEGIES) {
 Deno.test("least_load: 24 cores with load 15 beat 12 cores with load 8", () => {
   const view = [member(0, 12, 8), member(1, 24, 15)];
   const table = tableFor(view);
-  LEAST_LOAD.weigh(view, table, 0, new FreeCores());
+  weigh(LEAST_LOAD, LEAST_LOAD, view, table, 0, new FreeCores());
   assertEquals(table.read(1, FREE_MILLI_CORES), 9000);
   assertEquals(pick(table, null, 0, new Choice()), 1);
 });
@@ -57,7 +58,7 @@ Deno.test("least_load: 24 cores with load 15 beat 12 cores with load 8", () => {
 Deno.test("least_load: a backend without a load is the last resort while another has one", () => {
   const view = [member(0, 64), member(1, 1, 50)];
   const table = tableFor(view);
-  LEAST_LOAD.weigh(view, table, 0, new FreeCores());
+  weigh(LEAST_LOAD, LEAST_LOAD, view, table, 0, new FreeCores());
   assertEquals(table.read(0, FREE_MILLI_CORES), UNKNOWN_FREE);
   assertEquals(pick(table, null, 0, new Choice()), 1);
   table.write(1, ELIGIBLE, 0);
@@ -72,8 +73,8 @@ Deno.test("least_load: a mean over seconds is not rid of a lag that it has not",
       load: { load1, takenAtMs, ...(instant ? { instant } : {}) },
     });
     const table = tableFor([at(0, 0)]);
-    LEAST_LOAD.weigh([at(0, 0)], table, 0, freeCores);
-    LEAST_LOAD.weigh([at(10_000, 4)], table, 10_000, freeCores);
+    weigh(LEAST_LOAD, LEAST_LOAD, [at(0, 0)], table, 0, freeCores);
+    weigh(LEAST_LOAD, LEAST_LOAD, [at(10_000, 4)], table, 10_000, freeCores);
     return table.read(0, FREE_MILLI_CORES);
   };
   // As a load average, 4 after 10 s means that 26 tasks ran meanwhile.

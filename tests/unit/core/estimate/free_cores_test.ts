@@ -12,6 +12,7 @@ import {
 } from "../../../../lib/core/pick/pick_table.ts";
 import { YoungSteps } from "../../../../lib/core/pick/young.ts";
 import { setKernel } from "../../../support/tables.ts";
+import { viewOf } from "../../../support/views.ts";
 
 function tableOf(rows: number): PickTable {
   const table = PickTable.allocate(rows);
@@ -35,7 +36,7 @@ Deno.test("a first sample gives cores less load1", () => {
     { row: 0, id: "a", cores: 8, load1: 2.5, takenAtMs: 1000, usable: true },
     { row: 1, id: "b", cores: 4, usable: true },
   ];
-  freeCores.write(backends, table, 1000);
+  freeCores.write(viewOf(backends), table, 1000);
   assertEquals([table.freeMilliCores(0), table.freeMilliCores(1)], [5500, UNKNOWN_FREE]);
   assert(table.read(0, COST_MILLI_CORES) > 0);
 });
@@ -53,7 +54,7 @@ Deno.test("a class that logs in between two samples is dealt out by what is free
   }));
   const table = tableOf(cores.length);
   const freeCores = new FreeCores();
-  freeCores.write(backends, table, 1000);
+  freeCores.write(viewOf(backends), table, 1000);
   const got = cores.map(() => 0);
   assertEquals(freeCores.burstCost, 0);
   const steps = new YoungSteps(table, 1000);
@@ -61,7 +62,7 @@ Deno.test("a class that logs in between two samples is dealt out by what is free
   for (let i = 0; i < 60; i++) {
     steps.advance(1000 + 1000 * i);
     // One a second, and the control plane writes once in between.
-    freeCores.write(backends, table, 1000 + 1000 * i);
+    freeCores.write(viewOf(backends), table, 1000 + 1000 * i);
     const row = login(table);
     got[row] = (got[row] ?? 0) + 1;
   }
@@ -70,10 +71,10 @@ Deno.test("a class that logs in between two samples is dealt out by what is free
   const fair = ((cores[largest] ?? 0) - (load[largest] ?? 0)) / sum;
   const herd = (got[largest] ?? 0) / 60 / fair;
   assert(herd <= 1.3, `herd index ${herd}: ${got}`);
-  freeCores.write(backends, table, 61_000);
+  freeCores.write(viewOf(backends), table, 61_000);
   assert(freeCores.burstCost > 0.2, String(freeCores.burstCost));
   steps.advance(150_000);
-  freeCores.write(backends, table, 150_000);
+  freeCores.write(viewOf(backends), table, 150_000);
   assertEquals(freeCores.burstCost, 0);
 });
 
@@ -86,7 +87,7 @@ Deno.test("free memory, where it counts, decides among backends with as many fre
   for (const load1 of [2, 20]) {
     for (const [factors, chosen] of [[[0.5, 1], 1], [[1, 0.5], 0], [[0.9, 0.1], 0]] as const) {
       const table = tableOf(2);
-      new FreeCores().write(backends(load1, factors), table, 1000);
+      new FreeCores().write(viewOf(backends(load1, factors)), table, 1000);
       assertEquals(login(table), chosen, `load ${load1}, factors ${factors}`);
       // What people see is cores.
       assertEquals(table.freeMilliCores(1 - chosen), (8 - load1) * 1000);
@@ -99,10 +100,14 @@ Deno.test("another backend in a row brings nothing of the one before", () => {
   const freeCores = new FreeCores();
   const sample = { row: 0, cores: 8, usable: true };
   for (let i = 1; i <= 50; i++) {
-    freeCores.write([{ ...sample, id: "old", load1: 6, takenAtMs: i * 10_000 }], table, i * 10_000);
+    freeCores.write(
+      viewOf([{ ...sample, id: "old", load1: 6, takenAtMs: i * 10_000 }]),
+      table,
+      i * 10_000,
+    );
   }
   table.write(0, TOTAL, 5000);
-  freeCores.write([{ ...sample, id: "new", load1: 0, takenAtMs: 600_000 }], table, 600_000);
+  freeCores.write(viewOf([{ ...sample, id: "new", load1: 0, takenAtMs: 600_000 }]), table, 600_000);
   assertEquals(table.freeMilliCores(0), 8000);
 });
 
@@ -118,7 +123,7 @@ Deno.test("a strategy made anew beside old tunnels sees no burst in them", () =>
     takenAtMs: 1000,
     usable: true,
   }));
-  new FreeCores().write(backends, table, 1000);
+  new FreeCores().write(viewOf(backends), table, 1000);
   assertEquals(table.read(0, COST_MILLI_CORES), table.read(1, COST_MILLI_CORES));
   assert(table.read(0, COST_MILLI_CORES) <= 2000);
 });
@@ -128,10 +133,10 @@ Deno.test("picks between writes cost what the next write says, give or take", ()
     const table = tableOf(1);
     const freeCores = new FreeCores();
     const backend = { row: 0, id: "a", cores: 64, load1: 10, takenAtMs: 1000, usable: true };
-    freeCores.write([backend], table, 1000);
+    freeCores.write(viewOf([backend]), table, 1000);
     for (let i = 0; i < logins; i++) login(table);
     const between = table.freeMilliCores(0);
-    freeCores.write([backend], table, 1001);
+    freeCores.write(viewOf([backend]), table, 1001);
     // The write may charge a burst, never less than the picks did.
     assert(table.freeMilliCores(0) <= between + 5, `${between} then ${table.freeMilliCores(0)}`);
     for (let i = 0; i < logins; i++) release(table, 0, 0);
@@ -160,7 +165,7 @@ Deno.test("whatever comes, what is written is a number and no backend that is ou
         takenAtMs: now,
         usable: usable || row === 2,
       }));
-      freeCores.write(backends, table, now);
+      freeCores.write(viewOf(backends), table, now);
       for (const { row, usable } of backends) table.write(row, ELIGIBLE, usable ? 1 : 0);
       for (let i = 0; i < logins; i++) {
         const row = login(table);

@@ -14,6 +14,7 @@ import {
 } from "../../../../lib/core/pick/pick_table.ts";
 import { YoungSteps } from "../../../../lib/core/pick/young.ts";
 import { countRows, logIn, makeTable, numbersFrom, pickMany } from "../../../support/tables.ts";
+import { viewOf } from "../../../support/views.ts";
 
 /** Free 22, 11 and 3.7 cores, as the trial has them. */
 const BACKENDS = [
@@ -24,7 +25,7 @@ const BACKENDS = [
 
 function weighed(kernel: "most_free" | "two_choices"): PickTable {
   const table = makeTable(kernel, BACKENDS.map(() => ({})));
-  new FreeCores().write(BACKENDS, table, 1000);
+  new FreeCores().write(viewOf(BACKENDS), table, 1000);
   return table;
 }
 
@@ -86,7 +87,7 @@ Deno.test("a few that stand at once on the one backend with room do not send the
     sessionCost: 0,
     usable: true,
   }));
-  new FreeCores().write(backends, table, 1000);
+  new FreeCores().write(viewOf(backends), table, 1000);
   assertEquals(countRows(pickMany(table, 6, { random: numbersFrom(5) }), 3), [6, 0, 0]);
 });
 
@@ -94,7 +95,7 @@ Deno.test("free cores as people see them have no burst in them, and what decided
   const table = weighed("most_free");
   logIn(table, 0, 20);
   const freeCores = new FreeCores();
-  freeCores.write(BACKENDS, table, 1000);
+  freeCores.write(viewOf(BACKENDS), table, 1000);
   assertEquals(table.read(0, FREE_MILLI_CORES), 22_000);
   assert(freeCores.burstCost > 1, `${freeCores.burstCost}`);
   const choice = new Choice();
@@ -119,10 +120,10 @@ Deno.test("backends without a free core are charged no burst, nor are those with
       fresh.forEach((count, row) => logIn(table, row, count));
       const freeCores = new FreeCores();
       freeCores.write(
-        [0, 1].map((row) => ({
+        viewOf([0, 1].map((row) => ({
           ...{ row, id: `${row}`, cores: 8, usable: true },
           ...(load1 === undefined ? {} : { load1, takenAtMs: 1000 }),
-        })),
+        }))),
         table,
         1000,
       );

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { FrozenLoads } from "../../../../lib/core/watch/frozen_loads.ts";
 import type { LoadSample } from "../../../../lib/core/pool/load.ts";
 import type { Pool } from "../../../../lib/core/pool/pool.ts";
-import { Chance } from "../../../../lib/core/chance.ts";
+import { Chance } from "../../../support/chance.ts";
 import { runningPool, texts } from "../../../support/pools.ts";
 
 const STEP_MS = 5000;

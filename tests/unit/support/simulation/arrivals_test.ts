@@ -1,6 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { Arrivals, type Stream } from "../../../support/simulation/arrivals.ts";
-import { Chance } from "../../../../lib/core/chance.ts";
+import { Chance } from "../../../support/chance.ts";
 import { exponentialSizes, idling } from "../../../support/simulation/workload.ts";
 
 const behaviour = idling(exponentialSizes(1));

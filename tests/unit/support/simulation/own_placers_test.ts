@@ -2,7 +2,7 @@
 
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { BASELINES } from "../../../support/simulation/baselines.ts";
-import { Chance, mix32 } from "../../../../lib/core/chance.ts";
+import { Chance, mix32 } from "../../../support/chance.ts";
 import { clientOf, POPULATION } from "../../../support/simulation/clients.ts";
 import { ClusterSimulation } from "../../../support/simulation/cluster.ts";
 import { first, leastLoad, sourceHash } from "../../../support/simulation/own_placers.ts";

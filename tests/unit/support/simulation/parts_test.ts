@@ -1,6 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { boundedPareto, boundedParetoMean, Chance } from "../../../../lib/core/chance.ts";
+import { boundedPareto, boundedParetoMean, Chance } from "../../../support/chance.ts";
 import { EventQueue } from "../../../support/simulation/event_queue.ts";
 import { ProcessorSharing } from "../../../support/simulation/processor_sharing.ts";
 import {

@@ -12,6 +12,7 @@ import {
   pickMany,
   setWeights,
 } from "../../../../support/tables.ts";
+import { viewOf } from "../../../../support/views.ts";
 
 Deno.test("least_connections: tunnels stand in proportion to weights", () => {
   const weights = fc.array(fc.integer({ min: 1, max: 256 }), { minLength: 1, maxLength: 8 });
@@ -65,7 +66,7 @@ Deno.test("least_load: a weight multiplies what is free and divides what is lack
       weight: weights[row] ?? 1,
       ...(load1 === undefined ? {} : { load1: load1 + row }),
     }));
-    new FreeCores().write(loads, table, 0);
+    new FreeCores().write(viewOf(loads), table, 0);
     table.words[NEARLY_EQUAL] = 0;
     return pick(table, null, 0, new Choice());
   };
