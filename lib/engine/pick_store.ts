@@ -6,9 +6,9 @@
 //
 // `!` on typed-array reads: offsets are within the slab, since a snapshot stands in one piece.
 
-import { type PickTrace } from "../core/pick/pick_report.ts";
+import type { PickTrace } from "../core/pick/pick_report.ts";
 import { snapshotKernel, snapshotLength } from "../core/pick/decision_snapshot.ts";
-import { readSnapshot, type Snapshot, SnapshotReader } from "../core/pick/snapshot_reader.ts";
+import { readSnapshot, SnapshotReader } from "../core/pick/snapshot_reader.ts";
 import { type FailureKind, FAILURES } from "../core/values/errors.ts";
 import type { Endpoint, Picks } from "./engine.ts";
 
@@ -91,7 +91,14 @@ export class PickStore implements Picks {
   chain(last: number): readonly PickTrace[] {
     const traces: PickTrace[] = [];
     for (let place = last; this.#has(place); place = this.#number(place, 0)) {
-      traces.push(new StoredTrace(this, place, this.#number(place, AT)));
+      const at = place % this.#words.length;
+      const names = this.#namesAt(place);
+      traces.push({
+        atMs: this.#number(place, AT),
+        kernel: snapshotKernel(this.#words, at + ENTRY_HEAD),
+        snapshot: names && readSnapshot(this.#words, at + ENTRY_HEAD, names),
+        failure: FAILURES[this.#words[at + FAILURE]!],
+      });
     }
     return traces.reverse();
   }
@@ -99,18 +106,6 @@ export class PickStore implements Picks {
   kernelAt(place: number): string | undefined {
     if (!this.#has(place)) return undefined;
     return snapshotKernel(this.#words, place % this.#words.length + ENTRY_HEAD);
-  }
-
-  /** @returns undefined when it has been written over. */
-  snapshotAt(place: number): Snapshot | undefined {
-    const names = this.#namesAt(place);
-    if (names === undefined) return undefined;
-    return readSnapshot(this.#words, place % this.#words.length + ENTRY_HEAD, names);
-  }
-
-  failureAt(place: number): FailureKind | undefined {
-    if (!this.#has(place)) return undefined;
-    return FAILURES[this.#words[place % this.#words.length + FAILURE]!];
   }
 
   #has(place: number): boolean {
@@ -139,28 +134,5 @@ export class PickStore implements Picks {
     }
     this.#names[count % MOST_NAMES] = names;
     return this.#namesCount++;
-  }
-}
-
-/** One pick of a store. */
-class StoredTrace implements PickTrace {
-  readonly #store: PickStore;
-  readonly #place: number;
-
-  constructor(store: PickStore, place: number, readonly atMs: number) {
-    this.#store = store;
-    this.#place = place;
-  }
-
-  get kernel(): string {
-    return this.#store.kernelAt(this.#place) ?? "";
-  }
-
-  get failure(): FailureKind | undefined {
-    return this.#store.failureAt(this.#place);
-  }
-
-  get snapshot(): Snapshot | undefined {
-    return this.#store.snapshotAt(this.#place);
   }
 }
