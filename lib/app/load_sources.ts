@@ -76,7 +76,7 @@ export class LoadSources implements AsyncDisposable {
     for (const [signature, { source, places: before }] of old) {
       const kept = bySignature.get(signature)?.places;
       if (kept === undefined) await source[Symbol.asyncDispose]();
-      else for (const [id, place] of before) if (kept.get(id) !== place) source.forget(id);
+      else for (const [id, place] of before) if (kept.get(id) !== place) source.forget?.(id);
     }
   }
 

@@ -170,10 +170,7 @@ export class Rounds implements AsyncDisposable {
     });
     return {
       setBackends: ({ backends }) => rounds.setKeys(backends.map(({ id }) => id)),
-      stop: async () => {
-        await rounds[Symbol.asyncDispose]();
-        await probe[Symbol.asyncDispose]();
-      },
+      stop: () => rounds[Symbol.asyncDispose](),
     };
   }
 

@@ -92,7 +92,7 @@ async function probePool(
   pool: PoolConfig,
   frontends: readonly FrontendConfig[],
 ): Promise<Trial[]> {
-  await using probe = createHealthProbe(pool.health, SYSTEM_CLOCK) ?? null;
+  const probe = createHealthProbe(pool.health, SYSTEM_CLOCK);
   await using sources = new LoadSources(loadSourceMaker(SYSTEM_CLOCK, Math.random));
   await sources.assign(pool.backends, pool.load);
   const own = ownAddresses();
@@ -130,7 +130,7 @@ async function probePool(
 async function greets(backend: Backend, addresses: readonly Address[]): Promise<boolean> {
   const signal = AbortSignal.timeout(GREETING_MS);
   const wanted = { probe: "banner", expect: "SSH-", timeoutMs: GREETING_MS } as const;
-  await using probe = createHealthProbe(wanted, SYSTEM_CLOCK) ?? null;
+  const probe = createHealthProbe(wanted, SYSTEM_CLOCK);
   return (await probe?.run(backend, addresses, signal))?.ok === true;
 }
 

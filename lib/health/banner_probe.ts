@@ -18,7 +18,6 @@ const LONGEST_SHOWN = 100;
 const BUSY_SSHD = "Exceeded MaxStartups";
 
 export class BannerProbe implements HealthProbe {
-  readonly kind = "banner";
   readonly #clock: Clock;
   readonly #expect: string;
   readonly #timeoutMs: number;
@@ -56,10 +55,6 @@ export class BannerProbe implements HealthProbe {
     } finally {
       closeQuietly(conn);
     }
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return Promise.resolve();
   }
 
   #isExpected(line: string): boolean {

@@ -5,9 +5,7 @@ import type { Backend } from "../core/pool/backend.ts";
 import type { ProbeResult } from "../core/pool/health.ts";
 import type { Clock } from "../core/timing/clock.ts";
 
-export interface HealthProbe extends AsyncDisposable {
-  /** As in lb.conf. */
-  readonly kind: string;
+export interface HealthProbe {
   /**
    * Probes once. Never rejects: what fails is a result, and so is an aborted signal (`timeout`).
    * @param addresses where the backend is, resolved; the first that answers counts.

@@ -9,7 +9,6 @@ import { withDeadline } from "../core/timing/with_deadline.ts";
 import type { HealthProbe, HealthProbeKind } from "./health_probe.ts";
 
 export class TcpProbe implements HealthProbe {
-  readonly kind = "tcp";
   readonly #clock: Clock;
   readonly #timeoutMs: number;
 
@@ -29,10 +28,6 @@ export class TcpProbe implements HealthProbe {
     if ("failure" in connected) return { ok: false, ...connected };
     connected.conn.close();
     return { ok: true, latencyMs: this.#clock.now() - startedMs, detail: "accepts connections" };
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return Promise.resolve();
   }
 }
 

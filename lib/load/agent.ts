@@ -36,7 +36,6 @@ const LF = 10;
 const CR = 13;
 
 export class AgentSource implements LoadSource {
-  readonly kind = "agent";
   readonly #options: AgentOptions;
 
   constructor(options: AgentOptions) {
@@ -58,9 +57,6 @@ export class AgentSource implements LoadSource {
     const sample = load === undefined ? {} : { sample: { ...load, takenAtMs: clock.now() } };
     return { kind: "advice", advice, ...sample };
   }
-
-  /** Nothing is kept: what an agent has said is the pool's to remember. */
-  forget(_backendId: string): void {}
 
   [Symbol.asyncDispose](): Promise<void> {
     return Promise.resolve();

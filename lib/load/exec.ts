@@ -51,7 +51,6 @@ const MOST_OUTPUT_BYTES = 4096;
 const KILL_GRACE_MS = 200;
 
 export class ExecSource implements LoadSource {
-  readonly kind = "exec";
   readonly #options: ExecOptions;
   readonly #underWay = new UnderWay();
   /** Processes that go on although they were killed, by the backend that they were started for. */
@@ -77,9 +76,6 @@ export class ExecSource implements LoadSource {
     );
     return typeof outcome === "string" ? parseExecOutput(outcome, clock.now()) : outcome;
   }
-
-  /** Nothing is kept. */
-  forget(_backendId: string): void {}
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#underWay[Symbol.asyncDispose]();

@@ -92,7 +92,6 @@ class Question {
 }
 
 export class GmondSource implements LoadSource {
-  readonly kind = "gmond";
   readonly #options: GmondOptions;
   /** The last question to each place. */
   readonly #questions = new Map<string, Question>();
@@ -117,9 +116,6 @@ export class GmondSource implements LoadSource {
     const sample = sampleOf(host.value, answeredMs);
     return sample.ok ? { kind: "sample", sample: sample.value } : failed(sample.message);
   }
-
-  /** Nothing is kept for longer than an interval. */
-  forget(_backendId: string): void {}
 
   async [Symbol.asyncDispose](): Promise<void> {
     const open = [...this.#open];

@@ -118,7 +118,6 @@ export interface HttpOptions extends ValueOf<typeof httpSection> {
 const MOST_BYTES = 1_048_576;
 
 export class HttpSource implements LoadSource {
-  readonly kind = "http";
   readonly #options: HttpOptions;
   #client: Deno.HttpClient | undefined;
   readonly #underWay = new UnderWay();
@@ -135,9 +134,6 @@ export class HttpSource implements LoadSource {
       ? { kind: "sample", sample: { ...answer.value, takenAtMs: this.#options.clock.now() } }
       : failed(answer.message);
   }
-
-  /** Nothing is kept of one backend alone. */
-  forget(_backendId: string): void {}
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#underWay[Symbol.asyncDispose]();

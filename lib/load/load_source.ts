@@ -8,15 +8,13 @@ import type { Clock, Random } from "../core/timing/clock.ts";
 import type { DraftMapping, Section } from "../schema/declarations.ts";
 
 export interface LoadSource extends AsyncDisposable {
-  /** As in lb.conf. */
-  readonly kind: string;
   /**
    * Asks once. Never rejects: a backend that does not answer is a `failed` result, and so is an
    * aborted signal (the caller's deadline).
    */
   sample(backend: Backend, signal: AbortSignal): Promise<LoadResult>;
-  /** Lets go of what is held for a backend that has left the pool. */
-  forget(backendId: string): void;
+  /** Lets go of what is held for a backend that has left the pool; absent: nothing is. */
+  forget?(backendId: string): void;
 }
 
 /** What load sources need of their surroundings. */

@@ -96,7 +96,6 @@ type Answer =
   | { readonly kind: "failed"; readonly reason: string };
 
 export class NrpeSource implements LoadSource {
-  readonly kind = "nrpe";
   readonly #options: NrpeOptions;
   readonly #learnt = new Map<string, Learnt>();
 

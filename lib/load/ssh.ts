@@ -56,7 +56,6 @@ export interface SshOptions extends ValueOf<typeof sshSection> {
 }
 
 export class SshSource implements LoadSource {
-  readonly kind = "ssh";
   readonly #options: SshOptions;
   readonly #links = new Map<string, SshLink>();
   /** Processes that were told to end. */

@@ -33,33 +33,75 @@ export const RECORD_BEGINNING = '{"kind":"recording",';
 /** The state of a backend that gets sessions. */
 export const READY = "ready";
 
-export interface RecordingLine {
-  readonly kind: "recording";
-  readonly version: number;
-  readonly program: string;
-  readonly at: string;
-  readonly t: number;
+/** What a value must be. */
+type Check<T = unknown> = (value: unknown) => value is T;
+type Checks = Readonly<Record<string, Check>>;
+
+/** What an object must have, and what it may have. */
+interface Shape<Needs extends Checks = Checks, May extends Checks = Checks> {
+  readonly needs: Needs;
+  readonly may: May;
+}
+
+type Checked<C> = C extends Check<infer T> ? T : never;
+type Shaped<S extends Shape> =
+  & { readonly [K in keyof S["needs"]]: Checked<S["needs"][K]> }
+  & { readonly [K in keyof S["may"]]?: Checked<S["may"][K]> };
+
+/** Makes a check of a test that tells the type, or more. */
+const checking = <T>(test: (value: unknown) => boolean): Check<T> => (value): value is T =>
+  test(value);
+
+const isText = checking<string>((value) => typeof value === "string");
+const isNumber = checking<number>((value) => Number.isFinite(value));
+const isCount = checking<number>((value) => isNumber(value) && value >= 0);
+const isPositive = checking<number>((value) => isNumber(value) && value > 0);
+/** A row of a pool's table. */
+const isRow = checking<number>((value) =>
+  isCount(value) && Number.isInteger(value) && value < ROWS
+);
+const isFlag = checking<boolean>((value) => typeof value === "boolean");
+/** Another version may have other words for what keeps sessions away. */
+const isState = checking<string>((value) => isText(value) && /^[a-z_]+$/.test(value));
+const isBackup = checking<number>((value) => value === BACKUP || value === BACKUP_LAST);
+const isVersion = checking<number>((value) => value === RECORD_VERSION);
+
+function orNull<T>(check: Check<T>): Check<T | null> {
+  return checking((value) => value === null || check(value));
+}
+
+function object<S extends Shape>(shape: S): Check<Shaped<S>> {
+  return checking((value) => faultIn(value, shape) === undefined);
+}
+
+function listOf<S extends Shape>(shape: S): Check<readonly Shaped<S>[]> {
+  return checking((value) => Array.isArray(value) && value.every(object(shape)));
 }
 
 /** A backend as a strategy knows it. */
-export interface BackendState {
-  readonly backend: string;
-  /** `ready`, or what keeps sessions away: a word of STANDINGS in the version that recorded. */
-  readonly state: string;
-  /** Whether sessions may be sent there, where `state` does not say it (in a panic); absent: if ready. */
-  readonly usable?: boolean;
-  /** 2 or 3: gets the sessions that no other can take, those with 3 after those with 2; absent: none. */
-  readonly backup?: number;
-  readonly cores: number;
-  /** Its share beside others; absent: 1. */
-  readonly weight?: number;
-  /** The same for strategies that go by the load; absent: as `weight`. */
-  readonly load_weight?: number;
-  /** The most sessions, as its agent or lb.conf says; 0: no limit. */
-  readonly max: number;
-  /** Whether its last sample counts for nothing although it is not too old; absent: false. */
-  readonly doubted?: boolean;
-}
+const BACKEND = {
+  needs: {
+    backend: isText,
+    /** `ready`, or what keeps sessions away: a word of STANDINGS in the version that recorded. */
+    state: isState,
+    cores: isPositive,
+    /** The most sessions, as its agent or lb.conf says; 0: no limit. */
+    max: isCount,
+  },
+  may: {
+    /** Whether sessions may be sent there, where `state` does not say it (in a panic); absent: if ready. */
+    usable: isFlag,
+    /** 2 or 3: gets the sessions that no other can take, those with 3 after those with 2; absent: none. */
+    backup: isBackup,
+    /** Its share beside others; absent: 1. */
+    weight: isCount,
+    /** The same for strategies that go by the load; absent: as `weight`. */
+    load_weight: isCount,
+    /** Whether its last sample counts for nothing although it is not too old; absent: false. */
+    doubted: isFlag,
+  },
+};
+export type BackendState = Shaped<typeof BACKEND>;
 
 /** Whether sessions may be sent to a backend. */
 export function isUsable({ state, usable }: BackendState): boolean {
@@ -67,172 +109,136 @@ export function isUsable({ state, usable }: BackendState): boolean {
 }
 
 /** One reading of a backend's load. */
-export interface RecordedSample {
-  readonly load1: number;
-  readonly taken: number;
-  /** Whether load1 is a mean over seconds and no load average; absent: false. */
-  readonly instant?: boolean;
-  /** The CPU pressure (0 to 1) by which the load is corrected; absent: it is not. */
-  readonly cpu_pressure?: number;
-  /** Cores that a session takes there, as the source says; absent: what is learnt. */
-  readonly session_cost?: number;
-  /** MemAvailable / MemTotal; absent: not told. */
-  readonly memory?: number;
-}
+const SAMPLE = {
+  needs: { load1: isCount, taken: isNumber },
+  may: {
+    /** Whether load1 is a mean over seconds and no load average; absent: false. */
+    instant: isFlag,
+    /** The CPU pressure (0 to 1) by which the load is corrected; absent: it is not. */
+    cpu_pressure: isCount,
+    /** Cores that a session takes there, as the source says; absent: what is learnt. */
+    session_cost: isCount,
+    /** MemAvailable / MemTotal; absent: not told. */
+    memory: isCount,
+  },
+};
+export type RecordedSample = Shaped<typeof SAMPLE>;
 
-export interface PoolLine {
-  readonly kind: "pool";
-  readonly t: number;
-  readonly pool: string;
-  /** As configured, in the words of lb.conf. */
-  readonly strategy: string;
-  readonly fallback: string;
-  /** load.interval and load.max_age, milliseconds. */
-  readonly interval: number;
-  readonly max_age: number;
-  /** Percent, 0: off; absent: 125, the default of lb.conf. */
-  readonly hash_balance?: number;
-  /** sticky.ttl in milliseconds, 0: clients do not stick; absent: 0. */
-  readonly sticky?: number;
-  /** `sessions` 0: off; `within` in milliseconds; absent: 8 within 10 s, the default of lb.conf. */
-  readonly pace?: { readonly sessions: number; readonly within: number };
-  /** memory.weight; absent: 0. */
-  readonly memory_weight?: number;
-  readonly backends: readonly (BackendState & Partial<RecordedSample> & {
-    readonly row: number;
+const MEMBER = {
+  needs: {
+    ...BACKEND.needs,
+    row: isRow,
     /** Sessions that stand. */
-    readonly active: number;
-  })[];
-}
-
-export interface BackendLine extends BackendState {
-  readonly kind: "backend";
-  readonly t: number;
-  readonly pool: string;
-}
-
-export interface SampleLine extends RecordedSample {
-  readonly kind: "sample";
-  readonly t: number;
-  readonly pool: string;
-  readonly backend: string;
-}
+    active: isCount,
+  },
+  may: { ...BACKEND.may, ...SAMPLE.needs, ...SAMPLE.may },
+};
+const areMembers = checking<readonly Shaped<typeof MEMBER>[]>((value) =>
+  listOf(MEMBER)(value) && new Set(value.map(({ row }) => row)).size === value.length
+);
 
 export type PickLine = Omit<PickReport, "at"> & { readonly t: number };
 
-interface ClientLine {
-  readonly t: number;
-  readonly frontend: string;
-  readonly pool: string;
-  readonly client: string;
-  readonly picks: readonly PickLine[];
+const SEEN = {
+  needs: {
+    backend: isText,
+    outcome: isText,
+    free: orNull(isNumber),
+    score: orNull(isNumber),
+    active: isCount,
+  },
+  may: {},
+};
+const PICK = {
+  needs: {
+    t: isNumber,
+    strategy: isText,
+    why: isText,
+    backend: orNull(isText),
+    failure: orNull(isText),
+    backends: listOf(SEEN),
+    omitted: isCount,
+    nearlyEqual: isNumber,
+    draw: isCount,
+  },
+  may: {},
+};
+/** Another version may have other words. */
+const arePicks = checking<readonly PickLine[]>(listOf(PICK));
+const CLIENT = { frontend: isText, pool: isText, client: isText, picks: arePicks };
+
+/** What lines have besides their kind and `t`. */
+const SHAPES = {
+  recording: { needs: { version: isVersion, program: isText, at: isText }, may: {} },
+  pool: {
+    needs: {
+      pool: isText,
+      /** As configured, in the words of lb.conf. */
+      strategy: isText,
+      fallback: isText,
+      /** load.interval and load.max_age, milliseconds. */
+      interval: isPositive,
+      max_age: isPositive,
+      backends: areMembers,
+    },
+    may: {
+      /** Percent, 0: off; absent: 125, the default of lb.conf. */
+      hash_balance: isCount,
+      /** sticky.ttl in milliseconds, 0: clients do not stick; absent: 0. */
+      sticky: isCount,
+      /** `sessions` 0: off; `within` in milliseconds; absent: 8 within 10 s, the default of lb.conf. */
+      pace: object({ needs: { sessions: isCount, within: isPositive }, may: {} }),
+      /** memory.weight; absent: 0. */
+      memory_weight: isCount,
+    },
+  },
+  backend: { needs: { pool: isText, ...BACKEND.needs }, may: BACKEND.may },
+  sample: { needs: { pool: isText, backend: isText, ...SAMPLE.needs }, may: SAMPLE.may },
+  opened: {
+    needs: { ...CLIENT, tunnel: isCount, backend: isText },
+    /** Whether it was sent back to where it had been; absent: false. */
+    may: { sticky: isFlag },
+  },
+  refused: { needs: { ...CLIENT, reason: isText }, may: {} },
+  closed: {
+    needs: { tunnel: isCount, pool: isText, backend: isText, sent: isCount, received: isCount },
+    may: {
+      /** Absent: not known, where the session stood before the recording. */
+      client: isText,
+      duration_ms: isNumber,
+      reason: isText,
+    },
+  },
+};
+
+type Kind = keyof typeof SHAPES;
+type LineOf<K extends Kind> =
+  & { readonly kind: K; readonly t: number }
+  & Shaped<typeof SHAPES[K]>;
+export type PoolLine = LineOf<"pool">;
+export type BackendLine = LineOf<"backend">;
+export type SampleLine = LineOf<"sample">;
+export type OpenedLine = LineOf<"opened">;
+export type RecordLine = { [K in Kind]: LineOf<K> }[Kind];
+
+/** The first key that is not what its shape says; undefined when all are. */
+function faultIn(value: unknown, { needs, may }: Shape): string | undefined {
+  if (typeof value !== "object" || value === null) return "";
+  const found: Readonly<Record<string, unknown>> = { ...value };
+  return Object.keys(needs).find((key) => needs[key]?.(found[key]) !== true) ??
+    Object.keys(may).find((key) => found[key] !== undefined && may[key]?.(found[key]) !== true);
 }
 
-export interface OpenedLine extends ClientLine {
-  readonly kind: "opened";
-  readonly tunnel: number;
-  readonly backend: string;
-  /** Whether it was sent back to where it had been; absent: false. */
-  readonly sticky?: boolean;
+function faultInLine(value: object, kind: Kind): string | undefined {
+  const { needs, may }: Shape = SHAPES[kind];
+  return faultIn(value, { needs: { t: isNumber, ...needs }, may });
 }
 
-export interface RefusedLine extends ClientLine {
-  readonly kind: "refused";
-  readonly reason: string;
+function isLine(value: object, kind: Kind): value is RecordLine {
+  return faultInLine(value, kind) === undefined;
 }
 
-export interface ClosedLine {
-  readonly kind: "closed";
-  readonly t: number;
-  readonly tunnel: number;
-  readonly pool: string;
-  /** Absent: not known, where the session stood before the recording. */
-  readonly client?: string;
-  readonly backend: string;
-  readonly sent: number;
-  readonly received: number;
-  readonly duration_ms: number;
-  readonly reason: string;
-}
-
-export type RecordLine =
-  | RecordingLine
-  | PoolLine
-  | BackendLine
-  | SampleLine
-  | OpenedLine
-  | RefusedLine
-  | ClosedLine;
-
-/** What a value must be. */
-type Check = (value: unknown) => boolean;
-
-const isText: Check = (value) => typeof value === "string";
-const isNumber: Check = (value) => typeof value === "number" && Number.isFinite(value);
-const isCount: Check = (value) => isNumber(value) && Number(value) >= 0;
-const isPositive: Check = (value) => isNumber(value) && Number(value) > 0;
-/** A row of a pool's table. */
-const isRow: Check = (value) => Number.isInteger(value) && isCount(value) && Number(value) < ROWS;
-const isFlag: Check = (value) => typeof value === "boolean";
-/** Another version may have other words for what keeps sessions away. */
-const isState: Check = (value) => typeof value === "string" && /^[a-z_]+$/.test(value);
-const orNull = (check: Check): Check => (value) => value === null || check(value);
-const orAbsent = (check: Check): Check => (value) => value === undefined || check(value);
-const listOf = (shape: Shape): Check => (value) =>
-  Array.isArray(value) && value.every(shaped(shape));
-
-const shaped = (shape: Shape): Check => (value) => faultIn(value, shape) === undefined;
-
-type Shape = Readonly<Record<string, Check>>;
-
-const BACKEND: Shape = {
-  backend: isText,
-  state: isState,
-  cores: isPositive,
-  usable: orAbsent(isFlag),
-  backup: orAbsent((value) => value === BACKUP || value === BACKUP_LAST),
-  weight: orAbsent(isCount),
-  load_weight: orAbsent(isCount),
-  max: isCount,
-  doubted: orAbsent(isFlag),
-};
-const MORE_OF_SAMPLE: Shape = {
-  instant: orAbsent(isFlag),
-  cpu_pressure: orAbsent(isCount),
-  session_cost: orAbsent(isCount),
-  memory: orAbsent(isCount),
-};
-const areMembers = listOf({
-  ...BACKEND,
-  ...MORE_OF_SAMPLE,
-  row: isRow,
-  active: isCount,
-  load1: orAbsent(isCount),
-  taken: orAbsent(isNumber),
-});
-const haveOwnRows: Check = (value) =>
-  Array.isArray(value) && new Set(value.map(({ row }) => row)).size === value.length;
-const SEEN: Shape = {
-  backend: isText,
-  outcome: isText,
-  free: orNull(isNumber),
-  score: orNull(isNumber),
-  active: isCount,
-};
-const PICK: Shape = {
-  t: isNumber,
-  strategy: isText,
-  why: isText,
-  backend: orNull(isText),
-  failure: orNull(isText),
-  backends: listOf(SEEN),
-  omitted: isCount,
-  nearlyEqual: isNumber,
-  draw: isCount,
-};
-const CLIENT: Shape = { frontend: isText, pool: isText, client: isText, picks: listOf(PICK) };
-
-const KINDS: readonly RecordLine["kind"][] = [
+const KINDS: readonly Kind[] = [
   "recording",
   "pool",
   "backend",
@@ -241,45 +247,6 @@ const KINDS: readonly RecordLine["kind"][] = [
   "refused",
   "closed",
 ];
-
-const SHAPES: Readonly<Record<RecordLine["kind"], Shape>> = {
-  recording: { version: (value) => value === RECORD_VERSION, program: isText, at: isText },
-  pool: {
-    pool: isText,
-    strategy: isText,
-    fallback: isText,
-    interval: isPositive,
-    max_age: isPositive,
-    hash_balance: orAbsent(isCount),
-    sticky: orAbsent(isCount),
-    pace: orAbsent(shaped({ sessions: isCount, within: isPositive })),
-    memory_weight: orAbsent(isCount),
-    backends: (value) => areMembers(value) && haveOwnRows(value),
-  },
-  backend: { pool: isText, ...BACKEND },
-  sample: { pool: isText, backend: isText, load1: isCount, taken: isNumber, ...MORE_OF_SAMPLE },
-  opened: { ...CLIENT, tunnel: isCount, backend: isText, sticky: orAbsent(isFlag) },
-  refused: { ...CLIENT, reason: isText },
-  closed: {
-    tunnel: isCount,
-    pool: isText,
-    client: orAbsent(isText),
-    backend: isText,
-    sent: isCount,
-    received: isCount,
-  },
-};
-
-/** The first key that is not what its shape says; undefined when all are. */
-function faultIn(value: unknown, shape: Shape): string | undefined {
-  if (typeof value !== "object" || value === null) return "";
-  const found: Readonly<Record<string, unknown>> = { ...value };
-  return Object.keys(shape).find((key) => shape[key]?.(found[key]) !== true);
-}
-
-function isLine(value: object, kind: RecordLine["kind"]): value is RecordLine {
-  return faultIn(value, { t: isNumber, ...SHAPES[kind] }) === undefined;
-}
 
 /** Reads one line of a recording. */
 export function parseRecordLine(text: string): Result<RecordLine> {
@@ -298,7 +265,7 @@ export function parseRecordLine(text: string): Result<RecordLine> {
     return failure(`Cannot read a line of kind ${found}: expected ${KINDS.join(", ")}`);
   }
   if (isLine(value, kind)) return success(value);
-  const key = faultIn(value, { t: isNumber, ...SHAPES[kind] }) ?? "";
+  const key = faultInLine(value, kind) ?? "";
   const found = shownJson(Object.entries(value).find(([name]) => name === key)?.[1]);
   const expected = key === "version" ? `: expected ${RECORD_VERSION}` : "";
   return failure(`Cannot use ${found} as "${key}" of "${kind}"${expected}`);

@@ -13,7 +13,7 @@ async function probe(banner: string, expect: string): Promise<string | undefined
     await conn.write(Uint8Array.from(banner, (character) => character.charCodeAt(0)));
   });
   const backend = backendAt("127.0.0.1", peer.port);
-  await using prober = new BannerProbe(SYSTEM_CLOCK, expect, 60_000);
+  const prober = new BannerProbe(SYSTEM_CLOCK, expect, 60_000);
   const signal = new AbortController().signal;
   const result = await within("the probe", prober.run(backend, [backend.address], signal));
   return result.ok ? result.detail : result.reason;

@@ -23,7 +23,7 @@ for (const probe of ["tcp", "banner"] as const) {
     await using peer = new TcpPeer(greetThenEcho("SSH-2.0-x\n"));
     const timeoutMs = 1000;
     const options = { probe, expect: "SSH-", timeoutMs };
-    await using prober = createHealthProbe(options, SYSTEM_CLOCK);
+    const prober = createHealthProbe(options, SYSTEM_CLOCK);
     const addresses = [addressOf(hole.address), addressOf(peer.address)];
     const signal = AbortSignal.timeout(timeoutMs);
     const asked = prober?.run(backendAt("b"), addresses, signal);

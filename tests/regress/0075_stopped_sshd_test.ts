@@ -61,7 +61,7 @@ Deno.test("an sshd that takes no more logins at the moment is alive", async () =
   assertEquals(await receive(waiting, 4), "SSH-");
   const backend = parseBackendSpec(`${sshd.address}:${sshd.port}`);
   assert(backend.ok);
-  await using probe = new BannerProbe(SYSTEM_CLOCK, "SSH-", 5000);
+  const probe = new BannerProbe(SYSTEM_CLOCK, "SSH-", 5000);
   const { address } = backend.value;
   const result = await probe.run(backend.value, [address], new AbortController().signal);
   assert(result.ok, JSON.stringify(result));

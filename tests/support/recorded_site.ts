@@ -75,7 +75,6 @@ export async function recordSite(path: string, options: SiteOptions): Promise<vo
   const servers = options.cores.map((): Server => ({ outside: 0, sessions: 0, load1: 0 }));
   const numberOf = (id: string) => Number(/\d+$/.exec(id)?.[0] ?? 0) - 1;
   const loads: LoadSource = {
-    kind: "exec",
     sample: ({ id }) => {
       const number = numberOf(id);
       const load1 = servers[number]?.load1 ?? 0;

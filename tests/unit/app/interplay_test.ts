@@ -226,7 +226,6 @@ class World implements AsyncDisposable {
   #sourceOf({ source }: LoadConfig): LoadSource | undefined {
     if (source === "none") return undefined;
     return {
-      kind: source,
       sample: ({ id }) => Promise.resolve(this.truthOf(id).load),
       forget: () => {},
       [Symbol.asyncDispose]: () => Promise.resolve(),
