@@ -1,6 +1,7 @@
 // What the agent answers: a line for HAProxy's agent-check and for our own load source "agent", JSON for
 // whoever asks by HTTP. Pure.
 
+import { present } from "../core/values/present.ts";
 import { toThousandths } from "../core/values/thousandths.ts";
 import type { Figures } from "./figures.ts";
 
@@ -41,16 +42,11 @@ export function formatJson(figures: Figures, version: string): string {
 
 /** What not every machine tells, by the names of the wire; the load sources "agent" and "http" know them. */
 function optional(figures: Figures): Readonly<Record<string, number>> {
-  const named = {
+  return present({
     memory_available_bytes: figures.memoryAvailableBytes,
     memory_total_bytes: figures.memoryTotalBytes,
     cpu_pressure: figures.cpuPressure,
     memory_pressure: figures.memoryPressure,
     sessions: figures.sessions,
-  };
-  const known: [string, number][] = [];
-  for (const [name, value] of Object.entries(named)) {
-    if (value !== undefined) known.push([name, value]);
-  }
-  return Object.fromEntries(known);
+  });
 }

@@ -2,6 +2,7 @@
 // seconds; everything else when somebody asks, at most once a second.
 
 import type { Clock } from "../core/timing/clock.ts";
+import { present } from "../core/values/present.ts";
 import {
   type CpuTimes,
   idleShare,
@@ -132,18 +133,16 @@ export class FiguresOfMachine implements AsyncDisposable {
     ]);
     const averages = parseLoadAverages(loads ?? "");
     if (averages === undefined) throw new Error("Cannot read /proc/loadavg: expected five fields");
-    const available = parseMemory(meminfo ?? "", "MemAvailable");
-    const total = parseMemory(meminfo ?? "", "MemTotal");
-    const cpuPressure = parsePressure(cpu ?? "");
-    const memoryPressure = parsePressure(memory ?? "");
     return {
       ...averages,
       ...this.#cpu(),
-      ...(available === undefined ? {} : { memoryAvailableBytes: available }),
-      ...(total === undefined ? {} : { memoryTotalBytes: total }),
-      ...(cpuPressure === undefined ? {} : { cpuPressure }),
-      ...(memoryPressure === undefined ? {} : { memoryPressure }),
-      ...(sessions === undefined ? {} : { sessions }),
+      ...present({
+        memoryAvailableBytes: parseMemory(meminfo ?? "", "MemAvailable"),
+        memoryTotalBytes: parseMemory(meminfo ?? "", "MemTotal"),
+        cpuPressure: parsePressure(cpu ?? ""),
+        memoryPressure: parsePressure(memory ?? ""),
+        sessions,
+      }),
       nologin: nologin.includes(true),
     };
   }

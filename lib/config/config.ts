@@ -19,9 +19,7 @@ export interface Config extends Omit<ConfigDraft, "frontends" | "pools"> {
 }
 
 export type LogConfig = ConfigDraft["log"];
-export type AdminConfig = ConfigDraft["admin"];
 export type EngineConfig = ConfigDraft["engine"];
-export type KeepaliveConfig = EngineConfig["keepalive"];
 
 export interface FrontendConfig extends Omit<FrontendDraft, "location" | "pool"> {
   readonly name: string;

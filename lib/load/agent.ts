@@ -6,6 +6,7 @@ import { formatAddress, type TcpAddress } from "../core/values/address.ts";
 import type { Backend } from "../core/pool/backend.ts";
 import type { Clock } from "../core/timing/clock.ts";
 import { closeOnAbort } from "../core/serving/close_on_abort.ts";
+import { sendText } from "../core/serving/http.ts";
 import { messageOf } from "../core/values/errors.ts";
 import { failed, type LoadResult } from "../core/pool/load.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
@@ -73,7 +74,8 @@ export class AgentSource implements LoadSource {
     using _interrupt = closeOnAbort(signal, conn);
     try {
       if (signal.aborted) return failure(abortReason(signal));
-      await sendLine(conn, this.#options.send);
+      const { send } = this.#options;
+      if (send !== "") await sendText(conn, `${send}\n`);
       return await readLine(conn);
     } catch (error) {
       return failure(signal.aborted ? abortReason(signal) : oneLine(messageOf(error)));
@@ -81,12 +83,6 @@ export class AgentSource implements LoadSource {
       closeQuietly(conn);
     }
   }
-}
-
-async function sendLine(conn: Deno.Conn, line: string): Promise<void> {
-  if (line === "") return;
-  const bytes = new TextEncoder().encode(`${line}\n`);
-  for (let sent = 0; sent < bytes.length;) sent += await conn.write(bytes.subarray(sent));
 }
 
 /**

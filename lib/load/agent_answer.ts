@@ -7,8 +7,7 @@
 //   87% ready #load1=1.04 cores=8 idle=0.873 memory_available_bytes=7516192768
 
 import { type AgentAdvice, MAX_SHARE } from "../core/pool/agent_advice.ts";
-import { MAX_CORES } from "../core/pool/backend.ts";
-import { type LoadSample, MOST_LOAD } from "../core/pool/load.ts";
+import { FIGURES, type FoundFigures, type LoadSample } from "../core/pool/load.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import { oneLine } from "./reason.ts";
 
@@ -86,21 +85,11 @@ function readBehindSharp(
 }
 
 function loadIn(figures: ReadonlyMap<string, number>): Omit<LoadSample, "takenAtMs"> | undefined {
-  const load1 = figures.get("load1");
-  if (load1 === undefined || load1 > MOST_LOAD) return undefined;
-  const cores = figures.get("cores");
-  const memoryAvailableBytes = figures.get("memory_available_bytes");
-  const memoryTotalBytes = figures.get("memory_total_bytes");
-  const cpuPressure = figures.get("cpu_pressure");
-  const memoryPressure = figures.get("memory_pressure");
-  const loginSessions = figures.get("sessions");
-  return {
-    load1,
-    ...(cores === undefined || cores <= 0 || cores > MAX_CORES ? {} : { cores }),
-    ...(memoryAvailableBytes === undefined ? {} : { memoryAvailableBytes }),
-    ...(memoryTotalBytes === undefined ? {} : { memoryTotalBytes }),
-    ...(cpuPressure === undefined || cpuPressure > 1 ? {} : { cpuPressure }),
-    ...(memoryPressure === undefined || memoryPressure > 1 ? {} : { memoryPressure }),
-    ...(loginSessions === undefined ? {} : { loginSessions }),
-  };
+  const found: FoundFigures = {};
+  for (const { name, as, lowest, highest } of FIGURES) {
+    const value = figures.get(name);
+    if (value !== undefined && value >= lowest && value <= highest) found[as] = value;
+  }
+  const { load1 } = found;
+  return load1 === undefined ? undefined : { ...found, load1 };
 }

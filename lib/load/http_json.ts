@@ -68,7 +68,7 @@ const httpSection = section({ doc: "how a backend is asked with source: http" },
     isUntold: true,
     doc: "{host}, {port} and {backend} are the backend's",
   }),
-  // Named as HTTP_FIGURES are.
+  // Named as FIGURES are.
   fields: section({ doc: "where figures stand in the JSON: cpu.load.0, or off" }, {
     load1: key(loadPath, { default: "load1", doc: "the load average of one minute" }),
     cores: key(jsonPath, { default: "cores", doc: "the number of cores" }),

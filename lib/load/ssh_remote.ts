@@ -2,6 +2,7 @@
 
 import { MAX_CORES } from "../core/pool/backend.ts";
 import type { LoadSample } from "../core/pool/load.ts";
+import { present } from "../core/values/present.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import { parseLoadavg } from "./loadavg.ts";
 
@@ -115,14 +116,4 @@ function count(text: string | undefined): number | undefined {
 function share(text: string | undefined): number | undefined {
   if (text === undefined || !/^\d{1,3}\.\d{2}$/.test(text)) return undefined;
   return Math.min(1, Math.round(Number(text) * 100) / 10_000);
-}
-
-/** What is known, without the rest. */
-function present<T extends object>(values: { [K in keyof T]: T[K] | undefined }): Partial<T> {
-  const known: Partial<T> = {};
-  for (const key in values) {
-    const value = values[key];
-    if (value !== undefined) known[key] = value;
-  }
-  return known;
 }

@@ -14,7 +14,7 @@ import { EXIT_FAILURE, EXIT_OK } from "../exit_code.ts";
 import { showLive } from "../live_screen.ts";
 import { colourful, print } from "../output.ts";
 import { DemoBackend } from "./backend.ts";
-import { type ClientCounts, sendClients } from "./clients.ts";
+import { type ClientCounts, pause, sendClients } from "./clients.ts";
 import { drawFrame } from "./frame.ts";
 
 export interface DemoCommand {
@@ -119,7 +119,7 @@ function portOf(app: App): number {
 async function waitForLoads(app: App, stop: AbortSignal): Promise<void> {
   const known = () =>
     app.status().pools.every((pool) => pool.backends.every((backend) => backend.load1 !== null));
-  while (!known() && !stop.aborted) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (!known() && !stop.aborted) await pause(20, stop);
 }
 
 /** The report with the backends' names instead of their ports. */
@@ -157,7 +157,7 @@ async function show(
   print(`the balancer listens on 127.0.0.1:${port}\n`);
   while (!stop.aborted) {
     print(plainLine(report(), counts));
-    await SYSTEM_CLOCK.sleep(PLAIN_MS, stop).catch(() => {});
+    await pause(PLAIN_MS, stop);
   }
 }
 

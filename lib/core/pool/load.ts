@@ -1,6 +1,7 @@
 // What a load source says of a backend, as values.
 
 import type { AgentAdvice } from "./agent_advice.ts";
+import { MAX_CORES } from "./backend.ts";
 
 /** One reading of a backend's load. */
 export interface LoadSample {
@@ -30,6 +31,7 @@ export interface LoadSample {
 
 /** The highest load average that is taken for one: no Linux has more tasks than 4 million. */
 export const MOST_LOAD = 1e7;
+const MOST_COUNT = Number.MAX_SAFE_INTEGER;
 
 /** What came of asking: a backend that does not answer is a value, not a throw. */
 export type LoadResult =
@@ -68,15 +70,26 @@ export function sampleIn(
   return share === undefined ? undefined : loadOfIdleShare(share, cores, nowMs);
 }
 
-/** What the load source http can find in a document, by the names that lb.conf has for it. */
-export const HTTP_FIGURES = [
-  "load1",
-  "cores",
-  "memory_available_bytes",
-  "memory_total_bytes",
-  "cpu_pressure",
-  "memory_pressure",
-  "sessions",
-] as const;
+type Figure = Exclude<keyof LoadSample, "takenAtMs" | "instant" | "sessionCost">;
 
-export type HttpFigure = typeof HTTP_FIGURES[number];
+/** What a sample can tell, by the names that JSON, an agent's line and lb.conf have for it, and how much. */
+export const FIGURES = [
+  { name: "load1", as: "load1", lowest: 0, highest: MOST_LOAD },
+  // The least that can be configured.
+  { name: "cores", as: "cores", lowest: 0.001, highest: MAX_CORES },
+  { name: "memory_available_bytes", as: "memoryAvailableBytes", lowest: 0, highest: MOST_COUNT },
+  { name: "memory_total_bytes", as: "memoryTotalBytes", lowest: 0, highest: MOST_COUNT },
+  { name: "cpu_pressure", as: "cpuPressure", lowest: 0, highest: 1 },
+  { name: "memory_pressure", as: "memoryPressure", lowest: 0, highest: 1 },
+  { name: "sessions", as: "loginSessions", lowest: 0, highest: MOST_COUNT },
+] as const satisfies readonly {
+  readonly name: string;
+  readonly as: Figure;
+  readonly lowest: number;
+  readonly highest: number;
+}[];
+
+export type FigureName = typeof FIGURES[number]["name"];
+
+/** A sample as far as it is known. */
+export type FoundFigures = { -readonly [K in Figure]?: LoadSample[K] };
