@@ -4,7 +4,7 @@ import { compareStrategies } from "../record/replay/compare.ts";
 import { readRecording } from "../record/replay/recording.ts";
 import { STRATEGY_NAMES, type StrategyName } from "../strategy/registry.ts";
 import { messageOf } from "../core/values/errors.ts";
-import { failure, type Result } from "../core/values/result.ts";
+import { failure } from "../core/values/result.ts";
 import { EXIT_CONFIG, EXIT_OK } from "./exit_code.ts";
 import {
   colourful,
@@ -44,12 +44,8 @@ async function readFile(path: string): ReturnType<typeof readRecording> {
     using file = await Deno.open(path);
     return await readRecording(piecesOf(file));
   } catch (error) {
-    return unreadable(messageOf(error));
+    return failure(`Cannot read it: ${messageOf(error)}`);
   }
-}
-
-function unreadable<T>(why: string): Result<T> {
-  return failure(`Cannot read it: ${why}`);
 }
 
 async function* piecesOf(file: Deno.FsFile): AsyncGenerator<string> {

@@ -87,10 +87,9 @@ function parseFile(
 function faultsOf(overlaid: Overlaid): ConfigError[] {
   const result = applySchema(overlaid.tree);
   if (result.ok) return [];
-  return result.issues.map((issue) => ({
-    path: overlaid.flagAt(issue.path) ?? formatPath(issue.path),
-    message: issue.message,
-    ...(issue.suggestion === undefined ? {} : { suggestion: issue.suggestion }),
+  return result.issues.map(({ path, at: _, ...about }) => ({
+    path: overlaid.flagAt(path) ?? formatPath(path),
+    ...about,
   }));
 }
 
@@ -129,29 +128,23 @@ function placer(
 ): (issue: Issue) => ConfigError {
   const locator = new Locator(file?.text ?? "", fileTree);
   const lines = file?.text.split("\n") ?? [];
-  return (issue) => {
-    const about = {
-      message: issue.message,
-      ...(issue.suggestion === undefined ? {} : { suggestion: issue.suggestion }),
-    };
-    const flag = overlaid.flagAt(issue.path);
+  return ({ path, at, dependsOn, ...about }) => {
+    const flag = overlaid.flagAt(path);
     if (flag !== undefined) return { path: flag, ...about };
-    if (file === undefined) {
-      const path = formatPath(issue.path);
-      return MISSING_FLAGS[path] ?? { path, ...about };
-    }
-    if (issue.path.length === 1 && valueAt(fileTree, issue.path) === undefined) {
+    const written = formatPath(path);
+    if (file === undefined) return MISSING_FLAGS[written] ?? { path: written, ...about };
+    if (path.length === 1 && valueAt(fileTree, path) === undefined) {
       // A missing section has no place.
-      return { file: file.path, path: formatPath(issue.path), ...about };
+      return { file: file.path, path: written, ...about };
     }
-    const { line, column } = locator.find(issue.path, issue.at);
-    const isUnknownKey = issue.at === "key" && issue.dependsOn === undefined;
+    const { line, column } = locator.find(path, at);
+    const isUnknownKey = at === "key" && dependsOn === undefined;
     const excerpt = lines[line - 1];
     return {
       file: file.path,
       line,
       column,
-      path: formatPath(isUnknownKey ? issue.path.slice(0, -1) : issue.path),
+      path: isUnknownKey ? formatPath(path.slice(0, -1)) : written,
       ...about,
       ...(excerpt === undefined ? {} : { excerpt }),
     };

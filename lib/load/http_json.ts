@@ -5,7 +5,7 @@ import { formatAddress, formatHost } from "../core/values/address.ts";
 import type { Backend } from "../core/pool/backend.ts";
 import type { Clock } from "../core/timing/clock.ts";
 import { messageOf } from "../core/values/errors.ts";
-import { failed, type LoadResult } from "../core/pool/load.ts";
+import { failed, type FigureName, type LoadResult } from "../core/pool/load.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import { item, key, named, section, type ValueOf } from "../schema/declarations.ts";
 import { quote } from "../schema/quote.ts";
@@ -62,37 +62,25 @@ const headerValue = text(
       : failure(`Cannot use ${quote(text)} in a header: expected printable ASCII`),
 );
 
+/** Where a figure stands; without a word in lb.conf, under its own name. */
+function figure<const Name extends FigureName>(name: Name, doc: string) {
+  return key(jsonPath, { as: name, default: name, doc });
+}
+
 const httpSection = section({ doc: "how a backend is asked with source: http" }, {
   url: key(urlTemplate, {
     default: "http://{host}:9777/",
     isUntold: true,
     doc: "{host}, {port} and {backend} are the backend's",
   }),
-  // Named as FIGURES are.
   fields: section({ doc: "where figures stand in the JSON: cpu.load.0, or off" }, {
     load1: key(loadPath, { default: "load1", doc: "the load average of one minute" }),
-    cores: key(jsonPath, { default: "cores", doc: "the number of cores" }),
-    memory_available_bytes: key(jsonPath, {
-      as: "memory_available_bytes",
-      default: "memory_available_bytes",
-      doc: "MemAvailable",
-    }),
-    memory_total_bytes: key(jsonPath, {
-      as: "memory_total_bytes",
-      default: "memory_total_bytes",
-      doc: "MemTotal",
-    }),
-    cpu_pressure: key(jsonPath, {
-      as: "cpu_pressure",
-      default: "cpu_pressure",
-      doc: "0 to 1 (PSI)",
-    }),
-    memory_pressure: key(jsonPath, {
-      as: "memory_pressure",
-      default: "memory_pressure",
-      doc: "0 to 1 (PSI)",
-    }),
-    sessions: key(jsonPath, { default: "sessions", doc: "people logged in" }),
+    cores: figure("cores", "the number of cores"),
+    memory_available_bytes: figure("memory_available_bytes", "MemAvailable"),
+    memory_total_bytes: figure("memory_total_bytes", "MemTotal"),
+    cpu_pressure: figure("cpu_pressure", "0 to 1 (PSI)"),
+    memory_pressure: figure("memory_pressure", "0 to 1 (PSI)"),
+    sessions: figure("sessions", "people logged in"),
   }),
   headers: named(
     { unset: "none", isUntold: true, doc: 'sent with each request: { X-Key: "abc" }' },

@@ -245,21 +245,12 @@ export class NrpeSource implements LoadSource {
     transport: NrpeTransport,
     signal: AbortSignal,
   ): Promise<ByteChannel> {
-    const { anonymousTls, verifyName, ca, certificate, key } = this.#options;
+    const { anonymousTls } = this.#options;
     switch (transport) {
       case "plain":
         return connectPlain(place, signal);
       case "certificates":
-        return connectWithCertificates(
-          {
-            verifyName,
-            ...(ca === undefined ? {} : { ca }),
-            ...(certificate === undefined ? {} : { certificate }),
-            ...(key === undefined ? {} : { key }),
-          },
-          place,
-          signal,
-        );
+        return connectWithCertificates(this.#options, place, signal);
       case "anonymous":
         return anonymousTls === undefined
           ? Promise.reject(new TransportError("local", "anonymous TLS is not available here"))
@@ -316,8 +307,7 @@ export const nrpe = loadSourceKind(
     // Certificates of the pool mean nothing to a backend that is asked without.
     drops: ({ tls }) => tls === "off" || tls === "anonymous" ? ["ca", "certificate", "key"] : [],
   },
-  (own, { clock, anonymousTls }) =>
-    new NrpeSource({ ...own, clock, ...(anonymousTls === undefined ? {} : { anonymousTls }) }),
+  (own, surroundings) => new NrpeSource({ ...own, ...surroundings }),
 );
 
 function checkTls(own: NrpeSection): SourceFault[] {

@@ -1,5 +1,7 @@
 // One attempt to connect to one address, within a deadline.
 
+import type { Clock } from "../../core/timing/clock.ts";
+import { withDeadline } from "../../core/timing/with_deadline.ts";
 import type { Address } from "../../core/values/address.ts";
 
 /**
@@ -8,38 +10,33 @@ import type { Address } from "../../core/values/address.ts";
  * @throws {DOMException} TimeoutError at the deadline, AbortError when aborted, or the system's own error.
  */
 export async function connect(
+  clock: Clock,
   address: Address | undefined,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<Deno.Conn> {
   if (address === undefined) throw new Unresolved("its name does not resolve");
-  const deadline = new AbortController();
-  const timer = setTimeout(
-    () => deadline.abort(new DOMException("Connection timed out", "TimeoutError")),
-    timeoutMs,
-  );
-  const giveUp = () => deadline.abort(signal.reason);
-  signal.addEventListener("abort", giveUp, { once: true });
-  try {
+  const attempt = async (signal: AbortSignal) => {
     signal.throwIfAborted();
     if (address.transport === "unix") {
       return await Deno.connect({ transport: "unix", path: address.path });
     }
-    const conn = await Deno.connect({
-      hostname: address.host,
-      port: address.port,
-      signal: deadline.signal,
-    });
-    try {
-      conn.setNoDelay(true);
-      conn.setKeepAlive(true);
-    } catch {
-      // Reset already; the relay will find out.
-    }
+    const conn = await Deno.connect({ hostname: address.host, port: address.port, signal });
+    tune(conn);
     return conn;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", giveUp);
+  };
+  const late = () => new DOMException("Connection timed out", "TimeoutError");
+  return await withDeadline(clock, timeoutMs, attempt, signal, late);
+}
+
+/** No Nagle: a keystroke must not wait for the answer to the one before it. */
+export function tune(conn: Deno.TcpConn | Deno.UnixConn): void {
+  if (!("setNoDelay" in conn)) return;
+  try {
+    conn.setNoDelay(true);
+    conn.setKeepAlive(true);
+  } catch {
+    // Reset already; the relay will find out.
   }
 }
 

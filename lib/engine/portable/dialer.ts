@@ -98,7 +98,7 @@ export class Dialer implements DialDriver<Client> {
         try {
           if (action === WAIT) await clock.sleep(WAIT_MS, cutting);
           const triedMs = clock.now();
-          const conn = await connect(addressOf(client), policy.timeoutMs(client), cutting);
+          const conn = await connect(clock, addressOf(client), policy.timeoutMs(client), cutting);
           policy.connecting(client, waited, triedMs);
           action = policy.connected(client);
           countTunnel(this.#table(client), client.row, this.#sourceOf(client));

@@ -6,6 +6,7 @@ import type { Clock } from "../../core/timing/clock.ts";
 import { classify, type FailureKind, listenHint, messageOf } from "../../core/values/errors.ts";
 import type { Frontend } from "../engine.ts";
 import { adjustMode, bindWithMode } from "../socket_mode.ts";
+import { tune } from "./connect.ts";
 
 /** Clients that the kernel keeps waiting for us; clamped to net.core.somaxconn. */
 const BACKLOG = 4096;
@@ -111,17 +112,6 @@ export class Listeners {
     this.#listening = next;
     await closeAll(gone);
     return bound;
-  }
-}
-
-/** No Nagle: a keystroke must not wait for the answer to the one before it. */
-function tune(conn: Deno.TcpConn | Deno.UnixConn): void {
-  if (!("setNoDelay" in conn)) return;
-  try {
-    conn.setNoDelay(true);
-    conn.setKeepAlive(true);
-  } catch {
-    // Reset since it was accepted; the relay will find out.
   }
 }
 
