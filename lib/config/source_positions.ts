@@ -9,13 +9,13 @@ export interface Place {
 }
 
 /** Where a value stands. Of `entries` and `items`, one is used, by kind. */
-export interface PlaceNode {
-  readonly kind: "scalar" | "mapping" | "list";
-  readonly place: Place;
-  readonly entries: Map<string, PlaceEntry>;
-  readonly items: PlaceNode[];
+export class PlaceNode {
+  readonly entries = new Map<string, PlaceEntry>();
+  readonly items: PlaceNode[] = [];
   /** Keys that stand in a mapping again; `entries` holds the first of each. */
-  readonly duplicates: DuplicateEntry[];
+  readonly duplicates: DuplicateEntry[] = [];
+
+  constructor(readonly kind: "scalar" | "mapping" | "list", readonly place: Place) {}
 }
 
 interface PlaceEntry {
@@ -75,7 +75,7 @@ export function readPlaces(text: string): Places {
   const tokens: Token[] = [];
   const scanned = scan(text, tokens);
   const builder = new TreeBuilder(tokens, scanned.end);
-  const root = builder.block(1, 0) ?? newNode("scalar", { line: 1, column: 1 });
+  const root = builder.block(1, 0) ?? new PlaceNode("scalar", { line: 1, column: 1 });
   return { root, complete: scanned.complete && !builder.stopped };
 }
 
@@ -170,7 +170,7 @@ class TreeBuilder {
       return undefined;
     }
     if (token.kind !== "-" && token.kind !== "key") return this.#flow(depth);
-    const node = newNode(token.kind === "-" ? "list" : "mapping", token);
+    const node = new PlaceNode(token.kind === "-" ? "list" : "mapping", token);
     for (
       let next = this.#peek();
       next?.kind === token.kind && next.column === token.column;
@@ -178,7 +178,7 @@ class TreeBuilder {
     ) {
       this.#at++;
       if (token.kind === "-") {
-        node.items.push(this.block(token.column + 1, depth + 1) ?? newNode("scalar", next));
+        node.items.push(this.block(token.column + 1, depth + 1) ?? new PlaceNode("scalar", next));
         continue;
       }
       // A list may stand at the column of its key.
@@ -199,8 +199,8 @@ class TreeBuilder {
     const open = this.#peek();
     if (open === undefined) return undefined;
     this.#at++;
-    if (open.kind !== "{" && open.kind !== "[") return newNode("scalar", open);
-    const node = newNode(open.kind === "{" ? "mapping" : "list", open);
+    if (open.kind !== "{" && open.kind !== "[") return new PlaceNode("scalar", open);
+    const node = new PlaceNode(open.kind === "{" ? "mapping" : "list", open);
     const close = open.kind === "{" ? "}" : "]";
     for (let token = this.#peek(); token?.kind !== close; token = this.#peek()) {
       if (token === undefined || depth > MAX_DEPTH) {
@@ -241,10 +241,6 @@ class TreeBuilder {
     const end = next?.offset ?? this.#end;
     node.duplicates.push({ key: name, place, start: place.offset, end });
   }
-}
-
-function newNode(kind: PlaceNode["kind"], { line, column }: Place): PlaceNode {
-  return { kind, place: { line, column }, entries: new Map(), items: [], duplicates: [] };
 }
 
 /** The text inside quotes, or undefined when it holds an escape that is not followed. */

@@ -17,6 +17,10 @@ const MAX_DEPTH = 32;
 /** The declaration of gmond's document type is the longest, with 3 kB. */
 const MAX_TAG_CHARACTERS = 65_536;
 
+const SPACES = /[ \n\r\t]*/y;
+/** Names as Ganglia has them: letters, digits and "_". */
+const NAME = /\w*/y;
+
 /** Where a tag ends and what it is; undefined while its end has not come yet. */
 type Tag =
   | { readonly kind: "open" | "empty"; readonly name: string; readonly end: number }
@@ -67,7 +71,7 @@ export class XmlScanner {
     const text = this.#text;
     let at = 0;
     for (;;) {
-      while (at < text.length && isSpace(text.charCodeAt(at))) at++;
+      at = this.#skipSpaces(at);
       if (at >= text.length) break;
       if (text[at] !== "<") this.#break(at, 'expected "<"');
       const tag = this.#tagAt(at);
@@ -173,31 +177,24 @@ export class XmlScanner {
   }
 
   #skipSpaces(from: number): number {
-    let at = from;
-    while (at < this.#text.length && isSpace(this.#text.charCodeAt(at))) at++;
-    return at;
+    return this.#past(SPACES, from);
   }
 
-  /** Names as Ganglia has them: letters, digits and "_". */
   #nameEnd(from: number): number {
-    let at = from;
-    while (at < this.#text.length && isNameCharacter(this.#text.charCodeAt(at))) at++;
-    return at;
+    return this.#past(NAME, from);
+  }
+
+  /** Where that which matches from here on ends. */
+  #past(pattern: RegExp, from: number): number {
+    pattern.lastIndex = from;
+    pattern.test(this.#text);
+    return pattern.lastIndex;
   }
 
   #break(at: number, what: string): never {
     const found = oneLine(this.#text.slice(at, at + 40));
     throw new Broken(`Cannot read "${found}" at byte ${this.#passed + at} of the XML: ${what}`);
   }
-}
-
-function isSpace(code: number): boolean {
-  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
-}
-
-function isNameCharacter(code: number): boolean {
-  return (code >= 0x41 && code <= 0x5a) || (code >= 0x61 && code <= 0x7a) ||
-    (code >= 0x30 && code <= 0x39) || code === 0x5f;
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {

@@ -31,48 +31,55 @@ export interface Hold {
   readonly sinceMs: number;
 }
 
-/** All that is known of one backend. */
-export interface Member {
-  backend: Backend;
-  readonly row: number;
-  readonly health: RiseFall;
+/** All that is known of one backend: nothing when it joins. */
+export class Member {
   /** Why health is what it is. */
-  healthReason: string;
+  healthReason = "not probed yet";
   healthSinceMs: number;
   /** Connects in a row that the engine saw fail. */
-  connectFailures: number;
-  lastConnectedMs: number;
-  admin: AdminState;
+  connectFailures = 0;
+  lastConnectedMs = -Infinity;
+  admin: AdminState = "enabled";
   /** Resolved; empty while the name has never resolved. */
-  addresses: readonly Address[];
+  addresses: readonly Address[] = [];
   nameFailure: string | undefined;
   /** The last sample, however old. */
   load: LoadSample | undefined;
   /** Whether it was said that the last sample is too old. */
-  agedLoadTold: boolean;
+  agedLoadTold = false;
   /** Why there is no newer sample. */
   loadFailure: string | undefined;
   /** Whether it was said that its load source does not answer. */
-  silenceTold: boolean;
-  readonly holds: Map<HoldCause, Hold>;
+  silenceTold = false;
+  readonly holds = new Map<HoldCause, Hold>();
   /** What its agent has said; undefined when it has none. */
   agent: AgentStanding | undefined;
   /** When the load source last said that no session must go there. */
-  offlineSaidMs: number;
+  offlineSaidMs = -Infinity;
   learntCores: number | undefined;
   /** What of its weight counts while it comes back slowly; 1 otherwise. */
-  share: number;
+  share = 1;
   /** While it is short of something: its ELIGIBLE as a backup where nothing else is in the way; 0: none. */
-  backupTier: number;
+  backupTier = 0;
   /** What it is short of where it is used all the same, for want of one that has enough. */
   shortage: string | undefined;
   /** Why what its source says of its load is not believed. */
   loadDoubt: string | undefined;
   /** Whether that goes for memory and pressure of its samples, too. */
-  figuresDoubted: boolean;
+  figuresDoubted = false;
   /** Left the pool; its last tunnels are still on. */
-  leaving: boolean;
-  leftMs: number;
+  leaving = false;
+  leftMs = 0;
+
+  /** @param nowMs when it joins. */
+  constructor(
+    public backend: Backend,
+    readonly row: number,
+    readonly health: RiseFall,
+    nowMs: number,
+  ) {
+    this.healthSinceMs = nowMs;
+  }
 }
 
 /** Holds by which a backend's own side speaks. */
@@ -82,40 +89,4 @@ export const OWN_WORDS = ["offline", "agent"] as const satisfies readonly HoldCa
 export function isOverruled({ holds, backend: { overrules } }: Member, cause: HoldCause): boolean {
   return overrules !== undefined && OWN_WORDS.some((word) => word === cause) &&
     holds.get(cause)?.reason === overrules;
-}
-
-/** A backend that joins, of which nothing is known yet. */
-export function newMember(
-  backend: Backend,
-  row: number,
-  health: RiseFall,
-  nowMs: number,
-): Member {
-  return {
-    backend,
-    row,
-    health,
-    healthReason: "not probed yet",
-    healthSinceMs: nowMs,
-    connectFailures: 0,
-    lastConnectedMs: -Infinity,
-    admin: "enabled",
-    addresses: [],
-    nameFailure: undefined,
-    load: undefined,
-    agedLoadTold: false,
-    loadFailure: undefined,
-    silenceTold: false,
-    holds: new Map(),
-    agent: undefined,
-    offlineSaidMs: -Infinity,
-    learntCores: undefined,
-    share: 1,
-    backupTier: 0,
-    shortage: undefined,
-    loadDoubt: undefined,
-    figuresDoubted: false,
-    leaving: false,
-    leftMs: 0,
-  };
 }

@@ -12,7 +12,7 @@ import { type LoadResult, type LoadSample, sampleIn } from "./load.ts";
 import { type Cores, KnownCores } from "./known_cores.ts";
 import type { PoolChange } from "./pool_change.ts";
 import { tellAge, tellSample, tellSilence } from "./load_told.ts";
-import { type HoldCause, isOverruled, type Member, newMember, type Obstacle } from "./member.ts";
+import { type HoldCause, isOverruled, Member, type Obstacle } from "./member.ts";
 import { ACTIVE, ELIGIBLE, MAX_CONNECTIONS, type PickTable } from "../pick/pick_table.ts";
 import { type HealthTransition, RiseFall } from "./rise_fall.ts";
 import { identityOf } from "../pick/source.ts";
@@ -373,7 +373,7 @@ export class Pool {
   #newMember(backend: Backend, nowMs: number): Member {
     const taken = new Set([...this.#members.values()].map((member) => member.row));
     const health = new RiseFall(this.#rules.rise, this.#rules.fall);
-    return newMember(backend, this.table.claim(taken, identityOf(backend.id)), health, nowMs);
+    return new Member(backend, this.table.claim(taken, identityOf(backend.id)), health, nowMs);
   }
 
   #afterHealth(

@@ -20,16 +20,16 @@ export interface OutlierRules {
   readonly maxHeldShare: number;
 }
 
-interface Evidence {
-  failures: number;
-  reason: string;
-  readonly backoff: EjectionBackoff;
+class Evidence {
+  failures = 0;
+  reason = "";
+  readonly backoff = new EjectionBackoff(LINEAR);
   /** NaN while it is not ejected. */
-  untilMs: number;
+  untilMs = NaN;
   /** Let go, and nothing has succeeded since: the next failure ejects again. */
-  onProbation: boolean;
+  onProbation = false;
   /** Said that it should be ejected but cannot be. */
-  capped: boolean;
+  capped = false;
 }
 
 export class Outliers {
@@ -65,7 +65,8 @@ export class Outliers {
     }
     // What is down is not expected to answer: it is asked as a last resort, or by who was on his way.
     if (member.leaving || member.health.state === "down" || member.holds.has("outlier")) return [];
-    const evidence = this.#evidenceOf(id);
+    const evidence = this.#evidence.get(id) ?? new Evidence();
+    this.#evidence.set(id, evidence);
     evidence.failures++;
     const { failures } = evidence;
     const count = failures === 1 ? "a connection" : `${failures} connections in a row`;
@@ -128,21 +129,5 @@ export class Outliers {
     evidence.untilMs = nowMs + heldForMs;
     const reason = `${evidence.reason}; ejected for ${formatDuration(heldForMs)}`;
     return pool.hold(id, "outlier", reason, nowMs);
-  }
-
-  #evidenceOf(id: string): Evidence {
-    let evidence = this.#evidence.get(id);
-    if (evidence === undefined) {
-      evidence = {
-        failures: 0,
-        reason: "",
-        backoff: new EjectionBackoff(LINEAR),
-        untilMs: NaN,
-        onProbation: false,
-        capped: false,
-      };
-      this.#evidence.set(id, evidence);
-    }
-    return evidence;
   }
 }

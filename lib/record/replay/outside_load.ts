@@ -59,18 +59,25 @@ export class Filtered {
   }
 }
 
-interface Track {
-  readonly row: number;
-  readonly joinedMs: number;
-  cores: number;
+class Track {
   readonly sessions: Filtered;
   /** The same as loads that are no averages show them. */
   readonly recent: Filtered;
   /** The last sample. */
-  instant: boolean;
-  load1: number;
-  takenMs: number;
-  filtered: number;
+  instant = false;
+  load1 = NaN;
+  takenMs = NaN;
+  filtered = 0;
+
+  constructor(
+    readonly row: number,
+    readonly joinedMs: number,
+    public cores: number,
+    active: number,
+  ) {
+    this.sessions = new Filtered(active, joinedMs);
+    this.recent = new Filtered(active, joinedMs, INSTANT_WINDOW_MS);
+  }
 }
 
 interface Span {
@@ -99,17 +106,7 @@ export function learnLoad(pool: RecordedPool): LearntLoad {
     const { backend, active, cores, load1, taken } = joined;
     const row = nextRow++;
     estimator.track(row, cores, active, t);
-    tracks.set(backend, {
-      row,
-      joinedMs: t,
-      cores,
-      sessions: new Filtered(active, t),
-      recent: new Filtered(active, t, INSTANT_WINDOW_MS),
-      instant: false,
-      load1: NaN,
-      takenMs: NaN,
-      filtered: 0,
-    });
+    tracks.set(backend, new Track(row, t, cores, active));
     if (load1 !== undefined && taken !== undefined) sample(backend, { ...joined, load1, taken });
   };
   const know = (track: Track, cores: number) => {

@@ -54,16 +54,16 @@ export interface RecordedPool {
   readonly refused: number;
 }
 
-interface Draft {
-  readonly events: ReplayEvent[];
+class Draft {
+  readonly events: ReplayEvent[] = [];
   /** What has happened since the last reset. */
-  segment: ReplayEvent[];
-  resetAt: number;
+  segment: ReplayEvent[] = [];
+  resetAt = 0;
   /** Which of the recordings in the file its pool line was last seen in. */
-  recording: number;
-  readonly open: Map<number, { session: RecordedSession; t: number }>;
-  sessions: number;
-  refused: number;
+  recording = 0;
+  readonly open = new Map<number, { session: RecordedSession; t: number }>();
+  sessions = 0;
+  refused = 0;
 }
 
 /**
@@ -143,19 +143,8 @@ export class RecordingReader {
   }
 
   #takePool(line: PoolLine): void {
-    let draft = this.#pools.get(line.pool);
-    if (draft === undefined) {
-      draft = {
-        events: [],
-        segment: [],
-        resetAt: 0,
-        recording: 0,
-        open: new Map(),
-        sessions: 0,
-        refused: 0,
-      };
-      this.#pools.set(line.pool, draft);
-    }
+    const draft = this.#pools.get(line.pool) ?? new Draft();
+    this.#pools.set(line.pool, draft);
     const { t } = line;
     if (draft.recording === this.#recordings) {
       draft.segment.push({ kind: "pool", t, line });
