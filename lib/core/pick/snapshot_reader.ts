@@ -95,16 +95,70 @@ export interface Snapshot {
   readonly draw: number;
 }
 
+/** Points at one row of a snapshot after the other. */
+class SnapshotRow implements SeenRow {
+  protected words: Int32Array = new Int32Array(0);
+  protected first = 0;
+  #line = 0;
+  /** Where the row begins. */
+  at = 0;
+
+  /** @param first where the snapshot's rows begin. @param line scores above it are as good as the best. */
+  point(words: Int32Array, at: number, first: number, line: number): void {
+    this.words = words;
+    this.at = at;
+    this.first = first;
+    this.#line = line;
+  }
+
+  get marks(): number {
+    return this.words[this.at + 1]!;
+  }
+
+  /** Milli-cores; UNKNOWN_FREE when nobody knows. */
+  get free(): number {
+    return this.words[this.at + 2]!;
+  }
+
+  get active(): number {
+    return this.words[this.at + 3]!;
+  }
+
+  /** NO_SCORE when the kernel worked none out. */
+  get score(): number {
+    return this.words[this.at + 4]!;
+  }
+
+  /** In WEIGHT_UNIT. */
+  get weight(): number {
+    return this.words[this.at + 5]!;
+  }
+
+  get order(): number {
+    return this.marks >> ORDER_SHIFT;
+  }
+
+  get isNearBest(): boolean {
+    return this.score > this.#line;
+  }
+
+  get isCharged(): boolean {
+    return (this.marks & CHARGED) !== 0;
+  }
+
+  /** The runner-up stands behind the winner. */
+  get isRunnerUp(): boolean {
+    return this.at === this.first + ROW_LENGTH;
+  }
+}
+
 /**
  * Reads snapshots in place: names and reasons, without an object per snapshot or row. Made once and
  * pointed at one snapshot after the other.
  */
-export class SnapshotReader {
-  #words: Int32Array = new Int32Array(0);
+export class SnapshotReader extends SnapshotRow {
   #names: readonly ({ readonly backend: string } | undefined)[] = [];
-  #first = 0;
   #end = 0;
-  readonly #row = new SnapshotRow();
   readonly #winner = new SnapshotRow();
   #kernel = kernelAt(0);
   #hasWinner = false;
@@ -121,11 +175,9 @@ export class SnapshotReader {
     at: number,
     names: readonly ({ readonly backend: string } | undefined)[],
   ): void {
-    this.#words = words;
     this.#names = names;
     const first = at + HEADER_LENGTH;
     const end = first + words[at + COUNT_AT]! * ROW_LENGTH;
-    this.#first = first;
     this.#end = end;
     this.#kernel = kernelAt(words[at + KERNEL_AT]!);
     this.nearlyEqual = words[at + NEARLY_EQUAL_AT]!;
@@ -143,7 +195,7 @@ export class SnapshotReader {
     }
     const winner = this.#winner;
     winner.point(words, first, first, line);
-    this.#row.point(words, first, first, line);
+    this.point(words, first, first, line);
     this.#hasWinner = first < end && (winner.marks & CHOSEN) !== 0;
     this.#isSticky = words[at + STICKY_AT] !== 0;
     if (this.#isSticky) this.why = "sticky";
@@ -157,19 +209,19 @@ export class SnapshotReader {
 
   /** Goes back before the first row. */
   rewind(): void {
-    this.#row.at = this.#first - ROW_LENGTH;
+    this.at = this.first - ROW_LENGTH;
   }
 
   /** Goes on to the next row that has a name; false behind the last one. */
   next(): boolean {
-    for (let row = this.#row.at + ROW_LENGTH; row < this.#end; row += ROW_LENGTH) {
-      const name = this.#names[this.#words[row]!];
+    for (let row = this.at + ROW_LENGTH; row < this.#end; row += ROW_LENGTH) {
+      const name = this.#names[this.words[row]!];
       if (name === undefined) continue;
       this.backend = name.backend;
-      this.#row.at = row;
+      this.at = row;
       return true;
     }
-    this.#row.at = this.#end;
+    this.at = this.#end;
     return false;
   }
 
@@ -178,39 +230,19 @@ export class SnapshotReader {
   }
 
   get outcome(): PickOutcome {
-    const row = this.#row;
-    if (this.#hasWinner && row.at === this.#winner.at) return "chosen";
-    const barrier = barrierOf(row.marks);
+    if (this.#hasWinner && this.at === this.#winner.at) return "chosen";
+    const barrier = barrierOf(this.marks);
     if (barrier !== undefined) return barrier;
     if (!this.#hasWinner || this.#isSticky) return "not_chosen";
-    return this.#kernel.outcomeOf(row, this.#winner);
-  }
-
-  /** Milli-cores; UNKNOWN_FREE when nobody knows. */
-  get free(): number {
-    return this.#row.free;
-  }
-
-  get active(): number {
-    return this.#row.active;
-  }
-
-  /** NO_SCORE when the kernel worked none out. */
-  get score(): number {
-    return this.#row.score;
-  }
-
-  /** In WEIGHT_UNIT. */
-  get weight(): number {
-    return this.#row.weight;
+    return this.#kernel.outcomeOf(this, this.#winner);
   }
 
   /** Backends of the pool that did not fit in. */
   get omitted(): number {
     let all = 0;
     for (const name of this.#names) if (name !== undefined) all++;
-    for (let row = this.#first; row < this.#end; row += ROW_LENGTH) {
-      if (this.#names[this.#words[row]!] !== undefined) all--;
+    for (let row = this.first; row < this.#end; row += ROW_LENGTH) {
+      if (this.#names[this.words[row]!] !== undefined) all--;
     }
     return Math.max(0, all);
   }
@@ -255,58 +287,4 @@ function barrierOf(marks: number): Barrier | undefined {
   }
   if ((marks & FULL) !== 0) return "full";
   return (marks & PACED) !== 0 ? "paced" : undefined;
-}
-
-/** Points at one row of a snapshot after the other. */
-class SnapshotRow implements SeenRow {
-  #words: Int32Array = new Int32Array(0);
-  #first = 0;
-  #line = 0;
-  /** Where the row begins. */
-  at = 0;
-
-  /** @param first where the snapshot's rows begin. @param line scores above it are as good as the best. */
-  point(words: Int32Array, at: number, first: number, line: number): void {
-    this.#words = words;
-    this.at = at;
-    this.#first = first;
-    this.#line = line;
-  }
-
-  get marks(): number {
-    return this.#words[this.at + 1]!;
-  }
-
-  get free(): number {
-    return this.#words[this.at + 2]!;
-  }
-
-  get active(): number {
-    return this.#words[this.at + 3]!;
-  }
-
-  get score(): number {
-    return this.#words[this.at + 4]!;
-  }
-
-  get weight(): number {
-    return this.#words[this.at + 5]!;
-  }
-
-  get order(): number {
-    return this.marks >> ORDER_SHIFT;
-  }
-
-  get isNearBest(): boolean {
-    return this.score > this.#line;
-  }
-
-  get isCharged(): boolean {
-    return (this.marks & CHARGED) !== 0;
-  }
-
-  /** The runner-up stands behind the winner. */
-  get isRunnerUp(): boolean {
-    return this.at === this.#first + ROW_LENGTH;
-  }
 }
