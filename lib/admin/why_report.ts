@@ -1,6 +1,7 @@
 // Why connections landed where they did: the shape of `why --json` and of GET /v1/why.
 
 import type { PickReport } from "../core/pick/pick_report.ts";
+import { failure, type Result, success } from "../core/values/result.ts";
 
 export interface WhyReport {
   readonly version: string;
@@ -49,9 +50,7 @@ export function whyResource({ last, client }: WhyQuery): string {
 }
 
 /** Reads the query of a resource; the message says what is wrong with it. */
-export function parseWhyQuery(
-  query: string,
-): { ok: true; value: WhyQuery } | { ok: false; message: string } {
+export function parseWhyQuery(query: string): Result<WhyQuery> {
   let last = 1;
   let client: string | undefined;
   for (const [key, value] of new URLSearchParams(query)) {
@@ -59,15 +58,12 @@ export function parseWhyQuery(
     else if (key === "last") {
       const parsed = parseLast(value);
       if (parsed === undefined) {
-        return {
-          ok: false,
-          message: `Cannot read "${value}" as last: expected 1 to ${MOST_DECISIONS}`,
-        };
+        return failure(`Cannot read "${value}" as last: expected 1 to ${MOST_DECISIONS}`);
       }
       last = parsed;
-    } else return { ok: false, message: `Unknown parameter "${key}": expected last, client` };
+    } else return failure(`Unknown parameter "${key}": expected last, client`);
   }
-  return { ok: true, value: { last, ...(client === undefined ? {} : { client }) } };
+  return success({ last, ...(client === undefined ? {} : { client }) });
 }
 
 /** Tells whether a value that came over the socket is a report that this version can show. */

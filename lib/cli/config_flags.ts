@@ -8,7 +8,7 @@ import {
   LOG_LEVELS,
 } from "../config/config.ts";
 import { STRATEGY_NAMES } from "../strategy/registry.ts";
-import type { Overrides } from "../config/overrides.ts";
+import { type Overrides, OVERRIDING } from "../config/overrides.ts";
 import { type Flag, type Given, optional, type Reading, shown, splitList } from "./command.ts";
 import type { ConfigCommand } from "./config_source.ts";
 
@@ -85,24 +85,10 @@ export const CONFIG_FLAGS: readonly Flag[] = [
   },
 ];
 
-/** Flags that take a text, and the field of Overrides that they fill. */
-const TEXTS = {
-  "strategy": "strategy",
-  "load": "load",
-  "health": "health",
-  "engine": "engine",
-  "user": "user",
-  "admin-socket": "adminSocket",
-  "admin-state": "adminState",
-  "log-level": "logLevel",
-  "log-format": "logFormat",
-  "record": "record",
-  "shutdown-timeout": "shutdownTimeout",
-} as const satisfies Readonly<Record<string, keyof Overrides>>;
-
 /** Reads the flags of {@linkcode CONFIG_FLAGS}. */
 export function readConfigFlags(given: Given): Reading<ConfigCommand> {
-  let overrides: Overrides = optional(given, TEXTS);
+  const { listen: _, backends: __, ...texts } = optional(given, OVERRIDING);
+  let overrides: Overrides = texts;
   for (const flag of ["listen", "backends"] as const) {
     const texts = given.values.get(flag);
     if (texts === undefined) continue;

@@ -244,10 +244,10 @@ function allWarnings(config: Config, { warnings }: Locations): string[] {
 function raiseLimit(log: LogArea): number {
   const raised = raiseDescriptorLimit();
   if (!raised.ok) {
-    log.debug(`the limit on open files is as it was: ${raised.reason}`);
+    log.debug(`the limit on open files is as it was: ${raised.message}`);
     return ASSUMED_DESCRIPTORS;
   }
-  return raised.limit;
+  return raised.value;
 }
 
 /** Says so when the limit on open files is too low for what the configuration allows. */

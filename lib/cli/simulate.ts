@@ -41,17 +41,10 @@ export async function simulate(command: SimulateCommand): Promise<number> {
 
 async function readFile(path: string): ReturnType<typeof readRecording> {
   try {
-    using file = await Deno.open(path);
-    return await readRecording(piecesOf(file));
+    // Its end, however it comes, closes the file.
+    const { readable } = await Deno.open(path);
+    return await readRecording(readable.pipeThrough(new TextDecoderStream()));
   } catch (error) {
     return failure(`Cannot read it: ${messageOf(error)}`);
-  }
-}
-
-async function* piecesOf(file: Deno.FsFile): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  const buffer = new Uint8Array(1024 * 1024);
-  for (let n = await file.read(buffer); n !== null; n = await file.read(buffer)) {
-    yield decoder.decode(buffer.subarray(0, n), { stream: true });
   }
 }

@@ -3,32 +3,8 @@
 import { type ConfigError, type ConfigPath, someOf } from "./config_error.ts";
 import { isMapping, mappingOf, valueAt, type YamlValue } from "./yaml.ts";
 
-/** What flags can say; each text as it was given. */
-export interface Overrides {
-  readonly listen?: readonly string[];
-  readonly backends?: readonly string[];
-  readonly strategy?: string;
-  readonly load?: string;
-  readonly health?: string;
-  readonly engine?: string;
-  readonly user?: string;
-  readonly adminSocket?: string;
-  readonly adminState?: string;
-  readonly logLevel?: string;
-  readonly logFormat?: string;
-  readonly record?: string;
-  readonly shutdownTimeout?: string;
-}
-
-interface Flag {
-  readonly flag: string;
-  readonly key: keyof Overrides;
-  /** Whose only member the path starts in; absent: it starts at the top. */
-  readonly only?: "frontends" | "pools";
-  readonly path: ConfigPath;
-}
-
-const FLAGS: readonly Flag[] = [
+/** The flags that stand in for keys of the file, and where each of them leads. */
+const FLAGS = [
   { flag: "--listen", key: "listen", only: "frontends", path: ["listen"] },
   { flag: "--backends", key: "backends", only: "pools", path: ["backends"] },
   { flag: "--strategy", key: "strategy", only: "pools", path: ["strategy"] },
@@ -42,7 +18,25 @@ const FLAGS: readonly Flag[] = [
   { flag: "--log-format", key: "logFormat", path: ["log", "format"] },
   { flag: "--record", key: "record", path: ["log", "record"] },
   { flag: "--shutdown-timeout", key: "shutdownTimeout", path: ["shutdown_timeout"] },
-];
+] as const satisfies readonly {
+  readonly flag: string;
+  readonly key: string;
+  /** Whose only member the path starts in; absent: it starts at the top. */
+  readonly only?: "frontends" | "pools";
+  readonly path: ConfigPath;
+}[];
+
+type Name = typeof FLAGS[number]["key"];
+
+/** What flags can say; each text as it was given. */
+export type Overrides = {
+  readonly [N in Name]?: N extends "listen" | "backends" ? readonly string[] : string;
+};
+
+/** What each flag, without its dashes, is called among {@linkcode Overrides}. */
+export const OVERRIDING: Readonly<Record<string, Name>> = Object.fromEntries(
+  FLAGS.map(({ flag, key }) => [flag.slice(2), key]),
+);
 
 /** The frontend or pool that flags make when the file has none. */
 const MADE_NAME = "main";
@@ -60,11 +54,12 @@ export function applyOverrides(tree: YamlValue, overrides: Overrides): Overlaid 
   const errors: ConfigError[] = [];
   const said: { readonly path: ConfigPath; readonly flag: string }[] = [];
   let overlaid = tree;
-  for (const { flag, key, only, path } of FLAGS) {
+  for (const { flag, key, path, ...where } of FLAGS) {
     const value = overrides[key];
     if (value === undefined) continue;
-    let full = path;
-    if (only !== undefined) {
+    let full: ConfigPath = path;
+    if ("only" in where) {
+      const { only } = where;
       const names = namesIn(tree, only);
       if (names.length > 1) {
         const what = only === "pools" ? "pool" : "frontend";

@@ -10,13 +10,22 @@ export interface Place {
 
 /** Where a value stands. Of `entries` and `items`, one is used, by kind. */
 export class PlaceNode {
-  readonly entries = new Map<string, PlaceEntry>();
-  readonly items: PlaceNode[] = [];
+  readonly entries: Map<string, PlaceEntry>;
+  readonly items: PlaceNode[];
   /** Keys that stand in a mapping again; `entries` holds the first of each. */
-  readonly duplicates: DuplicateEntry[] = [];
+  readonly duplicates: DuplicateEntry[];
 
-  constructor(readonly kind: "scalar" | "mapping" | "list", readonly place: Place) {}
+  constructor(readonly kind: "scalar" | "mapping" | "list", readonly place: Place) {
+    const isMapping = kind === "mapping";
+    // There may be a hundred thousand scalars.
+    this.entries = isMapping ? new Map() : NO_ENTRIES;
+    this.duplicates = isMapping ? [] : NOTHING;
+    this.items = kind === "list" ? [] : NOTHING;
+  }
 }
+
+const NO_ENTRIES = new Map<never, never>();
+const NOTHING: never[] = [];
 
 interface PlaceEntry {
   readonly key: Place;
@@ -104,19 +113,21 @@ function scan(text: string, tokens: Token[]): { end: number; complete: boolean }
     }
     const offset = at;
     const character = text.charAt(at);
-    const place = { offset, line, column: at - lineStart + 1 };
-    if (place.column === 1 && tokens.length === 0 && character === "%") match(REST_OF_LINE);
-    else if (place.column === 1 && match(MARKER) !== null) {
+    const column = at - lineStart + 1;
+    const push = (kind: Token["kind"], name?: string) =>
+      tokens.push({ kind, offset, line, column, name });
+    if (column === 1 && tokens.length === 0 && character === "%") match(REST_OF_LINE);
+    else if (column === 1 && match(MARKER) !== null) {
       if (character === "." || tokens.length > 0) return { end: offset, complete: true };
-    } else if (depth === 0 && tokens.at(-1)?.kind === "plain" && place.column > parent) {
+    } else if (depth === 0 && tokens.at(-1)?.kind === "plain" && column > parent) {
       match(CONTINUATION);
     } else if (match(PROPERTY) !== null) continue;
     else if (match(EXPLICIT_KEY) !== null) return { end: offset, complete: false };
     else if (depth === 0 && match(DASH) !== null) {
-      tokens.push({ ...place, kind: "-" });
-      parent = place.column;
+      push("-");
+      parent = column;
     } else if (depth === 0 && (character === "|" || character === ">")) {
-      tokens.push({ ...place, kind: "scalar" });
+      push("scalar");
       match(REST_OF_LINE);
       for (let before = at;; before = at) {
         const [, indent = "", rest = ""] = match(BLOCK_SCALAR_LINE) ?? [];
@@ -124,11 +135,11 @@ function scan(text: string, tokens: Token[]): { end: number; complete: boolean }
         if (at === before) break;
       }
     } else if (character === "{" || character === "[") {
-      tokens.push({ ...place, kind: character });
+      push(character);
       depth++;
       at++;
     } else if (depth > 0 && (character === "}" || character === "]" || character === ",")) {
-      tokens.push({ ...place, kind: character });
+      push(character);
       if (character !== ",") depth--;
       at++;
     } else {
@@ -141,8 +152,8 @@ function scan(text: string, tokens: Token[]): { end: number; complete: boolean }
       if (isKey && (name === undefined || written.includes("\n"))) {
         return { end: offset, complete: false };
       }
-      tokens.push({ ...place, kind: isKey ? "key" : isQuoted ? "scalar" : "plain", name });
-      if (isKey && depth === 0) parent = place.column;
+      push(isKey ? "key" : isQuoted ? "scalar" : "plain", name);
+      if (isKey && depth === 0) parent = column;
     }
   }
 }
@@ -231,15 +242,16 @@ class TreeBuilder {
   }
 
   /** Adds an entry and reads its value; of equal keys, the first counts. */
-  #add(node: PlaceNode, { name = "", ...place }: Token, read: () => PlaceNode | undefined): void {
-    const entry: PlaceEntry = { key: place, value: undefined };
+  #add(node: PlaceNode, key: Token, read: () => PlaceNode | undefined): void {
+    const { name = "" } = key;
+    const entry: PlaceEntry = { key, value: undefined };
     const isFirst = !node.entries.has(name);
     if (isFirst) node.entries.set(name, entry);
     entry.value = read();
     if (isFirst) return;
     const next = this.#tokens[this.#at + (this.#peek()?.kind === "," ? 1 : 0)];
     const end = next?.offset ?? this.#end;
-    node.duplicates.push({ key: name, place, start: place.offset, end });
+    node.duplicates.push({ key: name, place: key, start: key.offset, end });
   }
 }
 

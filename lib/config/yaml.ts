@@ -4,6 +4,7 @@
 
 import { parse, stringify } from "@std/yaml";
 import { messageOf } from "../core/values/errors.ts";
+import { failure, type Result, success } from "../core/values/result.ts";
 import type { Draft } from "../schema/declarations.ts";
 import type { ConfigPath } from "./config_error.ts";
 
@@ -192,13 +193,8 @@ function missingColon(lines: readonly string[], reported: number): YamlResult | 
   return stopped(message, at + 1, key.length + 1);
 }
 
-type CopyResult = { readonly ok: true; readonly value: YamlValue } | {
-  readonly ok: false;
-  readonly message: string;
-};
-
 /** Expands aliases into a tree of our own, within bounds. */
-function copyTree(document: unknown): CopyResult {
+function copyTree(document: unknown): Result<YamlValue> {
   let nodes = 0;
   let fault: string | undefined;
   const copy = (value: unknown, depth: number): YamlValue => {
@@ -224,5 +220,5 @@ function copyTree(document: unknown): CopyResult {
     );
   };
   const value = copy(document, 0);
-  return fault === undefined ? { ok: true, value } : { ok: false, message: fault };
+  return fault === undefined ? success(value) : failure(fault);
 }

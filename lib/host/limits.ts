@@ -2,6 +2,7 @@
 // (app/descriptors.ts has the sum). A compiled binary, unlike `deno run`, starts with the shell's soft limit
 // (often 1024).
 
+import { failure, type Result, success } from "../core/values/result.ts";
 import { openLibc } from "./libc.ts";
 
 /** RLIMIT_NOFILE on Linux, x86-64 and arm64 (asm-generic/resource.h). */
@@ -10,24 +11,20 @@ const RLIMIT_NOFILE = 7;
 /** What root asks for; the kernel's default ceiling (fs.nr_open). */
 const WANTED = 1_048_576n;
 
-export type RaisedLimit =
-  | { readonly ok: true; readonly limit: number }
-  | { readonly ok: false; readonly reason: string };
-
 /** Raises the limit as far as this user may; never throws. */
-export function raiseDescriptorLimit(): RaisedLimit {
+export function raiseDescriptorLimit(): Result<number> {
   const libc = openLibc();
-  if (libc === undefined) return { ok: false, reason: "there is no glibc to ask" };
+  if (libc === undefined) return failure("there is no glibc to ask");
   // struct rlimit { rlim_t rlim_cur; rlim_t rlim_max; }, both 64 bits.
   const limits = new BigUint64Array(2);
-  if (libc.getrlimit(RLIMIT_NOFILE, limits) !== 0) return { ok: false, reason: "getrlimit failed" };
+  if (libc.getrlimit(RLIMIT_NOFILE, limits) !== 0) return failure("getrlimit failed");
   const [soft = 0n, hard = 0n] = limits;
   const ceiling = hard > WANTED ? hard : WANTED;
   for (const limit of [ceiling, hard]) {
     if (soft >= limit) break;
     if (libc.setrlimit(RLIMIT_NOFILE, new BigUint64Array([limit, limit])) === 0) {
-      return { ok: true, limit: Number(limit) };
+      return success(Number(limit));
     }
   }
-  return { ok: true, limit: Number(soft) };
+  return success(Number(soft));
 }

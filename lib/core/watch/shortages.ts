@@ -3,8 +3,6 @@
 
 import type { LoadSample } from "../pool/load.ts";
 import { type HoldCause, SHORTAGES } from "../pool/member.ts";
-import type { Pool } from "../pool/pool.ts";
-import type { PoolChange } from "../pool/pool_change.ts";
 import { type Gauge, type Headroom, ShortageWatch } from "./shortage_watch.ts";
 import { describeSize } from "../values/size.ts";
 
@@ -23,22 +21,16 @@ const MEMORY_ENOUGH = 1.1;
 const PRESSURE_ENOUGH = 4 / 3;
 
 /** A pool's watch for all of it. */
-export class Shortages {
-  readonly #watch = new ShortageWatch(SHORTAGES);
-
+export class Shortages extends ShortageWatch {
   constructor(rules: ShortageRules, untold?: ReadonlySet<HoldCause>) {
+    super(SHORTAGES);
     this.setRules(rules, untold);
   }
 
   /** @param untold what no load source can tell, as lb.conf shows: it has been said. */
   setRules({ memory, pressure }: ShortageRules, untold: ReadonlySet<HoldCause> = new Set()): void {
     const gauges = [memoryGauge(memory.minAvailable), pressureGauge(pressure)];
-    this.#watch.setGauges(gauges.filter((gauge) => gauge !== undefined), untold);
-  }
-
-  /** Holds backends and lets them go; to be called when anything about the pool has changed. */
-  judge(pool: Pool, nowMs: number): PoolChange[] {
-    return this.#watch.judge(pool, nowMs);
+    this.setGauges(gauges.filter((gauge) => gauge !== undefined), untold);
   }
 }
 
