@@ -10,6 +10,7 @@ const SYMBOLS = {
   __errno_location: { parameters: [], result: "pointer" },
   accept4: { parameters: ["i32", "pointer", "pointer", "i32"], result: "i32" },
   bind: { parameters: ["i32", "pointer", "u32"], result: "i32" },
+  clock_gettime: { parameters: ["i32", "pointer"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   connect: { parameters: ["i32", "pointer", "u32"], result: "i32" },
   epoll_create1: { parameters: ["i32"], result: "i32" },
@@ -119,6 +120,9 @@ export const IPV6_V6ONLY = 26;
 export const SIOCOUTQ = 0x5411;
 /** Whether the next byte is the urgent one (sockatmark(3)). */
 export const SIOCATMARK = 0x8905;
+
+export const CLOCK_REALTIME = 0;
+export const CLOCK_MONOTONIC = 1;
 
 export const O_NONBLOCK = 0o4000;
 export const O_CLOEXEC = 0o2000000;

@@ -29,6 +29,7 @@ import { Lingering } from "./lingering.ts";
 import type { ListenerSpec, WorkerSetup } from "./control_messages.ts";
 import type { ModeHandler } from "./mode_handler.ts";
 import { type Listener, Listeners } from "./listeners.ts";
+import { LoopClock } from "./loop_clock.ts";
 import { Pipes } from "./pipes.ts";
 import { LISTENER_KEY, Poller, WAKE_KEY } from "./poller.ts";
 import { NO_BACKEND, Recorder } from "./records.ts";
@@ -65,11 +66,9 @@ export class Loop {
   readonly #sessions: Sessions;
   readonly #tcp: ModeHandler;
   readonly #turns: TurnQueue;
-  /**
-   * [now, now as milliseconds since the epoch, what leads from performance.now() to now]: an array, since a
-   * field would box each number.
-   */
-  readonly #time = new Float64Array(3);
+  readonly #clock: LoopClock;
+  /** [now, now as milliseconds since the epoch]: an array, since a field would box each number. */
+  readonly #time = new Float64Array(2);
 
   /** @param tell the control plane that events wait in the ring. */
   constructor(libc: Libc, setup: WorkerSetup, tell: () => void) {
@@ -78,7 +77,7 @@ export class Loop {
     this.#counters = memory.counters;
     this.#words = memory.words;
     this.#tell = tell;
-    this.#time[2] = performance.timeOrigin - setup.originMs;
+    this.#clock = new LoopClock(libc, setup.originMs);
     this.#updateTime();
     this.#table = new TunnelTable(memory);
     this.#poller = new Poller(libc, memory, setup.epollFd);
@@ -123,6 +122,7 @@ export class Loop {
       lingering: this.#lingering,
       options: new SocketOptions(libc, setup.keepalive),
       reserve: new Reserve(libc, setup.engine),
+      clock: this.#clock,
       time: this.#time,
       random: Math.random,
     };
@@ -291,8 +291,8 @@ export class Loop {
   }
 
   #updateTime(): void {
-    this.#time[0] = performance.now() + this.#time[2]!;
-    this.#time[1] = Date.now();
+    this.#time[0] = this.#clock.now();
+    this.#time[1] = this.#clock.wall();
   }
 
   #dispatch(key: number, events: number, serial: number): void {

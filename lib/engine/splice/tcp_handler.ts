@@ -21,6 +21,7 @@ import {
 } from "./layout.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from "./libc.ts";
 import type { Listeners } from "./listeners.ts";
+import type { LoopClock } from "./loop_clock.ts";
 import type { ModeHandler } from "./mode_handler.ts";
 import { IDLE_TIMEOUT, SHUTDOWN } from "./records.ts";
 import { BUDGET_EXHAUSTED, OVER, type Relay } from "./relay.ts";
@@ -53,6 +54,7 @@ export interface TcpParts {
   readonly sessions: Sessions;
   readonly options: SocketOptions;
   readonly turns: TurnQueue;
+  readonly clock: LoopClock;
   /** The loop's: see there. */
   readonly time: Float64Array;
 }
@@ -67,6 +69,7 @@ export class TcpHandler implements ModeHandler {
   readonly #sessions: Sessions;
   readonly #options: SocketOptions;
   readonly #turns: TurnQueue;
+  readonly #clock: LoopClock;
   readonly #time: Float64Array;
 
   constructor(parts: TcpParts) {
@@ -79,6 +82,7 @@ export class TcpHandler implements ModeHandler {
     this.#sessions = parts.sessions;
     this.#options = parts.options;
     this.#turns = parts.turns;
+    this.#clock = parts.clock;
     this.#time = parts.time;
   }
 
@@ -174,7 +178,7 @@ export class TcpHandler implements ModeHandler {
     const move = slot * TUNNEL_NUMBERS + LAST_MOVE;
     // Idle from the move on and not from the turn's beginning: a turn may take long.
     if (this.#numbers[move] === now && this.#listeners.idleTimeoutMs(slot) > 0) {
-      this.#numbers[move] = performance.now() + this.#time[2]!;
+      this.#numbers[move] = this.#clock.now();
     }
     return this.#after(slot, result);
   }
