@@ -92,7 +92,8 @@ export class LineBytes {
     const size = Math.abs(value);
     const whole = Math.floor(size / 1000);
     this.integer(whole);
-    let rest = size - whole * 1000;
+    // An integer: V8 calls a function of C for `%` on doubles, up to three times a record.
+    let rest = (size - whole * 1000) | 0;
     if (rest === 0) return;
     this.#bytes[this.#length++] = DOT;
     let digits = 3;

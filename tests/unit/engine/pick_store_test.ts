@@ -9,7 +9,7 @@ import { NO_PICK, PickStore } from "../../../lib/engine/pick_store.ts";
 const ENTRY_WORDS = 6;
 
 Deno.test("a store keeps the last snapshots whole, and knows which are gone", () => {
-  const words = 600;
+  const words = 512;
   fc.assert(fc.property(fc.array(fc.integer({ min: 0, max: 32 }), { maxLength: 60 }), (sizes) => {
     const store = new PickStore(words);
     const snapshot = new Int32Array(SNAPSHOT_WORDS + 3);
