@@ -368,12 +368,12 @@ export class App implements AsyncDisposable {
   async #readEvents(): Promise<void> {
     const { log: services, access, clock } = this.#parts;
     await using log = new EventLog(services.area("engine"), access, this.#strategyOf, clock);
-    await this.#parts.engine.deliver((event) => {
+    await this.#parts.engine.deliver((event, nowMs) => {
       log.write(event);
       if (event.kind === "opened" || event.kind === "refused") this.#journal.note(event);
       this.#recorder.note(event, this.#strategyOf);
       this.#tally.observe(event);
-      if (event.kind !== "accept_failed") this.#pools.get(event.pool)?.observe(event);
+      if (event.kind !== "accept_failed") this.#pools.get(event.pool)?.observe(event, nowMs);
     });
   }
 

@@ -141,8 +141,8 @@ export class PoolController implements AsyncDisposable {
   }
 
   /** Takes in what the engine saw. */
-  observe(event: EngineEvent): void {
-    const seen = this.#resilience.observeEvent(event, this.#parts.clock.now());
+  observe(event: EngineEvent, nowMs: number): void {
+    const seen = this.#resilience.observeEvent(event, nowMs);
     this.#tell(seen.changes);
     if (seen.matters) this.#weigh();
   }

@@ -185,6 +185,12 @@ export type EngineEvent =
   };
 
 /** Events that tell of a decision. */
+/**
+ * Takes an event, which is good during the call.
+ * @param nowMs when it is told, by the clock: events that are told together may share one reading of it.
+ */
+export type EngineListener = (event: EngineEvent, nowMs: number) => void;
+
 export type DecisionEvent = Extract<EngineEvent, { kind: "opened" | "refused" }>;
 
 /** A tunnel that stands, as it is at the moment of the look. */
@@ -267,10 +273,9 @@ export interface Engine extends AsyncDisposable {
    */
   end(tunnels: readonly number[], reason: EndReason): void;
   /**
-   * Calls the one listener for every event, in order, until the engine is disposed. The event is good
-   * during the call.
+   * Calls the one listener for every event, in order, until the engine is disposed.
    */
-  deliver(listener: (event: EngineEvent) => void): Promise<void>;
+  deliver(listener: EngineListener): Promise<void>;
   /**
    * Stops accepting and resolves at the last tunnel's end. When the signal is aborted, what still
    * stands is cut, with the reason `shutdown`.

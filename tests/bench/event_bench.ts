@@ -70,10 +70,10 @@ function site(isLogged: boolean) {
   access.enabled = isLogged;
   const log = new EventLog(quiet, access, () => "least_load", SYSTEM_CLOCK);
   const journal = new DecisionJournal(() => "least_load");
-  const listener = (event: EngineEvent) => {
+  const listener = (event: EngineEvent, nowMs: number) => {
     log.write(event);
     if (event.kind === "opened" || event.kind === "refused") journal.note(event);
-    resilience.observeEvent(event, SYSTEM_CLOCK.now());
+    resilience.observeEvent(event, nowMs);
   };
   const reader = new EventReader(
     { rings: () => [ring], wantEvents: () => {} },

@@ -135,7 +135,7 @@ pools:
   let tunnel = 0;
   const tell = (event: EngineEvent) => {
     recorder.note(event, (_pool, kernel) => controller.strategyOf(kernel));
-    controller.observe(event);
+    controller.observe(event, clock.now());
   };
   const source = new Source();
   const come = (second: number) => {

@@ -16,6 +16,7 @@ import type {
   Engine,
   EngineCounters,
   EngineEvent,
+  EngineListener,
   Frontend,
   PoolPlan,
   RefusalReason,
@@ -253,8 +254,8 @@ export class PortableEngine implements Engine {
     }
   }
 
-  async deliver(listener: (event: EngineEvent) => void): Promise<void> {
-    for await (const event of this.#events) listener(event);
+  async deliver(listener: EngineListener): Promise<void> {
+    for await (const event of this.#events) listener(event, this.#options.clock.now());
   }
 
   async drain(signal: AbortSignal): Promise<void> {

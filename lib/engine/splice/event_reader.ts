@@ -3,7 +3,7 @@
 // looks a hundred times a second rather than being woken for each record. Runs on the control plane.
 
 import type { Clock } from "../../core/timing/clock.ts";
-import type { EngineEvent } from "../engine.ts";
+import type { EngineListener } from "../engine.ts";
 import { PickStore } from "../pick_store.ts";
 import { EventDecoder, type Names } from "./events.ts";
 import { PickJoin } from "./pick_join.ts";
@@ -11,6 +11,8 @@ import { oldest, RecordCursor, type RingReader } from "./ring.ts";
 
 /** How long the reader rests after it has read everything, so that records come in batches. */
 const REST_MS = 10;
+/** Records that share one reading of the clock: less than a millisecond's. */
+const SAME_TIME = 64;
 
 /** Where the rings are. */
 export interface Rings {
@@ -47,10 +49,11 @@ export class EventReader {
   }
 
   /** Calls the listener for every event until the end. */
-  async deliver(listener: (event: EngineEvent) => void): Promise<void> {
+  async deliver(listener: EngineListener): Promise<void> {
     for (let rested = false;;) {
       const ended = this.#end.signal.aborted;
-      if (this.read(listener)) rested = false;
+      const count = this.read(listener);
+      if (count > 0) rested = false;
       else if (ended) return;
       else if (rested) {
         await this.#sleep();
@@ -61,16 +64,16 @@ export class EventReader {
     }
   }
 
-  /** Calls the listener for every event that is there. @returns whether there was any record. */
-  read(listener: (event: EngineEvent) => void): boolean {
+  /** Calls the listener for every event that is there. @returns how many records there were. */
+  read(listener: EngineListener): number {
     const rings = this.#source.rings();
-    let any = false;
-    for (;;) {
+    let nowMs = 0;
+    for (let count = 0;; count++) {
       const ring = oldest(rings);
-      if (ring === undefined || !ring.take(this.#record)) return any;
-      any = true;
+      if (ring === undefined || !ring.take(this.#record)) return count;
+      if (count % SAME_TIME === 0) nowMs = this.#clock.now();
       const event = this.#decoder.read(this.#joinOf(ring));
-      if (event !== undefined) listener(event);
+      if (event !== undefined) listener(event, nowMs);
     }
   }
 

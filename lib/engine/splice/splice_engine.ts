@@ -8,7 +8,7 @@ import type {
   EndReason,
   Engine,
   EngineCounters,
-  EngineEvent,
+  EngineListener,
   Frontend,
   PoolPlan,
   Session,
@@ -155,7 +155,7 @@ export class SpliceEngine implements Engine {
     return this.#supervisor.loads;
   }
 
-  deliver(listener: (event: EngineEvent) => void): Promise<void> {
+  deliver(listener: EngineListener): Promise<void> {
     return this.#reader.deliver(listener);
   }
 

@@ -208,18 +208,21 @@ class World implements AsyncDisposable {
           ...what,
           failure: "refused",
           message: "refused",
-        });
+        }, atMs);
       case "opened":
-        return this.controller.observe(openedEvent({ ...where, ...what }));
+        return this.controller.observe(openedEvent({ ...where, ...what }), atMs);
       case "closed":
-        this.controller.observe(closedEvent({
-          ...where,
-          tunnel: what.tunnel,
-          bytesToBackend: 100,
-          bytesToClient: this.one([0, 0, 5000]),
-          durationMs: atMs - what.openedMs,
-          reason: this.one(["client_closed", "backend_closed", "backend_closed"]),
-        }));
+        this.controller.observe(
+          closedEvent({
+            ...where,
+            tunnel: what.tunnel,
+            bytesToBackend: 100,
+            bytesToClient: this.one([0, 0, 5000]),
+            durationMs: atMs - what.openedMs,
+            reason: this.one(["client_closed", "backend_closed", "backend_closed"]),
+          }),
+          atMs,
+        );
     }
   }
 
