@@ -191,7 +191,7 @@ export class Loop {
       const count = poller.wait(this.#turns.length > 0 ? 0 : this.#restMs());
       handoff.setAsleep(false);
       this.#updateTime();
-      Atomics.add(control, HEARTBEAT, 1);
+      control[HEARTBEAT]! += 1;
       for (let i = 0; i < count; i++) {
         const key = poller.key(i);
         if (key >= 0) this.#dispatch(key, poller.flags(i), poller.serial(i));
@@ -204,11 +204,12 @@ export class Loop {
       const due = wheel.advance(time[0]!);
       for (let i = 0; i < due; i++) this.#expired(wheel.due[i]!);
       // Whoever waits for a descriptor, in any worker, can have these.
-      if (this.#ledger.outOfDescriptors) {
+      const { outOfDescriptors } = this.#ledger;
+      if (outOfDescriptors) {
         this.#pipes.close();
         this.#lingering.giveWay();
       }
-      this.#acceptor.resume(time[0]!, this.#ledger.outOfDescriptors);
+      this.#acceptor.resume(time[0]!, outOfDescriptors);
       this.#report();
     }
   }
@@ -253,8 +254,8 @@ export class Loop {
 
   /** Tells whether the control plane has said something that is not acted on yet. */
   #hasMessages(): boolean {
-    return Atomics.load(this.#control, MESSAGES_SENT) !==
-      Atomics.load(this.#control, MESSAGES_READ);
+    // This thread alone writes MESSAGES_READ.
+    return Atomics.load(this.#control, MESSAGES_SENT) !== this.#control[MESSAGES_READ]!;
   }
 
   /** Ends every tunnel, and those that would become one. */
@@ -324,7 +325,7 @@ export class Loop {
   /** Wakes the control plane when it waits for events and there are some. */
   #report(): void {
     this.#counters[PIPES_DENIED] = this.#relay.pipesDenied;
-    if (!this.#recorder.waiting) return;
+    if (Atomics.load(this.#control, LISTENING) === 0 || !this.#recorder.waiting) return;
     if (Atomics.compareExchange(this.#control, LISTENING, 1, 0) === 1) this.#tell();
   }
 }

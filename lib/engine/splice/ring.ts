@@ -18,6 +18,8 @@ export class RingWriter {
   readonly #mask: number;
   #at = 0;
   #end = 0;
+  /** RING_TAIL as it was last seen: the reader only makes room. */
+  #tail: number;
 
   constructor(words: Int32Array, control: Int32Array, engine: Int32Array) {
     this.#words = words;
@@ -25,6 +27,7 @@ export class RingWriter {
     this.#engine = engine;
     this.#mask = words.length - 1;
     this.#at = Atomics.load(control, RING_HEAD);
+    this.#tail = Atomics.load(control, RING_TAIL);
   }
 
   get empty(): boolean {
@@ -33,12 +36,18 @@ export class RingWriter {
 
   /** Begins a record of `length` words in all; false when there is no room. */
   begin(length: number): boolean {
-    const used = (this.#at - Atomics.load(this.#control, RING_TAIL)) | 0;
-    if (used + length > this.#words.length) return false;
+    if (!this.#fits(length)) {
+      this.#tail = Atomics.load(this.#control, RING_TAIL);
+      if (!this.#fits(length)) return false;
+    }
     this.#end = (this.#at + length) | 0;
     this.word(length);
     this.word(Atomics.add(this.#engine, NEXT_RECORD, 1));
     return true;
+  }
+
+  #fits(length: number): boolean {
+    return ((this.#at - this.#tail) | 0) + length <= this.#words.length;
   }
 
   word(value: number): void {
@@ -71,38 +80,46 @@ export class RingWriter {
   }
 }
 
-/** The control plane's end. */
+/** The control plane's end; there is one of a ring. */
 export class RingReader {
   readonly #words: Int32Array;
   readonly #control: Int32Array;
   readonly #mask: number;
+  /** RING_TAIL, and RING_HEAD as it was last seen: each look at shared memory by Atomics is a call of V8's. */
+  #tail: number;
+  #head: number;
 
   constructor(words: Int32Array, control: Int32Array) {
     this.#words = words;
     this.#control = control;
     this.#mask = words.length - 1;
+    this.#tail = Atomics.load(control, RING_TAIL);
+    this.#head = this.#tail;
   }
 
   get empty(): boolean {
-    return Atomics.load(this.#control, RING_HEAD) === Atomics.load(this.#control, RING_TAIL);
+    if (this.#head === this.#tail) this.#head = Atomics.load(this.#control, RING_HEAD);
+    return this.#head === this.#tail;
   }
 
   /** The number of the oldest record; undefined when there is none. */
   get next(): number | undefined {
-    const tail = Atomics.load(this.#control, RING_TAIL);
-    if (Atomics.load(this.#control, RING_HEAD) === tail) return undefined;
-    return this.#words[(tail + 1) & this.#mask];
+    return this.empty ? undefined : this.#words[(this.#tail + 1) & this.#mask];
   }
 
   /** Takes the oldest record out; false when there is none. */
   take(into: RecordCursor): boolean {
-    const tail = Atomics.load(this.#control, RING_TAIL);
-    if (Atomics.load(this.#control, RING_HEAD) === tail) return false;
+    if (this.empty) return false;
+    // In locals: a field read for each word costs twice as much.
     const words = this.#words;
-    const length = words[tail & this.#mask]!;
-    for (let i = 0; i < length; i++) into.words[i] = words[(tail + i) & this.#mask]!;
+    const mask = this.#mask;
+    const tail = this.#tail;
+    const copy = into.words;
+    const length = words[tail & mask]!;
+    for (let i = 0; i < length; i++) copy[i] = words[(tail + i) & mask]!;
     into.at = RECORD_HEAD;
-    Atomics.store(this.#control, RING_TAIL, (tail + length) | 0);
+    this.#tail = (tail + length) | 0;
+    Atomics.store(this.#control, RING_TAIL, this.#tail);
     return true;
   }
 }
