@@ -37,6 +37,8 @@ export class TimerWheel {
   #fineTick = 0;
   #coarseTick = 0;
   #count = 0;
+  /** No fine bucket before this tick holds a tunnel, so that they are not looked through at each turn. */
+  #firstTick = 0;
 
   constructor(memory: WorkerMemory, nowMs: number) {
     this.#words = memory.words;
@@ -59,7 +61,7 @@ export class TimerWheel {
         Math.max(this.#coarseTick + 1, Math.floor(deadlineMs / COARSE_TICK_MS) - 1),
       );
       bucket = FINE + (coarse & (COARSE - 1));
-    }
+    } else if (tick < this.#firstTick) this.#firstTick = tick;
     const words = this.#words;
     const base = slot * TUNNEL_WORDS;
     const head = this.#heads[bucket]!;
@@ -98,12 +100,11 @@ export class TimerWheel {
   sleepMs(nowMs: number, limitMs: number): number {
     if (this.#count === 0) return limitMs;
     const last = Math.ceil((nowMs + limitMs) / TICK_MS);
-    for (let tick = this.#fineTick + 1; tick <= last; tick++) {
-      if (this.#heads[tick & (FINE - 1)] !== END) {
-        return Math.max(0, Math.min(limitMs, Math.ceil(tick * TICK_MS - nowMs)));
-      }
-    }
-    return limitMs;
+    let tick = Math.max(this.#fineTick + 1, this.#firstTick);
+    while (tick <= last && this.#heads[tick & (FINE - 1)] === END) tick++;
+    this.#firstTick = tick;
+    if (tick > last) return limitMs;
+    return Math.max(0, Math.min(limitMs, Math.ceil(tick * TICK_MS - nowMs)));
   }
 
   /** Moves on to `nowMs`. @returns how many entries of `due` were filled. */
