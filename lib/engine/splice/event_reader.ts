@@ -1,6 +1,6 @@
 // Reads the workers' rings for the engine's one reader of events. The rings themselves are the queue: what
 // is not read in time is dropped by the workers, and counted. Sleeps while nothing happens; under load it
-// looks a hundred times a second rather than being woken for each record. Runs on the control plane.
+// looks fifty or a hundred times a second rather than being woken for each record. Runs on the control plane.
 
 import type { Clock } from "../../core/timing/clock.ts";
 import type { EngineListener } from "../engine.ts";
@@ -11,6 +11,13 @@ import { oldest, RecordCursor, type RingReader } from "./ring.ts";
 
 /** How long the reader rests after it has read everything, so that records come in batches. */
 const REST_MS = 10;
+/**
+ * The same after a batch of many. Each rest costs some 80 us (timer, promises, the write of the log and its
+ * answer), whatever is read: at 10 ms, two fifths of what the control plane took at 7,000 connections a second.
+ */
+const BUSY_REST_MS = 20;
+/** Records that are many: 3,000 connections a second. */
+const MANY = 90;
 /** Records that share one reading of the clock: less than a millisecond's. */
 const SAME_TIME = 64;
 
@@ -60,7 +67,7 @@ export class EventReader {
         continue;
       }
       rested = true;
-      await this.#rest();
+      await this.#rest(count < MANY ? REST_MS : BUSY_REST_MS);
     }
   }
 
@@ -83,9 +90,9 @@ export class EventReader {
     return join;
   }
 
-  async #rest(): Promise<void> {
+  async #rest(ms: number): Promise<void> {
     try {
-      await this.#clock.sleep(REST_MS, this.#end.signal);
+      await this.#clock.sleep(ms, this.#end.signal);
     } catch (error) {
       if (!this.#end.signal.aborted) throw error;
     }
