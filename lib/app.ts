@@ -1,6 +1,5 @@
 // The composition root: the one place that knows every part. Starts them, reloads them, ends them.
 
-import type { SourceLimits } from "./core/admission/source_table.ts";
 import { type Address, formatAddress } from "./core/values/address.ts";
 import { counted } from "./core/values/counted.ts";
 import { messageOf } from "./core/values/errors.ts";
@@ -8,7 +7,6 @@ import type { Administration } from "./core/administration/administration.ts";
 import { describeChanges } from "./config/changes.ts";
 import type { Config } from "./config/config.ts";
 import { defaultPortOf } from "./config/references.ts";
-import type { Frontend } from "./engine/engine.ts";
 import type { AccessLog } from "./log/access_log.ts";
 import type { MetricsReport } from "./admin/metrics.ts";
 import type { PoolReport, StatusReport } from "./admin/report.ts";
@@ -20,10 +18,10 @@ import { Administrator, type Turn } from "./app/administrator.ts";
 import { DecisionJournal } from "./app/decision_journal.ts";
 import { DecisionRecorder } from "./record/decision_recorder.ts";
 import { EventLog } from "./app/event_log.ts";
-import { haveChanged, type Locations } from "./app/locations.ts";
+import { frontendsOf } from "./app/frontends.ts";
+import { fileChanges, type Locations } from "./app/locations.ts";
 import type { PoolController } from "./app/pool_controller.ts";
 import { Pools, type PoolsParts, type PreparedPool } from "./app/pools.ts";
-import { refusalTextOf } from "./app/refusal_text.ts";
 import { reportPool } from "./app/report.ts";
 import { Tally } from "./app/tally.ts";
 import { processFigures } from "./host/process_figures.ts";
@@ -259,7 +257,7 @@ export class App implements AsyncDisposable {
     const changes = describeChanges(
       before,
       config,
-      haveChanged(locationsBefore, locations),
+      fileChanges(locationsBefore, locations),
       this.#started,
     );
     this.#tally.forget(
@@ -315,7 +313,7 @@ export class App implements AsyncDisposable {
     config: Config,
     locations: Locations,
     pools: () => readonly PreparedPool[],
-    beforeAccept?: () => Promise<void>,
+    beforeAccept: () => Promise<void> = () => Promise.resolve(),
   ): Promise<void> {
     let ended: Promise<unknown> = Promise.resolve();
     const atSwitch = () => {
@@ -323,9 +321,21 @@ export class App implements AsyncDisposable {
       this.#config = config;
       this.#locations = locations;
     };
-    const frontends = frontendsOf(config, locations);
-    this.#bound = await this.#parts.engine.start(frontends, atSwitch, beforeAccept);
+    const frontends = () => frontendsOf(config, locations, this.orders.administration);
+    this.#bound = await this.#parts.engine.start(frontends(), atSwitch, async () => {
+      await beforeAccept();
+      // Which may have brought denials.
+      return frontends();
+    });
     await ended;
+  }
+
+  /** Has frontends turn away whom administrators deny: holds for every client from its end on. */
+  async #turnAway(): Promise<void> {
+    // Who drains accepts nobody, and must not begin to.
+    if (this.#draining) return;
+    const { administration } = this.orders;
+    await this.#parts.engine.start(frontendsOf(this.#config, this.#locations, administration));
   }
 
   #makeAdministrator(): Administrator {
@@ -334,6 +344,7 @@ export class App implements AsyncDisposable {
       clock,
       log: log.area("admin"),
       inTurn: (run) => this.#inTurn(run),
+      turnAway: () => this.#turnAway(),
       pool: (name) => {
         const controller = this.#pools.get(name);
         const configured = this.#config.pools.find((pool) => pool.name === name);
@@ -402,31 +413,4 @@ export class App implements AsyncDisposable {
       if (before.get(name) !== text) log.info(text, { frontend: name, listen });
     }
   }
-}
-
-function frontendsOf({ frontends, pools }: Config, { access, byFrontend }: Locations): Frontend[] {
-  return frontends.map((frontend) => {
-    const { name, listen, pool, maxConnections, whenFull, perSource, idleTimeoutMs, socketMode } =
-      frontend;
-    const table = access.get(name);
-    const location = byFrontend.get(name);
-    const refusalText = refusalTextOf(frontend, pools);
-    return {
-      name,
-      listen,
-      pool,
-      ...(location === undefined ? {} : { location }),
-      ...(table === undefined ? {} : { access: [table] }),
-      maxConnections,
-      whenFull,
-      ...(isLimiting(perSource) ? { perSource } : {}),
-      idleTimeoutMs,
-      ...(socketMode === undefined ? {} : { socketMode }),
-      ...(refusalText === undefined ? {} : { refusalText }),
-    };
-  });
-}
-
-function isLimiting({ maxConnections, rate }: SourceLimits): boolean {
-  return maxConnections > 0 || rate !== undefined;
 }

@@ -65,6 +65,8 @@ export interface AdministratorParts {
   readonly log: LogArea;
   /** Runs when no reload and no other order is being carried out. */
   readonly inTurn: <T>(run: () => Promise<Turn<T>>) => Promise<T>;
+  /** Makes the denials of now hold, for every client from its end on. In a turn. */
+  readonly turnAway: () => Promise<void>;
   readonly pool: (name: string) => GovernedPool | undefined;
   readonly poolNames: () => readonly string[];
   /** The frontend of which a backend there would be the balancer itself; undefined: none. */

@@ -1,6 +1,7 @@
 // Compiles what holds for clients by where they come from: who may come in (access.ts), and the frontends'
 // location rules, with the database of countries where they name any.
 
+import type { FileChanges } from "../config/changes.ts";
 import type { Config, FrontendConfig } from "../config/config.ts";
 import { messageOf } from "../core/values/errors.ts";
 import { type Location, LocationTable } from "../core/location/location_table.ts";
@@ -90,8 +91,13 @@ async function readDatabase(path: string): Promise<Result<Uint8Array>> {
   }
 }
 
+/** What other files would have made of the same configuration. */
+export function fileChanges(before: Locations, after: Locations): FileChanges {
+  return { ranges: hasOtherRanges(before, after), lists: frontendsOfOtherAccess(before, after) };
+}
+
 /** Whether clients from somewhere go elsewhere than before. */
-export function haveChanged(before: Locations, after: Locations): boolean {
+function hasOtherRanges(before: Locations, after: Locations): boolean {
   const [old, now] = [before.byFrontend, after.byFrontend];
   return old.size !== now.size || now.entries().some(([frontend, { table, pools }]) => {
     const was = old.get(frontend);
@@ -101,7 +107,7 @@ export function haveChanged(before: Locations, after: Locations): boolean {
 }
 
 /** Frontends into which others may come than before. */
-export function frontendsOfChangedAccess(before: Locations, after: Locations): string[] {
+function frontendsOfOtherAccess(before: Locations, after: Locations): string[] {
   const [old, now] = [before.access, after.access];
   return [...new Set([...old.keys(), ...now.keys()])].filter((frontend) => {
     const [was, is] = [old.get(frontend), now.get(frontend)];

@@ -29,18 +29,27 @@ interface Group {
   readonly changes: readonly string[];
 }
 
+/** What has changed in files that a configuration names. */
+export interface FileChanges {
+  /** Whether location rules come to other ranges of addresses. */
+  readonly ranges: boolean;
+  /** Frontends whose lists come to other networks. */
+  readonly lists: readonly string[];
+}
+
+const NO_FILE_CHANGES: FileChanges = { ranges: false, lists: [] };
+
 /**
  * Says what is another in `after` than in `before`: frontends and pools that come and go, their backends
  * and keys, and all other keys, on one line of at most {@linkcode MOST_CHANGE_TEXT} characters;
  * {@linkcode NO_CHANGE} when nothing is. Values that may be secrets are not in it.
  * @param started what the process began with, and goes on with where only a start heeds a key.
- * @param newRanges whether location rules come to other ranges of addresses, which is told if the rules are
- * the same.
+ * @param files what has changed in files that the configurations name, told where they name the same.
  */
 export function describeChanges(
   before: Config,
   after: Config,
-  newRanges = false,
+  files: FileChanges = NO_FILE_CHANGES,
   started: Config = before,
 ): string {
   const { frontends: oldFrontends, pools: oldPools, ...oldRest } = split(before);
@@ -51,9 +60,14 @@ export function describeChanges(
   ];
   for (const [name, keys] of Object.entries(frontends)) {
     const old = oldFrontends[name];
-    if (old !== undefined) {
-      groups.push({ head: `frontend ${name}`, changes: keysThatChanged(frontend, old, keys) });
-    }
+    if (old === undefined) continue;
+    const isSame =
+      JSON.stringify([old.allow, old.deny]) === JSON.stringify([keys.allow, keys.deny]);
+    const lists = isSame && files.lists.includes(name)
+      ? ["the files of allow and deny have other networks"]
+      : [];
+    const changes = [...keysThatChanged(frontend, old, keys), ...lists];
+    groups.push({ head: `frontend ${name}`, changes });
   }
   const oldByName = new Map(before.pools.map((pool) => [pool.name, pool]));
   for (const pool of after.pools) {
@@ -68,7 +82,7 @@ export function describeChanges(
   }
   const rulesOf = ({ frontends, locationDatabase }: Config) =>
     JSON.stringify([locationDatabase, frontends.map(({ name, location }) => [name, location])]);
-  const ranges = newRanges && rulesOf(before) === rulesOf(after)
+  const ranges = files.ranges && rulesOf(before) === rulesOf(after)
     ? ["location_database has other ranges"]
     : [];
   groups.push({

@@ -243,7 +243,8 @@ export interface Engine extends AsyncDisposable {
    * @param beforeAccept awaited once every address is bound, before any client of a new address is
    * accepted: those who come meanwhile wait in the kernel's queue. For what clients must not be faster
    * than: descriptors that they would use up, privileges that are to be given up first. At addresses that
-   * stay, clients are served as before meanwhile.
+   * stay, clients are served as before meanwhile. Returns the frontends with what was learnt meanwhile:
+   * their names and addresses must be those that were given.
    * @returns the bound addresses by frontend, port 0 resolved, in the order of `listen`.
    * @throws {Error} naming the address that cannot be bound, or what `beforeAccept` throws; then nothing
    * has changed, and what was bound is closed again.
@@ -251,7 +252,7 @@ export interface Engine extends AsyncDisposable {
   start(
     frontends: readonly Frontend[],
     atSwitch?: () => void,
-    beforeAccept?: () => Promise<void>,
+    beforeAccept?: () => Promise<readonly Frontend[]>,
   ): Promise<ReadonlyMap<string, readonly Address[]>>;
   /**
    * Makes a pool's plan the one that connections accepted from now on use. Those that look for a backend

@@ -9,6 +9,7 @@ import type { Frontend } from "../../lib/engine/engine.ts";
 import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { readAll, receive } from "../support/bytes.ts";
 import { heardFrom, LoopbackClient } from "../support/loopback_client.ts";
+import { freePort } from "../support/processes.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
 import { waitFor, within } from "../support/wait_for.ts";
 import type { EngineCase } from "./engine_cases.ts";
@@ -148,6 +149,23 @@ export const ADMISSION_CASES: readonly EngineCase[] = [
       assertEquals(wrong, []);
       assertEquals(new Set(reasons(fixture)), new Set(["denied"]));
       assertEquals(fixture.of("closed").some(({ tunnel }) => tunnel === 1), false);
+    },
+  },
+  {
+    name: "a network that a start's last step denies is out from the first client on",
+    run: async (fixture) => {
+      await using backend = new TcpPeer(greetThenEcho("a"));
+      fixture.engine.publish("p", planOf([backend.address]));
+      const listen = [{ transport: "tcp", host: "127.0.0.1", port: freePort() }] as const;
+      const access = [accessOf({ deny: ["127.0.0.2"] })];
+      const early: LoopbackClient[] = [];
+      const frontend = frontendOf({ listen });
+      await fixture.engine.start([frontend], () => {}, () => {
+        for (const last of [2, 3]) early.push(...comeFrom(`127.0.0.${last}`, listen[0].port, 1));
+        return Promise.resolve([{ ...frontend, access }]);
+      });
+      assertEquals(await Promise.all(early.map((client) => client.greeting())), ["", "a"]);
+      leave(early);
     },
   },
   {

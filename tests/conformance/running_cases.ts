@@ -10,6 +10,7 @@ import { connectResettable } from "../support/reset.ts";
 import { freePort } from "../support/processes.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
 import { waitFor, within } from "../support/wait_for.ts";
+import type { Frontend } from "../../lib/engine/engine.ts";
 import type { EngineCase } from "./engine_cases.ts";
 import {
   connectTo,
@@ -58,8 +59,9 @@ export const RUNNING_CASES: readonly EngineCase[] = [
       const port = freePort();
       const listen = [{ transport: "tcp", host: "127.0.0.1", port }] as const;
       const early: Deno.TcpConn[] = [];
+      const frontends = [frontendOf(), frontendOf({ name: "g", listen })];
       await fixture.engine.start(
-        [frontendOf(), frontendOf({ name: "g", listen })],
+        frontends,
         () => assertEquals(fixture.engine.counters().accepted, 3),
         async () => {
           for (let i = 0; i < 3; i++) {
@@ -67,6 +69,7 @@ export const RUNNING_CASES: readonly EngineCase[] = [
             // The engine has turned meanwhile: at an address that stays, clients are served.
             assertEquals(await greeted(stays), "a");
           }
+          return frontends;
         },
       );
       for (const client of early) {
@@ -84,7 +87,7 @@ export const RUNNING_CASES: readonly EngineCase[] = [
       const port = freePort();
       const listen = [{ transport: "tcp", host: "127.0.0.1", port }] as const;
       const clients: Deno.TcpConn[] = [];
-      const start = (step?: () => Promise<void>) => {
+      const start = (step?: () => Promise<readonly Frontend[]>) => {
         const atSwitch = () => assertEquals(step, undefined);
         return fixture.engine.start([frontendOf({ listen })], atSwitch, step);
       };

@@ -60,11 +60,11 @@ Deno.test("a key that comes back to what runs already waits for no start", () =>
   };
   const [one, other] = [config("auto"), config("/a.sock")];
   assertEquals(
-    describeChanges(one, other, false, one),
+    describeChanges(one, other, undefined, one),
     "admin.socket auto -> /a.sock (at the next start)",
   );
   assertEquals(
-    describeChanges(other, one, false, one),
+    describeChanges(other, one, undefined, one),
     "admin.socket /a.sock -> auto (as it runs already)",
   );
 });

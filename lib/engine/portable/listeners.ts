@@ -45,18 +45,19 @@ export class Listeners {
 
   /**
    * See {@linkcode Engine.start}.
-   * @param taken is called at the instant from which clients come in as those of these frontends; not
-   * when an address cannot be bound, nor when `beforeAccept` fails.
+   * @param taken is called at the instant from which clients come in as those of these frontends, with what
+   * `beforeAccept` has made of them; not when an address cannot be bound, nor when `beforeAccept` fails.
    */
   async replace(
     frontends: readonly Frontend[],
-    beforeAccept: () => Promise<void>,
-    taken: () => void,
+    beforeAccept: () => Promise<readonly Frontend[]>,
+    taken: (settled: readonly Frontend[]) => void,
   ): Promise<ReadonlyMap<string, readonly Address[]>> {
     const next = new Map<string, Listening>();
     const fresh: Listening[] = [];
     const bound = new Map<string, readonly Address[]>();
-    const owners: [Listening, Frontend][] = [];
+    let owners: [Listening, Frontend][] = [];
+    let settled = frontends;
     try {
       for (const frontend of frontends) {
         const addresses: Address[] = [];
@@ -81,7 +82,9 @@ export class Listeners {
         }
         bound.set(frontend.name, addresses);
       }
-      await beforeAccept();
+      settled = await beforeAccept();
+      const byName = new Map(settled.map((one) => [one.name, one]));
+      owners = owners.map(([entry, one]) => [entry, byName.get(one.name) ?? one]);
       // Only once nothing else can fail: a reload that is refused changes nothing.
       for (const [entry, { socketMode }] of owners) {
         adjustMode(entry.bound, entry.mode, socketMode);
@@ -94,7 +97,7 @@ export class Listeners {
       entry.frontend = name;
       entry.mode = socketMode;
     }
-    taken();
+    taken(settled);
     for (const entry of fresh) {
       entry.loop = acceptEach<Deno.TcpConn | Deno.UnixConn>(
         entry.listener,

@@ -141,7 +141,7 @@ export class PortableEngine implements Engine {
   start(
     frontends: readonly Frontend[],
     atSwitch: () => void = () => {},
-    beforeAccept: () => Promise<void> = () => Promise.resolve(),
+    beforeAccept: () => Promise<readonly Frontend[]> = () => Promise.resolve(frontends),
   ): Promise<ReadonlyMap<string, readonly Address[]>> {
     const started = this.#turn.then(() => this.#start(frontends, atSwitch, beforeAccept));
     this.#turn = started.catch(() => {});
@@ -151,13 +151,13 @@ export class PortableEngine implements Engine {
   async #start(
     frontends: readonly Frontend[],
     atSwitch: () => void,
-    beforeAccept: () => Promise<void>,
+    beforeAccept: () => Promise<readonly Frontend[]>,
   ): Promise<ReadonlyMap<string, readonly Address[]>> {
-    const bound = await this.#listeners.replace(frontends, beforeAccept, () => {
+    const bound = await this.#listeners.replace(frontends, beforeAccept, (settled) => {
       // The last clients of frontends that go are still to be accepted: they keep the plans of before.
       const plans = this.#plans = new Map(this.#plans);
       atSwitch();
-      for (const settings of frontends) {
+      for (const settings of settled) {
         const state = this.#frontends.get(settings.name) ?? this.#addFrontend(settings);
         Object.assign(state, { settings, plans, isOpen: true });
       }

@@ -102,7 +102,7 @@ export class SpliceEngine implements Engine {
   start(
     frontends: readonly Frontend[],
     atSwitch: () => void = () => {},
-    beforeAccept: () => Promise<void> = () => Promise.resolve(),
+    beforeAccept: () => Promise<readonly Frontend[]> = () => Promise.resolve(frontends),
   ): Promise<ReadonlyMap<string, readonly Address[]>> {
     const started = this.#turn.then(() => this.#start(frontends, atSwitch, beforeAccept));
     this.#turn = started.catch(() => {});
@@ -185,12 +185,12 @@ export class SpliceEngine implements Engine {
   async #start(
     frontends: readonly Frontend[],
     atSwitch: () => void,
-    beforeAccept: () => Promise<void>,
+    beforeAccept: () => Promise<readonly Frontend[]>,
   ): Promise<ReadonlyMap<string, readonly Address[]>> {
     this.#sweep();
     const next = new Map<string, Listening>();
     const fresh: ListeningSocket[] = [];
-    const owners: [Listening, Frontend][] = [];
+    let owners: [Listening, Frontend][] = [];
     const bound = new Map<string, readonly Address[]>();
     try {
       for (const frontend of frontends) {
@@ -212,7 +212,8 @@ export class SpliceEngine implements Engine {
         );
       }
       if (!this.#supervisor.running && frontends.length > 0) await this.#startWorkers();
-      await beforeAccept();
+      const settled = new Map((await beforeAccept()).map((one) => [one.name, one]));
+      owners = owners.map(([listening, one]) => [listening, settled.get(one.name) ?? one]);
       // Only once nothing else can fail: a reload that is refused changes nothing.
       for (const [{ socket, frontend: before }, { socketMode }] of owners) {
         // What was made outside has its mode from there.

@@ -99,6 +99,28 @@ Deno.test("describeChanges() tells that a secret has changed, and not to what", 
   }
 });
 
+Deno.test("describeChanges() tells what other files have made of the same keys", () => {
+  const lists = (deny: string) =>
+    configOf({
+      frontends: {
+        ssh: { listen: ":22", pool: "compute", allow: "file:/a", deny },
+        web: { listen: "unix:/run/w", pool: "compute", allow: "10.0.0.0/8" },
+      },
+      pools: { compute: { backends: ["hoek:22"] } },
+    });
+  const files = { ranges: true, lists: ["ssh"] };
+  const [before, after] = [lists("file:/d"), lists("file:/e")];
+  const ranges = "location_database has other ranges";
+  assertEquals(
+    describeChanges(before, before, files),
+    `frontend ssh: the files of allow and deny have other networks; ${ranges}`,
+  );
+  assertEquals(
+    describeChanges(before, after, files),
+    `frontend ssh: deny file:/d -> file:/e; ${ranges}`,
+  );
+});
+
 Deno.test("describeChanges() counts what it has no room for", () => {
   const many = Array.from({ length: 300 }, (_, index) => `host-${index}`);
   assertEquals(

@@ -1,0 +1,51 @@
+// What the engine is told of frontends: what the configuration says, compiled lists and rules, what refused
+// clients read, and whom administrators deny.
+
+import type { Administration } from "../core/administration/administration.ts";
+import { compileAccess } from "../core/admission/access_list.ts";
+import type { SourceLimits } from "../core/admission/source_table.ts";
+import type { LocationTable } from "../core/location/location_table.ts";
+import { parseNetwork } from "../core/values/network.ts";
+import type { Config } from "../config/config.ts";
+import type { Frontend } from "../engine/engine.ts";
+import type { Locations } from "./locations.ts";
+import { refusalTextOf } from "./refusal_text.ts";
+
+/** Makes the engine's frontends of a configuration and of what is ordered. */
+export function frontendsOf(
+  { frontends, pools }: Config,
+  { access, byFrontend }: Locations,
+  { denials }: Pick<Administration, "denials">,
+): Frontend[] {
+  return frontends.map((frontend) => {
+    const { name, listen, pool, maxConnections, whenFull, perSource, idleTimeoutMs, socketMode } =
+      frontend;
+    const tables = [access.get(name), tableOf(denials.get(name)?.keys())]
+      .filter((table) => table !== undefined);
+    const location = byFrontend.get(name);
+    const refusalText = refusalTextOf(frontend, pools);
+    return {
+      name,
+      listen,
+      pool,
+      ...(location === undefined ? {} : { location }),
+      ...(tables.length === 0 ? {} : { access: tables }),
+      maxConnections,
+      whenFull,
+      ...(isLimiting(perSource) ? { perSource } : {}),
+      idleTimeoutMs,
+      ...(socketMode === undefined ? {} : { socketMode }),
+      ...(refusalText === undefined ? {} : { refusalText }),
+    };
+  });
+}
+
+/** A table of its own: that of the configuration may be large. */
+function tableOf(denied: Iterable<string> = []): LocationTable | undefined {
+  const deny = Array.from(denied, parseNetwork).flatMap((one) => one.ok ? [one.value] : []);
+  return compileAccess({ deny });
+}
+
+function isLimiting({ maxConnections, rate }: SourceLimits): boolean {
+  return maxConnections > 0 || rate !== undefined;
+}
