@@ -50,6 +50,8 @@ interface LastReload {
 }
 
 export class App implements AsyncDisposable {
+  /** Where admin requests are answered over TCP, for the status. */
+  adminHttp: readonly string[] = [];
   /** Carries out what administrators order. */
   readonly orders: Administrator;
   readonly #parts: AppParts;
@@ -170,6 +172,7 @@ export class App implements AsyncDisposable {
       pid: Deno.pid,
       state: this.#draining ? "draining" : "running",
       engine: { name: engine.name, reason: engineReason },
+      adminHttp: this.adminHttp,
       startedAt: new Date(this.#startedWallMs).toISOString(),
       now: new Date(wallMs).toISOString(),
       reload: {

@@ -1,10 +1,12 @@
-// Answers of the admin socket, and what is asked of a route.
+// Answers to admin requests, and what is asked of a route.
 
 import type { Answer } from "../core/serving/http.ts";
 import { printable } from "../core/values/printable.ts";
 
 /** A request for a resource. */
 export interface AdminRequest {
+  /** What it came by. */
+  readonly by: "socket" | "http";
   readonly method: string;
   /** Path and query. */
   readonly target: string;
@@ -16,6 +18,7 @@ export interface AdminRequest {
 
 /** A request as its route sees it. */
 export interface Asked {
+  readonly by: AdminRequest["by"];
   /** What stands in the path for the names of the route. */
   readonly params: Readonly<Record<string, string>>;
   /** What stands behind "?". */

@@ -19,10 +19,8 @@ import {
 } from "./orders.ts";
 import type { StatusReport } from "./report.ts";
 
-/** The field of a request that says who orders; the admin socket itself tells only that somebody may. */
+/** The field of a request that says who orders; by what a request comes tells only that somebody may. */
 export const BY_FIELD = "compute-lb-by";
-/** Who orders where nobody says. */
-const NOBODY = "socket";
 
 const who = line("a name", 64);
 
@@ -118,8 +116,9 @@ export function reasonIn({ query }: Asked): Read<string | undefined> {
 }
 
 /** Who asks, and under which condition. */
-export function callerOf({ fields }: Asked): Read<Caller> {
-  const by = who.read(fields.get(BY_FIELD) ?? NOBODY);
+export function callerOf(asked: Asked): Read<Caller> {
+  const { fields } = asked;
+  const by = who.read(fields.get(BY_FIELD) ?? asked.by);
   if (!by.ok) return { ok: false, answer: fault(400, `${BY_FIELD}: ${by.message}`) };
   const condition = fields.get("if-match");
   if (condition === undefined) return { ok: true, value: { by: by.value } };

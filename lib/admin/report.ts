@@ -5,6 +5,8 @@ export interface StatusReport {
   readonly pid: number;
   readonly state: "running" | "draining";
   readonly engine: { readonly name: string; readonly reason: string };
+  /** Where admin requests are answered over TCP. */
+  readonly adminHttp: readonly string[];
   readonly startedAt: string;
   readonly now: string;
   readonly reload: {

@@ -45,6 +45,8 @@ export interface Route {
   /** Parameters behind "?", with what they mean. */
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: Declaration;
+  /** Whether it shows who is where: then even to read it over TCP takes the token. */
+  readonly isPrivate?: true;
   answer(balancer: Balancer, asked: Asked): Answer | Promise<Answer>;
 }
 
@@ -61,6 +63,7 @@ export const ROUTES: readonly Route[] = [
     path: "/v1/why",
     doc: "why connections landed where they did: the WhyReport",
     query: { last: "so many, the latest; 1 without", client: "only this client's" },
+    isPrivate: true,
     answer: answerWhy,
   },
   {
@@ -138,18 +141,37 @@ export const ROUTES: readonly Route[] = [
 /** Version of Prometheus's text format. */
 const PLAIN_TEXT = "text/plain; version=0.0.4; charset=utf-8";
 
-/** Answers a request. */
-export async function answerAdmin(balancer: Balancer, request: AdminRequest): Promise<Answer> {
-  const { method, target, fields, body } = request;
-  const [path, query = ""] = splitOnce(target, "?");
-  const there = ROUTES.flatMap((route) => {
+/** Routes of a path, with what it has for their names. */
+function routesAt(path: string) {
+  return ROUTES.flatMap((route) => {
     const params = paramsOf(route.path, path);
     return params === undefined ? [] : [{ route, params }];
   });
+}
+
+/** Tells whether everybody who reaches admin.http may ask this, without the token. */
+export function isOpen(method: string, target: string): boolean {
+  const [path] = splitOnce(target, "?");
+  return isReading(method) && !routesAt(path).some(({ route }) => route.isPrivate);
+}
+
+/** HEAD is answered as GET, without the body. */
+function isReading(method: string): boolean {
+  return method === "GET" || method === "HEAD";
+}
+
+/** Answers a request. */
+export async function answerAdmin(balancer: Balancer, request: AdminRequest): Promise<Answer> {
+  const { by, method, target, fields, body } = request;
+  const [path, query = ""] = splitOnce(target, "?");
+  const there = routesAt(path);
   if (there.length === 0) return fault(404, `no such resource: ${target}`);
-  const found = there.find(({ route }) => route.method === method);
+  const wanted = isReading(method) ? "GET" : method;
+  const found = there.find(({ route }) => route.method === wanted);
   if (found === undefined) {
-    const methods = there.map(({ route }) => route.method).join(", ");
+    const methods = there.flatMap(({ route }) =>
+      route.method === "GET" ? ["GET", "HEAD"] : [route.method]
+    ).join(", ");
     return fault(405, `${method} is not allowed here: use ${methods}`, { "Allow": methods });
   }
   const { route, params } = found;
@@ -162,6 +184,7 @@ export async function answerAdmin(balancer: Balancer, request: AdminRequest): Pr
     value === undefined ? [] : [[name, value]]
   );
   return await route.answer(balancer, {
+    by,
     params: Object.fromEntries(known),
     query,
     fields,

@@ -11,6 +11,8 @@ const PIPES_PER_SESSION = 4;
 const PER_WORKER = 8;
 /** A probe, a name's look-up, and the program that tells the load with its three pipes. */
 const PER_BACKEND = 6;
+/** A listener of admin.http and its clients. */
+const PER_ADMIN_ADDRESS = 33;
 /** Deno's own (24 with Deno 2.9), logs, recording, clients of the admin socket. */
 const REST = 100;
 
@@ -25,13 +27,14 @@ export interface DescriptorNeed {
 
 /** @param workers threads that carry sessions. */
 export function descriptorNeed(
-  { frontends, pools }: Config,
+  { admin, frontends, pools }: Config,
   engine: Engine["name"],
   workers: number,
 ): DescriptorNeed {
   const sum = (numbers: readonly number[]) => numbers.reduce((all, one) => all + one, 0);
   const sessions = sum(frontends.map(({ maxConnections }) => maxConnections));
   const rest = REST + sum(frontends.map(({ listen }) => listen.length)) +
+    PER_ADMIN_ADDRESS * admin.http.length +
     PER_BACKEND * sum(pools.map(({ backends }) => backends.length));
   if (engine === "portable") {
     const need = PER_SESSION * sessions + rest;

@@ -60,13 +60,14 @@ export async function check(
 
 /** Listens on every address for a moment, asks every backend once, and shows what came of it. */
 async function tryIt(config: Config, files: readonly Trial[]): Promise<number> {
-  const { frontends, admin } = await tryListening(config);
+  const { frontends, http, admin } = await tryListening(config);
   for (const [name, trials] of frontends) show(`frontend ${name}`, trials);
+  if (http.length > 0) show("admin.http", http);
   if (admin !== undefined) show("admin socket", [admin]);
   if (files.length > 0) show("files", files);
   const recording = await tryRecording(config);
   if (recording !== undefined) show("recording", [recording]);
-  const all = [...frontends.values(), files, admin ?? [], recording ?? []].flat();
+  const all = [...frontends.values(), http, files, admin ?? [], recording ?? []].flat();
   for (const pool of config.pools) {
     const trials = await probePool(pool, config.frontends);
     show(

@@ -8,7 +8,7 @@ import {
   LOG_LEVELS,
 } from "../config/config.ts";
 import { STRATEGY_NAMES } from "../strategy/registry.ts";
-import { type Overrides, OVERRIDING } from "../config/overrides.ts";
+import { LIST_FLAGS, type Overrides, TEXT_FLAGS } from "../config/overrides.ts";
 import { type Flag, type Given, optional, type Reading, shown, splitList } from "./command.ts";
 import type { ConfigCommand } from "./config_source.ts";
 
@@ -66,6 +66,18 @@ export const CONFIG_FLAGS: readonly Flag[] = [
     offers: "files",
   },
   {
+    name: "admin-http",
+    argument: "ADDR,...",
+    text: "where the same is asked by HTTP over TCP: 127.0.0.1:8422; off (default); repeatable",
+    repeatable: true,
+  },
+  {
+    name: "admin-token-file",
+    argument: "FILE",
+    text: "the token for all that --admin-http can do; without, it is read-only (help api)",
+    offers: "files",
+  },
+  {
     name: "log-level",
     argument: "LEVEL",
     text: names(LOG_LEVELS, "info"),
@@ -87,9 +99,8 @@ export const CONFIG_FLAGS: readonly Flag[] = [
 
 /** Reads the flags of {@linkcode CONFIG_FLAGS}. */
 export function readConfigFlags(given: Given): Reading<ConfigCommand> {
-  const { listen: _, backends: __, ...texts } = optional(given, OVERRIDING);
-  let overrides: Overrides = texts;
-  for (const flag of ["listen", "backends"] as const) {
+  let overrides: Overrides = optional(given, TEXT_FLAGS);
+  for (const [flag, name] of Object.entries(LIST_FLAGS)) {
     const texts = given.values.get(flag);
     if (texts === undefined) continue;
     const items = texts.flatMap(splitList);
@@ -101,7 +112,7 @@ export function readConfigFlags(given: Given): Reading<ConfigCommand> {
       const message = `Cannot read --${flag} "${shown(gap)}": nothing stands before a comma`;
       return { ok: false, message };
     }
-    overrides = { ...overrides, [flag]: items };
+    overrides = { ...overrides, [name]: items };
   }
   return { ok: true, value: { ...optional(given, { config: "configFile" }), overrides } };
 }

@@ -1,5 +1,6 @@
 // Where a command's configuration comes from: the file it names, the usual file, or flags alone.
 
+import { readToken, type Token } from "../admin/token.ts";
 import { compileLocations, type Locations } from "../app/locations.ts";
 import type { Config } from "../config/config.ts";
 import { type ConfigError, formatPath, sortConfigErrors } from "../config/config_error.ts";
@@ -7,6 +8,7 @@ import { findLoops } from "../config/loops.ts";
 import type { Overrides } from "../config/overrides.ts";
 import { type ConfigInput, faultAt, readConfig } from "../config/read_config.ts";
 import { messageOf } from "../core/values/errors.ts";
+import { success } from "../core/values/result.ts";
 import { findInheritedObstacle } from "../engine/choose.ts";
 import { activatedDescriptors } from "../host/systemd.ts";
 import { ownAddresses } from "../host/own_addresses.ts";
@@ -39,11 +41,17 @@ type NoConfig =
 export type CommandConfig = ReadConfig | NoConfig;
 
 /** A configuration with what it needs of other files. */
-export type RunnableConfig = ReadConfig & { readonly locations: Locations } | NoConfig;
+export type RunnableConfig = ReadConfig & MachineParts | NoConfig;
+
+interface MachineParts {
+  readonly locations: Locations;
+  /** What admin.token_file holds; undefined: it names none. */
+  readonly token: Token | undefined;
+}
 
 /**
- * Reads the configuration that a command line asks for, with what it needs of this machine: the user and
- * the database that it names must be there, and no backend may be the balancer itself.
+ * Reads the configuration that a command line asks for, with what it needs of this machine: the user, the
+ * token and the database that it names must be there, and no backend may be the balancer itself.
  * @param knownUser one that need not be looked up again.
  */
 export async function readRunnableConfig(
@@ -62,8 +70,13 @@ export async function readRunnableConfig(
   }
   const inherited = inheritedFault(config, input);
   if (inherited !== undefined) errors.push(inherited);
+  const { tokenFile } = config.admin;
+  const token = tokenFile === undefined ? success(undefined) : await readToken(tokenFile);
+  if (!token.ok) errors.push(faultAt(input, ["admin", "token_file"], token.message));
   const compiled = await compileLocations(config);
-  if (compiled.ok && errors.length === 0) return { ...read, locations: compiled.value };
+  if (compiled.ok && token.ok && errors.length === 0) {
+    return { ...read, locations: compiled.value, token: token.value };
+  }
   if (!compiled.ok) {
     errors.push(...compiled.faults.map(({ at, message, place }) => {
       return place === undefined

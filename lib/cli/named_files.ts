@@ -21,12 +21,13 @@ export async function tryNamedFiles(config: Config): Promise<Trial[]> {
 }
 
 /** Files by path, each with the key that names it. */
-function namedFiles({ locationDatabase, frontends, pools }: Config): Map<string, string> {
+function namedFiles({ admin, locationDatabase, frontends, pools }: Config): Map<string, string> {
   const files = new Map<string, string>();
   const add = (key: string, file: string | undefined) => {
     if (file?.startsWith("/")) files.set(file, key);
   };
   add("location_database", locationDatabase);
+  add("admin.token_file", admin.tokenFile);
   for (const frontend of frontends) {
     for (const list of ["allow", "deny"] as const) {
       for (const entry of frontend[list]) {

@@ -1,8 +1,10 @@
 // `compute-lb run`: the balancer as a service, from its first line of log to its last.
 
+import type { Gate } from "../admin/gate.ts";
 import { listenAt } from "../admin/listen.ts";
 import { AdminServer } from "../admin/server.ts";
 import { makeServiceFolder, prepareFolder, socketCandidates } from "../admin/socket_path.ts";
+import type { Token } from "../admin/token.ts";
 import { prepareStateFolder } from "../admin/state_place.ts";
 import { App } from "../app.ts";
 import type { Locations } from "../app/locations.ts";
@@ -24,6 +26,7 @@ import { isJournal } from "../host/journal.ts";
 import { returnFreeMemory } from "../host/memory.ts";
 import type { LogArea } from "../log/setup.ts";
 import { VERSION } from "../version.ts";
+import { addressOf, listenForHttp, makeGate, tellHttp } from "./admin_http.ts";
 import { type ConfigCommand, readRunnableConfig, type RunnableConfig } from "./config_source.ts";
 import { cutTime, cutTimeWarnings, describeCutTime, grantedMs, STOP_SECONDS } from "./cut_time.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
@@ -54,7 +57,7 @@ export async function run(command: ConfigCommand): Promise<number> {
     complain(formatConfigErrors(read.errors));
     return EXIT_CONFIG;
   }
-  const { config, locations, path } = read;
+  const { config, locations, path, token } = read;
   const clock = SYSTEM_CLOCK;
   await using logs = makeLogs(
     Deno.stderr,
@@ -70,7 +73,7 @@ export async function run(command: ConfigCommand): Promise<number> {
     logs.flush().finally(() => Deno.exit(EXIT_FAILURE));
   };
   try {
-    await serve(command, config, path, locations, { clock, logs, log, signals, die });
+    await serve(command, config, path, locations, token, { clock, logs, log, signals, die });
     log.info("ended");
     return EXIT_OK;
   } catch (error) {
@@ -93,6 +96,7 @@ async function serve(
   config: Config,
   path: string | undefined,
   locations: Locations,
+  token: Token | undefined,
   service: Service,
 ): Promise<void> {
   const { clock, logs, log, signals, die } = service;
@@ -118,26 +122,34 @@ async function serve(
   log.info(`compute-lb ${VERSION} starts, pid ${Deno.pid}, engine ${engine.name}: ${reason}`);
   for (const warning of allWarnings(config, locations)) log.warning(warning);
   let adminSocket: Deno.UnixListener | undefined;
+  let http: readonly Deno.Listener[] = [];
   try {
     const state = stateOf(config, path);
     await app.start(async () => {
+      // A low port takes root.
+      http = await listenForHttp(config.admin.http);
       if (config.user !== undefined) await giveUpRoot(config.user, state?.path, log);
       adminSocket = await openAdminSocket(config, clock, log);
       return await openState(state, log);
     });
   } catch (error) {
-    adminSocket?.close();
+    for (const listener of [adminSocket, ...http]) listener?.close();
     throw new Error(messageOf(error) + await describeRival(config, error), { cause: error });
   }
-  // Who has asked since the socket was opened is answered now, when there is something to tell.
-  await using _admin = adminSocket && new AdminServer(adminSocket, clock, app);
+  app.adminHttp = http.map(addressOf);
+  const gate = makeGate(config.admin, token, clock, log);
+  // Who has asked since the sockets were opened is answered now, when there is something to tell.
+  await using admin = new AsyncDisposableStack();
+  if (adminSocket !== undefined) admin.use(new AdminServer(adminSocket, clock, app));
+  for (const listener of http) admin.use(new AdminServer(listener, clock, app, gate));
+  tellHttp(http, token !== undefined, log);
   warnOfLimit(config, engine.name, descriptorLimit, log);
   log.info("ready", { event: "ready", pid: Deno.pid });
   returnFreeMemory();
   signals.whenLeaving(() => {
     clock.sleep(LEAVE_MS, NEVER).then(() => die("what had to end at once has not: leaving it"));
   });
-  await untilEnded(command, config, app, service);
+  await untilEnded(command, config, app, gate, service);
 }
 
 /** Serves until signals have ended it: TERM once and the last session is over, TERM twice, or INT. */
@@ -145,6 +157,7 @@ async function untilEnded(
   command: ConfigCommand,
   config: Config,
   app: App,
+  gate: Gate,
   { clock, logs, log, signals }: Service,
 ): Promise<void> {
   let latest = new AbortController();
@@ -152,7 +165,7 @@ async function untilEnded(
   signals.whenReloading(() => {
     latest.abort(new Error("a newer reload was ordered"));
     const { signal } = latest = new AbortController();
-    reloading = reloading.then(() => reloadFrom(command, config, app, logs, log, signal));
+    reloading = reloading.then(() => reloadFrom(command, config, app, gate, logs, log, signal));
   });
   await signals.stopped;
   latest.abort(new Error("the balancer is draining"));
@@ -190,6 +203,7 @@ async function reloadFrom(
   command: ConfigCommand,
   started: Config,
   app: App,
+  gate: Gate,
   logs: Logs,
   log: LogArea,
   signal: AbortSignal,
@@ -207,13 +221,17 @@ async function reloadFrom(
   if (read === undefined) return givenUp();
   if (read.kind === "usage") return refuse(read.message);
   if (read.kind === "errors") return refuse(summarizeConfigErrors(read.errors));
+  // Another file than the one that the start has named counts from the next start on.
+  const isSameFile = read.config.admin.tokenFile === started.admin.tokenFile;
   if (read.path === undefined) {
+    gate.token = read.token;
     log.warning("nothing to reload: the configuration came from flags alone");
     return;
   }
   const before = app.config;
   const done = await app.reload(read.config, read.locations, signal);
   if (!done.ok) return signal.aborted ? givenUp() : refuse(done.reason);
+  if (isSameFile) gate.token = read.token;
   await logs.configure(read.config.log);
   for (const warning of allWarnings(read.config, read.locations)) log.warning(warning);
   for (const key of AT_START) {

@@ -24,11 +24,13 @@ export interface Trial {
 export interface ListenTrials {
   /** One for each address of each frontend, by its name. */
   readonly frontends: ReadonlyMap<string, readonly Trial[]>;
+  /** One for each address of admin.http. */
+  readonly http: readonly Trial[];
   /** Undefined where no socket is named. */
   readonly admin: Trial | undefined;
 }
 
-/** Tries every frontend's addresses and the admin socket that the configuration names. */
+/** Tries every frontend's addresses, those of admin.http and the admin socket that the configuration names. */
 export async function tryListening(config: Config): Promise<ListenTrials> {
   const running = await askRunning(config);
   const held: Deno.Listener[] = [];
@@ -54,7 +56,9 @@ export async function tryListening(config: Config): Promise<ListenTrials> {
       for (const address of addresses) trials.push(await attempt(address));
       frontends.set(name, trials);
     }
-    return { frontends, admin: await tryAdminSocket(config, running, attempt) };
+    const http: Trial[] = [];
+    for (const address of config.admin.http) http.push(await attempt(address));
+    return { frontends, http, admin: await tryAdminSocket(config, running, attempt) };
   } finally {
     for (const listener of held) {
       listener.close();
@@ -126,9 +130,8 @@ async function askRunning({ admin: { socket } }: Config): Promise<Running | unde
 export async function describeRival(config: Config, error: unknown): Promise<string> {
   if (!/address (already )?in use/i.test(messageOf(error))) return "";
   const running = await askRunning(config);
-  const isHeld = config.frontends.some(({ listen }) =>
-    listen.some((address) => isHeldBy(running, address))
-  );
+  const isHeld = [...config.frontends.flatMap(({ listen }) => listen), ...config.admin.http]
+    .some((address) => isHeldBy(running, address));
   return isHeld ? `: ${describeHolder(running)}` : "";
 }
 
@@ -138,8 +141,8 @@ function describeHolder(running: Running | undefined): string {
 
 /** Whether the running balancer listens there, or where it is in the way. */
 function isHeldBy(running: Running | undefined, address: Address): boolean {
-  const addresses = running?.report.frontends.flatMap((frontend) => frontend.listen) ?? [];
-  return addresses.some((text) => {
+  const { frontends = [], adminHttp = [] } = running?.report ?? {};
+  return [...frontends.flatMap(({ listen }) => listen), ...adminHttp].some((text) => {
     const held = parseListenAddress(text);
     if (!held.ok || held.value.transport !== address.transport) return false;
     if (held.value.transport === "unix" || address.transport === "unix") {

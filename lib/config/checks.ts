@@ -10,7 +10,7 @@ import type { LoadConfig } from "./config.ts";
 import { LOAD_SOURCE_KINDS, loadSourceKindOf } from "../load/registry.ts";
 import { quote } from "../schema/quote.ts";
 import { type ConfigPath, someOf } from "./config_error.ts";
-import { describeLoop, leadsBack } from "./loops.ts";
+import { describeLoop, isThisMachine, leadsBack } from "./loops.ts";
 import { References } from "./references.ts";
 import type { ConfigDraft } from "./document.ts";
 
@@ -39,6 +39,7 @@ export function checkDraft(draft: ConfigDraft): CheckIssue[] {
     ...tooMany,
     ...Object.keys(draft.frontends).flatMap((name) => checkFrontend(draft, references, name)),
     ...checkListen(draft),
+    ...checkHttp(draft),
     ...Object.entries(draft.pools)
       .flatMap(([name, pool]) => checkPool(draft, references, name, pool)),
     // Each backend is compared with each address: not where those are beyond all bounds.
@@ -165,28 +166,54 @@ function checkLocation(
 }
 
 /** Two listeners cannot have one address; port 0 is another one each time. */
-function checkListen(draft: ConfigDraft): CheckIssue[] {
+function checkListen({ admin, frontends }: ConfigDraft): CheckIssue[] {
   const issues: CheckIssue[] = [];
   const owners = new Map<string, string>();
-  for (const [name, frontend] of Object.entries(draft.frontends)) {
-    for (const [index, address] of frontend.listen.entries()) {
+  const listeners = [
+    ...Object.entries(frontends).map(([name, { listen }]) => ({
+      whose: `frontend ${quote(name)}`,
+      path: ["frontends", name, "listen"],
+      listen,
+    })),
+    { whose: "admin.http", path: ["admin", "http"], listen: admin.http },
+  ];
+  for (const { whose, path, listen } of listeners) {
+    for (const [index, address] of listen.entries()) {
       if (address.transport === "tcp" && address.port === 0) continue;
       const key = listenKey(address);
       const owner = owners.get(key);
       if (owner === undefined) {
-        owners.set(key, name);
+        owners.set(key, whose);
         continue;
       }
-      const whose = owner === name ? "this frontend" : `frontend ${quote(owner)}`;
+      const who = owner !== whose ? owner : path[0] === "admin" ? "it" : "this frontend";
       issues.push({
-        path: ["frontends", name, "listen", index],
+        path: [...path, index],
         at: "value",
-        message: `Cannot listen on ${quote(formatAddress(address))} twice: ${whose} does already`,
-        dependsOn: [["frontends", name, "listen", index]],
+        message: `Cannot listen on ${quote(formatAddress(address))} twice: ${who} does already`,
+        dependsOn: [[...path, index]],
       });
     }
   }
   return issues;
+}
+
+/** HTTP without TLS is for this machine alone, unless somebody says that they know. */
+function checkHttp({ admin: { http, httpFromAfar } }: ConfigDraft): CheckIssue[] {
+  if (httpFromAfar) return [];
+  return http.flatMap((address, index): CheckIssue[] => {
+    if (isThisMachine(address.host)) return [];
+    const path = ["admin", "http", index];
+    return [{
+      path,
+      at: "value",
+      message:
+        `Cannot answer HTTP on ${quote(formatAddress(address))}: plain HTTP shows the token ` +
+        `to the network; expected "127.0.0.1:${address.port}" and ssh -L or a proxy with TLS to ` +
+        "reach it from afar, or http_from_afar: true where that network is trusted",
+      dependsOn: [path, ["admin", "http_from_afar"]],
+    }];
+  });
 }
 
 /** The wildcard addresses are one place: a dual-stack socket takes both families. */

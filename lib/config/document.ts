@@ -2,8 +2,8 @@
 // of a pool are in pool_section.ts. What one value alone cannot tell (references, limits between keys) is in
 // checks.ts.
 
-import { parseListenAddress } from "../core/values/address.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
+import { parseListenAddress, type TcpAddress } from "../core/values/address.ts";
 import { item, key, list, named, section, type ValueOf } from "../schema/declarations.ts";
 import { quote } from "../schema/quote.ts";
 import {
@@ -88,6 +88,20 @@ function placeOf(
 const adminSocket = placeOf("a socket", (path) => quoted(parseListenAddress(`unix:${path}`)));
 const stateFile = placeOf("a file", success);
 
+/** Where admin requests are answered over TCP. */
+const httpAddress: Value<TcpAddress> = {
+  ...listenAddress,
+  read: (text) => {
+    const address = listenAddress.read(text);
+    if (!address.ok) return address;
+    return address.value.transport === "tcp" ? success(address.value) : failure(
+      `Cannot answer HTTP on ${quote(text)}: expected "host:port" (socket is for unix sockets)`,
+    );
+  },
+  what: "an address to listen on",
+  accepts: "off | address or list",
+};
+
 const admin = section(
   { short: "socket", atStart: true, doc: "how the running balancer is asked" },
   {
@@ -100,6 +114,25 @@ const admin = section(
       doc: "the file that keeps what administrators have ordered; with auto, state.json in " +
         "$STATE_DIRECTORY (systemd), else in /var/lib/compute-lb for /etc/compute-lb/lb.conf, " +
         "else none; off: in memory",
+    }),
+    http: list(
+      {
+        unset: "off",
+        example: '"127.0.0.1:8422"',
+        doc: "where the same is asked over TCP; read-only without the token",
+      },
+      item(httpAddress),
+      { oneAsItem: true, nothing: "off" },
+    ),
+    http_from_afar: key(boolean, {
+      default: "false",
+      doc: "whether other machines may reach http: plain HTTP shows the token to the network",
+    }),
+    token_file: key(absolutePath, {
+      unset: "no token",
+      example: "/etc/compute-lb/token",
+      doc: "a file with the token for all that http can do, at least 16 characters, which " +
+        "others than its owner and group cannot read; read again on HUP",
     }),
   },
 );

@@ -91,6 +91,7 @@ function isName(host: string): boolean {
   return host.toLowerCase() === "localhost";
 }
 
-function isThisMachine(host: string): boolean {
+/** Tells whether a host is a loopback address, as far as text can tell. */
+export function isThisMachine(host: string): boolean {
   return isName(host) || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }

@@ -5,8 +5,8 @@ import { isMapping, mappingOf, valueAt, type YamlValue } from "./yaml.ts";
 
 /** The flags that stand in for keys of the file, and where each of them leads. */
 const FLAGS = [
-  { flag: "--listen", key: "listen", only: "frontends", path: ["listen"] },
-  { flag: "--backends", key: "backends", only: "pools", path: ["backends"] },
+  { flag: "--listen", key: "listen", isList: true, only: "frontends", path: ["listen"] },
+  { flag: "--backends", key: "backends", isList: true, only: "pools", path: ["backends"] },
   { flag: "--strategy", key: "strategy", only: "pools", path: ["strategy"] },
   { flag: "--load", key: "load", only: "pools", path: ["load", "source"] },
   { flag: "--health", key: "health", only: "pools", path: ["health", "probe"] },
@@ -14,6 +14,8 @@ const FLAGS = [
   { flag: "--user", key: "user", path: ["user"] },
   { flag: "--admin-socket", key: "adminSocket", path: ["admin", "socket"] },
   { flag: "--admin-state", key: "adminState", path: ["admin", "state"] },
+  { flag: "--admin-http", key: "adminHttp", isList: true, path: ["admin", "http"] },
+  { flag: "--admin-token-file", key: "adminTokenFile", path: ["admin", "token_file"] },
   { flag: "--log-level", key: "logLevel", path: ["log", "level"] },
   { flag: "--log-format", key: "logFormat", path: ["log", "format"] },
   { flag: "--record", key: "record", path: ["log", "record"] },
@@ -21,21 +23,29 @@ const FLAGS = [
 ] as const satisfies readonly {
   readonly flag: string;
   readonly key: string;
+  /** Whether it takes several texts. */
+  readonly isList?: true;
   /** Whose only member the path starts in; absent: it starts at the top. */
   readonly only?: "frontends" | "pools";
   readonly path: ConfigPath;
 }[];
 
 type Name = typeof FLAGS[number]["key"];
+type ListName = Extract<typeof FLAGS[number], { readonly isList: true }>["key"];
 
 /** What flags can say; each text as it was given. */
 export type Overrides = {
-  readonly [N in Name]?: N extends "listen" | "backends" ? readonly string[] : string;
+  readonly [N in Name]?: N extends ListName ? readonly string[] : string;
 };
 
-/** What each flag, without its dashes, is called among {@linkcode Overrides}. */
-export const OVERRIDING: Readonly<Record<string, Name>> = Object.fromEntries(
-  FLAGS.map(({ flag, key }) => [flag.slice(2), key]),
+/** What each flag that takes one text, without its dashes, is called among {@linkcode Overrides}. */
+export const TEXT_FLAGS: Readonly<Record<string, Exclude<Name, ListName>>> = Object.fromEntries(
+  FLAGS.flatMap((one) => "isList" in one ? [] : [[one.flag.slice(2), one.key]]),
+);
+
+/** The same of those that take several. */
+export const LIST_FLAGS: Readonly<Record<string, ListName>> = Object.fromEntries(
+  FLAGS.flatMap((one) => "isList" in one ? [[one.flag.slice(2), one.key]] : []),
 );
 
 /** The frontend or pool that flags make when the file has none. */

@@ -14,8 +14,9 @@ const ROUND_AT_MOST = 1.1;
 const MOST_TOLD = 100;
 
 /** Every warning as a sentence that begins with where it is; of more than 100, the first. */
-export function warningsOf({ frontends, pools }: Config): string[] {
+export function warningsOf({ admin, frontends, pools }: Config): string[] {
   const odd = [
+    ...oddAdmin(admin),
     ...frontends.flatMap(oddLocations),
     ...frontends.flatMap(oddMode),
     ...frontends.flatMap(oddLists),
@@ -24,6 +25,12 @@ export function warningsOf({ frontends, pools }: Config): string[] {
   ];
   const more = odd.length - MOST_TOLD;
   return more > 0 ? [...odd.slice(0, MOST_TOLD), `and ${more} more such settings`] : odd;
+}
+
+function oddAdmin({ http, tokenFile }: Config["admin"]): string[] {
+  return tokenFile === undefined || http.length > 0
+    ? []
+    : ["admin.token_file: has no effect: admin.http is off"];
 }
 
 function oddMode({ name, listen, socketMode }: FrontendConfig): string[] {

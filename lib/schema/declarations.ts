@@ -245,16 +245,19 @@ export interface ListOptions {
   /** Makes a list of one text; undefined: the text is the only item. */
   readonly split?: (text: string) => readonly string[] | undefined;
   readonly samples?: readonly (readonly [text: string, comment: string])[];
+  /** The word for a list with nothing in it. */
+  readonly nothing?: string;
 }
 
 /** A list, or one item of it. A key with nothing behind it is a list with nothing in it. */
 export function list<T>(
   about: About,
   inner: Declaration<T>,
-  { oneAsItem = false, split = () => undefined, samples = [] }: ListOptions = {},
+  { oneAsItem = false, split = () => undefined, samples = [], nothing }: ListOptions = {},
 ): Declaration<readonly T[]> {
   const listed = (value: unknown) => {
     if (value === null) return [];
+    if (nothing !== undefined && String(value) === nothing) return [];
     if (Array.isArray(value)) return value;
     return (typeof value === "string" ? split(value) : undefined) ?? [value];
   };
@@ -269,6 +272,7 @@ export function list<T>(
     write: (values) => {
       const items = values.map((value) => inner.write(value) ?? null);
       const [only] = items;
+      if (nothing !== undefined && items.length === 0) return nothing;
       return oneAsItem && items.length === 1 && only !== undefined ? only : items;
     },
   };

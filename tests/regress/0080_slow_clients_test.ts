@@ -78,7 +78,7 @@ Deno.test("the admin socket makes of an answer what is taken, for few clients at
   const clock = new ManualClock();
   await using _server = new AdminServer(await listenAt(path, clock), clock, handlers);
   const connect = () => Deno.connect({ transport: "unix", path });
-  const request = "GET /v1/why?last=1024 HTTP/1.1\r\n\r\n";
+  const request = "GET /v1/why?last=1024 HTTP/1.1\r\nHost: x\r\n\r\n";
   await using _slow = await SlowClients.open(100, connect, request);
   await waitFor("all to be asked", () => made.length === 100 && made.every((count) => count > 0));
 

@@ -7,8 +7,10 @@ export interface RequestHead {
   readonly method: string;
   /** Path and query; undefined when the first line is no request of HTTP/1. */
   readonly target: string | undefined;
-  /** By names in lower case; of a field that is given twice, the last. */
+  /** By names in lower case; of a field that is given twice, the values in a list. */
   readonly fields: ReadonlyMap<string, string>;
+  /** What RFC 9112 forbids in it; undefined: nothing. */
+  readonly flaw: string | undefined;
   /** Characters of the head with its empty line, as latin1 bytes. */
   readonly length: number;
 }
@@ -19,6 +21,7 @@ export const NO_REQUEST: RequestHead = {
   method: "",
   target: undefined,
   fields: new Map(),
+  flaw: undefined,
   length: 0,
 };
 
@@ -40,26 +43,49 @@ const REASONS = {
   405: "Method Not Allowed",
   408: "Request Timeout",
   409: "Conflict",
+  411: "Length Required",
   412: "Precondition Failed",
   413: "Content Too Large",
+  415: "Unsupported Media Type",
+  431: "Request Header Fields Too Large",
   503: "Service Unavailable",
 } as const;
 
 /** A body is sent in pieces of at least this many characters, the next once the last is sent. */
 const PIECE_LENGTH = 65_536;
 
+/** A field of a head. No line goes on with the next one, and no space stands before the colon. */
+const FIELD = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*$/;
+
+/** Of which whoever stands between could read another one than we do. */
+const ONLY_ONCE = ["host", "content-length", "transfer-encoding"];
+
 /** Reads what has come so far; undefined until the empty line that ends the head. */
 export function readHead(text: string): RequestHead | undefined {
   const end = /\r?\n\r?\n/.exec(text);
   if (end === null) return undefined;
-  const [, method = "", target] = /^([A-Z]+) ([\x21-\x7e]+) HTTP\/1\.[01]\r?\n/.exec(text) ?? [];
+  const [, method = "", target, version] =
+    /^([A-Z]+) ([\x21-\x7e]+) HTTP\/1\.([01])\r?\n/.exec(text) ?? [];
   const [, ...lines] = text.slice(0, end.index).split(/\r?\n/);
-  const fields = lines.flatMap((line) => {
-    const [, name, value = ""] = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*(.*?)[ \t]*$/.exec(line) ?? [];
-    return name === undefined ? [] : [[name.toLowerCase(), value] as const];
-  });
-  const length = end.index + end[0].length;
-  return { kind: "request", method, target, fields: new Map(fields), length };
+  const fields = new Map<string, string>();
+  let flaw: string | undefined;
+  for (const line of lines) {
+    const [, name = "", value = ""] = FIELD.exec(line) ?? [];
+    const key = name.toLowerCase();
+    const before = fields.get(key);
+    if (key === "") {
+      flaw ??= "Cannot read the head: expected a name, a colon and a value on each line";
+    } else if (before === undefined) fields.set(key, value);
+    else {
+      fields.set(key, `${before}, ${value}`);
+      if (ONLY_ONCE.includes(key)) flaw ??= `Cannot read ${name} twice: expected it once`;
+    }
+  }
+  if (version === "1" && !fields.has("host")) flaw ??= "Host: it is missing";
+  if (fields.has("content-length") && fields.has("transfer-encoding")) {
+    flaw ??= "Cannot read Content-Length beside Transfer-Encoding: expected one of them";
+  }
+  return { kind: "request", method, target, fields, flaw, length: end.index + end[0].length };
 }
 
 /** Writes an answer, in pieces; HEAD gets its head alone. */

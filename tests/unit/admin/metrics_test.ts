@@ -7,6 +7,7 @@ const STATUS: StatusReport = {
   pid: 1,
   state: "running",
   engine: { name: "splice", reason: "" },
+  adminHttp: [],
   startedAt: "1970-01-01T00:01:40.5Z",
   now: "1970-01-01T00:02:00Z",
   reload: { count: 2, error: "no" },

@@ -9,7 +9,13 @@ async function ask(method: string, target: string): Promise<string> {
     ...NO_REPORTS,
     why: () => ({ version: "v\n", now: "n", decisions: [] }),
   };
-  const answer = await answerAdmin(reports, { method, target, fields: new Map(), body: "" });
+  const answer = await answerAdmin(reports, {
+    by: "socket",
+    method,
+    target,
+    fields: new Map(),
+    body: "",
+  });
   return [...formatAnswer(answer, method)].join("");
 }
 
@@ -23,7 +29,7 @@ Deno.test("answerAdmin() finds the route, or says what there is", async () => {
     ["GET", "/v1/why?last=0", 400, 'Cannot read "0" as last: expected 1 to 1024'],
     ["GET", "/v1/nothing", 404, "no such resource: /v1/nothing"],
     ["GET", "/v1/status/", 404, "no such resource: /v1/status/"],
-    ["POST", "/v1/status", 405, "POST is not allowed here: use GET"],
+    ["POST", "/v1/status", 405, "POST is not allowed here: use GET, HEAD"],
   ] as const;
   for (const [method, target, status, error] of wrong) {
     const [head = "", body = ""] = (await ask(method, target)).split("\r\n\r\n");
@@ -31,7 +37,7 @@ Deno.test("answerAdmin() finds the route, or says what there is", async () => {
     assert(head.includes(`\r\nContent-Length: ${body.length}\r\n`), head);
     assertEquals(JSON.parse(body), { error });
   }
-  assert((await ask("POST", "/v1/status")).includes("\r\nAllow: GET\r\n"));
+  assert((await ask("POST", "/v1/status")).includes("\r\nAllow: GET, HEAD\r\n"));
 });
 
 /** A backend as it is told; what it is does not matter here. */
@@ -63,6 +69,7 @@ async function order(
     },
   };
   const answer = await answerAdmin(balancer, {
+    by: "socket",
     method,
     target,
     fields: new Map(Object.entries(fields)),
@@ -133,5 +140,5 @@ Deno.test("an order that cannot be read is refused with the field that is wrong"
   const unknown = await order("PATCH", "/v1/pools/p/backends/", "{}");
   assertEquals(unknown.status, 404);
   const wrong = await order("POST", HOEK, "{}");
-  assertEquals([wrong.status, wrong.fields], [405, { "Allow": "GET, PATCH, PUT, DELETE" }]);
+  assertEquals([wrong.status, wrong.fields], [405, { "Allow": "GET, HEAD, PATCH, PUT, DELETE" }]);
 });

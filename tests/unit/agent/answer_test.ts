@@ -109,6 +109,7 @@ Deno.test("readFirstBytes() waits for the whole of a request, and takes all else
     method: "GET",
     target: "/",
     fields: new Map([["host", "kelvin:9777"]]),
+    flaw: undefined,
     length: request.length,
   });
   assertEquals(readFirstBytes("HEAD /x HTTP/1.0\n\n"), {
@@ -116,6 +117,7 @@ Deno.test("readFirstBytes() waits for the whole of a request, and takes all else
     method: "HEAD",
     target: "/x",
     fields: new Map(),
+    flaw: undefined,
     length: 18,
   });
   for (

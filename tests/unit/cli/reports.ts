@@ -53,6 +53,7 @@ export const REPORT: StatusReport = {
   pid: 1,
   state: "running",
   engine: { name: "portable", reason: "asked for" },
+  adminHttp: [],
   startedAt: "2026-11-21T08:00:00Z",
   now: "2026-11-21T08:30:12Z",
   reload: { count: 0 },

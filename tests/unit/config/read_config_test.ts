@@ -91,6 +91,8 @@ Deno.test("readConfig() never throws on any flags", () => {
     engine: words,
     user: words,
     adminSocket: words,
+    adminHttp: fc.array(words),
+    adminTokenFile: words,
     logLevel: words,
     logFormat: words,
     shutdownTimeout: words,

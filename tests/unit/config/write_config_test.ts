@@ -325,7 +325,17 @@ const config: fc.Arbitrary<Config> = fc.uniqueArray(name, { minLength: 1, maxLen
             fc.constantFrom("auto" as const, "off" as const),
             fc.record({ path: socketPath }),
           ),
-        }),
+          http: fc.uniqueArray(
+            fc.record({
+              transport: fc.constant("tcp" as const),
+              host: fc.constantFrom("127.0.0.1", "::1", "localhost", "127.9.9.9"),
+              port: fc.nat({ max: 65_535 }),
+            }),
+            { maxLength: 2, selector: listenKey },
+          ),
+          httpFromAfar: fc.boolean(),
+          tokenFile: absolute,
+        }, { requiredKeys: ["socket", "http", "httpFromAfar"] }),
       ),
       engine: over(
         SILENT.whole.engine,
@@ -362,7 +372,7 @@ const config: fc.Arbitrary<Config> = fc.uniqueArray(name, { minLength: 1, maxLen
       requiredKeys: ["log", "admin", "engine", "shutdownTimeoutMs", "frontends", "pools"],
     }).map((one) => ({ ...SILENT.whole, ...one }))
   )
-  .filter(({ frontends, pools, locationDatabase }) => {
+  .filter(({ admin, frontends, pools, locationDatabase }) => {
     const rules = frontends.flatMap((one) => one.location);
     if (rules.some((one) => one.countries.length > 0) && locationDatabase === undefined) {
       return false;
@@ -372,7 +382,7 @@ const config: fc.Arbitrary<Config> = fc.uniqueArray(name, { minLength: 1, maxLen
     if (listens.some((one) => backends.some(({ address }) => leadsBack(one, address)))) {
       return false;
     }
-    const all = listens.map(listenKey);
+    const all = [...listens, ...admin.http].map(listenKey);
     return new Set(all).size === all.length;
   });
 
