@@ -157,9 +157,11 @@ export class Acceptor {
     if (!this.#reserve.keep()) return this.#refusedByKernel(listener, nowMs, atMs);
     const { spec } = listener;
     const { frontend } = spec;
-    let isPlaced = this.#ledger.enter(frontend, spec.maxConnections);
-    // From a socket that closes, all are taken: their queue goes with it.
-    while (!isPlaced && spec.waitsWhenFull && !this.#listeners.isHeld) {
+    // Only who may wait takes the place first: another worker would find the frontend full meanwhile, and
+    // close a client for it. From a socket that closes, all are taken: their queue goes with it.
+    const waits = spec.waitsWhenFull && !this.#listeners.isHeld;
+    let isPlaced = waits && this.#ledger.enter(frontend, spec.maxConnections);
+    while (waits && !isPlaced) {
       if (this.#full.park(frontend)) return Acceptor.NOTHING;
       isPlaced = this.#ledger.enter(frontend, spec.maxConnections);
     }
@@ -177,6 +179,7 @@ export class Acceptor {
     }
     if (this.#table.full) this.#lingering.giveWay();
     this.#counters[ACCEPTED]! += 1;
+    if (!waits) isPlaced = this.#ledger.enter(frontend, spec.maxConnections);
     // An unnamed unix client has no bytes at all, not even a family.
     if (this.#length[0]! < 4) this.#address[0] = AF_UNIX;
     const reason = this.#objection(listener, isPlaced, nowMs);
