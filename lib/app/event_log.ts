@@ -15,6 +15,8 @@ const REFUSAL_TEXT = {
   connect_failed: "no backend took the connection",
   denied: "deny or allow of the frontend keeps its address out",
   frontend_full: "the frontend's max_connections is reached",
+  bad_proxy_header:
+    "accept_proxy_from names its network, and it sent no sound PROXY header in time",
   source_full: "its address has as many connections as per_source.max_connections allows",
   source_rate: "too many connections came from its address (per_source.rate)",
   out_of_descriptors:

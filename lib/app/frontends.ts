@@ -5,6 +5,7 @@ import type { Administration } from "../core/administration/administration.ts";
 import { compileAccess } from "../core/admission/access_list.ts";
 import type { SourceLimits } from "../core/admission/source_table.ts";
 import type { LocationTable } from "../core/location/location_table.ts";
+import { NetworkSet } from "../core/location/network_set.ts";
 import { parseNetwork } from "../core/values/network.ts";
 import type { Config } from "../config/config.ts";
 import type { Frontend } from "../engine/engine.ts";
@@ -20,6 +21,7 @@ export function frontendsOf(
   return frontends.map((frontend) => {
     const { name, listen, pool, maxConnections, whenFull, perSource, idleTimeoutMs, socketMode } =
       frontend;
+    const { acceptProxyFrom } = frontend;
     const tables = [access.get(name), tableOf(denials.get(name)?.keys())]
       .filter((table) => table !== undefined);
     const location = byFrontend.get(name);
@@ -29,6 +31,7 @@ export function frontendsOf(
       listen,
       pool,
       ...(location === undefined ? {} : { location }),
+      ...(acceptProxyFrom.length === 0 ? {} : { acceptProxyFrom: NetworkSet.of(acceptProxyFrom) }),
       ...(tables.length === 0 ? {} : { access: tables }),
       maxConnections,
       whenFull,

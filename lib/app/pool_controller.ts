@@ -202,12 +202,12 @@ export class PoolController implements AsyncDisposable {
 
   /** A new plan only when backends or their addresses have changed; numbers travel in the table. */
   #publish(): void {
-    const { connect } = this.#config;
+    const { connect, sendProxy } = this.#config;
     const endpoints: ({ backend: string; addresses: readonly Address[] } | undefined)[] = [];
     for (const member of this.pool.members) {
       endpoints[member.row] = { backend: member.backend.id, addresses: member.addresses };
     }
-    const signature = JSON.stringify([connect, endpoints]);
+    const signature = JSON.stringify([connect, sendProxy, endpoints]);
     if (signature === this.#published) return;
     try {
       this.#parts.publish({
@@ -215,6 +215,7 @@ export class PoolController implements AsyncDisposable {
         endpoints: Array.from(endpoints),
         connectTimeoutMs: connect.timeoutMs,
         connectRetries: connect.retries,
+        ...(sendProxy === "off" ? {} : { sendProxy }),
       });
     } catch (error) {
       // The plan of before goes on. No session may end for this, and the next weighing tries again.

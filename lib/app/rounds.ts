@@ -65,7 +65,7 @@ export class Rounds implements AsyncDisposable {
 
   /** Starts, keeps or replaces what goes the rounds, as the configuration says. */
   async follow(config: PoolConfig): Promise<void> {
-    const { load, health } = config;
+    const { load, health, sendProxy } = config;
     this.#load = await replacePollers(
       this.#load,
       JSON.stringify([load.intervalMs, load.timeoutMs]),
@@ -73,8 +73,8 @@ export class Rounds implements AsyncDisposable {
     );
     this.#health = await replacePollers(
       this.#health,
-      JSON.stringify(health),
-      () => this.#healthPollers(health),
+      JSON.stringify([health, sendProxy]),
+      () => this.#healthPollers(config),
     );
     for (const { id, admin } of config.backends) {
       if (admin === "disabled") this.#observed(this.#resilience.forgetLoad(id, "it is disabled"));
@@ -139,9 +139,9 @@ export class Rounds implements AsyncDisposable {
     };
   }
 
-  #healthPollers(health: PoolConfig["health"]): Omit<Pollers, "config"> | undefined {
+  #healthPollers({ health, sendProxy }: PoolConfig): Omit<Pollers, "config"> | undefined {
     const { clock, random } = this.#parts;
-    const probe = createHealthProbe(health, clock);
+    const probe = createHealthProbe({ ...health, sendProxy }, clock);
     if (probe === undefined) return undefined;
     const rounds = new Polling({
       clock,

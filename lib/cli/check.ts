@@ -93,7 +93,8 @@ async function probePool(
   pool: PoolConfig,
   frontends: readonly FrontendConfig[],
 ): Promise<Trial[]> {
-  const probe = createHealthProbe(pool.health, SYSTEM_CLOCK);
+  const { sendProxy } = pool;
+  const probe = createHealthProbe({ ...pool.health, sendProxy }, SYSTEM_CLOCK);
   await using sources = new LoadSources(loadSourceMaker(SYSTEM_CLOCK, Math.random));
   await sources.assign(pool.backends, pool.load);
   const own = ownAddresses();
@@ -118,7 +119,10 @@ async function probePool(
     if (health !== undefined) {
       texts.push(health.ok ? health.detail ?? "answers" : health.reason);
     }
-    if (pool.health.probe === "tcp" && health?.ok === true && await greets(backend, found.value)) {
+    if (
+      pool.health.probe === "tcp" && health?.ok === true &&
+      await greets(backend, found.value, sendProxy)
+    ) {
       texts.push("it greets with SSH-, so health: { probe: banner } would see more");
     }
     if (load !== undefined) texts.push(describeLoad(load, backend));
@@ -128,9 +132,13 @@ async function probePool(
 }
 
 /** Whether a backend speaks first, and as sshd does. */
-async function greets(backend: Backend, addresses: readonly Address[]): Promise<boolean> {
+async function greets(
+  backend: Backend,
+  addresses: readonly Address[],
+  sendProxy: PoolConfig["sendProxy"],
+): Promise<boolean> {
   const signal = AbortSignal.timeout(GREETING_MS);
-  const wanted = { probe: "banner", expect: "SSH-", timeoutMs: GREETING_MS } as const;
+  const wanted = { probe: "banner", expect: "SSH-", timeoutMs: GREETING_MS, sendProxy } as const;
   const probe = createHealthProbe(wanted, SYSTEM_CLOCK);
   return (await probe?.run(backend, addresses, signal))?.ok === true;
 }

@@ -19,6 +19,8 @@ const REFUSALS: Readonly<Record<string, string>> = {
   connect_failed: "no backend that was tried took it",
   denied: "deny or allow of the frontend kept its address out",
   frontend_full: "the frontend's max_connections was reached",
+  bad_proxy_header:
+    "accept_proxy_from names its network, and it sent no sound PROXY header in time",
   source_full: "its address had as many connections as per_source.max_connections allows",
   source_rate: "too many connections had come from its address (per_source.rate)",
   out_of_descriptors: "compute-lb had no file descriptor or memory left for it",

@@ -247,6 +247,12 @@ export const frontend = section({ doc: "" }, {
       "by where clients come from: of the rules that hold, the first counts; each has networks " +
       "(or addresses), countries (ISO 3166-1 codes) or both, and the pool",
   }, location),
+  accept_proxy_from: list({
+    unset: "none",
+    example: '["192.0.2.10"]',
+    doc:
+      "networks (or addresses) of proxies, whose connections must begin with a PROXY header, v1 or v2",
+  }, item(network)),
   max_connections: key(integer(0, 1_000_000), {
     default: "4096",
     doc: "most sessions at a time; 0 = no limit",

@@ -24,7 +24,7 @@ import {
   weight,
 } from "../schema/values.ts";
 import { FALLBACK_NAMES, STRATEGY_NAMES } from "../strategy/registry.ts";
-import { STICKY_BY } from "./names.ts";
+import { SEND_PROXY, STICKY_BY } from "./names.ts";
 import { load, loadOverride, memory, pressure } from "./load_sections.ts";
 import { blackHoles, outliers, panic, slowStart } from "./resilience_sections.ts";
 
@@ -169,6 +169,10 @@ export const pool = section({ doc: "" }, {
   sticky,
   pace,
   connect,
+  send_proxy: key(oneOf(SEND_PROXY, "a version of the PROXY protocol"), {
+    default: "off",
+    doc: "the PROXY header that backends and probes are sent first; they must expect it",
+  }),
   backends: list(
     { required: "", doc: "where sessions go" },
     textOr(backendText, backendSection, isPlain),

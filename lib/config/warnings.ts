@@ -19,6 +19,7 @@ export function warningsOf({ admin, frontends, pools }: Config): string[] {
     ...oddAdmin(admin),
     ...frontends.flatMap(oddLocations),
     ...frontends.flatMap(oddMode),
+    ...frontends.flatMap(oddProxies),
     ...frontends.flatMap(oddLists),
     ...frontends.flatMap(oddLimits),
     ...pools.flatMap(oddPool),
@@ -36,6 +37,20 @@ function oddAdmin({ http, tokenFile }: Config["admin"]): string[] {
 function oddMode({ name, listen, socketMode }: FrontendConfig): string[] {
   if (socketMode === undefined || listen.some(({ transport }) => transport === "unix")) return [];
   return [`frontends.${name}.socket_mode: has no effect: it listens on no unix socket`];
+}
+
+/** Proxies that are everybody, or that nobody hears. */
+function oddProxies({ name, listen, acceptProxyFrom }: FrontendConfig): string[] {
+  const at = `frontends.${name}.accept_proxy_from`;
+  if (acceptProxyFrom.length > 0 && listen.every(({ transport }) => transport === "unix")) {
+    return [`${at}: has no effect: ${ONLY_UNIX}`];
+  }
+  const all = acceptProxyFrom.filter(({ prefix }) => prefix === 0).map(formatNetwork);
+  if (all.length === 0) return [];
+  return [
+    `${at}: ${all.join(" and ")} is everybody: whoever connects can claim any address: ` +
+    "expected the addresses of your proxies",
+  ];
 }
 
 /** Networks that are allowed in vain, and lists that nobody is looked up in. */

@@ -8,8 +8,10 @@ import type { PickTrace } from "../core/pick/pick_report.ts";
 import type { FailureKind } from "../core/values/errors.ts";
 import type { LineBytes } from "../core/values/line_bytes.ts";
 import type { Location, LocationTable } from "../core/location/location_table.ts";
+import type { NetworkSet } from "../core/location/network_set.ts";
 import type { SourceLimits } from "../core/admission/source_table.ts";
 import type { PickTable } from "../core/pick/pick_table.ts";
+import type { ProxyVersion } from "../core/proxy_protocol/proxy_endpoint.ts";
 
 /** Where clients come in. */
 export interface Frontend {
@@ -25,8 +27,14 @@ export interface Frontend {
   /** Where clients go by their address; absent: all go to `pool`, as those of a unix socket always do. */
   readonly location?: Location;
   /**
+   * Connections from these networks begin with a PROXY header, v1 or v2, and what it says counts for the
+   * client's address and for the one that it reached. Absent: nobody's do. Of others nothing is read.
+   */
+  readonly acceptProxyFrom?: NetworkSet;
+  /**
    * Who may come in, as core/admission/access_list.ts has it: a client that one of them denies is refused
-   * before anything else is done for it. Clients of unix sockets are not looked up.
+   * before anything else is done for it, once its PROXY header is read. Clients of unix sockets are not
+   * looked up.
    */
   readonly access?: readonly LocationTable[];
   /** Most clients at a time over all its addresses, those on their way included. 0: no limit. */
@@ -55,6 +63,8 @@ export interface PoolPlan {
   readonly connectTimeoutMs: number;
   /** How many other backends are tried after the first did not take the connection. */
   readonly connectRetries: number;
+  /** The PROXY header with which connections to the backends begin; absent: none. */
+  readonly sendProxy?: ProxyVersion;
 }
 
 export interface Endpoint {
@@ -88,6 +98,8 @@ export type RefusalReason =
   /** A list of networks denies its address. */
   | "denied"
   | "frontend_full"
+  /** Its network is one from which a PROXY header is expected, and none came, or one that is malformed. */
+  | "bad_proxy_header"
   /** Its address has as many connections as it may have. */
   | "source_full"
   /** From its address came too many connections lately. */
@@ -139,7 +151,7 @@ interface TunnelEvent {
 export type EngineEvent =
   | TunnelEvent & Picked & {
     readonly kind: "opened";
-    /** The balancer's own address that the client reached. */
+    /** The address that the client reached: the balancer's own, or the one that a PROXY header told. */
     readonly local: Address;
     readonly backendAddress: Address;
     /** Backends tried, this one included. */

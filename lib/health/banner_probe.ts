@@ -8,7 +8,7 @@ import type { Clock } from "../core/timing/clock.ts";
 import { closeOnAbort } from "../core/serving/close_on_abort.ts";
 import type { ProbeResult } from "../core/pool/health.ts";
 import { SSH_IDENTIFICATION } from "../core/serving/ssh_refusal.ts";
-import type { HealthProbe, HealthProbeKind } from "./health_probe.ts";
+import { type HealthProbe, type HealthProbeKind, helloOf } from "./health_probe.ts";
 import { connectAny } from "./tcp_probe.ts";
 
 /** RFC 4253 section 4.2: an identification line has at most 255 characters, other lines may precede it. */
@@ -21,15 +21,23 @@ export class BannerProbe implements HealthProbe {
   readonly #clock: Clock;
   readonly #expect: string;
   readonly #timeoutMs: number;
+  readonly #hello: Uint8Array<ArrayBuffer>;
 
   /**
    * @param expect what one of the backend's first lines must begin with.
    * @param timeoutMs how long a probe may take in all.
+   * @param hello sent first.
    */
-  constructor(clock: Clock, expect: string, timeoutMs: number) {
+  constructor(
+    clock: Clock,
+    expect: string,
+    timeoutMs: number,
+    hello: Uint8Array<ArrayBuffer> = new Uint8Array(),
+  ) {
     this.#clock = clock;
     this.#expect = expect;
     this.#timeoutMs = timeoutMs;
+    this.#hello = hello;
   }
 
   async run(
@@ -38,7 +46,13 @@ export class BannerProbe implements HealthProbe {
     signal: AbortSignal,
   ): Promise<ProbeResult> {
     const startedMs = this.#clock.now();
-    const connected = await connectAny(addresses, this.#timeoutMs, this.#clock, signal);
+    const connected = await connectAny(
+      addresses,
+      this.#timeoutMs,
+      this.#clock,
+      signal,
+      this.#hello,
+    );
     if ("failure" in connected) return { ok: false, ...connected };
     const { conn } = connected;
     using _interrupt = closeOnAbort(signal, conn);
@@ -119,5 +133,6 @@ export const banner: HealthProbeKind<"banner"> = {
   // The kernel completes handshakes for an sshd that hangs, so where ssh is spoken its greeting is waited
   // for. Port 22 tells ssh, on either side: all backends of a pool speak the same protocol.
   suits: (ports) => ports.has(SSH_PORT),
-  create: ({ expect, timeoutMs }, clock) => new BannerProbe(clock, expect, timeoutMs),
+  create: (settings, clock) =>
+    new BannerProbe(clock, settings.expect, settings.timeoutMs, helloOf(settings)),
 };

@@ -1,4 +1,5 @@
-// The probe `tcp`: the backend is up when it takes a connection. Closed again without a byte.
+// The probe `tcp`: the backend is up when it takes a connection. Closed again without a byte, but for a PROXY
+// header where the backend expects one.
 
 import { type Address, formatAddress } from "../core/values/address.ts";
 import type { Backend } from "../core/pool/backend.ts";
@@ -6,16 +7,26 @@ import type { Clock } from "../core/timing/clock.ts";
 import { classify, messageOf } from "../core/values/errors.ts";
 import type { ProbeResult } from "../core/pool/health.ts";
 import { withDeadline } from "../core/timing/with_deadline.ts";
-import type { HealthProbe, HealthProbeKind } from "./health_probe.ts";
+import { writeAll } from "../core/serving/write_all.ts";
+import { type HealthProbe, type HealthProbeKind, helloOf } from "./health_probe.ts";
 
 export class TcpProbe implements HealthProbe {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
+  readonly #hello: Uint8Array<ArrayBuffer>;
 
-  /** @param timeoutMs how long a probe may take in all: its addresses share it in equal parts. */
-  constructor(clock: Clock, timeoutMs: number) {
+  /**
+   * @param timeoutMs how long a probe may take in all: its addresses share it in equal parts.
+   * @param hello sent first.
+   */
+  constructor(
+    clock: Clock,
+    timeoutMs: number,
+    hello: Uint8Array<ArrayBuffer> = new Uint8Array(),
+  ) {
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
+    this.#hello = hello;
   }
 
   async run(
@@ -24,7 +35,13 @@ export class TcpProbe implements HealthProbe {
     signal: AbortSignal,
   ): Promise<ProbeResult> {
     const startedMs = this.#clock.now();
-    const connected = await connectAny(addresses, this.#timeoutMs, this.#clock, signal);
+    const connected = await connectAny(
+      addresses,
+      this.#timeoutMs,
+      this.#clock,
+      signal,
+      this.#hello,
+    );
     if ("failure" in connected) return { ok: false, ...connected };
     connected.conn.close();
     return { ok: true, latencyMs: this.#clock.now() - startedMs, detail: "accepts connections" };
@@ -34,7 +51,7 @@ export class TcpProbe implements HealthProbe {
 type Failed = Omit<Extract<ProbeResult, { ok: false }>, "ok">;
 
 /**
- * Connects to the first address that answers, or says why the last did not. As when engines connect, each
+ * Connects to the first address that answers, or says why the last did not, and sends it the `hello`. As when engines connect, each
  * has its part of the time: one that drops what it gets must not hide those behind it.
  * @param timeoutMs for all addresses together.
  */
@@ -43,10 +60,11 @@ export async function connectAny(
   timeoutMs: number,
   clock: Clock,
   signal: AbortSignal,
+  hello: Uint8Array<ArrayBuffer>,
 ): Promise<{ conn: Deno.Conn } | Failed> {
   let failed: Failed = { failure: "name_not_found", reason: "it has no address" };
   for (const address of addresses) {
-    const connected = await connectOne(address, timeoutMs / addresses.length, clock, signal);
+    const connected = await connectOne(address, timeoutMs / addresses.length, clock, signal, hello);
     if ("conn" in connected) return connected;
     // What another address of the backend gave says more than that we cannot call this one.
     const isOurs = connected.failure === "address_not_available";
@@ -61,12 +79,14 @@ function connectOne(
   timeoutMs: number,
   clock: Clock,
   signal: AbortSignal,
+  hello: Uint8Array<ArrayBuffer>,
 ): Promise<{ conn: Deno.Conn } | Failed> {
   return withDeadline(clock, timeoutMs, async (signal) => {
     try {
       const conn = address.transport === "unix"
         ? await Deno.connect({ transport: "unix", path: address.path })
         : await Deno.connect({ hostname: address.host, port: address.port, signal });
+      if (hello.length > 0) await writeAll(conn, hello, signal);
       return { conn };
     } catch (error) {
       return signal.aborted
@@ -82,5 +102,5 @@ function connectOne(
 export const tcp: HealthProbeKind<"tcp"> = {
   name: "tcp",
   doc: "it takes a connection",
-  create: ({ timeoutMs }, clock) => new TcpProbe(clock, timeoutMs),
+  create: (settings, clock) => new TcpProbe(clock, settings.timeoutMs, helloOf(settings)),
 };

@@ -17,6 +17,7 @@ import location from "./location.txt" with { type: "text" };
 import logs from "./logs.txt" with { type: "text" };
 import metrics from "./metrics.txt" with { type: "text" };
 import placement from "./placement.txt" with { type: "text" };
+import proxy from "./proxy.txt" with { type: "text" };
 import quickstart from "./quickstart.txt" with { type: "text" };
 import recording from "./recording.txt" with { type: "text" };
 import sshd from "./sshd.txt" with { type: "text" };
@@ -46,6 +47,7 @@ export const TOPICS: readonly Topic[] = [
   sshd,
   health,
   location,
+  proxy,
   status,
   administration,
   logs,

@@ -7,6 +7,7 @@ import { DECISION_CASES } from "./decision_cases.ts";
 import { EngineFixture } from "./engine_fixture.ts";
 import { LOCATION_CASES } from "./location_cases.ts";
 import { PLACING_CASES } from "./placing_cases.ts";
+import { PROXY_PROTOCOL_CASES } from "./proxy_protocol_cases.ts";
 import { REFUSAL_CASES } from "./refusal_cases.ts";
 import { RELAY_CASES } from "./relay_cases.ts";
 import { RUNNING_CASES } from "./running_cases.ts";
@@ -32,6 +33,7 @@ export function engineConformance(
     ...STRATEGY_CASES,
     ...BURST_CASES,
     ...LOCATION_CASES,
+    ...PROXY_PROTOCOL_CASES,
     ...REFUSAL_CASES,
     ...ADMISSION_CASES,
     ...RUNNING_CASES,

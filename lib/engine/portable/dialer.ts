@@ -18,6 +18,7 @@ import { Choice, type Chosen, NO_ROW, type Tried } from "../../core/pick/choice.
 import { countTunnel, endTunnel, pick, release } from "../../core/pick/pick_kernels.ts";
 import type { PickTable } from "../../core/pick/pick_table.ts";
 import { Source } from "../../core/pick/source.ts";
+import { ProxyHeaderWriter } from "../../core/proxy_protocol/header_writer.ts";
 import type { Clock, Random } from "../../core/timing/clock.ts";
 import type { Address } from "../../core/values/address.ts";
 import { classify, messageOf } from "../../core/values/errors.ts";
@@ -28,6 +29,7 @@ import { connect } from "./connect.ts";
 import type { DescriptorWaits } from "./descriptor_waits.ts";
 
 const NOTHING_CHOSEN = new Choice();
+const NOTHING = new Uint8Array();
 
 /** A client on its way to a backend, or with a tunnel. */
 export class Client implements Dial {
@@ -47,10 +49,14 @@ export class Client implements Dial {
   /** Whether it has a place in the count of its address. */
   hasSourcePlace = false;
 
-  /** @param plan what it goes by; undefined: its pool has none. */
+  /**
+   * @param reached the address that it reached.
+   * @param plan what it goes by; undefined: its pool has none.
+   */
   constructor(
     readonly frontend: string,
-    readonly from: Address,
+    public from: Address,
+    public reached: Address,
     public pool: string,
     public plan: PoolPlan | undefined,
   ) {}
@@ -79,6 +85,7 @@ export class Dialer implements DialDriver<Client> {
   readonly #parts: DialerParts;
   readonly #policy: DialPolicy<Client>;
   readonly #source = new Source();
+  readonly #header = new ProxyHeaderWriter();
   /** Since start, those that were the backends' own fault. */
   failures = 0;
 
@@ -98,7 +105,9 @@ export class Dialer implements DialDriver<Client> {
         try {
           if (action === WAIT) await clock.sleep(WAIT_MS, cutting);
           const triedMs = clock.now();
-          const conn = await connect(clock, addressOf(client), policy.timeoutMs(client), cutting);
+          const timeoutMs = policy.timeoutMs(client);
+          const header = this.#headerOf(client);
+          const conn = await connect(clock, addressOf(client), timeoutMs, cutting, header);
           policy.connecting(client, waited, triedMs);
           action = policy.connected(client);
           countTunnel(this.#table(client), client.row, this.#sourceOf(client));
@@ -164,6 +173,15 @@ export class Dialer implements DialDriver<Client> {
 
   renew(client: Client): boolean {
     return this.#parts.renew(client);
+  }
+
+  /** What the backend is sent first. */
+  #headerOf({ plan, from, reached }: Client): Uint8Array {
+    const { source, destination, bytes } = this.#header;
+    if (plan?.sendProxy === undefined) return NOTHING;
+    source.setAddress(from);
+    destination.setAddress(reached);
+    return bytes.slice(0, this.#header.write(plan.sendProxy));
   }
 
   #beginWait(client: Client): void {

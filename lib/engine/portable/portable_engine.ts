@@ -25,6 +25,7 @@ import type {
 import { EventQueue } from "../event_queue.ts";
 import { PickStore } from "../pick_store.ts";
 import { Client, Dialer } from "./dialer.ts";
+import { readHeader } from "./header_reader.ts";
 import { Lingering } from "./lingering.ts";
 import { Listeners } from "./listeners.ts";
 import { BufferPool, Relay } from "./relay.ts";
@@ -42,6 +43,8 @@ export interface PortableEngineOptions {
 const TICK_MS = 250;
 /** A tick that comes later than this says that the process was stopped, or too busy to read. */
 const MOST_TICK_MS = 2 * TICK_MS;
+
+const NOTHING = new Uint8Array();
 
 const NO_PLANS: ReadonlyMap<string, PoolPlan> = new Map();
 
@@ -310,7 +313,8 @@ export class PortableEngine implements Engine {
     const { settings } = state;
     const from = clientOf(conn.remoteAddr);
     const pool = poolOf(settings, from);
-    const client = new Client(settings.name, from, pool, state.plans.get(pool));
+    const reached = addressOf(conn.localAddr);
+    const client = new Client(settings.name, from, reached, pool, state.plans.get(pool));
     const reason = this.#objection(state, client);
     if (reason === "frontend_full" && this.#isWaitedFor(state)) {
       return this.#enterLater(state, conn);
@@ -321,16 +325,29 @@ export class PortableEngine implements Engine {
   }
 
   /** Why a client may not come in. Otherwise it may get a place in the count of its address. */
-  #objection(
-    { number, settings: { access, perSource, maxConnections }, active }: FrontendState,
+  #objection(state: FrontendState, client: Client): RefusalReason | undefined {
+    const { settings, active } = state;
+    // Who it is that comes from a proxy, its header will tell.
+    const isProxy = beginsWithHeader(settings, client.from);
+    if (!isProxy && this.#isDenied(settings, client)) return "denied";
+    const { maxConnections } = settings;
+    if (maxConnections > 0 && active >= maxConnections) return "frontend_full";
+    return isProxy ? undefined : this.#objectionBySource(state, client);
+  }
+
+  #isDenied({ access }: Frontend, { from }: Client): boolean {
+    if (access === undefined || from.transport === "unix") return false;
+    const words = readIp(from.host, this.#ip);
+    return words !== 0 && isDenied(access, this.#ip, words);
+  }
+
+  /** What the limits of its address have against a client. */
+  #objectionBySource(
+    { number, settings: { perSource } }: FrontendState,
     client: Client,
   ): RefusalReason | undefined {
-    const { from } = client;
-    const words = from.transport === "tcp" ? readIp(from.host, this.#ip) : 0;
-    if (access !== undefined && words !== 0 && isDenied(access, this.#ip, words)) return "denied";
-    if (maxConnections > 0 && active >= maxConnections) return "frontend_full";
     if (perSource === undefined) return undefined;
-    this.#source.setAddress(from);
+    this.#source.setAddress(client.from);
     const outcome = this.#sources.enter(number, this.#source, perSource, this.#now());
     client.hasSourcePlace = outcome === HELD;
     if (outcome === FULL) return "source_full";
@@ -364,7 +381,6 @@ export class PortableEngine implements Engine {
 
   #begin(state: FrontendState, client: Client, conn: Deno.Conn): void {
     state.active++;
-    this.#clients.add(client);
     const served = this.#serve(state, client, conn).finally(() => {
       this.#clients.delete(client);
       if (client.hasSourcePlace) this.#leaveSource(state, client);
@@ -382,6 +398,13 @@ export class PortableEngine implements Engine {
 
   async #serve(state: FrontendState, client: Client, conn: Deno.Conn): Promise<void> {
     const acceptedMs = this.#now();
+    let rest = NOTHING;
+    if (beginsWithHeader(state.settings, client.from)) {
+      const header = await this.#readHeader(state, client, conn);
+      if (header === undefined) return;
+      rest = header;
+    }
+    this.#clients.add(client);
     const dialled = await this.#dialer.dial(client);
     if (typeof dialled === "string") {
       this.#refuse(conn, client, dialled);
@@ -395,9 +418,9 @@ export class PortableEngine implements Engine {
     if (this.#cutting.signal.aborted) relay.cut("shutdown");
     this.#opened++;
     this.#events.push(
-      openedEvent(tunnel, client, conn, dialled, connectMs, openedAtMs, this.#picks),
+      openedEvent(tunnel, client, dialled, connectMs, openedAtMs, this.#picks),
     );
-    const reason = await relay.run();
+    const reason = await relay.run(rest);
     this.#relays.delete(relay);
     this.#dialer.end(client);
     const { bytesToBackend, bytesToClient } = relay;
@@ -412,6 +435,35 @@ export class PortableEngine implements Engine {
       durationMs: Math.round(this.#now() - acceptedMs),
       reason,
     });
+  }
+
+  /**
+   * Has the client be who its PROXY header says, and refuses it where that one may not come in, or the
+   * header is bad.
+   * @returns what came behind the header; undefined when the client is refused.
+   */
+  async #readHeader(
+    state: FrontendState,
+    client: Client,
+    conn: Deno.Conn,
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const { signal } = this.#cutting;
+    const header = await readHeader(conn, this.#options.clock, signal);
+    if (header === undefined) {
+      this.#refuse(conn, client, signal.aborted ? "no_backend" : "bad_proxy_header");
+      return undefined;
+    }
+    client.from = header.told?.source ?? client.from;
+    client.reached = header.told?.destination ?? client.reached;
+    // A reload may have come meanwhile.
+    client.pool = poolOf(state.settings, client.from);
+    client.plan = state.plans.get(client.pool);
+    const reason = this.#isDenied(state.settings, client)
+      ? "denied"
+      : this.#objectionBySource(state, client);
+    if (reason === undefined) return header.rest;
+    this.#refuse(conn, client, reason);
+    return undefined;
   }
 
   #acceptFailed(frontend: string, failure: FailureKind, message: string): void {
@@ -478,8 +530,7 @@ function tunnelOf(
 /** The event of a tunnel that has opened. */
 function openedEvent(
   tunnel: Tunnel,
-  { attempts, choice, plan, lastPick }: Client,
-  conn: Deno.Conn,
+  { attempts, choice, plan, lastPick, reached }: Client,
   dialled: Deno.Conn,
   connectMs: number,
   atMs: number,
@@ -490,7 +541,7 @@ function openedEvent(
     kind: "opened",
     ...tunnel,
     atMs,
-    local: addressOf(conn.localAddr),
+    local: reached,
     backendAddress: addressOf(dialled.remoteAddr),
     attempts,
     connectMs,
@@ -499,6 +550,11 @@ function openedEvent(
     lastPick,
     store,
   };
+}
+
+function beginsWithHeader({ acceptProxyFrom }: Frontend, client: Address): boolean {
+  if (acceptProxyFrom === undefined || client.transport === "unix") return false;
+  return acceptProxyFrom.hasHost(client.host);
 }
 
 /** The pool that a client goes to. */

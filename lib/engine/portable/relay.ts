@@ -17,6 +17,8 @@ const IDLE_BUFFER_BYTES = 2048;
 /** How long a side that is of no use any more is still read, so that our FIN is not turned into RST. */
 const LINGER_MS = 5000;
 
+const NOTHING = new Uint8Array();
+
 /** Large buffers, lent to directions that are busy and taken back when they calm down. */
 export class BufferPool {
   readonly #free: Uint8Array<ArrayBuffer>[] = [];
@@ -54,10 +56,13 @@ export class Relay {
     this.lastActivity = now();
   }
 
-  /** Relays until both directions have ended, closes both connections, says why it ended. */
-  async run(): Promise<EndReason> {
-    const toClient = this.#pump(this.backend, this.client, false);
-    const toBackend = this.#pump(this.client, this.backend, true);
+  /**
+   * Relays until both directions have ended, closes both connections, says why it ended.
+   * @param ahead what was read from the client already.
+   */
+  async run(ahead: Uint8Array): Promise<EndReason> {
+    const toClient = this.#pump(this.backend, this.client, false, NOTHING);
+    const toBackend = this.#pump(this.client, this.backend, true, ahead);
     await Promise.all([toClient, toBackend]);
     this.#finished = true;
     closeQuietly(this.client);
@@ -74,11 +79,35 @@ export class Relay {
     closeQuietly(this.backend);
   }
 
-  async #pump(from: Deno.Conn, to: Deno.Conn, toBackend: boolean): Promise<void> {
+  async #pump(
+    from: Deno.Conn,
+    to: Deno.Conn,
+    toBackend: boolean,
+    ahead: Uint8Array,
+  ): Promise<void> {
     const idle = new Uint8Array(IDLE_BUFFER_BYTES);
     let buffer = idle;
+    let bytes = ahead;
     try {
       for (;;) {
+        try {
+          for (let written = 0; written < bytes.length;) {
+            written += await to.write(written === 0 ? bytes : bytes.subarray(written));
+            this.lastActivity = this.now();
+          }
+        } catch (error) {
+          if (toBackend) await this.#backendTakesNoMore();
+          else this.#fail("client_reset", error);
+          return;
+        }
+        if (toBackend) this.bytesToBackend += bytes.length;
+        else this.bytesToClient += bytes.length;
+        if (buffer === idle) {
+          if (bytes.length === idle.length) buffer = this.buffers.take();
+        } else if (bytes.length <= IDLE_BUFFER_BYTES) {
+          this.buffers.give(buffer);
+          buffer = idle;
+        }
         let count: number | null;
         try {
           count = await from.read(buffer);
@@ -88,24 +117,7 @@ export class Relay {
         }
         if (count === null) break;
         this.lastActivity = this.now();
-        try {
-          for (let written = 0; written < count;) {
-            written += await to.write(buffer.subarray(written, count));
-            this.lastActivity = this.now();
-          }
-        } catch (error) {
-          if (toBackend) await this.#backendTakesNoMore();
-          else this.#fail("client_reset", error);
-          return;
-        }
-        if (toBackend) this.bytesToBackend += count;
-        else this.bytesToClient += count;
-        if (buffer === idle) {
-          if (count === idle.length) buffer = this.buffers.take();
-        } else if (count <= IDLE_BUFFER_BYTES) {
-          this.buffers.give(buffer);
-          buffer = idle;
-        }
+        bytes = buffer.subarray(0, count);
       }
     } finally {
       if (buffer !== idle) this.buffers.give(buffer);

@@ -14,6 +14,7 @@ import type { Lingering } from "./lingering.ts";
 import {
   ACCEPTED,
   ACCEPTED_AT,
+  ATTEMPTS,
   CLIENT_ADDRESS,
   ERRNO,
   FD,
@@ -21,6 +22,7 @@ import {
   LISTENER,
   PLAN,
   POOL,
+  READING_HEADER,
   REFUSED,
   ROW,
   SERIAL,
@@ -48,6 +50,7 @@ import {
   DENIED,
   FRONTEND_FULL,
   NO_BACKEND,
+  NO_REASON,
   type Recorder,
   SOURCE_FULL,
   SOURCE_RATE,
@@ -63,8 +66,6 @@ const TURNS = 16;
 const ALL_TURNS = 8192;
 /** How long nobody is accepted after the descriptors ran out. */
 const PAUSE_MS = 100;
-/** No reason to refuse a client. */
-const NO_REASON = 0;
 
 export class Acceptor {
   /** Nobody waits, or nobody may be taken now. */
@@ -208,11 +209,37 @@ export class Acceptor {
    */
   #objection(listener: Listener, isPlaced: boolean, nowMs: number): number {
     this.#sourcePlace = 0;
-    if (this.#listeners.isDenied(listener, this.#address)) return DENIED;
+    const address = this.#address;
+    // Who it is that comes from a proxy, its header will tell.
+    const isProxy = this.#listeners.beginsWithHeader(listener, address);
+    if (!isProxy && this.#listeners.isDenied(listener, address)) return DENIED;
     if (!isPlaced) return FRONTEND_FULL;
-    const { frontend, perSource } = listener.spec;
+    const { frontend } = listener.spec;
+    return isProxy ? NO_REASON : this.#objectionBySource(listener, frontend, address, 0, nowMs);
+  }
+
+  /** Why a client may not come in whose PROXY header has told who it is; NO_REASON: it may. */
+  objectionTo(slot: number, listener: Listener, nowMs: number): number {
+    const base = slot * TUNNEL_WORDS;
+    const words = this.#table.words;
+    const at = base + CLIENT_ADDRESS;
+    if (this.#listeners.isDenied(listener, words, at)) return DENIED;
+    this.#sourcePlace = 0;
+    const reason = this.#objectionBySource(listener, words[base + FRONTEND]!, words, at, nowMs);
+    words[base + SOURCE_PLACE] = this.#sourcePlace;
+    return reason;
+  }
+
+  /** What the limits of its address have against a client. */
+  #objectionBySource(
+    { spec: { perSource } }: Listener,
+    frontend: number,
+    address: Int32Array,
+    at: number,
+    nowMs: number,
+  ): number {
     if (perSource === undefined) return NO_REASON;
-    const outcome = this.#ledger.enterSource(frontend, this.#address, 0, perSource, nowMs);
+    const outcome = this.#ledger.enterSource(frontend, address, at, perSource, nowMs);
     if (outcome === HELD) this.#sourcePlace = 1;
     if (outcome === HELD || outcome === ADMITTED) return NO_REASON;
     return outcome === FULL ? SOURCE_FULL : SOURCE_RATE;
@@ -257,7 +284,10 @@ export class Acceptor {
     const slot = this.#table.take();
     const base = slot * TUNNEL_WORDS;
     const words = this.#table.words;
-    words[base + STATE] = WAITING;
+    words[base + STATE] = this.#listeners.beginsWithHeader(listener, address)
+      ? READING_HEADER
+      : WAITING;
+    words[base + ATTEMPTS] = 0;
     words[base + ERRNO] = 0;
     words[base + FD] = fd;
     words[base + FD + 1] = -1;

@@ -3,6 +3,7 @@
 // for every client that connects afterwards.
 
 import type { SourceLimits } from "../../core/admission/source_table.ts";
+import type { ProxyVersion } from "../../core/proxy_protocol/proxy_endpoint.ts";
 import type { WorkerMemory } from "./layout.ts";
 
 /** How long a socket may stay silent or unacknowledged. */
@@ -25,6 +26,8 @@ export interface ListenerSpec {
   readonly pools: readonly number[];
   /** The table that says which of `pools` a client goes to; absent: the first. */
   readonly location?: SharedArrayBuffer;
+  /** The networks from which clients begin with a PROXY header; absent: none do. */
+  readonly acceptProxyFrom?: SharedArrayBuffer;
   /** Tables of core/admission/access_list.ts, each of which may deny an address. */
   readonly access: readonly SharedArrayBuffer[];
   readonly maxConnections: number;
@@ -51,6 +54,7 @@ export interface PlanSpec {
   readonly rows: readonly (readonly (Uint8Array<ArrayBuffer> | undefined)[] | undefined)[];
   readonly connectTimeoutMs: number;
   readonly connectRetries: number;
+  readonly sendProxy?: ProxyVersion;
 }
 
 export interface WorkerSetup {

@@ -18,7 +18,10 @@ import {
 } from "../../core/dial/dial_policy.ts";
 import type { Choice } from "../../core/pick/choice.ts";
 import type { PickTable } from "../../core/pick/pick_table.ts";
+import { ProxyHeaderWriter } from "../../core/proxy_protocol/header_writer.ts";
+import type { ProxyVersion } from "../../core/proxy_protocol/proxy_endpoint.ts";
 import {
+  CLIENT_ADDRESS,
   CONNECT_FAILURES,
   ERRNO,
   FD,
@@ -45,6 +48,7 @@ import {
   IPPROTO_TCP,
   isShortage,
   type Libc,
+  MSG_NOSIGNAL,
   SO_ERROR,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
@@ -57,7 +61,7 @@ import type { Plan } from "./plan.ts";
 import type { Poller } from "./poller.ts";
 import { keepChoice, type Recorder } from "./records.ts";
 import type { Reserve } from "./reserve.ts";
-import { SOCKADDR_WORDS } from "./sockaddr.ts";
+import { readEndpoint, SOCKADDR_WORDS } from "./sockaddr.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
 import { TunnelDial } from "./tunnel_dial.ts";
 import { READABLE, SHORT_READ_INCONCLUSIVE } from "./tunnel_table.ts";
@@ -73,6 +77,14 @@ export interface Plans {
    * @returns false when it could not come in now.
    */
   renew(slot: number): boolean;
+  /** The address that the client reached, as a sockaddr. */
+  localAddress(slot: number): Int32Array;
+}
+
+/** Who sends what a socket does not take at once. */
+export interface HeaderHolder {
+  /** Has the rest of a PROXY header go to the backend, before all that the client says. */
+  holdHeader(base: number, rest: Uint8Array): void;
 }
 
 /** Who lets clients in. */
@@ -92,6 +104,7 @@ export interface DialerParts {
   readonly reserve: Reserve;
   readonly plans: Plans;
   readonly acceptor: Admission;
+  readonly relay: HeaderHolder;
   /** The loop's: now, and now as milliseconds since the epoch. */
   readonly time: Float64Array;
   readonly random: () => number;
@@ -109,6 +122,7 @@ export class Dialer implements DialDriver<TunnelDial> {
   readonly #reserve: Reserve;
   readonly #plans: Plans;
   readonly #acceptor: Admission;
+  readonly #relay: HeaderHolder;
   readonly #time: Float64Array;
   readonly #policy: DialPolicy<TunnelDial>;
   readonly #dial: TunnelDial;
@@ -118,6 +132,8 @@ export class Dialer implements DialDriver<TunnelDial> {
   readonly #lengthAddress = addressOf(this.#length);
   readonly #name = new Int32Array(28);
   readonly #nameAddress = addressOf(this.#name);
+  readonly #header = new ProxyHeaderWriter();
+  readonly #headerAddress = addressOf(this.#header.bytes);
 
   constructor(parts: DialerParts) {
     this.#calls = parts.libc.calls;
@@ -131,6 +147,7 @@ export class Dialer implements DialDriver<TunnelDial> {
     this.#reserve = parts.reserve;
     this.#plans = parts.plans;
     this.#acceptor = parts.acceptor;
+    this.#relay = parts.relay;
     this.#time = parts.time;
     this.#policy = new DialPolicy(this, parts.random);
     this.#dial = new TunnelDial(parts.memory);
@@ -147,7 +164,7 @@ export class Dialer implements DialDriver<TunnelDial> {
   /** An event came for the socket that connects. `ready` when it is writable and has no error. */
   advance(slot: number, ready: boolean): number {
     const dial = this.#dial.at(slot);
-    if (ready) return this.#connected(dial);
+    if (ready) return this.#do(dial, this.#connected(dial));
     return this.#do(dial, this.#failed(dial, this.#socketError(dial)));
   }
 
@@ -156,7 +173,7 @@ export class Dialer implements DialDriver<TunnelDial> {
     const dial = this.#dial.at(slot);
     if (this.#words[dial.base + STATE] === WAITING) return this.#do(dial, CONNECT);
     const errno = this.#connectErrno(dial);
-    if (errno === 0 || errno === EISCONN) return this.#connected(dial);
+    if (errno === 0 || errno === EISCONN) return this.#do(dial, this.#connected(dial));
     return this.#do(dial, this.#failed(dial, errno === EALREADY ? ETIMEDOUT : errno));
   }
 
@@ -272,8 +289,13 @@ export class Dialer implements DialDriver<TunnelDial> {
     return this.#policy.failed(dial, causeOf(errno), this.#time[0]!);
   }
 
+  /** @returns what the policy says. */
   #connected(dial: TunnelDial): number {
-    const { base } = dial;
+    const { base, plan } = dial;
+    if (plan?.sendProxy !== undefined) {
+      const errno = this.#sendHeader(dial, plan.sendProxy);
+      if (errno !== 0) return this.#failed(dial, errno);
+    }
     this.#length[0] = 4 * this.#name.length;
     const fd = this.#words[base + FD + 1]!;
     this.#calls.getsockname(fd, this.#nameAddress, this.#lengthAddress);
@@ -281,6 +303,22 @@ export class Dialer implements DialDriver<TunnelDial> {
       this.#words[base + OUTGOING_ADDRESS + i] = this.#name[i]!;
     }
     return this.#policy.connected(dial);
+  }
+
+  /** Tells the backend who the client is. @returns 0 or an errno. */
+  #sendHeader({ slot, base }: TunnelDial, version: ProxyVersion): number {
+    const header = this.#header;
+    readEndpoint(this.#words, base + CLIENT_ADDRESS, header.source);
+    readEndpoint(this.#plans.localAddress(slot), 0, header.destination);
+    const length = header.write(version);
+    const fd = this.#words[base + FD + 1]!;
+    const sent = this.#calls.send(fd, this.#headerAddress, length, MSG_NOSIGNAL);
+    const errno = sent < 0 ? this.#errno[0]! : 0;
+    if (errno !== 0 && errno !== EAGAIN && errno !== EINTR) return errno;
+    if (sent < length) {
+      this.#relay.holdHeader(base, header.bytes.subarray(Math.max(0, sent), length));
+    }
+    return 0;
   }
 
   /**

@@ -21,6 +21,7 @@ import {
   ACCEPT_FAILED_RECORD,
   BACKEND_CLOSED,
   BACKEND_RESET,
+  BAD_PROXY_HEADER,
   CLIENT_CLOSED,
   CLIENT_RESET,
   CLOSED_RECORD,
@@ -71,6 +72,7 @@ const REFUSALS: Readonly<Record<number, RefusalReason>> = {
   [DENIED]: "denied",
   [SOURCE_FULL]: "source_full",
   [SOURCE_RATE]: "source_rate",
+  [BAD_PROXY_HEADER]: "bad_proxy_header",
 };
 
 /** What refused clients read, by the number by which workers know why. */

@@ -72,6 +72,8 @@ export const CONNECTING = 2;
 export const OPEN = 3;
 /** Refused, and reads why; holds nothing but its socket (lingering.ts). */
 export const LINGERING = 4;
+/** Its PROXY header is still to come (header_reader.ts). */
+export const READING_HEADER = 5;
 
 /** Most pipes that one worker keeps track of; beyond it, tunnels copy. */
 export const MAX_PIPES = 16384;
@@ -111,6 +113,8 @@ export interface WorkerMemory {
   readonly counters: Float64Array<SharedArrayBuffer>;
   readonly words: Int32Array<SharedArrayBuffer>;
   readonly numbers: Float64Array<SharedArrayBuffer>;
+  /** By tunnel, as a sockaddr: the address that the client reached, where a PROXY header told it. */
+  readonly reached: Int32Array<SharedArrayBuffer>;
   readonly pipes: Int32Array<SharedArrayBuffer>;
   readonly ring: Int32Array<SharedArrayBuffer>;
   /** Tunnels there is room for. */
@@ -124,6 +128,7 @@ export function allocateWorkerMemory(capacity: number): WorkerMemory {
     counters: new Float64Array(new SharedArrayBuffer(COUNTERS * 8)),
     words: new Int32Array(new SharedArrayBuffer(capacity * TUNNEL_WORDS * 4)),
     numbers: new Float64Array(new SharedArrayBuffer(capacity * TUNNEL_NUMBERS * 8)),
+    reached: new Int32Array(new SharedArrayBuffer(capacity * SOCKADDR_WORDS * 4)),
     pipes: new Int32Array(new SharedArrayBuffer(MAX_PIPES * 2 * 4)),
     ring: new Int32Array(new SharedArrayBuffer(RING_WORDS * 4)),
     capacity,

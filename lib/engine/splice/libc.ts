@@ -99,6 +99,7 @@ export const AF_INET6 = 10;
 export const SOCK_STREAM = 1;
 export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
+export const MSG_PEEK = 2;
 export const MSG_NOSIGNAL = 0x4000;
 export const SHUT_WR = 1;
 

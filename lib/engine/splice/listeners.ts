@@ -7,18 +7,29 @@
 
 import { isDenied } from "../../core/admission/access_list.ts";
 import { LocationTable } from "../../core/location/location_table.ts";
+import { NetworkSet } from "../../core/location/network_set.ts";
 import type { ListenerSpec } from "./control_messages.ts";
-import { CLIENT_ADDRESS, FD, LISTENER, POOL, TUNNEL_WORDS } from "./layout.ts";
+import {
+  CLIENT_ADDRESS,
+  FD,
+  FLAGS,
+  LISTENER,
+  POOL,
+  TUNNEL_WORDS,
+  type WorkerMemory,
+} from "./layout.ts";
 import { addressOf, type Libc } from "./libc.ts";
 import type { Plan } from "./plan.ts";
-import { readSockaddrIp, SOCKADDR_BYTES } from "./sockaddr.ts";
-import { SHORT_READ_INCONCLUSIVE } from "./tunnel_table.ts";
+import { readSockaddrIp, SOCKADDR_BYTES, SOCKADDR_WORDS } from "./sockaddr.ts";
+import { SHORT_READ_INCONCLUSIVE, VIA_PROXY } from "./tunnel_table.ts";
 
 /** A listening socket, as the worker knows it. */
 export interface Listener {
   readonly spec: ListenerSpec;
   readonly access: readonly LocationTable[];
   readonly location: LocationTable | undefined;
+  /** Who begins with a PROXY header; undefined: nobody. */
+  readonly proxies: NetworkSet | undefined;
   readonly isOpen: boolean;
   /** What refused clients read, by the number of the reason. */
   readonly refusalText: readonly (Message | undefined)[];
@@ -33,6 +44,7 @@ export interface Message {
 export class Listeners {
   readonly #libc: Libc;
   readonly #words: Int32Array;
+  readonly #reached: Int32Array;
   /** By the pool's number. */
   #plans: (Plan | undefined)[] = [];
   /** The same by what was published last: another list while held. */
@@ -48,10 +60,10 @@ export class Listeners {
   readonly #length = new Int32Array(16);
   readonly #lengthPointer = addressOf(this.#length);
 
-  /** @param words the worker's tunnels. */
-  constructor(libc: Libc, words: Int32Array) {
+  constructor(libc: Libc, { words, reached }: WorkerMemory) {
     this.#libc = libc;
     this.#words = words;
+    this.#reached = reached;
   }
 
   /** Between two configurations from now on, until {@linkcode Listeners.listen}. */
@@ -77,11 +89,12 @@ export class Listeners {
 
   /** These alone are open from now on, and what was published while held holds. */
   listen(specs: readonly ListenerSpec[]): void {
-    for (const { spec: { location: _, ...spec } } of this.#open) {
+    for (const { spec: { location: _, acceptProxyFrom: _from, ...spec } } of this.#open) {
       this.#listeners[spec.id] = {
         spec: { ...spec, access: [], refusalText: [] },
         access: [],
         location: undefined,
+        proxies: undefined,
         isOpen: false,
         refusalText: [],
       };
@@ -90,6 +103,7 @@ export class Listeners {
       spec,
       access: spec.access.map((buffer) => new LocationTable(buffer)),
       location: spec.location && new LocationTable(spec.location),
+      proxies: spec.acceptProxyFrom && new NetworkSet(spec.acceptProxyFrom),
       isOpen: true,
       refusalText: spec.refusalText.map((bytes) => bytes && { bytes, pointer: addressOf(bytes) }),
     }));
@@ -108,9 +122,9 @@ export class Listeners {
   }
 
   /** Tells whether a client may not come in, by its sockaddr. */
-  isDenied({ access }: Listener, address: Int32Array): boolean {
+  isDenied({ access }: Listener, address: Int32Array, at = 0): boolean {
     if (access.length === 0) return false;
-    const words = readSockaddrIp(address, 0, this.#ip);
+    const words = readSockaddrIp(address, at, this.#ip);
     return words !== 0 && isDenied(access, this.#ip, words);
   }
 
@@ -121,9 +135,21 @@ export class Listeners {
     return spec.pools[words === 0 ? 0 : location.find(this.#ip, words)]!;
   }
 
-  /** The balancer's address that the client reached, as a sockaddr. */
+  /** Whether a client begins with a PROXY header, by its sockaddr. */
+  beginsWithHeader({ proxies }: Listener, address: Int32Array): boolean {
+    if (proxies === undefined) return false;
+    const words = readSockaddrIp(address, 0, this.#ip);
+    return words !== 0 && proxies.has(this.#ip, words);
+  }
+
+  /** The address that the client reached, as a sockaddr: the balancer's, or what a PROXY header told. */
   localAddress(slot: number): Int32Array {
     const words = this.#words;
+    if ((words[slot * TUNNEL_WORDS + FLAGS]! & VIA_PROXY) !== 0) {
+      const at = slot * SOCKADDR_WORDS;
+      for (let i = 0; i < SOCKADDR_WORDS; i++) this.#address[i] = this.#reached[at + i]!;
+      return this.#address;
+    }
     const spec = this.#specOf(slot);
     if (spec.local !== undefined) return spec.local;
     this.#length[0] = SOCKADDR_BYTES;

@@ -6,6 +6,7 @@
 import { SourceTable } from "../../core/admission/source_table.ts";
 import { Acceptor } from "./acceptor.ts";
 import { Dialer } from "./dialer.ts";
+import { HeaderReader } from "./header_reader.ts";
 import {
   FREE,
   FRONTEND,
@@ -17,6 +18,7 @@ import {
   MESSAGES_SENT,
   OPEN,
   PIPES_DENIED,
+  READING_HEADER,
   SERIAL,
   STATE,
   TUNNEL_ID,
@@ -65,6 +67,7 @@ export class Loop {
   readonly #tell: () => void;
   readonly #sessions: Sessions;
   readonly #tcp: ModeHandler;
+  readonly #headers: HeaderReader;
   readonly #turns: TurnQueue;
   readonly #clock: LoopClock;
   /** [now, now as milliseconds since the epoch]: an array, since a field would box each number. */
@@ -88,7 +91,7 @@ export class Loop {
     this.#pipes = new Pipes(libc, memory.pipes);
     this.#relay = new Relay(libc, this.#table, this.#pipes);
     this.#turns = new TurnQueue(memory);
-    this.#listeners = new Listeners(libc, memory.words);
+    this.#listeners = new Listeners(libc, memory);
     this.#lingering = new Lingering({
       libc,
       table: this.#table,
@@ -129,6 +132,11 @@ export class Loop {
     const dialer = new Dialer({ ...common, plans: this.#listeners, acceptor: this.#acceptor });
     this.#sessions = new Sessions(setup, this.#time, { ...common, dialer });
     this.#tcp = new TcpHandler({ ...common, dialer, sessions: this.#sessions });
+    this.#headers = new HeaderReader({
+      ...common,
+      sessions: this.#sessions,
+      acceptor: this.#acceptor,
+    });
     this.#poller.addWake(setup.wakeFds[setup.number]!);
   }
 
@@ -159,6 +167,7 @@ export class Loop {
       if (perSource !== undefined && perSource.maxConnections > 0) limited.add(frontend);
     }
     if (timed.size > 0 || limited.size > 0) this.#lookAtAll(timed, limited);
+    if (this.#headers.hasWaiting) this.#beginWaiting();
   }
 
   /**
@@ -174,8 +183,16 @@ export class Loop {
       if (state === OPEN && timed.has(words[base + LISTENER]!)) {
         this.#wheel.set(slot, this.#time[0]! + LOOK_MS);
       }
-      const isClient = state !== FREE && state !== LINGERING;
+      const isClient = state !== FREE && state !== LINGERING && state !== READING_HEADER;
       if (isClient && limited.has(words[base + FRONTEND]!)) this.#ledger.holdSource(base);
+    }
+  }
+
+  /** Begins those whose PROXY header has come while no client began. */
+  #beginWaiting(): void {
+    for (let slot = 0; slot < this.#table.touched; slot++) {
+      if (this.#words[slot * TUNNEL_WORDS + STATE] !== READING_HEADER) continue;
+      if (this.#headers.ready(slot, 0)) this.#tcp.begin(slot);
     }
   }
 
@@ -238,7 +255,7 @@ export class Loop {
       }
       const slot = acceptor.accept(listener, now, at);
       if (slot === Acceptor.NOTHING) return;
-      if (slot >= 0) this.#tcp.begin(slot);
+      if (slot >= 0) this.#begin(slot);
     }
   }
 
@@ -248,8 +265,14 @@ export class Loop {
     if (!handoff.empty && this.#table.full) this.#lingering.giveWay();
     while (!handoff.empty && !this.#table.full && (all || !this.#hasMessages())) {
       const slot = this.#acceptor.receive(this.#time[0]!, this.#time[1]!);
-      if (slot >= 0) this.#tcp.begin(slot);
+      if (slot >= 0) this.#begin(slot);
     }
+  }
+
+  /** A client has its record: whoever it is that comes is known once its header is read, if it has one. */
+  #begin(slot: number): void {
+    const hasHeader = this.#words[slot * TUNNEL_WORDS + STATE] === READING_HEADER;
+    if (!hasHeader || this.#headers.begin(slot)) this.#tcp.begin(slot);
   }
 
   /** Tells whether the control plane has said something that is not acted on yet. */
@@ -263,7 +286,8 @@ export class Loop {
     this.#updateTime();
     for (let slot = 0; slot < this.#table.touched; slot++) {
       const state = this.#words[slot * TUNNEL_WORDS + STATE];
-      if (state !== FREE && state !== LINGERING) this.#tcp.cut(slot);
+      if (state === READING_HEADER) this.#sessions.turnAway(slot, NO_BACKEND);
+      else if (state !== FREE && state !== LINGERING) this.#tcp.cut(slot);
     }
     // Now there is a record for each of them.
     while (!this.#acceptor.handoff.empty) {
@@ -304,7 +328,9 @@ export class Loop {
     if (this.#words[base + SERIAL + side] !== serial) return;
     const state = this.#words[base + STATE];
     if (state === LINGERING) this.#lingering.ready(slot);
-    else if (state !== FREE) this.#tcp.ready(slot, side, events);
+    else if (state === READING_HEADER) {
+      if (this.#headers.ready(slot, events)) this.#tcp.begin(slot);
+    } else if (state !== FREE) this.#tcp.ready(slot, side, events);
   }
 
   /** Gives those who have more to do one more turn each. */
@@ -319,7 +345,9 @@ export class Loop {
     if (!this.#wheel.isDue(slot)) return;
     const state = this.#words[slot * TUNNEL_WORDS + STATE];
     if (state === LINGERING) this.#lingering.end(slot);
-    else if (state !== FREE) this.#tcp.expired(slot);
+    else if (state === READING_HEADER) {
+      if (this.#headers.expired(slot)) this.#tcp.begin(slot);
+    } else if (state !== FREE) this.#tcp.expired(slot);
   }
 
   /** Wakes the control plane when it waits for events and there are some. */

@@ -2,6 +2,7 @@
 
 import { PickTable } from "../../core/pick/pick_table.ts";
 import type { DialPlan } from "../../core/dial/dial_policy.ts";
+import type { ProxyVersion } from "../../core/proxy_protocol/proxy_endpoint.ts";
 import type { PlanSpec } from "./control_messages.ts";
 import { addressOf } from "./libc.ts";
 
@@ -20,12 +21,14 @@ export class Plan implements DialPlan {
     readonly ({ readonly addresses: readonly (Target | undefined)[] } | undefined)[];
   readonly connectTimeoutMs: number;
   readonly connectRetries: number;
+  readonly sendProxy: ProxyVersion | undefined;
 
   constructor(spec: PlanSpec) {
     this.id = spec.id;
     this.table = new PickTable(spec.table);
     this.connectTimeoutMs = spec.connectTimeoutMs;
     this.connectRetries = spec.connectRetries;
+    this.sendProxy = spec.sendProxy;
     this.endpoints = spec.rows.map((row) => row && { addresses: row.map(targetOf) });
   }
 }

@@ -107,6 +107,7 @@ export class PlanIds {
       ),
       connectTimeoutMs: plan.connectTimeoutMs,
       connectRetries: plan.connectRetries,
+      ...(plan.sendProxy === undefined ? {} : { sendProxy: plan.sendProxy }),
     };
   }
 }

@@ -12,8 +12,10 @@ import {
   EPOLL_CTL_DEL,
   EPOLL_DATA_WORD,
   EPOLL_EVENT_WORDS,
+  EPOLLERR,
   EPOLLET,
   EPOLLEXCLUSIVE,
+  EPOLLHUP,
   EPOLLIN,
   EPOLLOUT,
   EPOLLPRI,
@@ -24,6 +26,10 @@ import {
 /** Events taken at once; small enough that nobody waits long behind the others. */
 const MAX_EVENTS = 256;
 const TUNNEL_EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
+/** There is something to read, be it the end. */
+export const READ = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+/** After the bytes comes the end, an error or urgent data: a short read is not the last. */
+export const READ_ON = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
 /** The wake-up's number; listeners are LISTENER_KEY - id. */
 export const WAKE_KEY = -1;
 export const LISTENER_KEY = -2;

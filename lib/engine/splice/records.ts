@@ -47,6 +47,7 @@ export const KILLED = 7;
 export const DRAINED = 8;
 
 /** Why a client got no tunnel, by number. */
+export const NO_REASON = 0; // none: it may come in
 export const NO_BACKEND = 1;
 export const CONNECT_FAILURE = 2;
 export const FRONTEND_FULL = 3;
@@ -54,6 +55,7 @@ export const OUT_OF_DESCRIPTORS = 4;
 export const DENIED = 5;
 export const SOURCE_FULL = 6;
 export const SOURCE_RATE = 7;
+export const BAD_PROXY_HEADER = 8;
 
 /** Words of a tunnel's record from CHOICE on. */
 export const CHOICE_WORDS = 6;

@@ -39,6 +39,7 @@ import {
   BROKEN,
   BULK,
   ENDED,
+  HOLDS_HEADER,
   PASSED,
   READABLE,
   SHORT_READ_INCONCLUSIVE,
@@ -101,7 +102,8 @@ export class Relay {
         if ((flags & (WRITABLE << (1 - d))) === 0) return GOING;
         const moved = this.#flush(base, d, to);
         if (moved > 0) {
-          this.#numbers[figures]! += moved;
+          if (d === 1 || (flags & HOLDS_HEADER) === 0) this.#numbers[figures]! += moved;
+          else if (words[base + HELD] === 0) words[base + FLAGS]! &= ~HOLDS_HEADER;
           this.#numbers[slot * TUNNEL_NUMBERS + LAST_MOVE] = nowMs;
           budget -= moved;
           continue;
@@ -168,8 +170,14 @@ export class Relay {
         return this.broken(slot, 1 - d, nowMs);
       }
       // What was not taken waits; the next flush finds out whether the side still is writable.
-      this.#hold(base, d, Math.max(0, sent), count);
+      this.#hold(base, d, this.#copy.subarray(Math.max(0, sent), count));
     }
+  }
+
+  /** Has the rest of a PROXY header go to the backend, before all that the client says. */
+  holdHeader(base: number, rest: Uint8Array): void {
+    this.#hold(base, 0, rest);
+    this.#words[base + FLAGS]! |= HOLDS_HEADER;
   }
 
   /** Side `side` is gone: nothing can be written to it, but what it sent still counts. */
@@ -253,14 +261,14 @@ export class Relay {
     return true;
   }
 
-  #hold(base: number, d: number, from: number, to: number): void {
+  #hold(base: number, d: number, bytes: Uint8Array): void {
     this.drop(base, d);
     const number = this.#holdings.take();
     const holding = this.#holdings.at(number);
-    holding.bytes.set(this.#copy.subarray(from, to));
+    holding.bytes.set(bytes);
     holding.offset = 0;
     this.#words[base + HOLDER + d] = -(number + 1);
-    this.#words[base + HELD + d] = to - from;
+    this.#words[base + HELD + d] = bytes.length;
   }
 
   /** Notes why a read gave no bytes. @returns true when it failed because the side is gone. */

@@ -4,6 +4,7 @@ import { type Address, formatAddress, isIpv4, isIpv6 } from "../../core/values/a
 import { ipv6Groups, ipv6Text } from "../../core/values/ip.ts";
 import type { LineBytes } from "../../core/values/line_bytes.ts";
 import type { Source } from "../../core/pick/source.ts";
+import type { ProxyEndpoint } from "../../core/proxy_protocol/proxy_endpoint.ts";
 import { AF_INET, AF_INET6, AF_UNIX } from "./libc.ts";
 
 /** sizeof struct sockaddr_un, the largest that is used here. */
@@ -114,6 +115,23 @@ export function readSockaddrIp(words: Int32Array, at: number, ip: Uint32Array): 
   }
   for (let i = 0; i < 4; i++) ip[i] = swapBytes(words[at + 2 + i] ?? 0);
   return 4;
+}
+
+/** Reads a sockaddr as {@linkcode decodeSockaddr} understands it; a unix socket has no address. */
+export function readEndpoint(words: Int32Array, at: number, endpoint: ProxyEndpoint): void {
+  const first = words[at] ?? 0;
+  endpoint.count = readSockaddrIp(words, at, endpoint.words);
+  endpoint.port = endpoint.count === 0 ? 0 : (first >>> 24) | ((first >>> 8) & 0xff00);
+}
+
+/** Writes a sockaddr, of an endpoint that has an address. */
+export function writeEndpoint(words: Int32Array, at: number, endpoint: ProxyEndpoint): void {
+  const { count, port, words: ip } = endpoint;
+  const family = count === 1 ? AF_INET : AF_INET6;
+  words.fill(0, at, at + SOCKADDR_WORDS);
+  words[at] = family | (port & 0xff00) << 8 | (port & 0xff) << 24;
+  const first = at + (count === 1 ? 1 : 2);
+  for (let i = 0; i < count; i++) words[first + i] = swapBytes(ip[i] ?? 0);
 }
 
 /** From network byte order, read as little-endian. */

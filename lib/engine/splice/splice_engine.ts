@@ -283,6 +283,9 @@ export class SpliceEngine implements Engine {
       frontend: this.#frontendIndex(frontend.name),
       pools: poolsOf(frontend).map((name) => this.#poolNumber(name)),
       ...(frontend.location === undefined ? {} : { location: frontend.location.table.buffer }),
+      ...(frontend.acceptProxyFrom === undefined
+        ? {}
+        : { acceptProxyFrom: frontend.acceptProxyFrom.buffer }),
       access: (frontend.access ?? []).map(({ buffer }) => buffer),
       maxConnections: frontend.maxConnections,
       waitsWhenFull: frontend.whenFull === "wait",

@@ -11,6 +11,7 @@ import type { Dialer } from "./dialer.ts";
 import {
   FD,
   FLAGS,
+  HELD,
   LAST_MOVE,
   OPEN,
   REASON,
@@ -19,10 +20,11 @@ import {
   TUNNEL_WORDS,
   type WorkerMemory,
 } from "./layout.ts";
-import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from "./libc.ts";
+import { EPOLLERR, EPOLLHUP, EPOLLOUT } from "./libc.ts";
 import type { Listeners } from "./listeners.ts";
 import type { LoopClock } from "./loop_clock.ts";
 import type { ModeHandler } from "./mode_handler.ts";
+import { READ, READ_ON } from "./poller.ts";
 import { IDLE_TIMEOUT, SHUTDOWN } from "./records.ts";
 import { BUDGET_EXHAUSTED, OVER, type Relay } from "./relay.ts";
 import type { Sessions } from "./sessions.ts";
@@ -37,12 +39,8 @@ import {
 } from "./tunnel_table.ts";
 import type { TurnQueue } from "./turn_queue.ts";
 
-/** There is something to read, be it the end. */
-const READ = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 /** Multiplied with a flag: that of both sides. */
 const SIDES = 1 | 1 << 1;
-/** After the bytes comes the end, an error or urgent data: a short read is not the last. */
-const READ_ON = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
 
 /** The parts of a worker that TCP mode uses. */
 export interface TcpParts {
@@ -165,9 +163,11 @@ export class TcpHandler implements ModeHandler {
       return;
     }
     this.#sessions.open(slot);
-    // Either side may have spoken already.
-    const flags = this.#words[slot * TUNNEL_WORDS + FLAGS]!;
-    if ((flags & READABLE) !== 0 && this.#pump(slot, 0)) return;
+    // Either side may have spoken already, and not all of a PROXY header may be sent.
+    const base = slot * TUNNEL_WORDS;
+    const flags = this.#words[base + FLAGS]!;
+    const hasMore = (flags & READABLE) !== 0 || this.#words[base + HELD]! > 0;
+    if (hasMore && this.#pump(slot, 0)) return;
     if ((flags & (READABLE << 1)) !== 0) this.#pump(slot, 1);
   }
 

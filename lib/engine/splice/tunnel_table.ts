@@ -39,6 +39,10 @@ export const UNSPLICEABLE = 1 << 14;
 export const QUEUED = 1 << 16;
 /** Has stood long enough that the backend's socket has its keepalive options. */
 export const KEEPALIVE_SET = 1 << 17;
+/** A PROXY header has told the client's address, and the one that the client reached. */
+export const VIA_PROXY = 1 << 18;
+/** What is held for the backend is not the client's, but the rest of a PROXY header. */
+export const HOLDS_HEADER = 1 << 19;
 
 /** The tunnels' records, and which are free. */
 export class TunnelTable {

@@ -80,6 +80,21 @@ Deno.test("warningsOf() finds limits without effect", () => {
   assertEquals(warnings({}, { per_source: perSource, when_full: "close" }), []);
 });
 
+Deno.test("warningsOf() finds proxies that are everybody, or that nobody hears", () => {
+  const listen = [":22", "unix:/run/f.sock"];
+  const proxies = (accept_proxy_from: readonly string[], on: readonly string[] = listen) =>
+    warnings({ backends: ["hoek:22"] }, { listen: on, accept_proxy_from });
+  assertEquals(proxies(["192.0.2.10", "2001:db8::/64", "10.0.0.0/8"]), []);
+  assertEquals(proxies([], ["unix:/run/f.sock"]), []);
+  assertEquals(proxies(["10.0.0.0/8", "0.0.0.0/0", "::/0"]), [
+    "frontends.f.accept_proxy_from: 0.0.0.0/0 and ::/0 is everybody: whoever connects can claim any " +
+    "address: expected the addresses of your proxies",
+  ]);
+  assertEquals(proxies(["192.0.2.10"], ["unix:/run/f.sock"]), [
+    "frontends.f.accept_proxy_from: has no effect: it listens on unix sockets alone",
+  ]);
+});
+
 Deno.test("warningsOf() finds settings that a load source makes vain", () => {
   const load = { source: "http", http: { url: "http://monitor:9/load" } };
   assertEquals(warnings({ load }), [

@@ -1,14 +1,17 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Address } from "../../../lib/core/values/address.ts";
 import type { ProbeResult } from "../../../lib/core/pool/health.ts";
+import { PROXY_VERSIONS } from "../../../lib/core/proxy_protocol/proxy_endpoint.ts";
 import { BY_APPLICATION, sshRefusal } from "../../../lib/core/serving/ssh_refusal.ts";
 import { BannerProbe } from "../../../lib/health/banner_probe.ts";
 import type { HealthProbe } from "../../../lib/health/health_probe.ts";
+import { createHealthProbe } from "../../../lib/health/registry.ts";
 import { TcpProbe } from "../../../lib/health/tcp_probe.ts";
 import { SYSTEM_CLOCK } from "../../../lib/host/clock.ts";
 import { type Script, silent, TcpPeer } from "../../peers/tcp_peer.ts";
 import { backendAt } from "../../support/backends.ts";
 import { send, writeAll } from "../../support/bytes.ts";
+import { readProxyHeader, V2_SIGNATURE } from "../../support/proxy_headers.ts";
 import { within } from "../../support/wait_for.ts";
 
 /** Never over within a test. */
@@ -101,4 +104,22 @@ Deno.test("a banner probe tells silence from a connection that closes", async ()
   });
   const result = await run(banner, [addressOf(peer)], deadline.signal);
   assertEquals(!result.ok && result.failure, "timeout");
+});
+
+Deno.test("probes of backends that expect a PROXY header begin with one, on nobody's behalf", async () => {
+  const expected = { v1: "PROXY UNKNOWN\r\n", v2: V2_SIGNATURE + "20000000" };
+  for (const version of PROXY_VERSIONS) {
+    for (const probe of ["tcp", "banner"] as const) {
+      const heard = Promise.withResolvers<string>();
+      await using peer = new TcpPeer(async (conn) => {
+        heard.resolve(await readProxyHeader(conn, version));
+        await send(conn, "SSH-2.0-x\r\n");
+      });
+      const settings = { probe, expect: "SSH-", timeoutMs: TIMEOUT_MS, sendProxy: version };
+      const prober = createHealthProbe(settings, SYSTEM_CLOCK);
+      assert(prober !== undefined);
+      assertEquals((await run(prober, [addressOf(peer)])).ok, true);
+      assertEquals(await within("the header", heard.promise), expected[version]);
+    }
+  }
 });

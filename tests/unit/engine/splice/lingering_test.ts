@@ -49,7 +49,7 @@ class Door implements Disposable {
   readonly memory = allocateWorkerMemory(2 * MOST_LINGERING);
   readonly engine = allocateEngineMemory();
   readonly lingering: Lingering;
-  readonly #listeners = new Listeners(this.#libc, this.memory.words);
+  readonly #listeners = new Listeners(this.#libc, this.memory);
   readonly #clients: Deno.TcpConn[] = [];
 
   constructor() {
