@@ -5,11 +5,13 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ACTIVE, CLOCK, STICKY_SECONDS } from "../../lib/core/pick/pick_table.ts";
 import { Source } from "../../lib/core/pick/source.ts";
 import { recall } from "../../lib/core/pick/sticky.ts";
+import { formatAddress } from "../../lib/core/values/address.ts";
 import { openLibc } from "../../lib/engine/splice/libc.ts";
 import { SocketMaker } from "../../lib/engine/splice/sockets.ts";
 import type { WorkerLoss } from "../../lib/engine/splice/supervisor.ts";
 import { echo, greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { digest, pseudoRandomBytes, readAll, receive, send, writeAll } from "../support/bytes.ts";
+import { LoopbackClient } from "../support/loopback_client.ts";
 import { starvedEngine } from "../support/processes.ts";
 import {
   FAULTY_WORKER_URL,
@@ -88,6 +90,43 @@ Deno.test("a worker that dies is reported with its tunnels, cleaned up after, an
   assertEquals(recall(plan.table, client), 0);
   plan.table.words[CLOCK] = 60;
   assertEquals(recall(plan.table, client), -1);
+});
+
+Deno.test("a dead worker's clients leave room for those who wait, and for others of their address", async () => {
+  const losses: WorkerLoss[] = [];
+  await using backend = new TcpPeer(greetThenEcho("a"));
+  await using fixture = new EngineFixture(makeSpliceEngine({
+    workerUrl: FAULTY_WORKER_URL,
+    onWorkerLost: (loss) => losses.push(loss),
+  }));
+  const port = await fixture.listen(planOf([backend.address]), {
+    maxConnections: 8,
+    perSource: { maxConnections: 6, penaltyMs: 0 },
+  });
+  const come = (address: string, count: number) =>
+    Array.from({ length: count }, () => new LoopbackClient(address, port));
+  const clients = [...come("127.0.0.2", 6), ...come("127.0.0.3", 2)];
+  await fixture.nth("opened", 8);
+  const late = come("127.0.0.4", 8);
+  Deno.env.set(FAULT, "die");
+  await waitFor("a worker's death", () => losses.length === 1);
+  const lost = losses[0]?.tunnels ?? 0;
+  assert(lost > 0 && lost < 8, `${lost} of 8 tunnels were on one of two workers`);
+  await fixture.nth("opened", 8 + lost);
+  for (const client of late) client[Symbol.dispose]();
+  await waitFor("them to leave", () => fixture.engine.counters().active === 8 - lost);
+  const gone = fixture.of("closed").filter(({ reason }) => reason === "shutdown");
+  const ofOne = gone.filter(({ client }) => formatAddress(client).startsWith("127.0.0.2:")).length;
+  const next = come("127.0.0.2", ofOne + 1);
+  const heard = await Promise.all(next.map((client) => client.greeting()));
+  assertEquals(heard.sort(), ["", ...new Array<string>(ofOne).fill("a")]);
+  assertEquals((await fixture.nth("refused")).reason, "source_full");
+  for (const client of [...clients, ...next]) client[Symbol.dispose]();
+  await fixture.quiet();
+  await waitFor(
+    "the last place",
+    () => fixture.engine.counters().activeByFrontend.get("f") === 0,
+  );
 });
 
 Deno.test("a worker that hangs is reported as fatal", async () => {
