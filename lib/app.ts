@@ -6,23 +6,21 @@ import { messageOf } from "./core/values/errors.ts";
 import type { Administration } from "./core/administration/administration.ts";
 import { describeChanges } from "./config/changes.ts";
 import type { Config } from "./config/config.ts";
-import { defaultPortOf } from "./config/references.ts";
 import type { AccessLog } from "./log/access_log.ts";
 import type { MetricsReport } from "./admin/metrics.ts";
-import type { PoolReport, StatusReport } from "./admin/report.ts";
+import type { StatusReport } from "./admin/report.ts";
 import type { StateStore } from "./admin/state_file.ts";
-import type { WhyAnswer } from "./admin/routes.ts";
+import type { SessionsAnswer, WhyAnswer } from "./admin/routes.ts";
+import type { SessionsQuery } from "./admin/session_report.ts";
 import type { WhyQuery } from "./admin/why_report.ts";
-import { describeStanding } from "./app/administration_words.ts";
 import { Administrator, type Turn } from "./app/administrator.ts";
 import { DecisionJournal } from "./app/decision_journal.ts";
 import { DecisionRecorder } from "./record/decision_recorder.ts";
 import { EventLog } from "./app/event_log.ts";
 import { frontendsOf } from "./app/frontends.ts";
 import { fileChanges, type Locations } from "./app/locations.ts";
-import type { PoolController } from "./app/pool_controller.ts";
 import { Pools, type PoolsParts, type PreparedPool } from "./app/pools.ts";
-import { reportPool } from "./app/report.ts";
+import { findSessions, reportSession } from "./app/sessions.ts";
 import { Tally } from "./app/tally.ts";
 import { processFigures } from "./host/process_figures.ts";
 import { VERSION } from "./version.ts";
@@ -82,7 +80,15 @@ export class App implements AsyncDisposable {
     this.#startedWallMs = parts.clock.wall();
     this.#journal = new DecisionJournal(this.#strategyOf);
     this.#recorder = new DecisionRecorder(parts.clock, parts.log.area("record"));
-    this.orders = this.#makeAdministrator();
+    this.orders = new Administrator({
+      ...parts,
+      log: parts.log.area("admin"),
+      inTurn: (run) => this.#inTurn(run),
+      turnAway: () => this.#turnAway(),
+      config: () => this.#config,
+      pools: () => this.#pools,
+      closed: () => this.#draining ? "The balancer is stopping: it takes no orders" : undefined,
+    });
     this.#pools = new Pools(parts, this.#recorder, this.orders);
     this.#events = this.#readEvents();
   }
@@ -116,8 +122,8 @@ export class App implements AsyncDisposable {
       pools = await this.#pools.prepare(this.#config);
     });
     await this.#pools.start();
+    await this.orders.start();
     this.#tellListening();
-    this.#tellStanding();
   }
 
   /**
@@ -194,23 +200,22 @@ export class App implements AsyncDisposable {
         maxConnections: frontend.maxConnections,
         denials: [],
       })),
-      pools: Array.from(this.#pools, (controller) => this.#reportPool(controller)),
+      pools: Array.from(this.#pools, (controller) => this.orders.report(controller)),
       ordersKeptIn: this.orders.keptIn ?? null,
     };
-  }
-
-  #reportPool(controller: PoolController): PoolReport {
-    const { clock } = this.#parts;
-    const { name } = controller.config;
-    const configured = this.#config.pools.find((pool) => pool.name === name)?.backends ?? [];
-    const overrides = this.orders.overridesOf(name);
-    return reportPool(controller, configured, overrides, clock.now(), clock.wall());
   }
 
   /** Why connections landed where they did. */
   why(query: WhyQuery): WhyAnswer {
     const now = new Date(this.#parts.clock.wall()).toISOString();
     return { version: VERSION, now, decisions: this.#journal.find(query) };
+  }
+
+  /** Who is where. */
+  sessions(query: SessionsQuery): SessionsAnswer {
+    const { clock, engine } = this.#parts;
+    const sessions = findSessions(engine, query).values().map(reportSession);
+    return { version: VERSION, now: new Date(clock.wall()).toISOString(), sessions };
   }
 
   /** What a Prometheus scrapes. */
@@ -226,7 +231,7 @@ export class App implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#turn;
-    this.orders.close();
+    await this.orders[Symbol.asyncDispose]();
     await this.#pools[Symbol.asyncDispose]();
     await this.#parts.engine[Symbol.asyncDispose]();
     await this.#events;
@@ -339,40 +344,6 @@ export class App implements AsyncDisposable {
     if (this.#draining) return;
     const { administration } = this.orders;
     await this.#parts.engine.start(frontendsOf(this.#config, this.#locations, administration));
-  }
-
-  #makeAdministrator(): Administrator {
-    const { clock, log } = this.#parts;
-    return new Administrator({
-      clock,
-      log: log.area("admin"),
-      inTurn: (run) => this.#inTurn(run),
-      turnAway: () => this.#turnAway(),
-      pool: (name) => {
-        const controller = this.#pools.get(name);
-        const configured = this.#config.pools.find((pool) => pool.name === name);
-        if (controller === undefined || configured === undefined) return undefined;
-        return { configured, controller, defaultPort: defaultPortOf(this.#config, name) };
-      },
-      poolNames: () => this.#config.pools.map(({ name }) => name),
-      frontendReached: (pool, address) => this.#pools.frontendReached(pool, address),
-      report: (pool, backend) => {
-        const controller = this.#pools.get(pool);
-        const report = controller && this.#reportPool(controller);
-        const isIt = ({ id }: { readonly id: string }) => id === backend;
-        return report?.removed.find(isIt) ?? report?.backends.find(isIt);
-      },
-      closed: () => this.#draining ? "The balancer is stopping: it takes no orders" : undefined,
-    });
-  }
-
-  /** Says what is ordered from before. */
-  #tellStanding(): void {
-    const log = this.#parts.log.area("admin");
-    for (const pool of this.#config.pools) {
-      const overrides = this.orders.overridesOf(pool.name);
-      for (const text of describeStanding(pool, overrides)) log.info(`ordered: ${text}`);
-    }
   }
 
   /** The strategy that a pool's kernel ran for, in the words of lb.conf. */

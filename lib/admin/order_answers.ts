@@ -18,6 +18,7 @@ import {
   reasonText,
 } from "./orders.ts";
 import type { StatusReport } from "./report.ts";
+import { parseSessionId } from "./session_report.ts";
 
 /** The field of a request that says who orders; by what a request comes tells only that somebody may. */
 export const BY_FIELD = "compute-lb-by";
@@ -78,6 +79,19 @@ export async function deleteBackend(orders: Orders, asked: Asked): Promise<Answe
   const caller = callerOf(asked);
   if (!caller.ok) return caller.answer;
   return answerOrder(await orders.removeBackend(pool, backend, reason.value, caller.value));
+}
+
+export function killSession(orders: Orders, asked: Asked): Answer {
+  const { session = "" } = asked.params;
+  const id = parseSessionId(session);
+  if (id === undefined) {
+    return fault(400, `Cannot read ${quote(session)} as a session: expected its number`);
+  }
+  const reason = reasonIn(asked);
+  if (!reason.ok) return reason.answer;
+  const caller = callerOf(asked);
+  if (!caller.ok) return caller.answer;
+  return answerOrder(orders.kill(id, reason.value, caller.value));
 }
 
 type Read<T> = { readonly ok: true; readonly value: T } | {
@@ -141,5 +155,6 @@ export function answerOrder(ordered: Ordered<unknown>): Answer {
       ...(field === undefined ? {} : { faults: [{ field, message: error }] }),
     });
   }
-  return { ...json(200, ordered.value), fields: { "ETag": `"${ordered.tag}"` } };
+  const { value, tag } = ordered;
+  return { ...json(200, value), ...(tag === undefined ? {} : { fields: { "ETag": `"${tag}"` } }) };
 }

@@ -16,6 +16,7 @@ import {
   type Value,
   weight,
 } from "../schema/values.ts";
+import type { SessionReport } from "./session_report.ts";
 import type { BackendReport, RemovedReport } from "./report.ts";
 
 /** The word, and the `null` of JSON, that takes an order away. */
@@ -126,8 +127,8 @@ export type Ordered<T> =
   | {
     readonly ok: true;
     readonly value: T;
-    /** Changes when what can be ordered of it, or its configuration, does. */
-    readonly tag: string;
+    /** Changes when what can be ordered of it, or its configuration, does; absent: it has none. */
+    readonly tag?: string;
   }
   | Refusal;
 
@@ -163,4 +164,6 @@ export interface Orders {
     reason: string | undefined,
     caller: Caller,
   ): Promise<Ordered<BackendAnswer | null>>;
+  /** Ends a session. @returns what it was. */
+  kill(id: number, reason: string | undefined, caller: Caller): Ordered<SessionReport>;
 }

@@ -12,11 +12,19 @@ import {
   answerFrontend,
   answerPool,
   deleteBackend,
+  killSession,
   patchBackend,
   putBackend,
 } from "./order_answers.ts";
 import { backendAddition, backendPatch, type Orders } from "./orders.ts";
 import type { StatusReport } from "./report.ts";
+import {
+  parseSessionId,
+  parseSessionsQuery,
+  type SessionReport,
+  type SessionsQuery,
+  type SessionsReport,
+} from "./session_report.ts";
 import { type DecisionReport, parseWhyQuery, type WhyQuery, type WhyReport } from "./why_report.ts";
 
 /** A WhyReport of which each decision is made when its turn comes: all of them take megabytes. */
@@ -29,7 +37,13 @@ export interface Reports {
   status(): StatusReport;
   why(query: WhyQuery): WhyAnswer;
   metrics(): MetricsReport;
+  sessions(query: SessionsQuery): SessionsAnswer;
 }
+
+/** A SessionsReport of which each session is written when its turn comes. */
+export type SessionsAnswer = Omit<SessionsReport, "sessions"> & {
+  readonly sessions: Iterable<SessionReport>;
+};
 
 /** What stands behind the requests. */
 export interface Balancer extends Reports {
@@ -122,6 +136,33 @@ export const ROUTES: readonly Route[] = [
     path: "/v1/frontends/:frontend",
     doc: "one frontend",
     answer: (balancer, asked) => answerFrontend(balancer.status(), asked),
+  },
+  {
+    method: "GET",
+    path: "/v1/sessions",
+    doc: "the sessions that stand: the SessionsReport",
+    query: {
+      pool: "only of this pool",
+      backend: "only of this backend, by its id or its host",
+      client: "only of this client: an address, its host, or the beginning of that",
+      frontend: "only of this frontend",
+    },
+    isPrivate: true,
+    answer: answerSessions,
+  },
+  {
+    method: "GET",
+    path: "/v1/sessions/:session",
+    doc: "one session",
+    isPrivate: true,
+    answer: answerSession,
+  },
+  {
+    method: "DELETE",
+    path: "/v1/sessions/:session",
+    doc: "ends a session",
+    query: { reason: "why" },
+    answer: ({ orders }, asked) => killSession(orders, asked),
   },
   {
     method: "GET",
@@ -222,7 +263,23 @@ function decoded(text: string): string | undefined {
 function answerWhy(reports: Reports, { query }: Asked): Answer {
   const asked = parseWhyQuery(query);
   if (!asked.ok) return fault(400, asked.message);
-  return { status: 200, body: whyBody(reports.why(asked.value)) };
+  const { decisions, ...rest } = reports.why(asked.value);
+  return { status: 200, body: listBody(rest, "decisions", decisions) };
+}
+
+function answerSessions(reports: Reports, { query }: Asked): Answer {
+  const asked = parseSessionsQuery(query);
+  if (!asked.ok) return fault(400, asked.message);
+  const { sessions, ...rest } = reports.sessions(asked.value);
+  return { status: 200, body: listBody(rest, "sessions", sessions) };
+}
+
+function answerSession(reports: Reports, { params: { session = "" } }: Asked): Answer {
+  const id = parseSessionId(session);
+  for (const one of id === undefined ? [] : reports.sessions({}).sessions) {
+    if (one.id === id) return json(200, one);
+  }
+  return fault(404, `Unknown session ${quote(session)}: it has ended, or never was`);
 }
 
 /** Whether clients that come now can be served, in one word and one line of why not. */
@@ -238,12 +295,12 @@ function answerHealth({ state, pools }: StatusReport, query: string): Answer {
   return usable.length > 0 ? plain(200, ["ok\n"]) : plain(503, ["no usable backend\n"]);
 }
 
-/** Not made beforehand. */
-function* whyBody({ decisions, ...rest }: WhyAnswer): Generator<string> {
-  yield `${toJson(rest).slice(0, -1)},"decisions":[`;
+/** An object with a list that is not made beforehand. */
+function* listBody(rest: object, name: string, items: Iterable<unknown>): Generator<string> {
+  yield `${toJson(rest).slice(0, -1)},"${name}":[`;
   let separator = "";
-  for (const decision of decisions) {
-    yield separator + toJson(decision);
+  for (const item of items) {
+    yield separator + toJson(item);
     separator = ",";
   }
   yield "]}\n";

@@ -8,28 +8,12 @@ import {
   ordered,
   overrideOf,
 } from "../core/administration/administration.ts";
-import {
-  administered,
-  NO_OVERRIDES,
-  type Overrides,
-  type Said,
-} from "../core/administration/override.ts";
-import { MAX_BACKENDS } from "../core/pool/backend.ts";
+import { NO_OVERRIDES, type Overrides, type Said } from "../core/administration/override.ts";
 import { OWN_WORDS } from "../core/pool/member.ts";
-import { identityOf } from "../core/pick/source.ts";
-import type { Clock } from "../core/timing/clock.ts";
-import {
-  type Address,
-  formatAddress,
-  parseBackendAddress,
-  sameAddress,
-} from "../core/values/address.ts";
+import { ACTIVE } from "../core/pick/pick_table.ts";
+import type { Clock, Random } from "../core/timing/clock.ts";
 import { messageOf } from "../core/values/errors.ts";
-import { didYouMean } from "../core/values/nearest.ts";
-import type { PoolConfig } from "../config/config.ts";
-import { describeLoop, describeReturn } from "../config/loops.ts";
-import { someOf } from "../config/config_error.ts";
-import { quote } from "../schema/quote.ts";
+import type { Config, PoolConfig } from "../config/config.ts";
 import type {
   BackendAddition,
   BackendAnswer,
@@ -40,19 +24,27 @@ import type {
   Refusal,
   When,
 } from "../admin/orders.ts";
+import type { PoolReport } from "../admin/report.ts";
+import type { SessionReport } from "../admin/session_report.ts";
 import { NO_STORE, type StateStore } from "../admin/state_file.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { LogArea } from "../log/setup.ts";
-import { describeOrder, timeOf } from "./administration_words.ts";
+import { describeOrder, describeStanding, timeOf } from "./administration_words.ts";
 import type { FoundNames } from "./backend_names.ts";
+import { Drains, type StandingDrain } from "./drains.ts";
+import {
+  findTarget,
+  isRefusal,
+  joinFault,
+  type OrderTarget,
+  refusal,
+  tagOf,
+  withOrders,
+} from "./order_target.ts";
 import type { PoolController } from "./pool_controller.ts";
-
-/** A pool as the configuration has it, and who keeps it. */
-export interface GovernedPool {
-  readonly configured: PoolConfig;
-  readonly controller: PoolController;
-  /** The port of a backend that names none; undefined: it must be named. */
-  readonly defaultPort: number | undefined;
-}
+import type { Ordering, Pools } from "./pools.ts";
+import { reportPool } from "./report.ts";
+import { reportSession } from "./sessions.ts";
 
 /** What is done in a turn: the next begins when `rest` is over, too. */
 export interface Turn<T> {
@@ -62,40 +54,40 @@ export interface Turn<T> {
 
 export interface AdministratorParts {
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: LogArea;
+  readonly engine: Engine;
   /** Runs when no reload and no other order is being carried out. */
   readonly inTurn: <T>(run: () => Promise<Turn<T>>) => Promise<T>;
   /** Makes the denials of now hold, for every client from its end on. In a turn. */
   readonly turnAway: () => Promise<void>;
-  readonly pool: (name: string) => GovernedPool | undefined;
-  readonly poolNames: () => readonly string[];
-  /** The frontend of which a backend there would be the balancer itself; undefined: none. */
-  readonly frontendReached: (pool: string, address: Address) => string | undefined;
-  /** What is told of a backend now. */
-  readonly report: (pool: string, backend: string) => BackendAnswer | undefined;
-  /** Why nothing may be changed any more. */
+  /** What is in effect now. */
+  readonly config: () => Config;
+  readonly pools: () => Pools;
+  /** Why nothing may be ordered any more; undefined: all may. */
   readonly closed: () => string | undefined;
 }
 
-export class Administrator implements Orders {
+type Answered = Ordered<BackendAnswer | null>;
+
+export class Administrator implements Orders, Ordering, AsyncDisposable {
   readonly #parts: AdministratorParts;
+  readonly #drains: Drains;
   #store = NO_STORE;
   #administration = NO_ADMINISTRATION;
 
   constructor(parts: AdministratorParts) {
     this.#parts = parts;
-  }
-
-  /** Goes on with what was ordered before, and keeps orders there. */
-  restore(store: StateStore, administration: Administration): void {
-    this.#store = store;
-    this.#administration = administration;
-  }
-
-  /** Keeps nothing any more. */
-  close(): void {
-    this.#store[Symbol.dispose]();
-    this.#store = NO_STORE;
+    const { clock, random, log, engine, config } = parts;
+    this.#drains = new Drains({
+      clock,
+      random,
+      log,
+      engine,
+      standing: () => this.#standingDrains(),
+      active: (pool, backend) => this.#activeOf(pool, backend),
+      notify: (pool) => config().pools.find(({ name }) => name === pool)?.drain.notify ?? [],
+    });
   }
 
   get administration(): Administration {
@@ -107,22 +99,56 @@ export class Administrator implements Orders {
     return this.#store.path;
   }
 
-  overridesOf(pool: string): Overrides {
-    return this.#administration.backends.get(pool) ?? NO_OVERRIDES;
+  /** Goes on with what was ordered before, and keeps orders there. */
+  restore(store: StateStore, administration: Administration): void {
+    this.#store = store;
+    this.#administration = administration;
   }
 
-  /** A pool's configuration with what is ordered of its backends. */
+  /** Says what is ordered from before, and looks after the drains among it. */
+  async start(): Promise<void> {
+    const { config, log } = this.#parts;
+    for (const pool of config().pools) {
+      for (const text of describeStanding(pool, this.#overridesOf(pool.name))) {
+        log.info(`ordered: ${text}`);
+      }
+    }
+    await this.#drains.start();
+  }
+
+  /** Keeps nothing any more: another process may. */
+  close(): void {
+    this.#store[Symbol.dispose]();
+    this.#store = NO_STORE;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#drains[Symbol.asyncDispose]();
+    this.close();
+  }
+
   applied(configured: PoolConfig): PoolConfig {
-    return withOverrides(configured, this.#administration);
+    return withOrders(configured, this.#administration);
   }
 
-  backend(pool: string, backend: string): Ordered<BackendAnswer> {
-    const found = this.#find(pool, backend);
-    if (!found.ok) return found;
-    const value = this.#parts.report(pool, found.id);
-    return value === undefined
-      ? { ok: false, status: 404, error: `Backend ${found.id} is in pool ${pool} no more` }
-      : { ok: true, value, tag: this.#tagOf(found) };
+  /** What is known of a pool, with what is ordered. */
+  report(controller: PoolController): PoolReport {
+    const { clock, config } = this.#parts;
+    const { name } = controller.config;
+    const configured = config().pools.find((pool) => pool.name === name)?.backends ?? [];
+    const overrides = this.#overridesOf(name);
+    return reportPool(controller, configured, overrides, clock.now(), clock.wall());
+  }
+
+  backend(pool: string, name: string): Ordered<BackendAnswer> {
+    const target = this.#find(pool, name);
+    if (isRefusal(target)) return target;
+    const answer = this.#answer(target);
+    if (!answer.ok) return answer;
+    const { value, tag = "" } = answer;
+    return value === null
+      ? refusal(404, `Backend ${target.id} is in pool ${pool} no more`)
+      : { ok: true, value, tag };
   }
 
   patchBackend(
@@ -130,22 +156,21 @@ export class Administrator implements Orders {
     name: string,
     { state, deadline, weight, reason }: BackendPatch,
     caller: Caller,
-  ): Promise<Ordered<BackendAnswer | null>> {
-    return this.#order(pool, name, caller, ({ id, governed }) => {
-      const said = this.#said(caller, reason);
-      if (deadline !== undefined) {
+  ): Promise<Answered> {
+    return this.#order(pool, name, caller, ({ id, controller }) => {
+      if (deadline !== undefined && deadline !== null) {
         const { state: now } = overrideOf(this.#administration, pool, id);
-        const fault = deadline === null ? undefined : deadlineFault(state ?? now?.state);
+        const fault = deadlineFault(state ?? now?.state);
         if (fault !== undefined) return fault;
       }
       const until = this.#timeOf("deadline", deadline);
       if (!until.ok) return until;
-      const objection = state === "enabled" ? objectionOf(governed.controller, id) : undefined;
+      const objection = state === "enabled" ? objectionOf(controller, id) : undefined;
       return {
         kind: "set",
         pool,
         backend: id,
-        said,
+        said: this.#said(caller, reason),
         ...(state === undefined ? {} : { state: state === "default" ? null : state }),
         ...(until.value === undefined ? {} : { deadlineMs: until.value }),
         ...(objection === undefined ? {} : { overrules: objection }),
@@ -159,7 +184,7 @@ export class Administrator implements Orders {
     name: string,
     { cores, weight, maxConnections, reason }: BackendAddition,
     caller: Caller,
-  ): Promise<Ordered<BackendAnswer | null>> {
+  ): Promise<Answered> {
     return this.#order(pool, name, caller, ({ id }) => ({
       kind: "add",
       pool,
@@ -176,31 +201,44 @@ export class Administrator implements Orders {
     name: string,
     reason: string | undefined,
     caller: Caller,
-  ): Promise<Ordered<BackendAnswer | null>> {
-    return this.#order(pool, name, caller, ({ id, governed }) => ({
+  ): Promise<Answered> {
+    return this.#order(pool, name, caller, ({ id, configured }) => ({
       kind: "remove",
       pool,
       backend: id,
       said: this.#said(caller, reason),
-      isConfigured: governed.configured.backends.some((backend) => backend.id === id),
+      isConfigured: configured.backends.some((backend) => backend.id === id),
     }));
   }
 
-  /** A backend's own side says no longer what an administrator has overruled. */
+  kill(id: number, reason: string | undefined, { by }: Caller): Ordered<SessionReport> {
+    const { engine, log } = this.#parts;
+    const session = engine.sessions().find(({ tunnel }) => tunnel === id);
+    if (session === undefined) {
+      return refusal(404, `Unknown session ${id}: it has ended, or never was`);
+    }
+    const value = reportSession(session);
+    const why = reason === undefined ? "" : ` (${reason})`;
+    const text = `${by} ends session ${id} of ${value.client} on ${value.backend}${why}`;
+    log.info(text, { event: "order", by });
+    engine.end([id], "killed");
+    return { ok: true, value };
+  }
+
   ownWordChanged(pool: string, backend: string, overruled: string): void {
     const { clock, log, inTurn } = this.#parts;
-    const said = { by: "compute-lb", atMs: clock.wall() };
+    const order = {
+      kind: "set",
+      pool,
+      backend,
+      said: { by: "compute-lb", atMs: clock.wall() },
+      state: null,
+    } as const;
     inTurn(async () => {
-      const governed = this.#parts.pool(pool);
+      const target = this.#find(pool, backend);
       const { state } = overrideOf(this.#administration, pool, backend);
-      if (governed === undefined || state?.overrules !== overruled) return { value: undefined };
-      const next = ordered(this.#administration, {
-        kind: "set",
-        pool,
-        backend,
-        said,
-        state: null,
-      });
+      if (isRefusal(target) || state?.overrules !== overruled) return { value: undefined };
+      const next = ordered(this.#administration, order);
       try {
         await this.#store.save(next);
       } catch (error) {
@@ -208,7 +246,7 @@ export class Administrator implements Orders {
         log.warning(messageOf(error));
       }
       log.info(`${pool}: ${backend} goes by what its own side says again: that has changed`);
-      return { value: undefined, rest: this.#take(governed, next, new Map()) };
+      return { value: undefined, rest: this.#take(target, next, new Map()) };
     }).catch((error: unknown) => log.error(messageOf(error)));
   }
 
@@ -217,41 +255,41 @@ export class Administrator implements Orders {
     pool: string,
     name: string,
     { ifMatch }: Caller,
-    make: (found: Found) => Order | Refusal,
+    make: (target: OrderTarget) => Order | Refusal,
     mayBeNew = false,
-  ): Promise<Ordered<BackendAnswer | null>> {
+  ): Promise<Answered> {
     const { inTurn, closed } = this.#parts;
-    return inTurn(async (): Promise<Turn<Ordered<BackendAnswer | null>>> => {
+    return inTurn(async (): Promise<Turn<Answered>> => {
       const why = closed();
       if (why !== undefined) return { value: refusal(409, why) };
-      const found = this.#find(pool, name, mayBeNew);
-      if (!found.ok) return { value: found };
-      if (ifMatch !== undefined) {
-        const tag = this.#tagOf(found);
-        if (!(ifMatch === "*" ? found.isKnown : ifMatch.includes(tag))) {
-          const error = found.isKnown
-            ? `Backend ${found.id} has changed meanwhile: its tag is "${tag}"`
-            : `Backend ${found.id} is not there yet`;
-          return { value: refusal(412, error) };
-        }
+      const target = this.#find(pool, name, mayBeNew);
+      if (isRefusal(target)) return { value: target };
+      const { id, isKnown } = target;
+      const tag = tagOf(target, this.#administration);
+      if (ifMatch === "*" ? !isKnown : ifMatch?.includes(tag) === false) {
+        const error = isKnown
+          ? `Backend ${id} has changed meanwhile: its tag is "${tag}"`
+          : `Backend ${id} is not there yet`;
+        return { value: refusal(412, error) };
       }
-      const order = make(found);
-      return "ok" in order ? { value: order } : await this.#carryOut(found, order);
+      const order = make(target);
+      return isRefusal(order) ? { value: order } : await this.#carryOut(target, order);
     });
   }
 
-  async #carryOut(found: Found, order: Order): Promise<Turn<Ordered<BackendAnswer | null>>> {
-    const { governed: { configured, controller }, id } = found;
+  async #carryOut(target: OrderTarget, order: Order): Promise<Turn<Answered>> {
+    const { id, configured, controller } = target;
     const { log } = this.#parts;
-    const next = ordered(this.#administration, order);
-    if (next === this.#administration) return { value: this.#answer(found) };
-    const config = withOverrides(configured, next);
+    const before = this.#administration;
+    const next = ordered(before, order);
+    if (next === before) return { value: this.#answer(target) };
+    const config = withOrders(configured, next);
     const isNew = config.backends.some((backend) => backend.id === id) &&
       controller.pool.members.every(({ backend }) => backend.id !== id);
     let names: FoundNames = new Map();
     if (isNew) {
       names = await controller.find(config);
-      const fault = this.#joinFault(found, config, names);
+      const fault = joinFault(target, config, names, this.#parts.pools());
       if (fault !== undefined) return { value: fault };
     }
     try {
@@ -261,75 +299,39 @@ export class Administrator implements Orders {
       return { value: refusal(503, messageOf(error)) };
     }
     log.info(describeOrder(order), { event: "order", by: order.said.by });
-    const rest = this.#take(found.governed, next, names);
-    return { value: this.#answer(found), rest };
+    const rest = this.#take(target, next, names);
+    const { state } = overrideOf(next, configured.name, id);
+    const isNews = state !== overrideOf(before, configured.name, id).state;
+    if (state?.state === "draining" && isNews) {
+      this.#drains.began({ pool: configured.name, backend: id, order: state });
+    }
+    return { value: this.#answer(target), rest };
   }
 
   /** Makes orders so, for clients that are placed from now on; what it promises is about rounds of probes. */
-  #take({ configured, controller }: GovernedPool, next: Administration, names: FoundNames) {
+  #take(
+    { configured, controller }: OrderTarget,
+    next: Administration,
+    names: FoundNames,
+  ): Promise<void> {
     this.#administration = next;
     const asked = signatureOf(controller.config);
-    const config = withOverrides(configured, next);
+    const config = withOrders(configured, next);
     controller.take(config, names);
     if (signatureOf(config) === asked) return Promise.resolve();
     return controller.start().catch((error: unknown) => this.#parts.log.error(messageOf(error)));
   }
 
-  /** Why a backend cannot join its pool. */
-  #joinFault({ id, pool, governed }: Found, config: PoolConfig, names: FoundNames) {
-    if (config.backends.length > MAX_BACKENDS) {
-      return refusal(409, `Pool ${pool} has ${MAX_BACKENDS} backends already, as many as it can`);
-    }
-    if (!governed.controller.pool.hasRoomFor(config.backends)) {
-      const error = `Pool ${pool} has no room while those that have left still have sessions`;
-      return refusal(409, error);
-    }
-    const backend = config.backends.find((one) => one.id === id);
-    const found = names.get(id);
-    const addresses = found?.ok === true ? found.value : backend ? [backend.address] : [];
-    for (const address of addresses) {
-      const frontend = this.#parts.frontendReached(pool, address);
-      if (frontend === undefined) continue;
-      const isLiteral = backend !== undefined && sameAddress(address, backend.address);
-      const error = isLiteral ? describeLoop(id, frontend) : describeReturn(address, frontend);
-      return refusal(409, error);
-    }
-    return undefined;
+  #find(pool: string, name: string, mayBeNew = false): OrderTarget | Refusal {
+    const { config, pools } = this.#parts;
+    return findTarget(config(), pools(), this.#administration, pool, name, mayBeNew);
   }
 
-  #find(pool: string, name: string, mayBeNew = false): Found & { readonly ok: true } | Refusal {
-    const governed = this.#parts.pool(pool);
-    if (governed === undefined) {
-      const names = this.#parts.poolNames();
-      const hint = didYouMean(pool, names) || `expected one of ${names.join(", ")}`;
-      return refusal(404, `Unknown pool ${quote(pool)}: ${hint}`);
-    }
-    const { configured, defaultPort } = governed;
-    const known = new Set(configured.backends.map(({ id }) => id));
-    for (const id of this.overridesOf(pool).keys()) known.add(id);
-    const found = (
-      id: string,
-    ) => ({ ok: true, pool, id, governed, isKnown: known.has(id) } as const);
-    if (known.has(name)) return found(name);
-    const address = parseBackendAddress(name, defaultPort);
-    const id = address.ok ? formatAddress(address.value) : "";
-    if (known.has(id) || (mayBeNew && address.ok)) return found(id);
-    if (mayBeNew && !address.ok) return refusal(400, address.message);
-    const hint = didYouMean(name, [...known]) || `expected one of ${someOf([...known])}`;
-    return refusal(404, `Unknown backend ${quote(name)}: ${hint}`);
-  }
-
-  #answer(found: Found): Ordered<BackendAnswer | null> {
-    const value = this.#parts.report(found.pool, found.id) ?? null;
-    return { ok: true, value, tag: this.#tagOf(found) };
-  }
-
-  /** Another one whenever orders about the backend, or its configuration, are others. */
-  #tagOf({ pool, id, governed: { configured } }: Found): string {
-    const backend = configured.backends.find((one) => one.id === id) ?? null;
-    const text = JSON.stringify([overrideOf(this.#administration, pool, id), backend]);
-    const hash = (text: string) => (identityOf(text) >>> 0).toString(16).padStart(8, "0");
-    return hash(text) + hash(`${text} `);
+  #answer(target: OrderTarget): Answered {
+    const report = this.report(target.controller);
+    const isIt = ({ id }: { readonly id: string }) => id === target.id;
+    const value = report.removed.find(isIt) ?? report.backends.find(isIt) ?? null;
+    return { ok: true, value, tag: tagOf(target, this.#administration) };
   }
 
   #said({ by }: Caller, reason: string | undefined): Said {
@@ -338,9 +340,10 @@ export class Administrator implements Orders {
   }
 
   /** A time that is given, by the wall clock; it must be to come. */
-  #timeOf(field: string, when: When | null | undefined):
-    | { readonly ok: true; readonly value: number | null | undefined }
-    | Refusal {
+  #timeOf(
+    field: string,
+    when: When | null | undefined,
+  ): { readonly ok: true; readonly value: number | null | undefined } | Refusal {
     if (when === null || when === undefined) return { ok: true, value: when };
     const nowMs = this.#parts.clock.wall();
     const value = "atMs" in when ? when.atMs : nowMs + when.afterMs;
@@ -348,24 +351,25 @@ export class Administrator implements Orders {
     const error = `Cannot use ${timeOf(value)}: expected a time to come, it is ${timeOf(nowMs)}`;
     return { ...refusal(400, error), field };
   }
-}
 
-/** A backend that was asked for. */
-interface Found {
-  readonly pool: string;
-  readonly id: string;
-  readonly governed: GovernedPool;
-  /** Whether the configuration or an order names it. */
-  readonly isKnown: boolean;
-}
+  #overridesOf(pool: string): Overrides {
+    return this.#administration.backends.get(pool) ?? NO_OVERRIDES;
+  }
 
-function refusal(status: Refusal["status"], error: string): Refusal {
-  return { ok: false, status, error };
-}
+  #standingDrains(): StandingDrain[] {
+    return [...this.#administration.backends].flatMap(([pool, overrides]) =>
+      [...overrides].flatMap(([backend, { state }]) =>
+        state?.state === "draining" ? [{ pool, backend, order: state }] : []
+      )
+    );
+  }
 
-function withOverrides(configured: PoolConfig, { backends }: Administration): PoolConfig {
-  const overrides = backends.get(configured.name) ?? NO_OVERRIDES;
-  return { ...configured, backends: administered(configured.backends, overrides) };
+  /** Sessions of a backend; undefined: the pool knows it no more, but the engine may. */
+  #activeOf(name: string, backend: string): number | undefined {
+    const pool = this.#parts.pools().get(name)?.pool;
+    const member = pool?.member(backend);
+    return member && pool?.table.read(member.row, ACTIVE);
+  }
 }
 
 /** What the rounds of probes and samples go by. */

@@ -13,8 +13,10 @@ import { enable } from "./commands/enable.ts";
 import { grafana } from "./commands/grafana.ts";
 import { help } from "./commands/help.ts";
 import { install } from "./commands/install.ts";
+import { kill } from "./commands/kill.ts";
 import { man } from "./commands/man.ts";
 import { run } from "./commands/run.ts";
+import { sessions } from "./commands/sessions.ts";
 import { simulate } from "./commands/simulate.ts";
 import { status } from "./commands/status.ts";
 import { top } from "./commands/top.ts";
@@ -30,6 +32,8 @@ export const COMMANDS: readonly [Command, ...Command[]] = [
   status,
   top,
   why,
+  sessions,
+  kill,
   drain,
   enable,
   disable,

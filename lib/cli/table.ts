@@ -19,7 +19,8 @@ export interface DrawnTable {
 /** Draws rows of the same number of cells each; headings are the first of them. */
 export function drawTable(rows: readonly (readonly Cell[])[], colours: boolean): DrawnTable {
   const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.text.length ?? 0))
+    // Not by Math.max(...): there may be very many rows.
+    rows.reduce((most, row) => Math.max(most, row[column]?.text.length ?? 0), 0)
   );
   const lines = rows.map((row) =>
     row.map(({ text, right, code }, column) => {

@@ -4,6 +4,7 @@ import { formatAddress, sameAddress } from "../core/values/address.ts";
 import { parseBackendSpec } from "../core/pool/backend.ts";
 import { failure, success } from "../core/values/result.ts";
 import { HEALTH_PROBES } from "../health/registry.ts";
+import { commandLine } from "../schema/command_line.ts";
 import { key, list, section, textOr, type ValueOf } from "../schema/declarations.ts";
 import { quote } from "../schema/quote.ts";
 import {
@@ -52,6 +53,19 @@ const pace = section({
   within: key(duration(SECOND, HOUR), {
     default: "10s",
     doc: "how long a session is young, unless it ends before",
+  }),
+});
+
+const drain = section({
+  short: "notify",
+  doc: "what happens when an administrator drains a backend that has sessions",
+}, {
+  notify: commandLine({
+    unset: "nobody is told",
+    example: '["/usr/local/sbin/warn-people"]',
+    doc:
+      "run, without a shell, when a drain begins and 10m and 1m before its deadline; what it is " +
+      'told stands in its environment and on its stdin ("compute-lb help administration")',
   }),
 });
 
@@ -173,6 +187,7 @@ export const pool = section({ doc: "" }, {
     default: "off",
     doc: "the PROXY header that backends and probes are sent first; they must expect it",
   }),
+  drain,
   backends: list(
     { required: "", doc: "where sessions go" },
     textOr(backendText, backendSection, isPlain),

@@ -1,4 +1,4 @@
-// Programs that load sources run: each is the leader of a process group of its own, so that it can be
+// Programs that the balancer runs: each is the leader of a process group of its own, so that it can be
 // ended with everything it has started, and Ctrl-C in the balancer's terminal does not reach it. What
 // leaves the group (setsid, a daemon) may hold its pipes open for good: nobody waits for those.
 
@@ -14,9 +14,11 @@ export function spawnLeader(
   program: string,
   args: readonly string[],
   stdin: "null" | "piped",
+  env: Readonly<Record<string, string>> = {},
 ): Deno.ChildProcess {
   return new Deno.Command(program, {
     args: [...args],
+    env,
     stdin,
     stdout: "piped",
     stderr: "piped",

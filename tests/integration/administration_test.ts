@@ -2,35 +2,10 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type OrderAnswer, requestAdmin } from "../../lib/admin/client.ts";
-import { TcpPeer } from "../peers/tcp_peer.ts";
+import type { TcpPeer } from "../peers/tcp_peer.ts";
 import { Balancer, runProgram } from "../support/balancer.ts";
-import { receive } from "../support/bytes.ts";
+import { greeted, greeter, landings } from "../support/greeters.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
-
-/** A backend that greets with its number and keeps the session. */
-function greeter(number: number): TcpPeer {
-  return new TcpPeer(async (conn) => {
-    await conn.write(new TextEncoder().encode(`${number}`));
-    while (await conn.read(new Uint8Array(64)) !== null);
-  });
-}
-
-/** A session that stands, and which backend has it. */
-async function open(port: number): Promise<{ conn: Deno.Conn; number: string }> {
-  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
-  return { conn, number: await receive(conn, 1) };
-}
-
-/** Where so many sessions go that are opened one after the other. */
-async function landings(port: number, count: number): Promise<Set<string>> {
-  const numbers = new Set<string>();
-  for (let i = 0; i < count; i++) {
-    const { conn, number } = await open(port);
-    numbers.add(number);
-    conn.close();
-  }
-  return numbers;
-}
 
 async function order(
   { adminSocket }: Balancer,
@@ -66,7 +41,7 @@ for (const engine of ["splice", "portable"]) {
       ],
     });
     const port = await balancer.port("main");
-    const standing = await open(port);
+    const standing = await greeted(port);
     assertEquals(await landings(port, 6), new Set(["1", "2"]));
 
     const drained = await order(balancer, "PATCH", pathOf(one), { state: "draining" });
@@ -90,9 +65,9 @@ for (const engine of ["splice", "portable"]) {
     await order(balancer, "PATCH", pathOf(one), { weight: 0 });
     assertEquals(await landings(port, 6), new Set(["2", "3"]));
 
-    const { conn, number } = standing;
+    const { conn, digit } = standing;
     await conn.write(new TextEncoder().encode("still here"));
-    assertEquals((number === "1" ? one : two).open.size > 0, true);
+    assertEquals((digit === "1" ? one : two).open.size > 0, true);
     conn.close();
   });
 }
@@ -215,7 +190,7 @@ Deno.test("the commands say what a backend has become, and what to type", async 
     return `${code}: ${stdout.replace(/\nkept in memory: .*\n$/, "")}${stderr.trimEnd()}`;
   };
   const port = await balancer.port("main");
-  const standing = [await open(port), await open(port)];
+  const standing = [await greeted(port), await greeted(port)];
   const drained = await run("drain", one.address, "--deadline", "8h", "--reason", "new kernel");
   assert(
     /^0: main: \S+ is draining: 1 session goes on until \S+Z \(in 8h\)$/.test(drained),

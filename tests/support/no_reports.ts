@@ -11,10 +11,12 @@ export const NO_REPORTS: Balancer = {
   status: unasked,
   why: unasked,
   metrics: unasked,
+  sessions: unasked,
   orders: {
     backend: unasked,
     patchBackend: unasked,
     addBackend: unasked,
     removeBackend: unasked,
+    kill: unasked,
   },
 };

@@ -92,6 +92,8 @@ const ACCEPTED: Record<string, object> = {
   "help config sticky.ttl": { name: "help", topic: "config", key: "sticky.ttl" },
   "help limits": { name: "help", topic: "limits" },
   "help echo": { name: "help", topic: "echo" },
+  "sessions --backend hoek --json": { name: "sessions", json: true, query: { backend: "hoek" } },
+  "kill 4711 12 --reason wild": { name: "kill", json: false, reason: "wild", ids: [4711, 12] },
   "drain hoek kelvin:22 --deadline 8h --reason kernel": {
     name: "drain",
     json: false,
@@ -136,6 +138,8 @@ const REJECTED: Record<string, string> = {
   "drain": 'Cannot tell which backend is meant: expected HOST; "compute-lb status" lists them',
   "drain a --deadline 5": '--deadline: Cannot read "5" as a duration: unit is missing, write "5s"',
   "drain a --reason a\nb": 'Cannot use "a\\nb" as a reason: it holds a control character',
+  "kill": "Cannot tell which session is meant: expected SESSION",
+  "kill 0": 'Cannot read "0" as a session: expected its number',
   "weight a": 'Cannot set "a": expected HOST and a weight',
   "weight a 300":
     'Cannot set "300": Cannot read "300" as a weight: expected a number from 0 to 256',

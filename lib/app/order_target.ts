@@ -1,0 +1,109 @@
+// What an order is about: finds the backend that a request names, tells its state by a tag, and why it cannot
+// join its pool.
+
+import { type Administration, overrideOf } from "../core/administration/administration.ts";
+import { administered, NO_OVERRIDES } from "../core/administration/override.ts";
+import { MAX_BACKENDS } from "../core/pool/backend.ts";
+import { identityOf } from "../core/pick/source.ts";
+import { formatAddress, parseBackendAddress, sameAddress } from "../core/values/address.ts";
+import { didYouMean } from "../core/values/nearest.ts";
+import type { Config, PoolConfig } from "../config/config.ts";
+import { someOf } from "../config/config_error.ts";
+import { describeLoop, describeReturn } from "../config/loops.ts";
+import { defaultPortOf } from "../config/references.ts";
+import { quote } from "../schema/quote.ts";
+import type { Refusal } from "../admin/orders.ts";
+import type { FoundNames } from "./backend_names.ts";
+import type { PoolController } from "./pool_controller.ts";
+import type { Pools } from "./pools.ts";
+
+/** A backend that a request names. */
+export interface OrderTarget {
+  readonly id: string;
+  /** Its pool as the configuration has it, and who keeps it. */
+  readonly configured: PoolConfig;
+  readonly controller: PoolController;
+  /** Whether the configuration or an order names it. */
+  readonly isKnown: boolean;
+}
+
+/**
+ * Finds the backend that is meant by its id, or without its port.
+ * @param mayBeNew whether one that nothing names is found, too.
+ */
+export function findTarget(
+  config: Config,
+  pools: Pools,
+  administration: Administration,
+  pool: string,
+  name: string,
+  mayBeNew: boolean,
+): OrderTarget | Refusal {
+  const controller = pools.get(pool);
+  const configured = config.pools.find((one) => one.name === pool);
+  if (controller === undefined || configured === undefined) {
+    const names = config.pools.map((one) => one.name);
+    const hint = didYouMean(pool, names) || `expected one of ${someOf(names)}`;
+    return refusal(404, `Unknown pool ${quote(pool)}: ${hint}`);
+  }
+  const known = new Set(configured.backends.map(({ id }) => id));
+  for (const id of administration.backends.get(pool)?.keys() ?? []) known.add(id);
+  const found = (id: string) => ({ id, configured, controller, isKnown: known.has(id) });
+  if (known.has(name)) return found(name);
+  const address = parseBackendAddress(name, defaultPortOf(config, pool));
+  if (!address.ok && mayBeNew) return refusal(400, address.message);
+  const id = address.ok ? formatAddress(address.value) : "";
+  if (known.has(id) || mayBeNew) return found(id);
+  const hint = didYouMean(name, [...known]) || `expected one of ${someOf([...known])}`;
+  return refusal(404, `Unknown backend ${quote(name)}: ${hint}`);
+}
+
+/** Another one whenever orders about the backend, or its configuration, are others. */
+export function tagOf({ id, configured }: OrderTarget, administration: Administration): string {
+  const backend = configured.backends.find((one) => one.id === id) ?? null;
+  const text = JSON.stringify([overrideOf(administration, configured.name, id), backend]);
+  const hash = (text: string) => (identityOf(text) >>> 0).toString(16).padStart(8, "0");
+  return hash(text) + hash(`${text} `);
+}
+
+/** A pool's configuration with what is ordered of its backends. */
+export function withOrders(configured: PoolConfig, { backends }: Administration): PoolConfig {
+  const overrides = backends.get(configured.name) ?? NO_OVERRIDES;
+  return { ...configured, backends: administered(configured.backends, overrides) };
+}
+
+/** Why a backend cannot join its pool, which would be this one; undefined: it can. */
+export function joinFault(
+  { id, controller }: OrderTarget,
+  { name: pool, backends }: PoolConfig,
+  names: FoundNames,
+  pools: Pools,
+): Refusal | undefined {
+  if (backends.length > MAX_BACKENDS) {
+    return refusal(409, `Pool ${pool} has ${MAX_BACKENDS} backends already, as many as it can`);
+  }
+  if (!controller.pool.hasRoomFor(backends)) {
+    return refusal(409, `Pool ${pool} has no room while those that have left still have sessions`);
+  }
+  const backend = backends.find((one) => one.id === id);
+  const found = names.get(id);
+  const addresses = found?.ok === true ? found.value : backend ? [backend.address] : [];
+  for (const address of addresses) {
+    const frontend = pools.frontendReached(pool, address);
+    if (frontend === undefined) continue;
+    const isLiteral = backend !== undefined && sameAddress(address, backend.address);
+    const error = isLiteral ? describeLoop(id, frontend) : describeReturn(address, frontend);
+    return refusal(409, error);
+  }
+  return undefined;
+}
+
+/** Says why an order is not carried out. */
+export function refusal(status: Refusal["status"], error: string): Refusal {
+  return { ok: false, status, error };
+}
+
+/** Whether something is a reason not to go on. */
+export function isRefusal(value: object): value is Refusal {
+  return "ok" in value && value.ok === false;
+}
