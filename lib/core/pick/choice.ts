@@ -38,7 +38,9 @@ export class Tried {
 }
 
 /** What a pick leaves behind, without the kernels' scratch. */
-export type Chosen = Readonly<Omit<Choice, "reach" | "ceiling" | "scored" | "scores">>;
+export type Chosen = Readonly<
+  Omit<Choice, "reach" | "ceiling" | "scored" | "scores" | "waits" | "late">
+>;
 
 /**
  * Why a pick fell as it did. One is made per engine loop and written anew by each pick, so that
@@ -60,6 +62,10 @@ export class Choice {
   sticky = false;
   /** Whether the kernel passed over a backend because it has many young connections. */
   paced = false;
+  /** Whether no row was chosen because the client is to wait for one that is full or stands back. */
+  waits = false;
+  /** Whether a better row stands back and would not take the client in the time that it may wait. */
+  late = false;
   /** The step in which the place was taken: `release` asks for it (young.ts). */
   step = 0;
   /** The highest ELIGIBLE of rows that took part: above ALWAYS when backups were asked. */

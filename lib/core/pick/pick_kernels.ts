@@ -6,9 +6,16 @@
 // `!` on typed-array reads: indices are below the table's row count by construction.
 
 import { type Choice, NO_ROW, type Tried } from "./choice.ts";
-import { isCandidate, RACES } from "./candidate.ts";
-import { ceilingOf, NO_CEILING } from "./pacing.ts";
-import { kernelAt } from "./kernels/registry.ts";
+import { isCandidate, RACES, takesPart } from "./candidate.ts";
+import {
+  betterWhenWaiting,
+  ceilingOf,
+  IN_TIME,
+  isWaitedFor,
+  NO_CEILING,
+  TOO_LATE,
+} from "./pacing.ts";
+import { type AnyKernel, kernelAt } from "./kernels/registry.ts";
 import {
   ACTIVE,
   ALWAYS,
@@ -18,6 +25,7 @@ import {
   HEADER_WORDS,
   KERNEL,
   MAX_CONNECTIONS,
+  PACE_LIMIT,
   type PickTable,
   ROW_WORDS,
   STICKY_SECONDS,
@@ -30,6 +38,8 @@ import { enterYoung, leaveYoung } from "./young.ts";
 export { Choice, MAX_TRIES, Tried } from "./choice.ts";
 
 const ANY_COUNT = -1;
+/** Instead of a patience: only where the client was before, whoever waits for other backends. */
+export const RETURN_ONLY = -1;
 /** Each race lost beyond RACES is one in which others took a row's last place. */
 const MOST_RACES = 64;
 const NOBODY = new Source();
@@ -39,7 +49,10 @@ const NOBODY = new Source();
  * take the connection, of the backups, tier by tier (ELIGIBLE).
  * @param random in [0, 1), used by the kernels that draw, and by `most_free` among near-equals.
  * @param source where the client comes from.
- * @returns the row, or -1 when no backend can take the connection.
+ * @param patienceMs how long the client may wait for a backend that is full, or that stands back and is
+ * better than the others: then the choice says that it waits. 0: at once, or nowhere. RETURN_ONLY: it goes
+ * where it was before, or waits.
+ * @returns the row, or -1 when no backend can take the connection, or the client is to wait.
  */
 export function pick(
   table: PickTable,
@@ -47,13 +60,54 @@ export function pick(
   random: number,
   choice: Choice,
   source: Source = NOBODY,
+  patienceMs: number = 0,
 ): number {
+  if (patienceMs === RETURN_ONLY) return pickReturning(table, tried, choice, source);
+  choice.waits = false;
   let row = NO_ROW;
   for (let reach = ALWAYS; row === NO_ROW && reach <= BACKUP_LAST; reach++) {
     choice.reach = reach;
-    row = pickWithin(table, tried, random, choice, source);
+    row = pickWithin(table, tried, random, choice, source, patienceMs);
+    if (choice.waits) return NO_ROW;
   }
+  if (row === NO_ROW && patienceMs > 0) choice.waits = isAnyFull(table, tried);
   return row;
+}
+
+/** Reserves a place where the client was before, if it can go there now. Otherwise the choice says that it waits. */
+function pickReturning(
+  table: PickTable,
+  tried: Tried | null,
+  choice: Choice,
+  source: Source,
+): number {
+  begin(choice, kernelAt(Atomics.load(table.words, KERNEL)));
+  choice.reach = ALWAYS;
+  choice.ceiling = NO_CEILING;
+  const row = table.words[STICKY_SECONDS] === 0 ? NO_ROW : pickAgain(table, tried, choice, source);
+  choice.waits = row === NO_ROW;
+  return row;
+}
+
+/** What a choice says before a pick. */
+function begin(choice: Choice, kernel: AnyKernel): void {
+  choice.kernel = kernel.number;
+  choice.scored = kernel.scores;
+  choice.sticky = false;
+  choice.paced = false;
+  choice.charge = 0;
+  choice.late = false;
+}
+
+/** Tells whether a backend that was not tried would take the connection if it had a place left. */
+export function isAnyFull(table: PickTable, tried: Tried | null): boolean {
+  const words = table.words;
+  for (let row = 0; row < table.rows; row++) {
+    const at = HEADER_WORDS + row * ROW_WORDS;
+    if (!takesPart(words, at, BACKUP_LAST) || tried?.has(row) === true) continue;
+    if (!isCandidate(words, at, row, tried, BACKUP_LAST)) return true;
+  }
+  return false;
 }
 
 /**
@@ -66,24 +120,34 @@ function pickWithin(
   random: number,
   choice: Choice,
   source: Source,
+  patienceMs: number,
 ): number {
   const words = table.words;
   const kernel = kernelAt(Atomics.load(words, KERNEL));
-  choice.kernel = kernel.number;
-  choice.scored = kernel.scores;
-  choice.sticky = false;
-  choice.paced = false;
-  choice.charge = 0;
+  begin(choice, kernel);
   if (words[STICKY_SECONDS] !== 0) {
     const row = pickAgain(table, tried, choice, source);
     if (row !== NO_ROW) return row;
   }
   choice.ceiling = kernel.paces ? ceilingOf(table, tried, choice.reach) : NO_CEILING;
+  // Only a score says how much better a backend is than those that would take the connection now.
+  const isWaited = patienceMs > 0 && kernel.scores && choice.ceiling !== NO_CEILING &&
+    isWaitedFor(words);
   for (let race = 0; race < MOST_RACES; race++) {
     choice.runnerUp = NO_ROW;
     choice.paced = false;
     const row = kernel.run(table, tried, random, choice, source.hash);
     choice.row = row;
+    if (isWaited && isAnyPaced(words, choice)) {
+      const open = choice.ceiling > words[PACE_LIMIT]! ? NO_ROW : row;
+      const better = betterWhenWaiting(table, tried, choice, open, patienceMs);
+      if (better === IN_TIME) {
+        choice.row = NO_ROW;
+        choice.waits = true;
+        return NO_ROW;
+      }
+      choice.late = better === TOO_LATE;
+    }
     if (row === NO_ROW) {
       if (choice.ceiling === NO_CEILING) return NO_ROW;
       // Another thread gave the backend one more meanwhile, or took its last place.
@@ -106,6 +170,11 @@ function pickWithin(
   }
   choice.row = NO_ROW;
   return NO_ROW;
+}
+
+/** Tells whether some candidate stands back, or all do. */
+function isAnyPaced(words: Int32Array, choice: Choice): boolean {
+  return choice.paced || choice.ceiling > words[PACE_LIMIT]! && choice.ceiling !== NO_CEILING;
 }
 
 /** Reserves a place where the client was before, if it may go there. */

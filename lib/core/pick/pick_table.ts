@@ -5,11 +5,13 @@
 //
 //   header  [ kernel | rows | cursor | capacity | nearly equal | weighted | virtual time | balance |
 //             sticky entries | sticky time | clock | pace limit | step | long step | burst free |
-//             burst line | new logins | … ]
+//             burst line | new logins | step ms | pace given up | table id | queue entries | queue head |
+//             queue tail | queued | queued total | queue timeouts | … ]
 //   row     [ eligible | free milli-cores | active | total | max connections | new before | cost |
 //             base active | scale above | scale below | weight | pass | identity | order | fresh |
 //             young before | standing | connect failures | young ring | new ring ]
 //   entry   of the clients that are to come back (core/pick/sticky.ts), as many as the header says
+//   ticket  of the clients that wait for a place (core/dial/pool_queue.ts), one word each
 //
 // Free cores go down with every pick, at that instant and for all workers, without a word more to
 // write: what stands in a row was true when BASE_ACTIVE tunnels stood, and each tunnel more takes COST.
@@ -58,6 +60,22 @@ export const BURST_FREE = 14;
 export const BURST_LINE = 15;
 /** New logins on all backends (young.ts). */
 export const NEW_LOGINS = 16;
+/** How long a step is, in milliseconds; 0: time does not pass. */
+export const STEP_MS = 17;
+/** 1: clients have waited in vain for backends that stand back; nobody waits for one again in this burst. */
+export const PACE_GIVEN_UP = 18;
+/** Tells tables apart, whichever thread looks: another one for each table that is allocated. */
+export const TABLE_ID = 19;
+/** Words of the queue behind the other parts (core/dial/pool_queue.ts): a power of two, or 0. */
+export const QUEUE_ENTRIES = 20;
+/** The lowest ticket that may still wait, and the next that is given. */
+export const QUEUE_HEAD = 21;
+export const QUEUE_TAIL = 22;
+/** Clients that wait for a place. */
+export const QUEUED = 23;
+/** Those that ever did, and those of them whose time was over before there was a place; both wrap around. */
+export const QUEUED_TOTAL = 24;
+export const QUEUE_TIMEOUTS = 25;
 
 /** Row words. */
 /**
@@ -114,6 +132,11 @@ export const WEIGHT_UNIT = 1000;
 /** Free milli-cores of a backend whose load nobody knows. */
 export const UNKNOWN_FREE = -0x8000_0000;
 
+/** What a table is, whatever stands in it. */
+const KEPT: ReadonlySet<number> = new Set([CAPACITY, STICKY_ENTRIES, QUEUE_ENTRIES, TABLE_ID]);
+
+let lastId = 0;
+
 export class PickTable {
   readonly words: Int32Array<SharedArrayBuffer>;
   readonly capacity: number;
@@ -128,14 +151,22 @@ export class PickTable {
    * Makes an empty table with room for `capacity` backends.
    * @param stickyEntries how many clients can be known again: a power of two, or 0. The kernel gives
    * memory only to those that come.
+   * @param queueEntries how long the queue for a place can be: a power of two, or 0.
    */
-  static allocate(capacity: number = DEFAULT_CAPACITY, stickyEntries = 0): PickTable {
-    const length = HEADER_WORDS + capacity * ROW_WORDS + stickyEntries * STICKY_WORDS;
+  static allocate(
+    capacity: number = DEFAULT_CAPACITY,
+    stickyEntries: number = 0,
+    queueEntries: number = 0,
+  ): PickTable {
+    const length = HEADER_WORDS + capacity * ROW_WORDS + stickyEntries * STICKY_WORDS +
+      queueEntries;
     const words = new Int32Array(
       new SharedArrayBuffer(length * Int32Array.BYTES_PER_ELEMENT),
     );
     words[CAPACITY] = capacity;
     words[STICKY_ENTRIES] = stickyEntries;
+    words[QUEUE_ENTRIES] = queueEntries;
+    words[TABLE_ID] = ++lastId;
     words[CURSOR] = -1;
     words[LONG_STEP] = 1;
     return new PickTable(words.buffer);
@@ -145,7 +176,7 @@ export class PickTable {
   clear(): void {
     const { words } = this;
     for (let at = 0; at < words.length; at++) {
-      if (at === CAPACITY || at === STICKY_ENTRIES) continue;
+      if (KEPT.has(at)) continue;
       // Memory that was never written to is not to be touched.
       if (words[at] !== 0) words[at] = 0;
     }
@@ -164,6 +195,12 @@ export class PickTable {
 
   set kernel(number: number) {
     Atomics.store(this.words, KERNEL, number);
+  }
+
+  /** The same for every thread's view of the same memory, and for no other table. */
+  get id(): number {
+    // `!`: this word is in the header.
+    return this.words[TABLE_ID]!;
   }
 
   /** Rows in use, gaps included. */

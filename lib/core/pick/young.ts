@@ -25,6 +25,7 @@ import {
   type PickTable,
   ROW_WORDS,
   STEP,
+  STEP_MS,
   YOUNG_BEFORE,
   YOUNG_RING,
   YOUNG_STEPS,
@@ -38,6 +39,18 @@ export const LONG_AGO = -0x4000_0000;
 /** Connections of the row that begins at word `at` which were placed within `pace.within`, or a step more. */
 export function youngOf(words: Int32Array, at: number): number {
   return words[at + FRESH]! + words[at + YOUNG_BEFORE]!;
+}
+
+/** How many of those will be young still when so many milliseconds have passed, if none ends before. */
+export function youngAfter(words: Int32Array, at: number, ms: number): number {
+  const stepMs = words[STEP_MS]!;
+  const steps = stepMs === 0 ? 0 : Math.floor(ms / stepMs);
+  if (steps > YOUNG_STEPS) return 0;
+  const step = words[STEP]!;
+  let young = youngOf(words, at);
+  // Each step takes off what stands in its own word: that is who came a whole turn of the ring before.
+  for (let i = 0; i < steps; i++) young -= words[at + YOUNG_RING + (step + i) % YOUNG_STEPS]!;
+  return young;
 }
 
 /** Those which were placed within about a minute. */
@@ -100,6 +113,7 @@ export class YoungSteps {
     // First: who began before is too old by now for either count.
     Atomics.add(words, STEP, YOUNG_STEPS + (NEW_STEPS + 1) * most);
     Atomics.store(words, LONG_STEP, long);
+    Atomics.store(words, STEP_MS, Math.max(1, Math.round(this.#stepMs)));
     for (let row = 0; row < this.#table.rows; row++) {
       const at = HEADER_WORDS + row * ROW_WORDS;
       Atomics.store(words, at + YOUNG_BEFORE, 0);
