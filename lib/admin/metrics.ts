@@ -161,6 +161,22 @@ export function* formatMetrics(report: MetricsReport): Generator<string> {
   );
 
   yield* gauge(
+    "pool_queued",
+    "clients that wait for a place in a pool",
+    perPool(({ queue }) => queue.waiting),
+  );
+  yield* counter(
+    "pool_queued_total",
+    "clients that have waited for a place in a pool",
+    perPool(({ queue }) => queue.waited),
+  );
+  yield* counter(
+    "pool_queue_timeouts_total",
+    "clients whose time in a pool's queue was over before there was a place",
+    perPool(({ queue }) => queue.timedOut),
+  );
+
+  yield* gauge(
     "backend_up",
     "1 when a backend is healthy, 0 when it is down; absent while nobody knows",
     perBackend(({ state }) => state === "up" ? 1 : state === "down" ? 0 : null),

@@ -107,9 +107,20 @@ export interface PoolReport {
   readonly panic: string | null;
   /** Cores that each new login counts for, beside `free`, while a burst is dealt out; 0: there is none. */
   readonly burstCost: number;
+  readonly queue: QueueReport;
   readonly backends: readonly BackendReport[];
   /** Backends that are out of the pool by order, though the configuration may name them. */
   readonly removed: readonly RemovedReport[];
+}
+
+/** Clients that every backend that should take them was full for. */
+export interface QueueReport {
+  /** Those that wait now. */
+  readonly waiting: number;
+  /** Those that ever did. */
+  readonly waited: number;
+  /** Those of them whose time was over before there was a place. */
+  readonly timedOut: number;
 }
 
 /** One thing that holds a backend back. */

@@ -22,6 +22,8 @@ export interface DecisionReport {
   readonly backend: string | null;
   /** Why it got none: no_backend, connect_failed, denied, frontend_full, or what else RefusalReason has. */
   readonly refused: string | null;
+  /** How long it waited for a place in the pool's queue. */
+  readonly queueMs: number;
   /** Every pick in order; empty when nobody was looked for, or the record of it was lost. */
   readonly picks: readonly PickReport[];
 }

@@ -18,6 +18,7 @@ class Kept {
   pool = "";
   backend: string | null = null;
   refused: RefusalReason | null = null;
+  queueMs = 0;
   lastPick = 0;
   store: Picks | undefined;
   /** The strategy of the last pick: which kernel runs for which may change with a reload. */
@@ -48,6 +49,7 @@ export class DecisionJournal {
     kept.pool = event.pool;
     kept.backend = opened ? event.backend : null;
     kept.refused = opened ? null : event.reason;
+    kept.queueMs = event.queueMs;
     kept.lastPick = event.lastPick;
     kept.store = event.store;
     const kernel = event.store.kernelAt(event.lastPick);
@@ -97,7 +99,8 @@ function clientOf({ client, clientLength }: Kept): string {
 }
 
 function reportDecision(kept: Kept, strategyOf: StrategyOf): DecisionReport {
-  const { atMs, tunnel, frontend, pool, backend, refused, lastPick, store, strategy } = kept;
+  const { atMs, tunnel, frontend, pool, backend, refused, queueMs, lastPick, store, strategy } =
+    kept;
   const last = store?.kernelAt(lastPick);
   const picks = store?.chain(lastPick) ?? [];
   return {
@@ -108,6 +111,7 @@ function reportDecision(kept: Kept, strategyOf: StrategyOf): DecisionReport {
     client: clientOf(kept),
     backend,
     refused,
+    queueMs,
     picks: picks.flatMap((trace) => {
       const report = reportPick(
         trace,

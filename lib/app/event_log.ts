@@ -22,10 +22,18 @@ const REFUSAL_TEXT = {
   out_of_descriptors:
     "compute-lb has no file descriptor or memory left for it: raise the limit on open files " +
     "(ulimit -n, LimitNOFILE=) or lower max_connections",
+  queue_full: "every backend is full, and as many clients wait as queue.max allows",
+  queue_timeout: "every backend was full for as long as queue.timeout lets a client wait",
+  client_left: "it has gone while it waited in the queue",
 } as const;
 
 /** Why clients are closed of whom lb.conf says so: nothing is wrong. */
-const BY_RULE: ReadonlySet<RefusalReason> = new Set(["denied", "source_full", "source_rate"]);
+const BY_RULE: ReadonlySet<RefusalReason> = new Set([
+  "denied",
+  "source_full",
+  "source_rate",
+  "client_left",
+]);
 
 export class EventLog implements AsyncDisposable {
   #second = 0;

@@ -8,6 +8,7 @@ import { Pool } from "../core/pool/pool.ts";
 import type { PoolChange } from "../core/pool/pool_change.ts";
 import { Polling } from "../core/timing/polling.ts";
 import { writeStandings } from "../core/pool/standing.ts";
+import { QUEUE_SIZE } from "../core/dial/pool_queue.ts";
 import { STICKY_CLIENTS } from "../core/pick/sticky.ts";
 import type { PoolConfig } from "../config/config.ts";
 import type { EngineEvent, PoolPlan } from "../engine/engine.ts";
@@ -58,7 +59,7 @@ export class PoolController implements AsyncDisposable {
     this.#config = config;
     this.#parts = parts;
     this.#placement = new Placement(config);
-    const table = parts.table ?? PickTable.allocate(ROWS, STICKY_CLIENTS);
+    const table = parts.table ?? PickTable.allocate(ROWS, STICKY_CLIENTS, QUEUE_SIZE);
     this.pool = new Pool(config.name, rulesOf(config), table);
     this.#resilience = new Resilience(this.pool, config);
     const { clock, random } = parts;
@@ -202,12 +203,12 @@ export class PoolController implements AsyncDisposable {
 
   /** A new plan only when backends or their addresses have changed; numbers travel in the table. */
   #publish(): void {
-    const { connect, sendProxy } = this.#config;
+    const { connect, queue, sendProxy } = this.#config;
     const endpoints: ({ backend: string; addresses: readonly Address[] } | undefined)[] = [];
     for (const member of this.pool.members) {
       endpoints[member.row] = { backend: member.backend.id, addresses: member.addresses };
     }
-    const signature = JSON.stringify([connect, sendProxy, endpoints]);
+    const signature = JSON.stringify([connect, queue, sendProxy, endpoints]);
     if (signature === this.#published) return;
     try {
       this.#parts.publish({
@@ -215,6 +216,7 @@ export class PoolController implements AsyncDisposable {
         endpoints: Array.from(endpoints),
         connectTimeoutMs: connect.timeoutMs,
         connectRetries: connect.retries,
+        queue,
         ...(sendProxy === "off" ? {} : { sendProxy }),
       });
     } catch (error) {

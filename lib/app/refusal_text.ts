@@ -37,6 +37,14 @@ const SENTENCES: ReadonlyMap<RefusalReason, Sentence> = new Map([
     text: "too many connections came from your address lately: wait some minutes",
     code: TOO_MANY_CONNECTIONS,
   }],
+  ["queue_full", {
+    text: "all compute servers are full, and many wait already: try again later",
+    code: TOO_MANY_CONNECTIONS,
+  }],
+  ["queue_timeout", {
+    text: "all compute servers are full: try again later",
+    code: TOO_MANY_CONNECTIONS,
+  }],
 ]);
 
 /**

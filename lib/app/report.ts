@@ -1,8 +1,16 @@
 // Builds the report that `status` shows, from what the parts of the program know.
 
 import { formatAddress } from "../core/values/address.ts";
+import { queuedIn } from "../core/dial/pool_queue.ts";
 import { describeAdvice } from "../core/pool/agent_advice.ts";
-import { ACTIVE, CONNECT_FAILURES, TOTAL, UNKNOWN_FREE } from "../core/pick/pick_table.ts";
+import {
+  ACTIVE,
+  CONNECT_FAILURES,
+  QUEUE_TIMEOUTS,
+  QUEUED_TOTAL,
+  TOTAL,
+  UNKNOWN_FREE,
+} from "../core/pick/pick_table.ts";
 import type { Override, Overrides, Said } from "../core/administration/override.ts";
 import { type HoldCause, isOverruled, type Member } from "../core/pool/member.ts";
 import type { Pool } from "../core/pool/pool.ts";
@@ -42,6 +50,12 @@ export function reportPool(
       ? null
       : describePanic(controller.resilience.panic),
     burstCost: controller.burstCost,
+    queue: {
+      waiting: queuedIn(pool.table),
+      // These words wrap around.
+      waited: Atomics.load(pool.table.words, QUEUED_TOTAL) >>> 0,
+      timedOut: Atomics.load(pool.table.words, QUEUE_TIMEOUTS) >>> 0,
+    },
     // One that has left stands in the pool for a while after its last session: that is no news.
     backends: [
       ...pool.members,

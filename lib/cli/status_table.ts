@@ -116,7 +116,7 @@ export function renderPool(
     ? pool.strategy
     : `${pool.strategyInUse} (${pool.strategy} ${why})`;
   // A report of an older balancer does not tell.
-  const { sticky = "off", burstCost = 0 }: Partial<PoolReport> = pool;
+  const { sticky = "off", burstCost = 0, queue }: Partial<PoolReport> = pool;
   const title =
     `pool ${pool.name}: ${inUse}, load by ${pool.loadSource}, health by ${pool.healthProbe}` +
     (sticky === "off" ? "" : `, sticky by ${sticky}`);
@@ -147,7 +147,23 @@ export function renderPool(
   const burst = burstCost < LEAST_BURST_COST ? [] : [
     `many log in: a new session counts for ${burstCost.toFixed(1)} cores beside FREE, for a minute`,
   ].map((text) => paint(text, DIM, colours));
-  return [paint(title, BOLD, colours), ...alarms, ...burst, first, ...withRemarks, ...gone];
+  const waiting = queue?.waiting ?? 0;
+  const waits = waiting === 0 ? [] : [
+    paint(
+      `${counted(waiting, "client")} wait${waiting === 1 ? "s" : ""} for a place`,
+      YELLOW,
+      colours,
+    ),
+  ];
+  return [
+    paint(title, BOLD, colours),
+    ...alarms,
+    ...waits,
+    ...burst,
+    first,
+    ...withRemarks,
+    ...gone,
+  ];
 }
 
 /** Headings and rows. */

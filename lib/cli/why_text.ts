@@ -3,6 +3,7 @@
 import type { DecisionReport, WhyReport } from "../admin/why_report.ts";
 import type { PickReport, SeenReport } from "../core/pick/pick_report.ts";
 import { counted } from "../core/values/counted.ts";
+import { describeDuration } from "../core/values/duration.ts";
 import {
   type KernelOutcome,
   type KernelWhy,
@@ -24,6 +25,9 @@ const REFUSALS: Readonly<Record<string, string>> = {
   source_full: "its address had as many connections as per_source.max_connections allows",
   source_rate: "too many connections had come from its address (per_source.rate)",
   out_of_descriptors: "compute-lb had no file descriptor or memory left for it",
+  queue_full: "every backend was full, and as many waited as queue.max allows",
+  queue_timeout: "every backend was full for as long as queue.timeout lets it wait",
+  client_left: "it had gone while it waited in the queue",
 };
 
 /** What became of a backend in a pick, where no kernel says it. */
@@ -75,7 +79,10 @@ function renderDecision(decision: DecisionReport, colours: boolean): string[] {
     ? `turned away by frontend ${decision.frontend}: ${REFUSALS[refused ?? ""] ?? refused}`
     : `-> ${backend}: ${last === undefined ? "no record of why" : headline(decision, last)}`;
   const code = backend === null ? RED : BOLD;
-  const lines = [paint(`${at} client ${client} ${what}`, code, colours)];
+  // A report of an older balancer does not tell.
+  const { queueMs = 0 }: Partial<DecisionReport> = decision;
+  const waited = queueMs === 0 ? "" : ` (waited ${describeDuration(queueMs)} in the queue)`;
+  const lines = [paint(`${at} client ${client} ${what}${waited}`, code, colours)];
   for (const [index, pick] of picks.entries()) {
     if (picks.length > 1) lines.push(`  ${describeAttempt(pick, index + 1, picks.length)}`);
     lines.push(...renderPick(pick, colours));

@@ -1,6 +1,7 @@
 // A pool: its backends, and how sessions are placed on them.
 
 import { formatAddress, sameAddress } from "../core/values/address.ts";
+import { MOST_QUEUED } from "../core/dial/pool_queue.ts";
 import { parseBackendSpec } from "../core/pool/backend.ts";
 import { failure, success } from "../core/values/result.ts";
 import { HEALTH_PROBES } from "../health/registry.ts";
@@ -51,8 +52,21 @@ const pace = section({
     doc: "how many young sessions a backend has before others go first",
   }),
   within: key(duration(SECOND, HOUR), {
-    default: "10s",
-    doc: "how long a session is young, unless it ends before",
+    default: "1.25s",
+    doc: "how long a session is young, unless it ends before: as long as a login takes",
+  }),
+});
+
+const queue = section({
+  doc: "where a client waits while every backend that should take it is full",
+}, {
+  timeout: key(offOr(duration(0, HOUR)), {
+    default: "3s",
+    doc: "for how long; then it is refused, or goes to another than pace would have",
+  }),
+  max: key(integer(1, MOST_QUEUED), {
+    default: "1000",
+    doc: "how many wait at a time",
   }),
 });
 
@@ -182,6 +196,7 @@ export const pool = section({ doc: "" }, {
   }),
   sticky,
   pace,
+  queue,
   connect,
   send_proxy: key(oneOf(SEND_PROXY, "a version of the PROXY protocol"), {
     default: "off",

@@ -1,6 +1,7 @@
 // What the control plane knows of a data plane: frontends and plans go in, counters and events come out.
 // No socket crosses this line, so an engine can be made of anything.
 
+import type { QueuePlan } from "../core/dial/dial_policy.ts";
 import type { Address } from "../core/values/address.ts";
 import type { Chosen } from "../core/pick/choice.ts";
 import type { SnapshotReader } from "../core/pick/snapshot_reader.ts";
@@ -63,6 +64,8 @@ export interface PoolPlan {
   readonly connectTimeoutMs: number;
   /** How many other backends are tried after the first did not take the connection. */
   readonly connectRetries: number;
+  /** Who waits where every backend that should take a client is full (core/dial/dial_policy.ts). */
+  readonly queue: QueuePlan;
   /** The PROXY header with which connections to the backends begin; absent: none. */
   readonly sendProxy?: ProxyVersion;
 }
@@ -91,7 +94,7 @@ export type EndReason =
 
 /** Why a client got no tunnel. */
 export type RefusalReason =
-  /** No backend is eligible (none up, none enabled, all full). */
+  /** No backend is eligible (none up, none enabled, or all full where nobody waits). */
   | "no_backend"
   /** Backends were tried, none took the connection. */
   | "connect_failed"
@@ -105,7 +108,13 @@ export type RefusalReason =
   /** From its address came too many connections lately. */
   | "source_rate"
   /** The process or the machine ran out of descriptors or memory, and stayed so for as long as a connect may take. */
-  | "out_of_descriptors";
+  | "out_of_descriptors"
+  /** All backends are full, and as many wait for a place as may. */
+  | "queue_full"
+  /** All backends were full for as long as a client may wait for a place. */
+  | "queue_timeout"
+  /** The client was gone before there was a place for it. */
+  | "client_left";
 
 /** Where an engine remembers its picks, by their places. */
 export interface Picks {
@@ -157,6 +166,8 @@ export type EngineEvent =
     /** Backends tried, this one included. */
     readonly attempts: number;
     readonly connectMs: number;
+    /** How long the client waited for a place in the pool's queue. */
+    readonly queueMs: number;
     /** What the last pick looked at, in numbers, and what stood in the rows then. */
     readonly choice: Chosen;
     readonly endpoints: readonly (Endpoint | undefined)[];
@@ -187,6 +198,7 @@ export type EngineEvent =
     readonly atMs: number;
     readonly reason: RefusalReason;
     readonly attempts: number;
+    readonly queueMs: number;
   }
   | {
     readonly kind: "accept_failed";

@@ -3,7 +3,7 @@
 //
 // Keys, in text (key=value) and JSON alike: time, event, tunnel, frontend, client, backend, outgoing, then
 // opened: pool, strategy, free, active, sticky, paced, next, next_free, next_active, attempts,
-//         connect_ms, why, seen
+//         connect_ms, queue_ms, why, seen
 // closed: sent (client to backend), received (backend to client), duration_ms, reason.
 // `why` is one word, `seen` what every backend of the pool looked like to the pick: in JSON a list, in text
 // BACKEND:FREE/SESSIONS (with "*" behind the winner's, "-" for an unknown FREE) or BACKEND:REASON where a
@@ -11,6 +11,7 @@
 // off. What would not be seen as it is in a name is spelled out; in text, a comma or white space in it is
 // percent-encoded.
 // Times have at most three decimals: clocks give more, and none of them means anything.
+// `queue_ms` stands where the client waited for a place in the pool's queue.
 // `outgoing` is the balancer's own address that the backend sees: it ties a line of sshd's log, or a
 // fail2ban ban, to the client.
 
@@ -36,6 +37,7 @@ export interface OpenedRecord extends TunnelRecord {
   readonly pool: string;
   readonly attempts: number;
   readonly connectMs: number;
+  readonly queueMs: number;
   /** What the pick looked at, what stood in the rows then, and where it is remembered whole. */
   readonly choice: Chosen;
   readonly endpoints: readonly ({ readonly backend: string } | undefined)[];
@@ -85,6 +87,7 @@ const KEYS = {
   outgoing: keyOf("outgoing"),
   paced: keyOf("paced"),
   pool: keyOf("pool"),
+  queue_ms: keyOf("queue_ms"),
   reason: keyOf("reason"),
   received: keyOf("received"),
   seen: keyOf("seen"),
@@ -133,6 +136,7 @@ export class AccessLog {
     }
     this.#integer(line, KEYS.attempts, record.attempts);
     this.#milliseconds(line, KEYS.connect_ms, record.connectMs);
+    if (record.queueMs > 0) this.#milliseconds(line, KEYS.queue_ms, record.queueMs);
     const seen = this.decisions ? record.store.read(record.lastPick) : undefined;
     if (seen !== undefined) {
       this.#string(line, KEYS.why, seen.why);

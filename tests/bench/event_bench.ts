@@ -52,7 +52,13 @@ function site(isLogged: boolean) {
     table.write(row, FREE_MILLI_CORES, 8000 - 1000 * row);
   }
   const endpoints = BACKENDS.map((backend) => ({ backend, addresses: [] }));
-  const plan: PoolPlan = { table, endpoints, connectTimeoutMs: 1000, connectRetries: 3 };
+  const plan: PoolPlan = {
+    table,
+    endpoints,
+    connectTimeoutMs: 1000,
+    connectRetries: 3,
+    queue: { timeoutMs: 0, max: 1 },
+  };
   const config = readConfig({
     file: {
       path: "lb.conf",

@@ -55,7 +55,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
     const deadAddress = gone.address;
     await gone[Symbol.asyncDispose]();
     const tables = POOLS.map(() => {
-      const table = PickTable.allocate(ROWS, 32);
+      const table = PickTable.allocate(ROWS, 32, 1024);
       const taken = new Set<number>();
       for (let row = 0; row < ROWS; row++) taken.add(addRow(table, taken, { free: 1000 * row }));
       return table;
@@ -65,6 +65,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       table,
       connectTimeoutMs: 2000,
       connectRetries: 2,
+      queue: { timeoutMs: chance(0.5) ? 0 : 20, max: 10 },
       endpoints: Array.from({ length: ROWS }, (_, row) => {
         if (chance(0.1)) return undefined;
         const host = chance(0.2) ? deadAddress : backend.address;

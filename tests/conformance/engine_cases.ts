@@ -8,6 +8,7 @@ import { EngineFixture } from "./engine_fixture.ts";
 import { LOCATION_CASES } from "./location_cases.ts";
 import { PLACING_CASES } from "./placing_cases.ts";
 import { PROXY_PROTOCOL_CASES } from "./proxy_protocol_cases.ts";
+import { QUEUE_CASES } from "./queue_cases.ts";
 import { REFUSAL_CASES } from "./refusal_cases.ts";
 import { RELAY_CASES } from "./relay_cases.ts";
 import { RUNNING_CASES } from "./running_cases.ts";
@@ -38,6 +39,7 @@ export function engineConformance(
     ...ADMISSION_CASES,
     ...RUNNING_CASES,
     ...SESSION_CASES,
+    ...QUEUE_CASES,
   ];
   for (const { name, run } of cases) {
     Deno.test(`${engineName} engine: ${name}`, async () => {

@@ -1,5 +1,7 @@
 // What the engine cases stand on: one engine, a pool described in a line, its events collected.
 
+import type { QueuePlan } from "../../lib/core/dial/dial_policy.ts";
+import { QUEUE_SIZE } from "../../lib/core/dial/pool_queue.ts";
 import { type Address, parseBackendAddress } from "../../lib/core/values/address.ts";
 import {
   ELIGIBLE,
@@ -33,6 +35,8 @@ export interface PoolSetup {
   readonly retries?: number;
   readonly connectTimeoutMs?: number;
   readonly stickyEntries?: number;
+  /** As it is configured unless told otherwise. */
+  readonly queue?: QueuePlan;
 }
 
 /** Makes a plan as the control plane would. */
@@ -40,7 +44,7 @@ export function planOf(
   backends: readonly (string | BackendSetup)[],
   setup: PoolSetup = {},
 ): PoolPlan {
-  const table = PickTable.allocate(64, setup.stickyEntries);
+  const table = PickTable.allocate(64, setup.stickyEntries, QUEUE_SIZE);
   const taken = new Set<number>();
   setKernel(table, setup.kernel ?? "rotation");
   const endpoints = backends.map((entry) => {
@@ -62,6 +66,7 @@ export function planOf(
     endpoints,
     connectTimeoutMs: setup.connectTimeoutMs ?? 2000,
     connectRetries: setup.retries ?? 3,
+    queue: setup.queue ?? { timeoutMs: 3000, max: 1000 },
   };
 }
 

@@ -22,7 +22,7 @@ export function deadAddress(): string {
   return `127.0.0.1:${listener.addr.port}`;
 }
 
-function deadPort(): number {
+export function deadPort(): number {
   const address = deadAddress();
   return Number(address.slice(address.lastIndexOf(":") + 1));
 }
@@ -344,7 +344,7 @@ export const PLACING_CASES: readonly EngineCase[] = [
       await using pool = await startPool(fixture, {
         a: { free: 9000, maxConnections: 1 },
         b: { free: 1000, maxConnections: 1 },
-      }, { kernel: "most_free" });
+      }, { kernel: "most_free", queue: { timeoutMs: 0, max: 1 } });
       const { port, plan } = pool;
       using one = await connectTo(port);
       assertEquals(await receive(one, 1), "a");

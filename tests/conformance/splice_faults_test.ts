@@ -2,6 +2,7 @@
 // sockets that were there before it.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { firstInQueue, NOBODY, queuedIn } from "../../lib/core/dial/pool_queue.ts";
 import { ACTIVE, CLOCK, STICKY_SECONDS } from "../../lib/core/pick/pick_table.ts";
 import { Source } from "../../lib/core/pick/source.ts";
 import { recall } from "../../lib/core/pick/sticky.ts";
@@ -30,6 +31,13 @@ import {
 } from "./engine_fixture.ts";
 
 const FAULT = "COMPUTE_LB_TEST_FAULT";
+
+/** What an echo server says to an x. */
+async function greetedBy(port: number): Promise<string> {
+  using client = await connectTo(port);
+  await send(client, "x");
+  return await receive(client, 1);
+}
 
 Deno.test("a worker that dies is reported with its tunnels, cleaned up after, and replaced", async () => {
   const losses: WorkerLoss[] = [];
@@ -127,6 +135,46 @@ Deno.test("a dead worker's clients leave room for those who wait, and for others
     "the last place",
     () => fixture.engine.counters().activeByFrontend.get("f") === 0,
   );
+});
+
+Deno.test("clients of a dead worker that wait in a queue block nobody there", async () => {
+  const losses: WorkerLoss[] = [];
+  await using backend = new TcpPeer(echo);
+  const plan = planOf([{ address: backend.address, maxConnections: 1 }], {
+    queue: { timeoutMs: 60_000, max: 100 },
+  });
+  const { table } = plan;
+  await using fixture = new EngineFixture(makeSpliceEngine({
+    workerUrl: FAULTY_WORKER_URL,
+    onWorkerLost: (loss) => losses.push(loss),
+  }));
+  const port = await fixture.listen(plan);
+  const clients: Deno.TcpConn[] = [];
+  for (let i = 0; i < 9; i++) {
+    const client = await connectTo(port);
+    clients.push(client);
+    await send(client, `${i}`);
+    await waitFor(
+      "the client to have come",
+      () => fixture.of("opened").length + queuedIn(table) === i + 1,
+    );
+  }
+  Deno.env.set(FAULT, "die");
+  await waitFor("a worker's death", () => losses.length === 1);
+  // Whoever is left is served, whether the place or the first in the queue was the dead one's.
+  let served = 0;
+  for (const [i, client] of clients.entries()) {
+    const answer = await receive(client, 1).catch(() => "");
+    if (answer === `${i}`) served++;
+    client.close();
+  }
+  assert(served > 0 && served < 9, `${served} of 9 clients were of one of two workers`);
+  await fixture.quiet();
+  await waitFor("the place to return", () => table.read(0, ACTIVE) === 0);
+  assertEquals([queuedIn(table), firstInQueue(table)], [0, NOBODY]);
+  assertEquals(fixture.engine.counters().activeByFrontend.get("f"), 0);
+  // A new one finds its place at once.
+  assertEquals(await greetedBy(port), "x");
 });
 
 Deno.test("a worker that hangs is reported as fatal", async () => {

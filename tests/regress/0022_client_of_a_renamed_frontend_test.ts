@@ -26,6 +26,7 @@ import { Poller } from "../../lib/engine/splice/poller.ts";
 import { Recorder } from "../../lib/engine/splice/records.ts";
 import { SOCKADDR_BYTES } from "../../lib/engine/splice/sockaddr.ts";
 import { TimerWheel } from "../../lib/engine/splice/timer_wheel.ts";
+import { WakeFds } from "../../lib/engine/splice/wake_fds.ts";
 import { TunnelTable } from "../../lib/engine/splice/tunnel_table.ts";
 import { KEEPALIVE } from "../support/splice_engine.ts";
 
@@ -65,6 +66,7 @@ Deno.test("a client on its way to another worker stays its frontend's", () => {
     ledger,
     listeners,
     new Lingering({ libc, table, poller, wheel, ledger, listeners, time }),
+    new WakeFds(libc, []),
   );
   const listener = (frontend: number) => ({
     id: 0,

@@ -26,6 +26,7 @@ Deno.test("how many lines were suppressed is said when the second is over, or at
         atMs: clock.wall(),
         reason: "no_backend",
         attempts: 0,
+        queueMs: 0,
         lastPick: 0,
         store: storeOf([]),
       });

@@ -55,6 +55,7 @@ const DECISION: DecisionReport = {
   client: "c",
   backend: "b",
   refused: null,
+  queueMs: 0,
   picks: [],
 };
 

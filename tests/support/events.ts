@@ -65,6 +65,7 @@ export function openedEvent(fields: Partial<OpenedEvent> = {}): OpenedEvent {
     backendAddress: SOMEWHERE,
     attempts: 1,
     connectMs: 1,
+    queueMs: 0,
     choice: CHOSEN,
     endpoints: [],
     lastPick: 0,
@@ -94,7 +95,7 @@ export function keepEvent(event: EngineEvent): EngineEvent {
     const { bytesToBackend, bytesToClient, durationMs, reason } = event;
     return closedEvent({ ...common, bytesToBackend, bytesToClient, durationMs, reason });
   }
-  const { local, backendAddress, attempts, connectMs } = event;
+  const { local, backendAddress, attempts, connectMs, queueMs } = event;
   const { endpoints, lastPick, store } = event;
   return openedEvent({
     ...common,
@@ -102,6 +103,7 @@ export function keepEvent(event: EngineEvent): EngineEvent {
     backendAddress,
     attempts,
     connectMs,
+    queueMs,
     choice: { ...event.choice },
     endpoints,
     lastPick,

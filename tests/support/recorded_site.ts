@@ -152,7 +152,7 @@ pools:
     const where = { frontend: "ssh", pool: "p", client, atMs };
     if (row < 0) {
       const store = storeOf(picks);
-      const refused = { kind: "refused", reason: "no_backend", attempts: 0 } as const;
+      const refused = { kind: "refused", reason: "no_backend", attempts: 0, queueMs: 0 } as const;
       tell({ ...refused, ...where, store, lastPick: 0 });
       return;
     }

@@ -135,6 +135,7 @@ export class WorkerByHand implements Disposable {
         rows: this.#rows,
         connectTimeoutMs: 60_000,
         connectRetries: 0,
+        queue: { timeoutMs: 0, max: 1 },
         ...(sendProxy === undefined ? {} : { sendProxy }),
       }),
     );

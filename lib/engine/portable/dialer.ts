@@ -5,15 +5,20 @@ import {
   BY_BACKLOG,
   BY_LOCAL_ADDRESS,
   BY_SHORTAGE,
+  CLIENT_LEFT,
   CONNECT,
   type Dial,
   type DialDriver,
   DialPolicy,
   NO_BACKEND,
   OUT_OF_DESCRIPTORS,
+  QUEUE,
+  QUEUE_FULL,
+  QUEUE_TIMEOUT,
   WAIT,
   WAIT_MS,
 } from "../../core/dial/dial_policy.ts";
+import { enterQueue, leaveQueue, NO_ROOM } from "../../core/dial/pool_queue.ts";
 import { Choice, type Chosen, NO_ROW, type Tried } from "../../core/pick/choice.ts";
 import { countTunnel, endTunnel, pick, release } from "../../core/pick/pick_kernels.ts";
 import type { PickTable } from "../../core/pick/pick_table.ts";
@@ -27,6 +32,7 @@ import type { EventQueue } from "../event_queue.ts";
 import { NO_PICK, type PickStore } from "../pick_store.ts";
 import { connect } from "./connect.ts";
 import type { DescriptorWaits } from "./descriptor_waits.ts";
+import { Queues } from "./queues.ts";
 
 const NOTHING_CHOSEN = new Choice();
 const NOTHING = new Uint8Array();
@@ -39,6 +45,9 @@ export class Client implements Dial {
   address = 0;
   attempts = 0;
   startedMs = 0;
+  /** In the queue of its plan's table. */
+  ticket = NO_ROOM;
+  queuedMs = 0;
   tried: Tried | null = null;
   /** Of the last pick that gave a row. */
   choice: Chosen = NOTHING_CHOSEN;
@@ -50,16 +59,22 @@ export class Client implements Dial {
   hasSourcePlace = false;
 
   /**
+   * @param number by what queues know it.
    * @param reached the address that it reached.
    * @param plan what it goes by; undefined: its pool has none.
    */
   constructor(
+    readonly number: number,
     readonly frontend: string,
     public from: Address,
     public reached: Address,
     public pool: string,
     public plan: PoolPlan | undefined,
   ) {}
+
+  get isQueued(): boolean {
+    return this.ticket !== NO_ROOM;
+  }
 
   /** The backend in which it has a place. */
   get backend(): string {
@@ -84,6 +99,7 @@ export interface DialerParts {
 export class Dialer implements DialDriver<Client> {
   readonly #parts: DialerParts;
   readonly #policy: DialPolicy<Client>;
+  readonly #queues: Queues<Client>;
   readonly #source = new Source();
   readonly #header = new ProxyHeaderWriter();
   /** Since start, those that were the backends' own fault. */
@@ -91,17 +107,40 @@ export class Dialer implements DialDriver<Client> {
 
   constructor(parts: DialerParts) {
     this.#parts = parts;
-    this.#policy = new DialPolicy(this, parts.random);
+    const policy = this.#policy = new DialPolicy(this, parts.random);
+    const now = () => parts.clock.now();
+    const search = {
+      look: (client: Client) => policy.look(client, now()),
+      replan: (client: Client) => policy.replan(client, now()),
+      queueOver: (client: Client) => policy.queueOver(client, now()),
+      queueEndMs: (client: Client) => policy.queueEndMs(client),
+      left: (client: Client) => policy.left(client, now()),
+    };
+    this.#queues = new Queues(search, QUEUE, now);
+    parts.cutting.addEventListener("abort", () => this.#queues.end());
   }
 
-  /** Connects a client to a backend; its place in the table stays reserved. */
-  async dial(client: Client): Promise<Deno.Conn | RefusalReason> {
+  /** Plans may have changed for those who wait in queues. */
+  replan(): void {
+    this.#queues.replan();
+  }
+
+  /**
+   * Connects a client to a backend; its place in the table stays reserved.
+   * @param from the client's connection, of which nothing is read.
+   */
+  async dial(client: Client, from: Deno.Conn): Promise<Deno.Conn | RefusalReason> {
     const { clock, cutting, waits } = this.#parts;
     const policy = this.#policy;
     let action = policy.begin(client, clock.now());
     let waited = false;
     try {
-      while (action === CONNECT || action === WAIT) {
+      while (action === CONNECT || action === WAIT || action === QUEUE) {
+        if (action === QUEUE) {
+          if (!cutting.aborted) action = await this.#queues.wait(client, from);
+          if (cutting.aborted) break;
+          continue;
+        }
         try {
           if (action === WAIT) await clock.sleep(WAIT_MS, cutting);
           const triedMs = clock.now();
@@ -126,7 +165,8 @@ export class Dialer implements DialDriver<Client> {
     } finally {
       if (waited) waits.end();
     }
-    return REFUSALS[cutting.aborted ? policy.giveUp(client) : action] ?? "connect_failed";
+    const refusal = cutting.aborted ? policy.giveUp(client, clock.now()) : action;
+    return REFUSALS[refusal] ?? "connect_failed";
   }
 
   /** A client's tunnel has ended. */
@@ -134,8 +174,15 @@ export class Dialer implements DialDriver<Client> {
     endTunnel(this.#table(client), client.row, this.#sourceOf(client), client.step);
   }
 
-  reserve(client: Client, table: PickTable, random: number, choice: Choice): number {
-    client.row = pick(table, client.tried, random, choice, this.#sourceOf(client));
+  reserve(
+    client: Client,
+    table: PickTable,
+    random: number,
+    choice: Choice,
+    patienceMs: number,
+  ): number {
+    const source = this.#sourceOf(client);
+    client.row = pick(table, client.tried, random, choice, source, patienceMs);
     client.step = choice.step;
     return client.row;
   }
@@ -144,6 +191,16 @@ export class Dialer implements DialDriver<Client> {
     if (client.row === NO_ROW) return;
     release(table, client.row, client.step);
     client.row = NO_ROW;
+  }
+
+  enter(client: Client, table: PickTable, max: number): boolean {
+    client.ticket = enterQueue(table, client.number, max);
+    return client.isQueued;
+  }
+
+  leave(client: Client, table: PickTable): void {
+    leaveQueue(table, client.ticket);
+    client.ticket = NO_ROOM;
   }
 
   picked(client: Client, choice: Choice, snapshot: Int32Array): void {
@@ -172,7 +229,12 @@ export class Dialer implements DialDriver<Client> {
   }
 
   renew(client: Client): boolean {
-    return this.#parts.renew(client);
+    const before = client.plan;
+    if (!this.#parts.renew(client)) return false;
+    if (client.isQueued && before !== undefined && before.table.id !== client.plan?.table.id) {
+      this.leave(client, before.table);
+    }
+    return true;
   }
 
   /** What the backend is sent first. */
@@ -203,6 +265,9 @@ export class Dialer implements DialDriver<Client> {
 const REFUSALS: Readonly<Record<number, RefusalReason>> = {
   [NO_BACKEND]: "no_backend",
   [OUT_OF_DESCRIPTORS]: "out_of_descriptors",
+  [QUEUE_FULL]: "queue_full",
+  [QUEUE_TIMEOUT]: "queue_timeout",
+  [CLIENT_LEFT]: "client_left",
 };
 
 /** The address that the policy says to connect to; undefined: the backend's name does not resolve. */

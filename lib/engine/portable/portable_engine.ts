@@ -45,6 +45,8 @@ const TICK_MS = 250;
 const MOST_TICK_MS = 2 * TICK_MS;
 
 const NOTHING = new Uint8Array();
+/** More than there can be clients at a time: they come round again. */
+const CLIENT_NUMBERS = 1 << 30;
 
 const NO_PLANS: ReadonlyMap<string, PoolPlan> = new Map();
 
@@ -98,6 +100,7 @@ export class PortableEngine implements Engine {
   readonly #urgentMarks = UrgentMarks.open();
   #nextTunnel = 1;
   #nextFrontend = 0;
+  #nextClient = 0;
   /** Starts run one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
   /** Aborted when what stands, and what is on its way, must end. */
@@ -178,6 +181,7 @@ export class PortableEngine implements Engine {
       if (state.active === 0) this.#frontends.delete(name);
       else state.plans = NO_PLANS;
     }
+    this.#dialer.replan();
     return bound;
   }
 
@@ -314,7 +318,9 @@ export class PortableEngine implements Engine {
     const from = clientOf(conn.remoteAddr);
     const pool = poolOf(settings, from);
     const reached = addressOf(conn.localAddr);
-    const client = new Client(settings.name, from, reached, pool, state.plans.get(pool));
+    this.#nextClient = (this.#nextClient + 1) % CLIENT_NUMBERS;
+    const plan = state.plans.get(pool);
+    const client = new Client(this.#nextClient, settings.name, from, reached, pool, plan);
     const reason = this.#objection(state, client);
     if (reason === "frontend_full" && this.#isWaitedFor(state)) {
       return this.#enterLater(state, conn);
@@ -405,7 +411,7 @@ export class PortableEngine implements Engine {
       rest = header;
     }
     this.#clients.add(client);
-    const dialled = await this.#dialer.dial(client);
+    const dialled = await this.#dialer.dial(client, conn);
     if (typeof dialled === "string") {
       this.#refuse(conn, client, dialled);
       return;
@@ -484,7 +490,7 @@ export class PortableEngine implements Engine {
 
   #refuse(
     conn: Deno.Conn,
-    { frontend, pool, from, attempts, lastPick }: Client,
+    { frontend, pool, from, attempts, lastPick, queuedMs }: Client,
     reason: RefusalReason,
   ): void {
     const isShort = this.#descriptorWaits.over !== undefined;
@@ -498,6 +504,7 @@ export class PortableEngine implements Engine {
       pool,
       client: from,
       attempts,
+      queueMs: Math.round(queuedMs),
       lastPick,
       store,
       atMs: this.#wall(),
@@ -530,7 +537,7 @@ function tunnelOf(
 /** The event of a tunnel that has opened. */
 function openedEvent(
   tunnel: Tunnel,
-  { attempts, choice, plan, lastPick, reached }: Client,
+  { attempts, choice, plan, lastPick, reached, queuedMs }: Client,
   dialled: Deno.Conn,
   connectMs: number,
   atMs: number,
@@ -545,6 +552,7 @@ function openedEvent(
     backendAddress: addressOf(dialled.remoteAddr),
     attempts,
     connectMs,
+    queueMs: Math.round(queuedMs),
     choice,
     endpoints,
     lastPick,

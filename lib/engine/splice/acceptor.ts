@@ -22,6 +22,7 @@ import {
   LISTENER,
   PLAN,
   POOL,
+  QUEUED_MS,
   READING_HEADER,
   REFUSED,
   ROW,
@@ -59,6 +60,7 @@ import type { Listener, Listeners } from "./listeners.ts";
 import { Reserve } from "./reserve.ts";
 import { SOCKADDR_BYTES, SOCKADDR_WORDS } from "./sockaddr.ts";
 import type { TunnelTable } from "./tunnel_table.ts";
+import type { WakeFds } from "./wake_fds.ts";
 
 /** Clients taken at once from one listener, before others have their turn. */
 const TURNS = 16;
@@ -83,7 +85,7 @@ export class Acceptor {
   readonly #counters: Float64Array;
   readonly #engine: Int32Array;
   readonly #number: number;
-  readonly #wakeFds: readonly number[];
+  readonly #wakeFds: WakeFds;
   readonly #handoffs: readonly HandoffQueue[];
   readonly #handoff: HandoffQueue;
   readonly #reserve: Reserve;
@@ -96,8 +98,6 @@ export class Acceptor {
   readonly #addressPointer = addressOf(this.#address);
   readonly #length = new Int32Array(16);
   readonly #lengthPointer = addressOf(this.#length);
-  readonly #wake = new Int32Array(16);
-  readonly #wakePointer = addressOf(this.#wake);
   /** When to accept again after running out of descriptors; 0 while accepting. */
   #resumeAt = 0;
 
@@ -110,6 +110,7 @@ export class Acceptor {
     ledger: Ledger,
     listeners: Listeners,
     lingering: Lingering,
+    wakeFds: WakeFds,
   ) {
     this.#libc = libc;
     this.#table = table;
@@ -121,12 +122,11 @@ export class Acceptor {
     this.#counters = setup.memory.counters;
     this.#engine = setup.engine;
     this.#number = setup.number;
-    this.#wakeFds = setup.wakeFds;
+    this.#wakeFds = wakeFds;
     this.#handoffs = setup.handoffs.map((buffer) => new HandoffQueue(buffer));
     this.#handoff = this.#handoffs[setup.number] ?? new HandoffQueue(HandoffQueue.allocate());
     this.#reserve = new Reserve(libc, setup.engine);
     this.#full = new FullFrontends(setup.engine, ledger, poller);
-    this.#wake.set([1, 0]);
   }
 
   /** Accepts nobody until {@linkcode Acceptor.listen}, but who is asked for by name; hands nobody over. */
@@ -289,6 +289,7 @@ export class Acceptor {
       : WAITING;
     words[base + ATTEMPTS] = 0;
     words[base + ERRNO] = 0;
+    words[base + QUEUED_MS] = 0;
     words[base + FD] = fd;
     words[base + FD + 1] = -1;
     words[base + SERIAL + 1] = 0;
@@ -331,13 +332,8 @@ export class Acceptor {
     const { id, frontend } = spec;
     if (handoff === undefined) return false;
     if (!handoff.put(fd, id, frontend, this.#sourcePlace, this.#address)) return false;
-    if (handoff.asleep) this.#libc.calls.write(this.#wakeFds[target]!, this.#wakePointer, 8);
+    if (handoff.asleep) this.#wakeFds.ring(target);
     return true;
-  }
-
-  /** The control plane rang: takes the ring off, so that it can ring again. */
-  wakened(): void {
-    this.#libc.calls.read(this.#wakeFds[this.#number]!, this.#addressPointer, 8);
   }
 
   /** How long the loop may sleep, at most `limitMs`. */

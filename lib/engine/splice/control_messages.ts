@@ -3,6 +3,7 @@
 // for every client that connects afterwards.
 
 import type { SourceLimits } from "../../core/admission/source_table.ts";
+import type { QueuePlan } from "../../core/dial/dial_policy.ts";
 import type { ProxyVersion } from "../../core/proxy_protocol/proxy_endpoint.ts";
 import type { WorkerMemory } from "./layout.ts";
 
@@ -54,6 +55,7 @@ export interface PlanSpec {
   readonly rows: readonly (readonly (Uint8Array<ArrayBuffer> | undefined)[] | undefined)[];
   readonly connectTimeoutMs: number;
   readonly connectRetries: number;
+  readonly queue: QueuePlan;
   readonly sendProxy?: ProxyVersion;
 }
 

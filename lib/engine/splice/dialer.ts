@@ -13,6 +13,7 @@ import {
   CONNECT,
   type DialDriver,
   DialPolicy,
+  QUEUE,
   WAIT,
   WAIT_MS,
 } from "../../core/dial/dial_policy.ts";
@@ -28,6 +29,7 @@ import {
   FLAGS,
   FRONTEND,
   OUTGOING_ADDRESS,
+  QUEUED,
   SERIAL,
   STATE,
   WAITING,
@@ -59,6 +61,7 @@ import {
 } from "./libc.ts";
 import type { Plan } from "./plan.ts";
 import type { Poller } from "./poller.ts";
+import { LOOK_MS, type Queues } from "./queues.ts";
 import { keepChoice, type Recorder } from "./records.ts";
 import type { Reserve } from "./reserve.ts";
 import { readEndpoint, SOCKADDR_WORDS } from "./sockaddr.ts";
@@ -72,6 +75,8 @@ const SOCKET_TYPE = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
 export interface Plans {
   /** The plan of the client's pool, for those who come in now. */
   planOf(slot: number): Plan | undefined;
+  /** Between two configurations: what stands in tables may be half of each. */
+  readonly isHeld: boolean;
   /**
    * Sends a client that has no backend to the pool where it would go if it came in now.
    * @returns false when it could not come in now.
@@ -102,6 +107,7 @@ export interface DialerParts {
   readonly recorder: Recorder;
   readonly ledger: Ledger;
   readonly reserve: Reserve;
+  readonly queues: Queues;
   readonly plans: Plans;
   readonly acceptor: Admission;
   readonly relay: HeaderHolder;
@@ -120,6 +126,7 @@ export class Dialer implements DialDriver<TunnelDial> {
   readonly #recorder: Recorder;
   readonly #ledger: Ledger;
   readonly #reserve: Reserve;
+  readonly #queues: Queues;
   readonly #plans: Plans;
   readonly #acceptor: Admission;
   readonly #relay: HeaderHolder;
@@ -145,6 +152,7 @@ export class Dialer implements DialDriver<TunnelDial> {
     this.#recorder = parts.recorder;
     this.#ledger = parts.ledger;
     this.#reserve = parts.reserve;
+    this.#queues = parts.queues;
     this.#plans = parts.plans;
     this.#acceptor = parts.acceptor;
     this.#relay = parts.relay;
@@ -168,10 +176,29 @@ export class Dialer implements DialDriver<TunnelDial> {
     return this.#do(dial, this.#failed(dial, this.#socketError(dial)));
   }
 
-  /** The deadline of a tunnel that connects or waits has come. */
+  /** A client in a queue is the first there. */
+  look(slot: number): number {
+    const dial = this.#dial.at(slot);
+    return this.#do(dial, this.#policy.look(dial, this.#time[0]!));
+  }
+
+  /** A client has gone while it was in a queue. @returns how it is recorded. */
+  left(slot: number): number {
+    return this.#policy.left(this.#dial.at(slot), this.#time[0]!);
+  }
+
+  /** Plans may have changed for a client in a queue. */
+  replan(slot: number): number {
+    const dial = this.#dial.at(slot);
+    return this.#do(dial, this.#policy.replan(dial, this.#time[0]!));
+  }
+
+  /** The deadline of a tunnel that connects or waits, in a queue or for a descriptor, has come. */
   expired(slot: number): number {
     const dial = this.#dial.at(slot);
-    if (this.#words[dial.base + STATE] === WAITING) return this.#do(dial, CONNECT);
+    const state = this.#words[dial.base + STATE];
+    if (state === WAITING) return this.#do(dial, CONNECT);
+    if (state === QUEUED) return this.#queueOver(dial);
     const errno = this.#connectErrno(dial);
     if (errno === 0 || errno === EISCONN) return this.#do(dial, this.#connected(dial));
     return this.#do(dial, this.#failed(dial, errno === EALREADY ? ETIMEDOUT : errno));
@@ -180,9 +207,9 @@ export class Dialer implements DialDriver<TunnelDial> {
   /** Ends a search. @returns how the client is refused. */
   giveUp(slot: number): number {
     const dial = this.#dial.at(slot);
-    this.#ledger.connect(dial.base);
+    if (!dial.isQueued) this.#ledger.connect(dial.base);
     this.#closeSocket(dial);
-    return this.#policy.giveUp(dial);
+    return this.#policy.giveUp(dial, this.#time[0]!);
   }
 
   /** The table of the plan that the tunnel was made by. */
@@ -203,12 +230,29 @@ export class Dialer implements DialDriver<TunnelDial> {
     this.#dial.at(slot).plan = undefined;
   }
 
-  reserve(dial: TunnelDial, table: PickTable, random: number, choice: Choice): number {
-    return this.#ledger.reserve(dial.base, table, dial.tried, random, choice);
+  reserve(
+    dial: TunnelDial,
+    table: PickTable,
+    random: number,
+    choice: Choice,
+    patienceMs: number,
+  ): number {
+    return this.#ledger.reserve(dial.base, table, dial.tried, random, choice, patienceMs);
   }
 
   release(dial: TunnelDial, table: PickTable): void {
     this.#ledger.release(dial.base, table);
+  }
+
+  enter(dial: TunnelDial, table: PickTable, max: number): boolean {
+    if (!this.#ledger.enterQueue(dial.base, table, max)) return false;
+    if (dial.plan !== undefined) this.#queues.enter(dial.plan);
+    return true;
+  }
+
+  leave(dial: TunnelDial, table: PickTable): void {
+    if (dial.plan !== undefined) this.#queues.leave(dial.plan);
+    if (this.#ledger.leaveQueue(dial.base, table)) this.#queues.pass(table);
   }
 
   picked(dial: TunnelDial, choice: Choice, snapshot: Int32Array, length: number): void {
@@ -224,10 +268,24 @@ export class Dialer implements DialDriver<TunnelDial> {
   renew(dial: TunnelDial): boolean {
     if (!this.#plans.renew(dial.slot)) return false;
     const plan = this.#plans.planOf(dial.slot);
-    if (plan === undefined || plan === dial.plan) return false;
+    const before = dial.plan;
+    if (plan === undefined || plan === before) return false;
+    if (dial.isQueued && before !== undefined && before.table.id !== plan.table.id) {
+      this.leave(dial, before.table);
+    }
     this.#ledger.leavePlan(dial.base);
     this.#enterPlan(dial);
+    if (dial.isQueued && before !== undefined) {
+      this.#queues.leave(before);
+      this.#queues.enter(plan);
+    }
     return true;
+  }
+
+  #queueOver(dial: TunnelDial): number {
+    if (!this.#plans.isHeld) return this.#do(dial, this.#policy.queueOver(dial, this.#time[0]!));
+    this.#wheel.set(dial.slot, this.#time[0]! + LOOK_MS);
+    return QUEUE;
   }
 
   #enterPlan(dial: TunnelDial): void {
@@ -251,7 +309,7 @@ export class Dialer implements DialDriver<TunnelDial> {
         this.#acceptor.pause(frontend, errno, this.#time[0]!, this.#time[1]!);
       }
       this.#wheel.set(dial.slot, this.#time[0]! + WAIT_MS);
-    }
+    } else if (next === QUEUE) this.#wheel.set(dial.slot, this.#policy.queueEndMs(dial));
     return next;
   }
 

@@ -23,6 +23,7 @@ import {
   BACKEND_RESET,
   BAD_PROXY_HEADER,
   CLIENT_CLOSED,
+  CLIENT_LEFT,
   CLIENT_RESET,
   CLOSED_RECORD,
   CONNECT_FAILED_RECORD,
@@ -38,6 +39,8 @@ import {
   OUT_OF_DESCRIPTORS,
   PACED_FLAG,
   PICKED_RECORD,
+  QUEUE_FULL,
+  QUEUE_TIMEOUT,
   REFUSED_RECORD,
   SHUTDOWN,
   SOURCE_FULL,
@@ -73,6 +76,9 @@ const REFUSALS: Readonly<Record<number, RefusalReason>> = {
   [SOURCE_FULL]: "source_full",
   [SOURCE_RATE]: "source_rate",
   [BAD_PROXY_HEADER]: "bad_proxy_header",
+  [QUEUE_FULL]: "queue_full",
+  [QUEUE_TIMEOUT]: "queue_timeout",
+  [CLIENT_LEFT]: "client_left",
 };
 
 /** What refused clients read, by the number by which workers know why. */
@@ -192,6 +198,7 @@ export class EventDecoder {
       atMs: record.number(),
       reason: REFUSALS[record.word()] ?? "no_backend",
       attempts: record.word(),
+      queueMs: record.word(),
       client: decodeSockaddr(record.words, record.skip(SOCKADDR_WORDS)),
       lastPick,
       store,
@@ -256,6 +263,7 @@ class Opened extends OfTunnel {
   readonly store: PickStore;
   attempts = 0;
   connectMs = 0;
+  queueMs = 0;
   lastPick = NO_PICK;
   endpoints: readonly (Endpoint | undefined)[] = NO_ENDPOINTS;
   #names: Names | undefined;
@@ -291,6 +299,7 @@ class Opened extends OfTunnel {
     this.attempts = record.word();
     this.atMs = record.number();
     this.connectMs = record.number();
+    this.queueMs = record.word();
     const { choice } = this;
     const kernel = record.word();
     choice.kernel = kernel & KERNEL_MASK;

@@ -52,6 +52,8 @@ export const POOL = OUTGOING_ADDRESS + SOCKADDR_WORDS;
 export const STEP = POOL + 1; // in which the place was taken (core/pick/young.ts)
 /** 1: it has a place in the count of its address (core/admission/source_table.ts). */
 export const SOURCE_PLACE = STEP + 1;
+export const TICKET = SOURCE_PLACE + 1; // in the pool's queue (core/dial/pool_queue.ts), while it is there
+export const QUEUED_MS = TICKET + 1; // how long it was in queues
 export const TUNNEL_WORDS = 48;
 
 /** Numbers of one tunnel (Float64, written by the worker). */
@@ -74,6 +76,8 @@ export const OPEN = 3;
 export const LINGERING = 4;
 /** Its PROXY header is still to come (header_reader.ts). */
 export const READING_HEADER = 5;
+/** In the pool's queue for a place. */
+export const QUEUED = 6;
 
 /** Most pipes that one worker keeps track of; beyond it, tunnels copy. */
 export const MAX_PIPES = 16384;

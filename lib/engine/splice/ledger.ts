@@ -1,5 +1,5 @@
 // What clients hold: a place in their frontend's, their address's and their worker's count, a reference to their
-// plan, a place in a row of the PickTable, a share in the lack of descriptors. Only this file changes them, for
+// plan, a place in a row of the PickTable or in its queue, a share in the lack of descriptors. Only this file changes them, for
 // clients that come, go, are handed over, and for those of a dead worker. The tunnel's record says what its
 // client holds, so that whoever ends a client can give back exactly that.
 //
@@ -8,6 +8,7 @@
 // `!` on typed-array reads: bases belong to tunnels of this table, numbers to workers of this engine.
 
 import { HELD, type SourceLimits, type SourceTable } from "../../core/admission/source_table.ts";
+import { enterQueue, leaveQueue, NO_ROOM } from "../../core/dial/pool_queue.ts";
 import type { Choice, Tried } from "../../core/pick/choice.ts";
 import { countTunnel, endTunnel, pick, release } from "../../core/pick/pick_kernels.ts";
 import type { PickTable } from "../../core/pick/pick_table.ts";
@@ -22,10 +23,13 @@ import {
   OUT_OF_DESCRIPTORS,
   PLAN,
   PLAN_REFERENCES,
+  QUEUED,
   ROW,
   SOURCE_PLACE,
   STATE,
   STEP,
+  TICKET,
+  TUNNEL_WORDS,
   WAITING,
   WORKER_LOAD,
 } from "./layout.ts";
@@ -34,6 +38,18 @@ import { readSource } from "./sockaddr.ts";
 
 /** PLAN and ROW of a client that has none. */
 export const NONE = -1;
+/** More than a worker has tunnels: a queue knows clients by worker and slot. */
+const SLOTS = 1 << 22;
+
+/** The worker of a client that a queue names. */
+export function workerOf(who: number): number {
+  return Math.floor(who / SLOTS);
+}
+
+/** The slot of a client that a queue names. */
+export function slotOf(who: number): number {
+  return who % SLOTS;
+}
 
 export class Ledger {
   readonly #words: Int32Array;
@@ -179,9 +195,10 @@ export class Ledger {
     tried: Tried | null,
     random: number,
     choice: Choice,
+    patienceMs: number,
   ): number {
     readSource(this.#words, base + CLIENT_ADDRESS, this.#source);
-    const row = pick(table, tried, random, choice, this.#source);
+    const row = pick(table, tried, random, choice, this.#source, patienceMs);
     this.#words[base + ROW] = row;
     this.#words[base + STEP] = choice.step;
     return row;
@@ -207,6 +224,22 @@ export class Ledger {
     endTunnel(table, this.#words[base + ROW]!, this.#source, this.#words[base + STEP]!);
   }
 
+  /** Puts a client at the end of a table's queue. @returns false: `max` wait already. */
+  enterQueue(base: number, table: PickTable, max: number): boolean {
+    const who = this.#worker * SLOTS + base / TUNNEL_WORDS;
+    const ticket = enterQueue(table, who, max);
+    if (ticket === NO_ROOM) return false;
+    this.#words[base + TICKET] = ticket;
+    this.#words[base + STATE] = QUEUED;
+    return true;
+  }
+
+  /** A client leaves the queue. @returns whether another is the first in it now, or none is left. */
+  leaveQueue(base: number, table: PickTable): boolean {
+    this.#words[base + STATE] = CONNECTING;
+    return leaveQueue(table, this.#words[base + TICKET]!);
+  }
+
   /** A client's attempt to connect begins, whatever it has waited for. */
   connect(base: number): void {
     if (waitsForDescriptor(this.#words, base)) Atomics.sub(this.#engine, OUT_OF_DESCRIPTORS, 1);
@@ -228,6 +261,7 @@ export class Ledger {
   reclaimPlace(base: number, table: PickTable | undefined): void {
     if (waitsForDescriptor(this.#words, base)) Atomics.sub(this.#engine, OUT_OF_DESCRIPTORS, 1);
     if (table === undefined) return;
+    if (this.#words[base + STATE] === QUEUED) this.leaveQueue(base, table);
     if (this.#words[base + STATE] === OPEN) this.end(base, table);
     else this.release(base, table);
   }

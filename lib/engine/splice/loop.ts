@@ -18,6 +18,7 @@ import {
   MESSAGES_SENT,
   OPEN,
   PIPES_DENIED,
+  QUEUED,
   READING_HEADER,
   SERIAL,
   STATE,
@@ -34,6 +35,7 @@ import { type Listener, Listeners } from "./listeners.ts";
 import { LoopClock } from "./loop_clock.ts";
 import { Pipes } from "./pipes.ts";
 import { LISTENER_KEY, Poller, WAKE_KEY } from "./poller.ts";
+import { Queues } from "./queues.ts";
 import { NO_BACKEND, Recorder } from "./records.ts";
 import { Relay } from "./relay.ts";
 import { Reserve } from "./reserve.ts";
@@ -43,6 +45,7 @@ import { TcpHandler } from "./tcp_handler.ts";
 import { TimerWheel } from "./timer_wheel.ts";
 import { TunnelTable } from "./tunnel_table.ts";
 import { TurnQueue } from "./turn_queue.ts";
+import { WakeFds } from "./wake_fds.ts";
 
 /** The longest sleep, so that the heartbeat goes on. */
 const MAX_SLEEP_MS = 1000;
@@ -69,6 +72,9 @@ export class Loop {
   readonly #tcp: ModeHandler;
   readonly #headers: HeaderReader;
   readonly #turns: TurnQueue;
+  readonly #wakeFds: WakeFds;
+  readonly #number: number;
+  readonly #queues: Queues;
   readonly #clock: LoopClock;
   /** [now, now as milliseconds since the epoch]: an array, since a field would box each number. */
   readonly #time = new Float64Array(2);
@@ -101,6 +107,9 @@ export class Loop {
       listeners: this.#listeners,
       time: this.#time,
     });
+    this.#number = setup.number;
+    this.#wakeFds = new WakeFds(libc, setup.wakeFds);
+    this.#queues = new Queues(setup.number, this.#wakeFds);
     this.#acceptor = new Acceptor(
       libc,
       setup,
@@ -110,6 +119,7 @@ export class Loop {
       this.#ledger,
       this.#listeners,
       this.#lingering,
+      this.#wakeFds,
     );
     const common = {
       libc,
@@ -121,6 +131,7 @@ export class Loop {
       ledger: this.#ledger,
       relay: this.#relay,
       turns: this.#turns,
+      queues: this.#queues,
       listeners: this.#listeners,
       lingering: this.#lingering,
       options: new SocketOptions(libc, setup.keepalive),
@@ -166,12 +177,13 @@ export class Loop {
       if (before.get(id) !== idleTimeoutMs) timed.add(id);
       if (perSource !== undefined && perSource.maxConnections > 0) limited.add(frontend);
     }
-    if (timed.size > 0 || limited.size > 0) this.#lookAtAll(timed, limited);
+    const isAnyChanged = timed.size > 0 || limited.size > 0;
+    if (isAnyChanged || !this.#queues.empty) this.#lookAtAll(timed, limited);
     if (this.#headers.hasWaiting) this.#beginWaiting();
   }
 
   /**
-   * After a reload.
+   * After a reload. Clients in queues go by the plans that they would have if they came now.
    * @param timed listeners whose tunnels may have another idle timeout.
    * @param limited frontends that count the clients of each address, those who have come before as well.
    */
@@ -185,6 +197,7 @@ export class Loop {
       }
       const isClient = state !== FREE && state !== LINGERING && state !== READING_HEADER;
       if (isClient && limited.has(words[base + FRONTEND]!)) this.#ledger.holdSource(base);
+      if (state === QUEUED) this.#tcp.replan(slot);
     }
   }
 
@@ -214,12 +227,14 @@ export class Loop {
         if (key >= 0) this.#dispatch(key, poller.flags(i), poller.serial(i));
         else if (key <= LISTENER_KEY) {
           this.#acceptOn(this.#listeners.find(LISTENER_KEY - key), false);
-        } else if (key === WAKE_KEY) this.#acceptor.wakened();
+        } else if (key === WAKE_KEY) this.#wakeFds.taken(this.#number);
       }
       this.#receive(false);
       this.#serveQueue();
       const due = wheel.advance(time[0]!);
       for (let i = 0; i < due; i++) this.#expired(wheel.due[i]!);
+      // Between two configurations nobody is placed who waits.
+      if (!this.#listeners.isHeld) this.#queues.look(this.#tcp);
       // Whoever waits for a descriptor, in any worker, can have these.
       const { outOfDescriptors } = this.#ledger;
       if (outOfDescriptors) {
@@ -237,7 +252,8 @@ export class Loop {
     handoff.setAsleep(true);
     if (!handoff.empty && !this.#table.full) return 0;
     const now = this.#time[0]!;
-    return this.#wheel.sleepMs(now, this.#acceptor.sleepMs(now, MAX_SLEEP_MS));
+    const limit = this.#queues.sleepMs(MAX_SLEEP_MS);
+    return this.#wheel.sleepMs(now, this.#acceptor.sleepMs(now, limit));
   }
 
   /** Accepts what waits on a listener; `all` of it, or no more than its turn allows. */

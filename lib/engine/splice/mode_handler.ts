@@ -8,6 +8,10 @@ export interface ModeHandler {
   begin(slot: number): void;
   /** A socket of the client (side 0) or of its backend (1) has these epoll events. */
   ready(slot: number, side: number, events: number): void;
+  /** It is the first in a pool's queue, and may find a place. */
+  look(slot: number): void;
+  /** Plans may have changed, and it is in a pool's queue. */
+  replan(slot: number): void;
   /** Its deadline has come. */
   expired(slot: number): void;
   /** It has another turn, because it had more to do than one turn allows (TurnQueue). */

@@ -1,7 +1,7 @@
 // A pool's plan in the worker.
 
 import { PickTable } from "../../core/pick/pick_table.ts";
-import type { DialPlan } from "../../core/dial/dial_policy.ts";
+import type { DialPlan, QueuePlan } from "../../core/dial/dial_policy.ts";
 import type { ProxyVersion } from "../../core/proxy_protocol/proxy_endpoint.ts";
 import type { PlanSpec } from "./control_messages.ts";
 import { addressOf } from "./libc.ts";
@@ -22,12 +22,16 @@ export class Plan implements DialPlan {
   readonly connectTimeoutMs: number;
   readonly connectRetries: number;
   readonly sendProxy: ProxyVersion | undefined;
+  readonly queue: QueuePlan;
+  /** This worker's clients that go by this plan and are in the pool's queue (queues.ts). */
+  queued = 0;
 
   constructor(spec: PlanSpec) {
     this.id = spec.id;
     this.table = new PickTable(spec.table);
     this.connectTimeoutMs = spec.connectTimeoutMs;
     this.connectRetries = spec.connectRetries;
+    this.queue = spec.queue;
     this.sendProxy = spec.sendProxy;
     this.endpoints = spec.rows.map((row) => row && { addresses: row.map(targetOf) });
   }

@@ -107,6 +107,7 @@ export class PlanIds {
       ),
       connectTimeoutMs: plan.connectTimeoutMs,
       connectRetries: plan.connectRetries,
+      queue: plan.queue,
       ...(plan.sendProxy === undefined ? {} : { sendProxy: plan.sendProxy }),
     };
   }

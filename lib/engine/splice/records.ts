@@ -18,6 +18,7 @@ import {
   OPENED_AT,
   OUTGOING_ADDRESS,
   PLAN,
+  QUEUED_MS,
   REASON,
   ROW,
   SERIAL,
@@ -56,6 +57,9 @@ export const DENIED = 5;
 export const SOURCE_FULL = 6;
 export const SOURCE_RATE = 7;
 export const BAD_PROXY_HEADER = 8;
+export const QUEUE_FULL = 9;
+export const QUEUE_TIMEOUT = 10;
+export const CLIENT_LEFT = 11;
 
 /** Words of a tunnel's record from CHOICE on. */
 export const CHOICE_WORDS = 6;
@@ -68,10 +72,10 @@ export const PACED_FLAG = 0x200;
 /** Length, number and kind. */
 const HEAD = 3;
 const LENGTHS = {
-  opened: HEAD + 2 + 5 + 2 + 2 + CHOICE_WORDS + 3 * SOCKADDR_WORDS + 1 + 2,
+  opened: HEAD + 2 + 5 + 2 + 2 + 1 + CHOICE_WORDS + 3 * SOCKADDR_WORDS + 1 + 2,
   closed: HEAD + 2 + 3 + 2 + 2 + 4 + 1 + 2 * SOCKADDR_WORDS,
   connectFailed: HEAD + 4 + 2 + 1 + SOCKADDR_WORDS + 2,
-  refused: HEAD + 2 + 2 + 2 + SOCKADDR_WORDS + 2,
+  refused: HEAD + 2 + 2 + 2 + SOCKADDR_WORDS + 3,
   acceptFailed: HEAD + 1 + 2 + 1,
   picked: HEAD + 2 + 1 + 2,
 };
@@ -132,6 +136,7 @@ export class Recorder {
     ring.word(words[base + ATTEMPTS]!);
     ring.number(atMs);
     ring.number(numbers[figures + OPENED_AT]! - numbers[figures + CONNECT_STARTED]!);
+    ring.word(words[base + QUEUED_MS]!);
     ring.copy(words, base + CHOICE, CHOICE_WORDS);
     ring.copy(words, base + CLIENT_ADDRESS, SOCKADDR_WORDS);
     ring.copy(local, 0, SOCKADDR_WORDS);
@@ -193,6 +198,7 @@ export class Recorder {
     ring.number(atMs);
     ring.word(reason);
     ring.word(attempts);
+    ring.word(base < 0 ? 0 : this.#words[base + QUEUED_MS]!);
     ring.copy(client, at, SOCKADDR_WORDS);
     ring.commit();
   }

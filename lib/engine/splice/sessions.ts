@@ -6,8 +6,11 @@
 // `!` on typed-array reads: slots come from the tunnel table.
 
 import {
+  CLIENT_LEFT as CLIENT_GONE,
   NO_BACKEND as NOBODY,
   OUT_OF_DESCRIPTORS as NO_DESCRIPTOR,
+  QUEUE_FULL as NO_ROOM_TO_WAIT,
+  QUEUE_TIMEOUT as WAITED_IN_VAIN,
 } from "../../core/dial/dial_policy.ts";
 import type { Dialer } from "./dialer.ts";
 import {
@@ -38,7 +41,15 @@ import {
 import type { Ledger } from "./ledger.ts";
 import type { Lingering } from "./lingering.ts";
 import type { WorkerSetup } from "./control_messages.ts";
-import { CONNECT_FAILURE, NO_BACKEND, OUT_OF_DESCRIPTORS, type Recorder } from "./records.ts";
+import {
+  CLIENT_LEFT,
+  CONNECT_FAILURE,
+  NO_BACKEND,
+  OUT_OF_DESCRIPTORS,
+  QUEUE_FULL,
+  QUEUE_TIMEOUT,
+  type Recorder,
+} from "./records.ts";
 import type { SocketOptions } from "./socket_options.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
 import type { Listeners } from "./listeners.ts";
@@ -149,6 +160,12 @@ export class Sessions {
         return this.turnAway(slot, NO_BACKEND);
       case NO_DESCRIPTOR:
         return this.turnAway(slot, OUT_OF_DESCRIPTORS);
+      case NO_ROOM_TO_WAIT:
+        return this.turnAway(slot, QUEUE_FULL);
+      case WAITED_IN_VAIN:
+        return this.turnAway(slot, QUEUE_TIMEOUT);
+      case CLIENT_GONE:
+        return this.turnAway(slot, CLIENT_LEFT);
       default:
         return this.turnAway(slot, CONNECT_FAILURE);
     }

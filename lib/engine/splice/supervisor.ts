@@ -304,7 +304,12 @@ export class Supervisor {
       return;
     }
     worker.thread.postMessage(message);
-    this.#libc.calls.write(this.#wakeFds[worker.number] ?? -1, addressOf(this.#one), 8);
+    this.#wake(worker.number);
+  }
+
+  /** Wakes the worker of this number; one that comes in its place will find itself woken. */
+  #wake(number: number): void {
+    this.#libc.calls.write(this.#wakeFds[number] ?? -1, addressOf(this.#one), 8);
   }
 
   #heard(worker: WorkerHandle, message: FromWorker): void {
@@ -352,6 +357,8 @@ export class Supervisor {
       nowMs: this.nowMs,
       atMs: this.#options.clock.wall(),
     });
+    // Behind its clients in the queues of pools there may be others', who are the first now.
+    for (let number = 0; number < this.#wakeFds.length; number++) this.#wake(number);
     this.#retire(worker);
     this.#workers.splice(at, 1);
     this.dead.push(worker);

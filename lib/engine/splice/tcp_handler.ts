@@ -6,7 +6,7 @@
 //
 // `!` on typed-array reads: slots come from the tunnel table.
 
-import { CONNECT, OPEN as CONNECTED, WAIT } from "../../core/dial/dial_policy.ts";
+import { CONNECT, OPEN as CONNECTED, QUEUE, WAIT } from "../../core/dial/dial_policy.ts";
 import type { Dialer } from "./dialer.ts";
 import {
   FD,
@@ -14,6 +14,7 @@ import {
   HELD,
   LAST_MOVE,
   OPEN,
+  QUEUED,
   REASON,
   STATE,
   TUNNEL_NUMBERS,
@@ -97,9 +98,14 @@ export class TcpHandler implements ModeHandler {
     if ((events & READ_ON) !== 0) set |= SHORT_READ_INCONCLUSIVE << side;
     if (words[base + STATE] !== OPEN) {
       words[base + FLAGS] = before | set;
-      // The client's bytes, and even its end, wait until a backend is there.
-      if (side === 0) return;
       const failed = (events & (EPOLLERR | EPOLLHUP)) !== 0;
+      if (side === 0) {
+        // The client's bytes, and even its end, wait until a backend is there.
+        if (failed && words[base + STATE] === QUEUED) {
+          this.#sessions.refuse(slot, this.#dialer.left(slot));
+        }
+        return;
+      }
       if (!failed && (events & EPOLLOUT) === 0) return;
       this.#dialled(slot, this.#dialer.advance(slot, !failed));
       return;
@@ -115,6 +121,14 @@ export class TcpHandler implements ModeHandler {
     if ((set & (WRITABLE << side)) !== 0 && (before & (WRITABLE << side)) === 0) {
       this.#pump(slot, 1 - side);
     }
+  }
+
+  look(slot: number): void {
+    this.#dialled(slot, this.#dialer.look(slot));
+  }
+
+  replan(slot: number): void {
+    this.#dialled(slot, this.#dialer.replan(slot));
   }
 
   expired(slot: number): void {
@@ -157,7 +171,7 @@ export class TcpHandler implements ModeHandler {
 
   /** Acts on what the dialler has come to. */
   #dialled(slot: number, action: number): void {
-    if (action === CONNECT || action === WAIT) return;
+    if (action === CONNECT || action === WAIT || action === QUEUE) return;
     if (action !== CONNECTED) {
       this.#sessions.refuse(slot, action);
       return;

@@ -11,7 +11,10 @@ import {
   ADDRESS,
   ATTEMPTS,
   CONNECT_STARTED,
+  QUEUED,
+  QUEUED_MS,
   ROW,
+  STATE,
   TUNNEL_NUMBERS,
   TUNNEL_WORDS,
   type WorkerMemory,
@@ -72,6 +75,18 @@ export class TunnelDial implements Dial {
 
   set startedMs(startedMs: number) {
     this.#numbers[this.slot * TUNNEL_NUMBERS + CONNECT_STARTED] = startedMs;
+  }
+
+  get isQueued(): boolean {
+    return this.#words[this.base + STATE] === QUEUED;
+  }
+
+  get queuedMs(): number {
+    return this.#words[this.base + QUEUED_MS]!;
+  }
+
+  set queuedMs(queuedMs: number) {
+    this.#words[this.base + QUEUED_MS] = Math.round(queuedMs);
   }
 
   get tried(): Tried | null {

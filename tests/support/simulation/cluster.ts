@@ -11,10 +11,11 @@ import { type JobSummary, JobTimes } from "./job_times.ts";
 import { LOAD_STEP_SECONDS, LoadAverage } from "./load_average.ts";
 import { Overload } from "./overload.ts";
 import { Pressure } from "./pressure.ts";
-import type { Placer, PlacerMaker, PlannedJob } from "./placer.ts";
+import { type Placer, type PlacerMaker, type PlannedJob, WAITS } from "./placer.ts";
 import { ProcessorSharing } from "./processor_sharing.ts";
 import type { Churn, Scenario } from "./scenario.ts";
 import { SessionTable } from "./session_table.ts";
+import { Sshd } from "./sshd.ts";
 import { type Behaviour, SessionChance, Step } from "./workload.ts";
 
 export interface Outcome extends JobSummary {
@@ -34,13 +35,29 @@ export interface Outcome extends JobSummary {
   readonly misplacedShare: number;
   /** Of a class start: its sessions by server. */
   readonly classSessions: readonly number[];
+  /** Of a class start: sessions that sshd has dropped. */
+  readonly dropped: number;
+  /** How long sessions that balancers placed waited for a server: the mean, and the longest. */
+  readonly meanWait: number;
+  readonly longestWait: number;
   readonly events: number;
+}
+
+/** A session that waits for a server. */
+interface Waiting {
+  readonly cameAt: number;
+  readonly stream: number;
+  readonly client: number;
+  readonly key: number;
 }
 
 /** Marks sessions that no balancer placed and that never ask for another step. */
 const NOBODY = -1;
 const NO_STREAM = -1;
 const FOREVER_SECONDS = 1e12;
+
+/** How soon a balancer looks again whether there is a server for those who wait. */
+const LOOK_SECONDS = 0.01;
 
 /** First samples are taken within this time. */
 const FIRST_POLL_SECONDS = 1;
@@ -70,6 +87,7 @@ export class ClusterSimulation {
   readonly #firstStream: number;
   readonly #classActor: number;
   readonly #churnActor: number;
+  readonly #firstQueue: number;
   readonly #firstSession: number;
   #now = 0;
   #churned = 0;
@@ -80,6 +98,14 @@ export class ClusterSimulation {
   #seed: number;
   #sessionNumber = 0;
   #refused = 0;
+  /** By balancer: sessions that wait, in the order in which they came. */
+  readonly #queues: Waiting[][];
+  readonly #sshds: Sshd[];
+  readonly #sshdChance: Chance;
+  #dropped = 0;
+  #placed = 0;
+  #waited = 0;
+  #longestWait = 0;
   readonly #jobTimes = new JobTimes();
 
   constructor(scenario: Scenario, makePlacer: PlacerMaker, seed: number) {
@@ -97,7 +123,11 @@ export class ClusterSimulation {
     this.#firstStream = this.#firstPoll + balancers * cores.length;
     this.#classActor = this.#firstStream + streams.length;
     this.#churnActor = this.#classActor + 1;
-    this.#firstSession = this.#churnActor + 1;
+    this.#firstQueue = this.#churnActor + 1;
+    this.#firstSession = this.#firstQueue + balancers;
+    this.#queues = Array.from({ length: balancers }, () => []);
+    this.#sshds = cores.map(() => new Sshd());
+    this.#sshdChance = new Chance(seed, 3);
     this.#calendar = new EventQueue(this.#firstSession + 1024);
     this.#arrivals = streams.map((stream, index) =>
       new Arrivals(stream, new Chance(seed, 100 + index))
@@ -148,6 +178,9 @@ export class ClusterSimulation {
       utilisation: this.#overload.threadSeconds / (total * measureSeconds),
       refused: this.#refused,
       ...this.#classOutcome(),
+      dropped: this.#dropped,
+      meanWait: this.#waited / this.#placed,
+      longestWait: this.#longestWait,
       events,
     };
   }
@@ -191,7 +224,8 @@ export class ClusterSimulation {
     else if (actor < this.#firstStream) this.#poll(actor - this.#firstPoll);
     else if (actor < this.#classActor) this.#arrival(actor - this.#firstStream);
     else if (actor === this.#classActor) this.#classArrival();
-    else this.#change();
+    else if (actor === this.#churnActor) this.#change();
+    else this.#look(actor - this.#firstQueue);
   }
 
   #scheduleArrival(index: number): void {
@@ -215,21 +249,61 @@ export class ClusterSimulation {
     const balancer = this.#classChance.below(this.#placers.length);
     // Everybody in a class sits at a machine of their own.
     const client = POPULATION + this.#classPlaced;
-    const server = this.#login(balancer, this.#scenario.streams.length, client, this.#nextKey());
-    if (server >= 0) this.#classSessions[server]!++;
+    this.#login(balancer, this.#scenario.streams.length, client, this.#nextKey());
     this.#classPlaced++;
     if (this.#classPlaced < this.#classTimes.length) {
       this.#calendar.schedule(this.#classActor, this.#classTimes[this.#classPlaced]!);
     }
   }
 
-  #login(balancer: number, stream: number, client: number, key: number): number {
+  #login(balancer: number, stream: number, client: number, key: number): void {
+    const queue = this.#queues[balancer]!;
+    const waiting = { cameAt: this.#now, stream, client, key };
+    if (queue.length === 0 && this.#place(balancer, waiting)) return;
+    queue.push(waiting);
+    if (queue.length === 1) this.#lookLater(balancer);
+  }
+
+  /** Lets a balancer look whether there is a server for those who wait, the first of them first. */
+  #look(balancer: number): void {
+    const queue = this.#queues[balancer]!;
+    let placed = 0;
+    while (placed < queue.length && this.#place(balancer, queue[placed]!)) placed++;
+    queue.splice(0, placed);
+    if (queue.length > 0) this.#lookLater(balancer);
+  }
+
+  #lookLater(balancer: number): void {
+    this.#calendar.schedule(this.#firstQueue + balancer, this.#now + LOOK_SECONDS);
+  }
+
+  /** @returns false: the session waits. */
+  #place(balancer: number, { cameAt, stream, client, key }: Waiting): boolean {
     const placer = this.#placers[balancer]!;
     if (placer.foresee !== undefined) placer.foresee(this.#jobsOf(stream, key));
-    const server = placer.place(this.#now, client);
-    if (server < 0) this.#refused++;
-    else this.#open(server, balancer, stream, key);
-    return server;
+    const waited = this.#now - cameAt;
+    const patience = Math.max(0, (placer.queueSeconds ?? 0) - waited);
+    const server = placer.place(this.#now, client, patience);
+    if (server === WAITS) return false;
+    if (server < 0) {
+      this.#refused++;
+      return true;
+    }
+    this.#placed++;
+    this.#waited += waited;
+    this.#longestWait = Math.max(this.#longestWait, waited);
+    const { classStart, streams } = this.#scenario;
+    if (stream === streams.length) this.#classSessions[server]!++;
+    if (classStart?.loginSeconds !== undefined && stream === streams.length) {
+      const loginSeconds = classStart.loginSeconds * (0.5 + this.#sshdChance.next());
+      if (!this.#sshds[server]!.admits(this.#now, loginSeconds, this.#sshdChance.next())) {
+        this.#dropped++;
+        placer.ended(server, this.#now, this.#now);
+        return true;
+      }
+    }
+    this.#open(server, balancer, stream, key);
+    return true;
   }
 
   #open(server: number, balancer: number, stream: number, key: number): void {

@@ -19,7 +19,8 @@ import {
 import type { PickKernel } from "../../../lib/core/pick/kernels/registry.ts";
 import { identityOf, Source } from "../../../lib/core/pick/source.ts";
 import { YoungSteps } from "../../../lib/core/pick/young.ts";
-import type { Placer, PlacerContext, PlacerMaker } from "./placer.ts";
+import { giveUpWaiting } from "../../../lib/core/pick/pacing.ts";
+import { type Placer, type PlacerContext, type PlacerMaker, WAITS } from "./placer.ts";
 import { setKernel } from "../tables.ts";
 
 export interface LeastLoadOptions {
@@ -29,6 +30,10 @@ export interface LeastLoadOptions {
   readonly readsPressure: boolean;
   /** A server with so many young sessions stands back; 0: nobody is paced. */
   readonly paceSessions: number;
+  /** For how long a session is young. */
+  readonly paceSeconds: number;
+  /** How long a session waits for the server that is best for it; 0: not at all. */
+  readonly queueSeconds: number;
 }
 
 export interface SourceHashOptions {
@@ -48,18 +53,19 @@ const DEFAULTS = {
   maxAgeSeconds: Infinity,
   readsPressure: false,
   paceSessions: 0,
+  paceSeconds: 10,
+  queueSeconds: 0,
   balance: 125,
   weighted: false,
 } as const;
 
 /** How often the control plane writes the table when no sample comes. */
 const TICK_SECONDS = 1;
-/** As pace.within is by default. */
-const YOUNG_MS = 10_000;
 /** Clients have addresses in 10.0.0.0/8. */
 const FIRST_ADDRESS = 0x0a00_0000;
 
 class OwnPlacer implements Placer {
+  readonly queueSeconds: number;
   readonly #context: PlacerContext;
   readonly #options: OwnOptions;
   readonly #table: PickTable;
@@ -83,10 +89,11 @@ class OwnPlacer implements Placer {
   constructor(context: PlacerContext, options: OwnOptions) {
     this.#context = context;
     this.#options = options;
+    this.queueSeconds = options.queueSeconds;
     const table = PickTable.allocate(context.cores.length);
     this.#table = table;
     this.#steps = new YoungSteps(table, 0);
-    this.#steps.setWithin(YOUNG_MS);
+    this.#steps.setWithin(options.paceSeconds * 1000);
     setKernel(table, options.kernel);
     Atomics.store(table.words, HASH_BALANCE, options.balance);
     Atomics.store(table.words, PACE_LIMIT, options.paceSessions);
@@ -102,13 +109,16 @@ class OwnPlacer implements Placer {
     });
   }
 
-  place(now: number, client: number): number {
+  place(now: number, client: number, patience: number): number {
     this.#steps.advance(now * 1000);
     if (this.#isStale || now - this.#writtenAt >= TICK_SECONDS) this.#write(now);
     this.#source.setIpv4(FIRST_ADDRESS + client);
     const random = this.#context.chance.next();
-    const row = pick(this.#table, null, random, this.#choice, this.#source);
-    if (row < 0) return row;
+    const choice = this.#choice;
+    const row = pick(this.#table, null, random, choice, this.#source, 1000 * patience);
+    if (row < 0) return choice.waits ? WAITS : row;
+    // Its time is over, and it has gone elsewhere.
+    if (this.queueSeconds > 0 && patience === 0 && choice.paced) giveUpWaiting(this.#table.words);
     countTunnel(this.#table, row);
     this.#counted(row, now);
     return row;

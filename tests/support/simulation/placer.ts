@@ -20,13 +20,19 @@ export interface PlannedJob {
   readonly threads: number;
 }
 
+/** Instead of a server: the session waits, and asks again. */
+export const WAITS = -2;
+
 /** One balancer. Times are seconds from the simulation's start. */
 export interface Placer {
+  /** How long sessions wait for a server at most; absent: not at all. */
+  readonly queueSeconds?: number;
   /**
    * Chooses a server among those that are in, and counts the session there; -1: there is none.
    * @param client who asks: an integer, 0 or more, the same for all that a client ever asks for.
+   * @param patience seconds that the session may wait still: if it is above 0, WAITS is an answer, too.
    */
-  place(now: number, client: number): number;
+  place(now: number, client: number, patience: number): number;
   /** A session that it placed at a time has ended. */
   ended(server: number, now: number, placedAt: number): void;
   /** A sample has arrived; it tells the load and the pressure that /proc showed a moment before. */

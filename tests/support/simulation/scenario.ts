@@ -21,6 +21,11 @@ export interface ClassStart {
   /** They come evenly spread at random over this time. */
   readonly overSeconds: number;
   readonly behaviour: Behaviour;
+  /**
+   * How long a login takes on a server whose sshd drops connections while many log in (sshd.ts), in the mean:
+   * each takes between half and one and a half times as long. Absent: nobody is dropped.
+   */
+  readonly loginSeconds?: number;
 }
 
 export interface Churn {

@@ -34,6 +34,7 @@ function refused(port: number, backends: number, host = "192.0.2.7"): RefusedEve
     atMs: port,
     reason: "no_backend",
     attempts: 0,
+    queueMs: 0,
     lastPick: 0,
     store: storeOf(picks),
   };

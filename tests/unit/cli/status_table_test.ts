@@ -151,6 +151,17 @@ Deno.test("renderStatus() tells of the last reload what it changed, or why it wa
   assertEquals(lineOf({ count: 3 }), undefined);
 });
 
+Deno.test("renderPool() says how many wait for a place", () => {
+  const said = (waiting: number) =>
+    renderPool({ ...POOL, queue: { ...POOL.queue, waiting } }, NOW, false)
+      .filter((line) => line.includes("wait"));
+  assertEquals([said(0), said(1), said(40)], [
+    [],
+    ["1 client waits for a place"],
+    ["40 clients wait for a place"],
+  ]);
+});
+
 Deno.test("renderPool() says what a new session counts for while many log in", () => {
   const said = (burstCost: number) =>
     renderPool({ ...POOL, burstCost }, NOW, false).filter((line) => line.includes("many log in"));

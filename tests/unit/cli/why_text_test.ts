@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { DecisionReport } from "../../../lib/admin/why_report.ts";
 import type { PickReport } from "../../../lib/core/pick/pick_report.ts";
 import {
@@ -35,6 +35,7 @@ const DECISION: DecisionReport = {
   client: "10.1.2.3:51022",
   backend: "kelvin:22",
   refused: null,
+  queueMs: 0,
   picks: [PICK],
 };
 
@@ -78,6 +79,22 @@ Deno.test("why tells attempts that failed, and clients that nobody took", () => 
   ]);
   assertEquals(lines.includes("    hoek:22    4.0         1  tried already"), true);
   assertEquals(lines.includes("    and 3 more"), true);
+});
+
+Deno.test("why tells how long a client waited in the queue", () => {
+  const [line = ""] = textOf({ ...DECISION, queueMs: 2140 }).split("\n");
+  assert(line.endsWith(" (waited 2.1s in the queue)"), line);
+  const vain = {
+    ...DECISION,
+    tunnel: null,
+    backend: null,
+    refused: "queue_timeout",
+    queueMs: 3000,
+  };
+  assertEquals(
+    textOf(vain).split("\n")[0]?.split("frontend ssh: ")[1],
+    "every backend was full for as long as queue.timeout lets it wait (waited 3.0s in the queue)",
+  );
 });
 
 Deno.test("why has a headline for every reason", () => {

@@ -155,6 +155,7 @@ const compute = fc.record({
   backends: fc.uniqueArray(backend, { minLength: 1, selector: ({ address }) => address }),
   strategy: fc.constantFrom("least_load", "first"),
   pace: fc.constantFrom({ sessions: "off" }, { within: "1m" }),
+  queue: fc.constantFrom({ timeout: "off" }, { timeout: "5s" }, { max: 7 }),
   memory: fc.constantFrom({ min_available: "10%" }, { weight: 0.5 }),
   panic: fc.constantFrom({ below: "off" }, { last_resort: true }),
 }, { requiredKeys: ["backends"] });

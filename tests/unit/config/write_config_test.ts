@@ -219,6 +219,10 @@ function pool(poolName: string): fc.Arbitrary<PoolConfig> {
         SILENT.pool.pace,
         fc.record({ sessions: orOff(span(1, 10_000)), withinMs: span(1000, HOUR) }),
       ),
+      queue: over(
+        SILENT.pool.queue,
+        fc.record({ timeoutMs: orOff(span(1, HOUR)), max: span(1, 10_000) }),
+      ),
       connect: over(
         SILENT.pool.connect,
         fc.record({ timeoutMs: span(10, HOUR), retries: span(0, 31) }),

@@ -1,7 +1,8 @@
 // What clients hold is given back whole, however they end.
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { FULL, HELD, SourceTable } from "../../../../lib/core/admission/source_table.ts";
+import { firstInQueue, queuedIn } from "../../../../lib/core/dial/pool_queue.ts";
 import { Choice } from "../../../../lib/core/pick/choice.ts";
 import { ACTIVE, PickTable, TOTAL } from "../../../../lib/core/pick/pick_table.ts";
 import {
@@ -18,7 +19,7 @@ import {
   TUNNEL_WORDS,
   WORKER_LOAD,
 } from "../../../../lib/engine/splice/layout.ts";
-import { Ledger } from "../../../../lib/engine/splice/ledger.ts";
+import { Ledger, slotOf, workerOf } from "../../../../lib/engine/splice/ledger.ts";
 import { AF_INET, EAGAIN, EMFILE, openLibc } from "../../../../lib/engine/splice/libc.ts";
 import { reclaim } from "../../../../lib/engine/splice/reclaim.ts";
 import { addRow } from "../../../support/tables.ts";
@@ -28,7 +29,7 @@ const [FRONTEND_ID, PLAN_ID, WORKER] = [3, 5, 1];
 function clients(count: number) {
   const memory = allocateWorkerMemory(count);
   const engine = allocateEngineMemory();
-  const table = PickTable.allocate(1);
+  const table = PickTable.allocate(1, 0, 512);
   addRow(table, new Set(), {});
   const sources = SourceTable.allocate(16);
   const ledger = new Ledger(memory.words, engine, sources, WORKER);
@@ -45,7 +46,7 @@ function clients(count: number) {
     ledger.assign(WORKER);
     memory.words[base + FRONTEND] = FRONTEND_ID;
     ledger.enterPlan(base, PLAN_ID);
-    ledger.reserve(base, table, null, 0, new Choice());
+    ledger.reserve(base, table, null, 0, new Choice(), 0);
   }
   assertEquals([ledger.enter(FRONTEND_ID, count), enterSource()], [false, FULL]);
   const isFree = () => {
@@ -58,22 +59,34 @@ function clients(count: number) {
     plan: engine[PLAN_REFERENCES + PLAN_ID],
     short: engine[OUT_OF_DESCRIPTORS],
     places: table.read(0, ACTIVE),
+    queued: queuedIn(table),
   });
   return { memory, engine, sources, table, ledger, held, isFree };
 }
 
-const NOTHING = { frontend: 0, worker: 0, plan: 0, short: 0, places: 0 };
+const NOTHING = { frontend: 0, worker: 0, plan: 0, short: 0, places: 0, queued: 0 };
 
-/** One has a tunnel, one connects, one waits for a descriptor, one for a backlog. */
+/** One has a tunnel, one connects, one waits for a descriptor, one for a backlog, one in the queue. */
 function everyState() {
-  const all = clients(4);
+  const all = clients(5);
   const { ledger, table, memory } = all;
   for (let slot = 0; slot < 4; slot++) ledger.connect(slot * TUNNEL_WORDS);
+  ledger.release(4 * TUNNEL_WORDS, table);
+  assert(ledger.enterQueue(4 * TUNNEL_WORDS, table, 1));
+  const first = firstInQueue(table);
+  assertEquals([workerOf(first), slotOf(first)], [WORKER, 4]);
   ledger.open(0, table);
   memory.words[STATE] = OPEN;
   ledger.wait(2 * TUNNEL_WORDS, EMFILE);
   ledger.wait(3 * TUNNEL_WORDS, EAGAIN);
-  assertEquals(all.held(), { frontend: 4, worker: 4, plan: 4, short: 1, places: 4 });
+  assertEquals(all.held(), {
+    frontend: 5,
+    worker: 5,
+    plan: 5,
+    short: 1,
+    places: 4,
+    queued: 1,
+  });
   assertEquals(table.read(0, TOTAL), 1);
   return all;
 }
@@ -87,7 +100,8 @@ Deno.test("clients that end give back what they hold", () => {
     // Twice is once.
     ledger.release(slot * TUNNEL_WORDS, table);
   }
-  for (let slot = 0; slot < 4; slot++) {
+  assert(ledger.leaveQueue(4 * TUNNEL_WORDS, table));
+  for (let slot = 0; slot < 5; slot++) {
     ledger.leavePlan(slot * TUNNEL_WORDS);
     ledger.leavePlan(slot * TUNNEL_WORDS);
     ledger.dismissClient(slot * TUNNEL_WORDS);

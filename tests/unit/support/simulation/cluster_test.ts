@@ -196,8 +196,8 @@ Deno.test("a server that is out gets no session", () => {
     new ClusterSimulation(scenario, (context) => {
       const placer = make(context);
       return {
-        place: (now, client) => {
-          const server = placer.place(now, client);
+        place: (now, client, patience) => {
+          const server = placer.place(now, client, patience);
           placed[server] = (placed[server] ?? 0) + 1;
           return server;
         },

@@ -24,7 +24,7 @@ function placements(cell: Cell, make: PlacerMaker, seed = 1): Placed[] {
     return {
       place: (now, client) => {
         const running = context.cores.map((_, server) => context.running(server));
-        const server = placer.place(now, client);
+        const server = placer.place(now, client, 0);
         all.push({ client, server, running });
         return server;
       },
