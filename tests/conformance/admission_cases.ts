@@ -169,6 +169,36 @@ export const ADMISSION_CASES: readonly EngineCase[] = [
     },
   },
   {
+    name: "clients that are kept out take no place from others, not even for an instant",
+    run: async (fixture) => {
+      await using backend = new TcpPeer(greetThenEcho("a"));
+      const port = await fixture.listen(planOf([backend.address]), {
+        maxConnections: 1,
+        whenFull: "close",
+        access: [accessOf({ deny: ["127.0.0.2"] })],
+        perSource: {
+          maxConnections: 0,
+          rate: { connections: 1, windowMs: 86_400_000 },
+          penaltyMs: 0,
+        },
+      });
+      const { engine } = fixture;
+      assertEquals(await heardFrom("127.0.0.3", port), "a");
+      let isOver = false;
+      const knock = async (address: string) => {
+        while (!isOver) assertEquals(await heardFrom(address, port), "");
+      };
+      const knocking = ["2", "3", "2", "3"].map((last) => knock(`127.0.0.${last}`));
+      for (let client = 0; client < 200; client++) {
+        await waitFor("the place", () => engine.counters().activeByFrontend.get("f") === 0);
+        assertEquals(await heardFrom(`127.0.1.${client}`, port), "a");
+      }
+      isOver = true;
+      await Promise.all(knocking);
+      assertEquals(engine.counters().opened, 201);
+    },
+  },
+  {
     name: "at max_connections clients wait to be accepted, and come in as others leave",
     run: async (fixture) => {
       await using backend = new TcpPeer(greetThenEcho("a"));

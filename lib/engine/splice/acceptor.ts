@@ -180,7 +180,6 @@ export class Acceptor {
     }
     if (this.#table.full) this.#lingering.giveWay();
     this.#counters[ACCEPTED]! += 1;
-    if (!waits) isPlaced = this.#ledger.enter(frontend, spec.maxConnections);
     // An unnamed unix client has no bytes at all, not even a family.
     if (this.#length[0]! < 4) this.#address[0] = AF_UNIX;
     const reason = this.#objection(listener, isPlaced, nowMs);
@@ -204,8 +203,9 @@ export class Acceptor {
   }
 
   /**
-   * Why the client that was accepted last may not come in. Otherwise it may get a place in the count of its
-   * address, which SOURCE_PLACE of its record must tell.
+   * Why the client that was accepted last may not come in. Otherwise it has a place in its frontend, and may
+   * have one in the count of its address, which SOURCE_PLACE of its record must tell.
+   * @param isPlaced whether it had the place in its frontend before.
    */
   #objection(listener: Listener, isPlaced: boolean, nowMs: number): number {
     this.#sourcePlace = 0;
@@ -213,9 +213,16 @@ export class Acceptor {
     // Who it is that comes from a proxy, its header will tell.
     const isProxy = this.#listeners.beginsWithHeader(listener, address);
     if (!isProxy && this.#listeners.isDenied(listener, address)) return DENIED;
-    if (!isPlaced) return FRONTEND_FULL;
-    const { frontend } = listener.spec;
-    return isProxy ? NO_REASON : this.#objectionBySource(listener, frontend, address, 0, nowMs);
+    const { frontend, maxConnections } = listener.spec;
+    if (!isPlaced && !this.#ledger.hasRoom(frontend, maxConnections)) return FRONTEND_FULL;
+    const reason = isProxy
+      ? NO_REASON
+      : this.#objectionBySource(listener, frontend, address, 0, nowMs);
+    if (reason !== NO_REASON || isPlaced) return reason;
+    // Last: for a place that is given back, another worker would close a client meanwhile.
+    if (this.#ledger.enter(frontend, maxConnections)) return NO_REASON;
+    if (this.#sourcePlace !== 0) this.#ledger.leaveSource(frontend, address, 0);
+    return FRONTEND_FULL;
   }
 
   /** Why a client may not come in whose PROXY header has told who it is; NO_REASON: it may. */

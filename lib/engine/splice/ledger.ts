@@ -86,9 +86,9 @@ export class Ledger {
     }
   }
 
-  /** Tells whether a frontend that may have `most` clients can have another. */
+  /** Tells whether a frontend that may have `most` clients, 0: any number, can have another. */
   hasRoom(frontend: number, most: number): boolean {
-    return Atomics.load(this.#engine, FRONTEND_ACTIVE + frontend) < most;
+    return most === 0 || Atomics.load(this.#engine, FRONTEND_ACTIVE + frontend) < most;
   }
 
   /**
