@@ -37,7 +37,7 @@ for (const engine of ["splice", "portable"]) {
       await using balancer = await Balancer.start({
         config: JSON.stringify({
           engine: { kind: engine, workers: 2 },
-          frontends: { ssh: { listen: "127.0.0.1:0", max_connections: 2 } },
+          frontends: { ssh: { listen: "127.0.0.1:0", max_connections: 2, when_full: "close" } },
           pools: {
             compute: {
               backends: [dead, peer.address],
