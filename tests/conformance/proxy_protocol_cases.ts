@@ -400,6 +400,32 @@ export const PROXY_PROTOCOL_CASES: readonly EngineCase[] = [
     },
   },
   {
+    name: "limits that a reload brings count those whose PROXY header is awaited by what it tells",
+    run: async (fixture) => {
+      await using backend = new TcpPeer(echo);
+      const listen = [{ transport: "tcp", host: "127.0.0.1", port: deadPort() }] as const;
+      const settings = { listen, acceptProxyFrom: ANYBODY_HERE };
+      const port = await fixture.listen(planOf([backend.address]), settings);
+      using waiting = await connectTo(port);
+      await waitFor("the client", () => fixture.engine.counters().accepted === 1);
+      const perSource = { maxConnections: 1, penaltyMs: 0 };
+      await fixture.engine.start([frontendOf({ ...settings, perSource })]);
+      const says = async (client: Deno.Conn, header: Uint8Array) => {
+        await writeAll(client, header);
+        await send(client, "x");
+        assertEquals(await receive(client, 1), "x");
+      };
+      await says(waiting, proxyHeader("v1", KELVIN, LB));
+      // The proxy itself, which had no place.
+      using proxy = await connectTo(port);
+      await says(proxy, bytesOf("PROXY UNKNOWN\r\n"));
+      using another = await connectTo(port);
+      await writeAll(another, proxyHeader("v1", KELVIN, LB));
+      assertEquals((await readAll(another)).length, 0);
+      assertEquals((await refusals(fixture, 1))[0], ["source_full", IPV4[0]]);
+    },
+  },
+  {
     name: "headers that come while reloads go on are lost to nobody",
     run: async (fixture) => {
       await using backend = new TcpPeer(echo);

@@ -48,6 +48,7 @@ export class WorkerByHand implements Disposable {
   readonly #told: (readonly [events: number, key: number, serial: number])[] = [];
 
   /**
+   * @param backend its addresses, with spaces between them.
    * @param capacity sessions that it has records for.
    * @param overrides calls that the loop makes in place of the library's.
    */
@@ -74,8 +75,12 @@ export class WorkerByHand implements Disposable {
       originMs: performance.timeOrigin,
     }, () => {});
     addRow(this.#table, new Set());
-    const address = parseBackendAddress(backend);
-    this.#rows = [[address.ok ? this.maker.sockaddr(address.value) : undefined]];
+    this.#rows = [
+      backend.split(" ").map((text) => {
+        const address = parseBackendAddress(text);
+        return address.ok ? this.maker.sockaddr(address.value) : undefined;
+      }),
+    ];
   }
 
   /** Makes a socket that listens on a free port, for `specOf`. */

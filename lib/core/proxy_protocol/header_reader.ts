@@ -153,16 +153,13 @@ export class ProxyHeaderReader {
 
 /** Whether type-length-values fill [from, to), and a checksum among them is the header's. */
 function hasSoundVectors(bytes: Uint8Array, from: number, to: number): boolean {
-  let hasChecksum = false;
   for (let at = from; at < to;) {
     if (to - at < TLV_FIXED) return false;
     const valueAt = at + TLV_FIXED;
     const next = valueAt + (bytes[at + 1]! << 8 | bytes[at + 2]!);
     if (next > to) return false;
     if (bytes[at] === TLV_CRC32C) {
-      // One is enough to check; many would cost time.
-      if (hasChecksum || next !== valueAt + 4) return false;
-      hasChecksum = true;
+      if (next !== valueAt + 4) return false;
       if (wordAt(bytes, valueAt) !== crc32c(bytes, to, valueAt)) return false;
     }
     at = next;

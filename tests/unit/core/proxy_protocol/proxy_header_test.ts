@@ -328,8 +328,6 @@ Deno.test("a checksum that a header carries must be its own", () => {
       if (i < 28 || i > 30) assertEquals([i, bit, read(changed)], [i, bit, "malformed"]);
     }
   }
-  const twice = Uint8Array.fromHex(start.replace("0013", "001a") + "00000000" + "03000400000000");
-  assertEquals(read(twice), "malformed");
   const ofThree = Uint8Array.fromHex(
     start.replace("0013", "0012").replace("030004", "030003") + "000000",
   );

@@ -31,6 +31,7 @@ import { connectTo, portOf } from "../../../conformance/engine_fixture.ts";
 import { echo, TcpPeer } from "../../../peers/tcp_peer.ts";
 import { readAll, receive, send, writeAll } from "../../../support/bytes.ts";
 import {
+  bytesOf,
   type End,
   networksOf,
   proxyHeader,
@@ -208,10 +209,12 @@ function stingySends(outcomes: (number | "EAGAIN" | "EINTR")[]) {
 
 Deno.test("a header of which the backend's socket takes a part at a time arrives whole, and first", async () => {
   for (const version of ["v1", "v2"] as const) {
-    for (const outcomes of OUTCOMES) {
+    // The client speaks first, or the backend.
+    for (const [outcomes, said] of OUTCOMES.flatMap((one) => [[one, "hi"], [one, ""]] as const)) {
       const headers: string[] = [];
       await using backend = new TcpPeer(async (conn) => {
         headers.push(await readProxyHeader(conn, version));
+        await send(conn, "g");
         await echo(conn);
       });
       const left = [...outcomes];
@@ -219,10 +222,11 @@ Deno.test("a header of which the backend's socket takes a part at a time arrives
       const port = listen(worker);
       worker.publish(0, version);
       const client = await connectTo(port);
-      await writeAll(client, new Uint8Array([...proxyHeader("v1", KELVIN, LB), 104, 105]));
+      await writeAll(client, new Uint8Array([...proxyHeader("v1", KELVIN, LB), ...bytesOf(said)]));
       // The kernel, which knows of no lack of room, would not tell that there is some again.
       const hasRoom = () => stateOf(worker) === OPEN && worker.tell(0, 1, EPOLLOUT);
-      assertEquals(await drivenTo(worker, receive(client, 2), hasRoom), "hi");
+      const answer = `g${said}`;
+      assertEquals(await drivenTo(worker, receive(client, answer.length), hasRoom), answer);
       assertEquals(left, []);
       const expected = proxyHeader(version, KELVIN, LB);
       assertEquals(
@@ -230,7 +234,10 @@ Deno.test("a header of which the backend's socket takes a part at a time arrives
         [version === "v1" ? String.fromCharCode(...expected) : expected.toHex()],
       );
       const { words, numbers } = worker.memory;
-      assertEquals([numbers[BYTES], numbers[BYTES + 1], words[HELD]], [2, 2, 0]);
+      assertEquals(
+        [numbers[BYTES], numbers[BYTES + 1], words[HELD]],
+        [said.length, answer.length, 0],
+      );
       client.close();
       worker.loop.cut();
     }
@@ -239,15 +246,28 @@ Deno.test("a header of which the backend's socket takes a part at a time arrives
 
 Deno.test("a backend that is gone before its header is sent has not taken the connection", async () => {
   await using backend = new TcpPeer(echo);
-  using worker = new WorkerByHand(backend.address, 4, ({ errno }) => ({
-    send: () => {
-      errno[0] = ECONNRESET;
+  let failures = 1;
+  using worker = new WorkerByHand(`${backend.address} ${backend.address}`, 4, (libc) => ({
+    send: (...sent) => {
+      if (failures === 0) return libc.calls.send(...sent);
+      failures--;
+      libc.errno[0] = ECONNRESET;
       return -1;
     },
   }));
   const port = listen(worker, networksOf("192.0.2.0/24").buffer);
-  worker.publish(0, "v2");
+  worker.publish(0, "v1");
+  // The backend's second address has it.
   using client = await connectTo(port);
+  const header = String.fromCharCode(
+    ...proxyHeader("v1", ["127.0.0.1", client.localAddr.port], ["127.0.0.1", port]),
+  );
+  assertEquals(await drivenTo(worker, receive(client, header.length)), header);
+  assertEquals(failures, 0);
+  // Neither has.
+  failures = 2;
+  using refused = await connectTo(port);
   await driven(worker, "the refusal", () => worker.memory.counters[REFUSED] === 1);
-  assertEquals((await readAll(client)).length, 0);
+  assertEquals((await readAll(refused)).length, 0);
+  worker.loop.cut();
 });
