@@ -1,7 +1,7 @@
 // What `top` shows: the backends of all pools in one table, sorted by a column, and how much has come since
 // the report before. Pure.
 
-import type { BackendReport, StatusReport } from "../admin/report.ts";
+import type { BackendReport, PoolReport, StatusReport } from "../admin/report.ts";
 import { counted } from "../core/values/counted.ts";
 import { describeDuration } from "../core/values/duration.ts";
 import { toDecimals } from "../core/values/thousandths.ts";
@@ -143,7 +143,7 @@ export function drawTop(
 }
 
 function headOf(
-  { version, state, now, startedAt, engine, counters, reload }: StatusReport,
+  { version, state, now, startedAt, engine, counters, reload, pools }: StatusReport,
   before: StatusReport | undefined,
   seconds: number,
   colours: boolean,
@@ -154,6 +154,11 @@ function headOf(
       ? "-"
       : toDecimals(Math.max(0, counters[key] - before.counters[key]) / seconds, 1);
   const refused = `${rate("refused")}/s refused`;
+  // A report of an older balancer does not tell.
+  const waiting = pools.reduce(
+    (sum, { queue }: Partial<PoolReport>) => sum + (queue?.waiting ?? 0),
+    0,
+  );
   return [
     paint(
       `compute-lb ${version} ${state}, up ${uptime}, engine ${engine.name}, ${
@@ -166,7 +171,9 @@ function headOf(
       counters.refused === (before?.counters.refused ?? counters.refused)
         ? refused
         : paint(refused, RED, colours)
-    }, ${rate("connectFailures")}/s connects failed`,
+    }, ${rate("connectFailures")}/s connects failed${
+      waiting === 0 ? "" : paint(`, ${waiting} wait for a place`, YELLOW, colours)
+    }`,
     ...(reload.error === undefined
       ? []
       : [paint(`last reload refused: ${reload.error}`, RED, colours)]),
