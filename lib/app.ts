@@ -13,13 +13,15 @@ import type { StateStore } from "./admin/state_file.ts";
 import type { SessionsAnswer, WhyAnswer } from "./admin/routes.ts";
 import type { SessionsQuery } from "./admin/session_report.ts";
 import type { WhyQuery } from "./admin/why_report.ts";
-import { Administrator, type Turn } from "./app/administrator.ts";
+import { Administrator } from "./app/administrator.ts";
+import type { Turn } from "./app/order_parts.ts";
 import { DecisionJournal } from "./app/decision_journal.ts";
 import { DecisionRecorder } from "./record/decision_recorder.ts";
 import { EventLog } from "./app/event_log.ts";
 import { frontendsOf } from "./app/frontends.ts";
 import { fileChanges, type Locations } from "./app/locations.ts";
 import { Pools, type PoolsParts, type PreparedPool } from "./app/pools.ts";
+import { reportDenials } from "./app/report.ts";
 import { findSessions, reportSession } from "./app/sessions.ts";
 import { Tally } from "./app/tally.ts";
 import { processFigures } from "./host/process_figures.ts";
@@ -198,7 +200,7 @@ export class App implements AsyncDisposable {
         ...this.#locationPools(frontend.name),
         active: activeByFrontend.get(frontend.name) ?? 0,
         maxConnections: frontend.maxConnections,
-        denials: [],
+        denials: reportDenials(this.orders.administration.denials.get(frontend.name)),
       })),
       pools: Array.from(this.#pools, (controller) => this.orders.report(controller)),
       ordersKeptIn: this.orders.keptIn ?? null,

@@ -13,6 +13,7 @@ import {
   backendPatch,
   type Caller,
   DEFAULT,
+  denialBody,
   type Ordered,
   type Orders,
   reasonText,
@@ -36,8 +37,30 @@ export function answerBackends(status: StatusReport, { params: { pool = "" } }: 
     : json(200, { backends: one.backends, removed: one.removed });
 }
 
-export function answerFrontend(status: StatusReport, { params: { frontend = "" } }: Asked): Answer {
-  return found(status.frontends, "frontend", frontend);
+export function answerFrontend(
+  status: StatusReport,
+  orders: Orders,
+  { params: { frontend = "" } }: Asked,
+): Answer {
+  const answer = found(status.frontends, "frontend", frontend);
+  const tag = orders.frontendTag(frontend);
+  return tag === undefined ? answer : { ...answer, fields: { "ETag": `"${tag}"` } };
+}
+
+export async function putDenial(orders: Orders, asked: Asked): Promise<Answer> {
+  const { frontend = "", network = "" } = asked.params;
+  const body = readBody(denialBody, asked, DEFAULT);
+  if (!body.ok) return body.answer;
+  const caller = callerOf(asked);
+  if (!caller.ok) return caller.answer;
+  return answerOrder(await orders.deny(frontend, network, body.value, caller.value));
+}
+
+export async function deleteDenial(orders: Orders, asked: Asked): Promise<Answer> {
+  const { frontend = "", network = "" } = asked.params;
+  const caller = callerOf(asked);
+  if (!caller.ok) return caller.answer;
+  return answerOrder(await orders.undeny(frontend, network, caller.value));
 }
 
 function found(all: readonly { readonly name: string }[], what: string, name: string): Answer {

@@ -17,7 +17,7 @@ import {
   weight,
 } from "../schema/values.ts";
 import type { SessionReport } from "./session_report.ts";
-import type { BackendReport, RemovedReport } from "./report.ts";
+import type { BackendReport, DenialReport, RemovedReport } from "./report.ts";
 
 /** The word, and the `null` of JSON, that takes an order away. */
 export const DEFAULT = "default";
@@ -164,6 +164,20 @@ export interface Orders {
     reason: string | undefined,
     caller: Caller,
   ): Promise<Ordered<BackendAnswer | null>>;
+  /** Has a frontend turn a network away, or no more: for clients that come from then on. */
+  deny(
+    frontend: string,
+    network: string,
+    denial: DenialBody,
+    caller: Caller,
+  ): Promise<Ordered<DenialReport | null>>;
+  undeny(
+    frontend: string,
+    network: string,
+    caller: Caller,
+  ): Promise<Ordered<DenialReport | null>>;
+  /** A tag of a frontend, as those of backends; undefined: there is none. */
+  frontendTag(frontend: string): string | undefined;
   /** Ends a session. @returns what it was. */
   kill(id: number, reason: string | undefined, caller: Caller): Ordered<SessionReport>;
 }

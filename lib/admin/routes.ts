@@ -12,11 +12,13 @@ import {
   answerFrontend,
   answerPool,
   deleteBackend,
+  deleteDenial,
   killSession,
   patchBackend,
   putBackend,
+  putDenial,
 } from "./order_answers.ts";
-import { backendAddition, backendPatch, type Orders } from "./orders.ts";
+import { backendAddition, backendPatch, denialBody, type Orders } from "./orders.ts";
 import type { StatusReport } from "./report.ts";
 import {
   parseSessionId,
@@ -135,7 +137,20 @@ export const ROUTES: readonly Route[] = [
     method: "GET",
     path: "/v1/frontends/:frontend",
     doc: "one frontend",
-    answer: (balancer, asked) => answerFrontend(balancer.status(), asked),
+    answer: (balancer, asked) => answerFrontend(balancer.status(), balancer.orders, asked),
+  },
+  {
+    method: "PUT",
+    path: "/v1/frontends/:frontend/deny/*network",
+    doc: "has a frontend turn clients of a network away; sessions that stand go on",
+    body: denialBody,
+    answer: ({ orders }, asked) => putDenial(orders, asked),
+  },
+  {
+    method: "DELETE",
+    path: "/v1/frontends/:frontend/deny/*network",
+    doc: "takes that back",
+    answer: ({ orders }, asked) => deleteDenial(orders, asked),
   },
   {
     method: "GET",

@@ -3,17 +3,15 @@
 
 import {
   type Administration,
-  NO_ADMINISTRATION,
   type Order,
   ordered,
   overrideOf,
 } from "../core/administration/administration.ts";
-import { NO_OVERRIDES, type Overrides, type Said } from "../core/administration/override.ts";
 import { OWN_WORDS } from "../core/pool/member.ts";
 import { ACTIVE } from "../core/pick/pick_table.ts";
-import type { Clock, Random } from "../core/timing/clock.ts";
+import { Polling } from "../core/timing/polling.ts";
 import { messageOf } from "../core/values/errors.ts";
-import type { Config, PoolConfig } from "../config/config.ts";
+import type { PoolConfig } from "../config/config.ts";
 import type {
   BackendAddition,
   BackendAnswer,
@@ -22,113 +20,109 @@ import type {
   Ordered,
   Orders,
   Refusal,
-  When,
 } from "../admin/orders.ts";
 import type { PoolReport } from "../admin/report.ts";
 import type { SessionReport } from "../admin/session_report.ts";
-import { NO_STORE, type StateStore } from "../admin/state_file.ts";
-import type { Engine } from "../engine/engine.ts";
-import type { LogArea } from "../log/setup.ts";
-import { describeOrder, describeStanding, timeOf } from "./administration_words.ts";
+import type { StateStore } from "../admin/state_file.ts";
+import { describeOrder, describeStanding } from "./administration_words.ts";
 import type { FoundNames } from "./backend_names.ts";
+import { DenialOrders } from "./denial_orders.ts";
 import { Drains, type StandingDrain } from "./drains.ts";
+import { OrderBook } from "./order_book.ts";
+import type { OrderParts, Turn } from "./order_parts.ts";
 import {
+  conditionFault,
   findTarget,
   isRefusal,
   joinFault,
   type OrderTarget,
   refusal,
+  saidBy,
   tagOf,
+  timeGiven,
   withOrders,
 } from "./order_target.ts";
 import type { PoolController } from "./pool_controller.ts";
-import type { Ordering, Pools } from "./pools.ts";
+import type { Ordering } from "./pools.ts";
 import { reportPool } from "./report.ts";
 import { reportSession } from "./sessions.ts";
 
-/** What is done in a turn: the next begins when `rest` is over, too. */
-export interface Turn<T> {
-  readonly value: T;
-  readonly rest?: Promise<void>;
-}
-
-export interface AdministratorParts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: LogArea;
-  readonly engine: Engine;
-  /** Runs when no reload and no other order is being carried out. */
-  readonly inTurn: <T>(run: () => Promise<Turn<T>>) => Promise<T>;
-  /** Makes the denials of now hold, for every client from its end on. In a turn. */
-  readonly turnAway: () => Promise<void>;
-  /** What is in effect now. */
-  readonly config: () => Config;
-  readonly pools: () => Pools;
-  /** Why nothing may be ordered any more; undefined: all may. */
-  readonly closed: () => string | undefined;
-}
+/** How often it is looked whether a time has come. */
+const TICK_MS = 1000;
 
 type Answered = Ordered<BackendAnswer | null>;
 
 export class Administrator implements Orders, Ordering, AsyncDisposable {
-  readonly #parts: AdministratorParts;
+  readonly #parts: OrderParts;
+  readonly #book: OrderBook;
+  readonly #denials: DenialOrders;
   readonly #drains: Drains;
-  #store = NO_STORE;
-  #administration = NO_ADMINISTRATION;
+  readonly #ticker: Polling<void>;
 
-  constructor(parts: AdministratorParts) {
+  constructor(parts: OrderParts) {
     this.#parts = parts;
     const { clock, random, log, engine, config } = parts;
+    this.#book = new OrderBook(log);
+    this.#denials = new DenialOrders(parts, this.#book);
     this.#drains = new Drains({
       clock,
-      random,
       log,
       engine,
       standing: () => this.#standingDrains(),
       active: (pool, backend) => this.#activeOf(pool, backend),
       notify: (pool) => config().pools.find(({ name }) => name === pool)?.drain.notify ?? [],
     });
+    this.#ticker = new Polling({
+      clock,
+      random,
+      intervalMs: TICK_MS,
+      timeoutMs: TICK_MS,
+      run: () => Promise.resolve(),
+      report: () => {
+        this.#drains.tick();
+        this.#denials.tick();
+      },
+    });
   }
 
   get administration(): Administration {
-    return this.#administration;
+    return this.#book.administration;
   }
 
   /** Where orders are kept; undefined: in memory alone. */
   get keptIn(): string | undefined {
-    return this.#store.path;
+    return this.#book.keptIn;
   }
 
   /** Goes on with what was ordered before, and keeps orders there. */
   restore(store: StateStore, administration: Administration): void {
-    this.#store = store;
-    this.#administration = administration;
+    this.#book.restore(store, administration);
   }
 
-  /** Says what is ordered from before, and looks after the drains among it. */
+  /** Says what is ordered from before, and looks after what ends by itself. */
   async start(): Promise<void> {
     const { config, log } = this.#parts;
     for (const pool of config().pools) {
-      for (const text of describeStanding(pool, this.#overridesOf(pool.name))) {
+      for (const text of describeStanding(pool, this.#book.overridesOf(pool.name))) {
         log.info(`ordered: ${text}`);
       }
     }
-    await this.#drains.start();
+    await this.#ticker.setKeys(["tick"]);
   }
 
   /** Keeps nothing any more: another process may. */
   close(): void {
-    this.#store[Symbol.dispose]();
-    this.#store = NO_STORE;
+    this.#book.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#ticker[Symbol.asyncDispose]();
     await this.#drains[Symbol.asyncDispose]();
     this.close();
   }
 
   applied(configured: PoolConfig): PoolConfig {
-    return withOrders(configured, this.#administration);
+    return withOrders(configured, this.#book.administration);
   }
 
   /** What is known of a pool, with what is ordered. */
@@ -136,7 +130,7 @@ export class Administrator implements Orders, Ordering, AsyncDisposable {
     const { clock, config } = this.#parts;
     const { name } = controller.config;
     const configured = config().pools.find((pool) => pool.name === name)?.backends ?? [];
-    const overrides = this.#overridesOf(name);
+    const overrides = this.#book.overridesOf(name);
     return reportPool(controller, configured, overrides, clock.now(), clock.wall());
   }
 
@@ -157,22 +151,23 @@ export class Administrator implements Orders, Ordering, AsyncDisposable {
     { state, deadline, weight, reason }: BackendPatch,
     caller: Caller,
   ): Promise<Answered> {
+    const { clock } = this.#parts;
     return this.#order(pool, name, caller, ({ id, controller }) => {
       if (deadline !== undefined && deadline !== null) {
-        const { state: now } = overrideOf(this.#administration, pool, id);
+        const { state: now } = overrideOf(this.#book.administration, pool, id);
         const fault = deadlineFault(state ?? now?.state);
         if (fault !== undefined) return fault;
       }
-      const until = this.#timeOf("deadline", deadline);
-      if (!until.ok) return until;
+      const until = timeGiven(clock, "deadline", deadline);
+      if (isRefusal(until)) return until;
       const objection = state === "enabled" ? objectionOf(controller, id) : undefined;
       return {
         kind: "set",
         pool,
         backend: id,
-        said: this.#said(caller, reason),
+        said: saidBy(clock, caller, reason),
         ...(state === undefined ? {} : { state: state === "default" ? null : state }),
-        ...(until.value === undefined ? {} : { deadlineMs: until.value }),
+        ...(until.atMs === undefined ? {} : { deadlineMs: until.atMs }),
         ...(objection === undefined ? {} : { overrules: objection }),
         ...(weight === undefined ? {} : { weight }),
       };
@@ -185,11 +180,12 @@ export class Administrator implements Orders, Ordering, AsyncDisposable {
     { cores, weight, maxConnections, reason }: BackendAddition,
     caller: Caller,
   ): Promise<Answered> {
+    const { clock } = this.#parts;
     return this.#order(pool, name, caller, ({ id }) => ({
       kind: "add",
       pool,
       backend: id,
-      said: this.#said(caller, reason),
+      said: saidBy(clock, caller, reason),
       ...(cores === undefined ? {} : { cores }),
       ...(weight === undefined ? {} : { weight }),
       ...(maxConnections === undefined ? {} : { maxConnections }),
@@ -202,13 +198,28 @@ export class Administrator implements Orders, Ordering, AsyncDisposable {
     reason: string | undefined,
     caller: Caller,
   ): Promise<Answered> {
+    const { clock } = this.#parts;
     return this.#order(pool, name, caller, ({ id, configured }) => ({
       kind: "remove",
       pool,
       backend: id,
-      said: this.#said(caller, reason),
+      said: saidBy(clock, caller, reason),
       isConfigured: configured.backends.some((backend) => backend.id === id),
     }));
+  }
+
+  deny(
+    ...order: Parameters<Orders["deny"]>
+  ): ReturnType<Orders["deny"]> {
+    return this.#denials.deny(...order);
+  }
+
+  undeny(...order: Parameters<Orders["undeny"]>): ReturnType<Orders["undeny"]> {
+    return this.#denials.undeny(...order);
+  }
+
+  frontendTag(frontend: string): string | undefined {
+    return this.#denials.tagOf(frontend);
   }
 
   kill(id: number, reason: string | undefined, { by }: Caller): Ordered<SessionReport> {
@@ -236,17 +247,12 @@ export class Administrator implements Orders, Ordering, AsyncDisposable {
     } as const;
     inTurn(async () => {
       const target = this.#find(pool, backend);
-      const { state } = overrideOf(this.#administration, pool, backend);
+      const { state } = overrideOf(this.#book.administration, pool, backend);
       if (isRefusal(target) || state?.overrules !== overruled) return { value: undefined };
-      const next = ordered(this.#administration, order);
-      try {
-        await this.#store.save(next);
-      } catch (error) {
-        // It comes back with the next start, and goes again with the first answer.
-        log.warning(messageOf(error));
-      }
+      const next = ordered(this.#book.administration, order);
+      if (await this.#book.keep(next) !== undefined) return { value: undefined };
       log.info(`${pool}: ${backend} goes by what its own side says again: that has changed`);
-      return { value: undefined, rest: this.#take(target, next, new Map()) };
+      return { value: undefined, rest: this.#take(target, new Map()) };
     }).catch((error: unknown) => log.error(messageOf(error)));
   }
 
@@ -265,13 +271,9 @@ export class Administrator implements Orders, Ordering, AsyncDisposable {
       const target = this.#find(pool, name, mayBeNew);
       if (isRefusal(target)) return { value: target };
       const { id, isKnown } = target;
-      const tag = tagOf(target, this.#administration);
-      if (ifMatch === "*" ? !isKnown : ifMatch?.includes(tag) === false) {
-        const error = isKnown
-          ? `Backend ${id} has changed meanwhile: its tag is "${tag}"`
-          : `Backend ${id} is not there yet`;
-        return { value: refusal(412, error) };
-      }
+      const tag = isKnown ? tagOf(target, this.#book.administration) : undefined;
+      const fault = conditionFault(`Backend ${id}`, tag, ifMatch);
+      if (fault !== undefined) return { value: fault };
       const order = make(target);
       return isRefusal(order) ? { value: order } : await this.#carryOut(target, order);
     });
@@ -280,7 +282,7 @@ export class Administrator implements Orders, Ordering, AsyncDisposable {
   async #carryOut(target: OrderTarget, order: Order): Promise<Turn<Answered>> {
     const { id, configured, controller } = target;
     const { log } = this.#parts;
-    const before = this.#administration;
+    const before = this.#book.administration;
     const next = ordered(before, order);
     if (next === before) return { value: this.#answer(target) };
     const config = withOrders(configured, next);
@@ -292,14 +294,10 @@ export class Administrator implements Orders, Ordering, AsyncDisposable {
       const fault = joinFault(target, config, names, this.#parts.pools());
       if (fault !== undefined) return { value: fault };
     }
-    try {
-      await this.#store.save(next);
-    } catch (error) {
-      log.error(`an order was refused: ${messageOf(error)}`);
-      return { value: refusal(503, messageOf(error)) };
-    }
+    const unkept = await this.#book.keep(next);
+    if (unkept !== undefined) return { value: unkept };
     log.info(describeOrder(order), { event: "order", by: order.said.by });
-    const rest = this.#take(target, next, names);
+    const rest = this.#take(target, names);
     const { state } = overrideOf(next, configured.name, id);
     const isNews = state !== overrideOf(before, configured.name, id).state;
     if (state?.state === "draining" && isNews) {
@@ -309,14 +307,9 @@ export class Administrator implements Orders, Ordering, AsyncDisposable {
   }
 
   /** Makes orders so, for clients that are placed from now on; what it promises is about rounds of probes. */
-  #take(
-    { configured, controller }: OrderTarget,
-    next: Administration,
-    names: FoundNames,
-  ): Promise<void> {
-    this.#administration = next;
+  #take({ configured, controller }: OrderTarget, names: FoundNames): Promise<void> {
     const asked = signatureOf(controller.config);
-    const config = withOrders(configured, next);
+    const config = this.applied(configured);
     controller.take(config, names);
     if (signatureOf(config) === asked) return Promise.resolve();
     return controller.start().catch((error: unknown) => this.#parts.log.error(messageOf(error)));
@@ -324,40 +317,18 @@ export class Administrator implements Orders, Ordering, AsyncDisposable {
 
   #find(pool: string, name: string, mayBeNew = false): OrderTarget | Refusal {
     const { config, pools } = this.#parts;
-    return findTarget(config(), pools(), this.#administration, pool, name, mayBeNew);
+    return findTarget(config(), pools(), this.#book.administration, pool, name, mayBeNew);
   }
 
   #answer(target: OrderTarget): Answered {
     const report = this.report(target.controller);
     const isIt = ({ id }: { readonly id: string }) => id === target.id;
     const value = report.removed.find(isIt) ?? report.backends.find(isIt) ?? null;
-    return { ok: true, value, tag: tagOf(target, this.#administration) };
-  }
-
-  #said({ by }: Caller, reason: string | undefined): Said {
-    const atMs = this.#parts.clock.wall();
-    return { by, atMs, ...(reason === undefined ? {} : { reason }) };
-  }
-
-  /** A time that is given, by the wall clock; it must be to come. */
-  #timeOf(
-    field: string,
-    when: When | null | undefined,
-  ): { readonly ok: true; readonly value: number | null | undefined } | Refusal {
-    if (when === null || when === undefined) return { ok: true, value: when };
-    const nowMs = this.#parts.clock.wall();
-    const value = "atMs" in when ? when.atMs : nowMs + when.afterMs;
-    if (value > nowMs) return { ok: true, value };
-    const error = `Cannot use ${timeOf(value)}: expected a time to come, it is ${timeOf(nowMs)}`;
-    return { ...refusal(400, error), field };
-  }
-
-  #overridesOf(pool: string): Overrides {
-    return this.#administration.backends.get(pool) ?? NO_OVERRIDES;
+    return { ok: true, value, tag: tagOf(target, this.#book.administration) };
   }
 
   #standingDrains(): StandingDrain[] {
-    return [...this.#administration.backends].flatMap(([pool, overrides]) =>
+    return [...this.#book.administration.backends].flatMap(([pool, overrides]) =>
       [...overrides].flatMap(([backend, { state }]) =>
         state?.state === "draining" ? [{ pool, backend, order: state }] : []
       )

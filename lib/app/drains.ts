@@ -2,8 +2,7 @@
 // sessions that are left when its deadline has come.
 
 import type { StateOrder } from "../core/administration/override.ts";
-import type { Clock, Random } from "../core/timing/clock.ts";
-import { Polling } from "../core/timing/polling.ts";
+import type { Clock } from "../core/timing/clock.ts";
 import { withDeadline } from "../core/timing/with_deadline.ts";
 import { parseBackendAddress } from "../core/values/address.ts";
 import { counted } from "../core/values/counted.ts";
@@ -23,7 +22,6 @@ export interface StandingDrain {
 
 export interface DrainsParts {
   readonly clock: Clock;
-  readonly random: Random;
   readonly log: LogArea;
   readonly engine: Pick<Engine, "sessions" | "end">;
   /** All that stand. */
@@ -34,8 +32,6 @@ export interface DrainsParts {
   readonly notify: (pool: string) => readonly string[];
 }
 
-/** How often it is looked whether a deadline has come. */
-const TICK_MS = 1000;
 /** People are warned so long before the deadline, besides at the beginning. */
 const WARNED_BEFORE_MS = [600_000, 60_000];
 /** How long a command may take. */
@@ -50,7 +46,6 @@ interface Outlook {
 
 export class Drains implements AsyncDisposable {
   readonly #parts: DrainsParts;
-  readonly #ticker: Polling<void>;
   readonly #outlooks = new Map<string, Outlook>();
   readonly #stop = new AbortController();
   /** Commands run one at a time. */
@@ -60,20 +55,6 @@ export class Drains implements AsyncDisposable {
 
   constructor(parts: DrainsParts) {
     this.#parts = parts;
-    const { clock, random } = parts;
-    this.#ticker = new Polling({
-      clock,
-      random,
-      intervalMs: TICK_MS,
-      timeoutMs: TICK_MS,
-      run: () => Promise.resolve(),
-      report: () => this.#tick(),
-    });
-  }
-
-  /** Looks after the drains that stand, those of before this process began included. */
-  async start(): Promise<void> {
-    await this.#ticker.setKeys(["tick"]);
   }
 
   /** A drain has begun, or has another deadline. */
@@ -84,11 +65,11 @@ export class Drains implements AsyncDisposable {
   /** Ends a command that runs. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new Error("stopped"));
-    await this.#ticker[Symbol.asyncDispose]();
     await this.#turn;
   }
 
-  #tick(): void {
+  /** Looks whether a time has come. Wants a call every second or so. */
+  tick(): void {
     const nowMs = this.#parts.clock.wall();
     const keys = new Set<string>();
     let sessions: readonly Session[] | undefined;

@@ -2,17 +2,21 @@
 // join its pool.
 
 import { type Administration, overrideOf } from "../core/administration/administration.ts";
-import { administered, NO_OVERRIDES } from "../core/administration/override.ts";
+import { administered, NO_OVERRIDES, type Said } from "../core/administration/override.ts";
 import { MAX_BACKENDS } from "../core/pool/backend.ts";
+import type { Clock } from "../core/timing/clock.ts";
 import { identityOf } from "../core/pick/source.ts";
 import { formatAddress, parseBackendAddress, sameAddress } from "../core/values/address.ts";
 import { didYouMean } from "../core/values/nearest.ts";
+import { formatNetwork, parseNetwork } from "../core/values/network.ts";
+import { printable } from "../core/values/printable.ts";
 import type { Config, PoolConfig } from "../config/config.ts";
 import { someOf } from "../config/config_error.ts";
 import { describeLoop, describeReturn } from "../config/loops.ts";
 import { defaultPortOf } from "../config/references.ts";
 import { quote } from "../schema/quote.ts";
-import type { Refusal } from "../admin/orders.ts";
+import type { Caller, Refusal, When } from "../admin/orders.ts";
+import { timeOf } from "./administration_words.ts";
 import type { FoundNames } from "./backend_names.ts";
 import type { PoolController } from "./pool_controller.ts";
 import type { Pools } from "./pools.ts";
@@ -61,7 +65,58 @@ export function findTarget(
 /** Another one whenever orders about the backend, or its configuration, are others. */
 export function tagOf({ id, configured }: OrderTarget, administration: Administration): string {
   const backend = configured.backends.find((one) => one.id === id) ?? null;
-  const text = JSON.stringify([overrideOf(administration, configured.name, id), backend]);
+  return hashOf([overrideOf(administration, configured.name, id), backend]);
+}
+
+/** What a frontend is to turn away. */
+export interface DenialTarget {
+  readonly frontend: string;
+  /** As parsers write it. */
+  readonly network: string;
+}
+
+/** Finds the frontend and the network that are meant. */
+export function findDenial(
+  { frontends }: Config,
+  { denials }: Administration,
+  frontend: string,
+  network: string,
+): DenialTarget | Refusal {
+  if (!frontends.some(({ name }) => name === frontend) && !denials.has(frontend)) {
+    const names = frontends.map(({ name }) => name);
+    const hint = didYouMean(frontend, names) || `expected one of ${someOf(names)}`;
+    return refusal(404, `Unknown frontend ${quote(frontend)}: ${hint}`);
+  }
+  const parsed = parseNetwork(network);
+  return parsed.ok
+    ? { frontend, network: formatNetwork(parsed.value) }
+    : refusal(400, printable(parsed.message));
+}
+
+/** Another one whenever what is ordered of a frontend, or its configuration, is another. */
+export function frontendTagOf(
+  { frontends }: Config,
+  { denials }: Administration,
+  name: string,
+): string | undefined {
+  const configured = frontends.find((frontend) => frontend.name === name);
+  return configured && hashOf([configured, [...denials.get(name) ?? []]]);
+}
+
+/** Why a condition of a request does not hold. @param tag what stands; undefined: nothing does. */
+export function conditionFault(
+  what: string,
+  tag: string | undefined,
+  ifMatch: Caller["ifMatch"],
+): Refusal | undefined {
+  if (ifMatch === undefined) return undefined;
+  if (tag === undefined) return refusal(412, `${what} is not there yet`);
+  if (ifMatch === "*" || ifMatch.includes(tag)) return undefined;
+  return refusal(412, `${what} has changed meanwhile: its tag is "${tag}"`);
+}
+
+function hashOf(value: unknown): string {
+  const text = JSON.stringify(value);
   const hash = (text: string) => (identityOf(text) >>> 0).toString(16).padStart(8, "0");
   return hash(text) + hash(`${text} `);
 }
@@ -96,6 +151,25 @@ export function joinFault(
     return refusal(409, error);
   }
   return undefined;
+}
+
+/** Who orders, when and why. */
+export function saidBy(clock: Clock, { by }: Caller, reason: string | undefined): Said {
+  return { by, atMs: clock.wall(), ...(reason === undefined ? {} : { reason }) };
+}
+
+/** A time that is given, by the wall clock; it must be to come. */
+export function timeGiven(
+  clock: Clock,
+  field: string,
+  when: When | null | undefined,
+): { readonly atMs: number | null | undefined } | Refusal {
+  if (when === null || when === undefined) return { atMs: when };
+  const nowMs = clock.wall();
+  const atMs = "atMs" in when ? when.atMs : nowMs + when.afterMs;
+  if (atMs > nowMs) return { atMs };
+  const error = `Cannot use ${timeOf(atMs)}: expected a time to come, it is ${timeOf(nowMs)}`;
+  return { ...refusal(400, error), field };
 }
 
 /** Says why an order is not carried out. */

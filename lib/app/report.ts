@@ -11,6 +11,7 @@ import {
   TOTAL,
   UNKNOWN_FREE,
 } from "../core/pick/pick_table.ts";
+import type { Denial } from "../core/administration/administration.ts";
 import type { Override, Overrides, Said } from "../core/administration/override.ts";
 import { type HoldCause, isOverruled, type Member } from "../core/pool/member.ts";
 import type { Pool } from "../core/pool/pool.ts";
@@ -18,6 +19,7 @@ import { backupTierOf } from "../core/pool/standing.ts";
 import type {
   AdministrationReport,
   BackendReport,
+  DenialReport,
   PoolReport,
   SaidReport,
 } from "../admin/report.ts";
@@ -77,6 +79,17 @@ export function reportPool(
       return [{ id, active, ...reportSaid(removed) }];
     }),
   };
+}
+
+/** What a frontend turns away by order. */
+export function reportDenials(denials: ReadonlyMap<string, Denial> = new Map()): DenialReport[] {
+  return [...denials].map(([network, denial]) => reportDenial(network, denial));
+}
+
+export function reportDenial(network: string, denial: Denial): DenialReport {
+  const { untilMs } = denial;
+  const until = untilMs === undefined ? null : new Date(untilMs).toISOString();
+  return { network, until, ...reportSaid(denial) };
 }
 
 function reportOverride({ state, weight, added }: Override): AdministrationReport {

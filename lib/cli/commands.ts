@@ -6,6 +6,7 @@ import { backend } from "./commands/backend.ts";
 import { check } from "./commands/check.ts";
 import { completion } from "./commands/completion.ts";
 import { demo } from "./commands/demo.ts";
+import { deny } from "./commands/deny.ts";
 import { disable } from "./commands/disable.ts";
 import { drain } from "./commands/drain.ts";
 import { echo } from "./commands/echo.ts";
@@ -20,6 +21,7 @@ import { sessions } from "./commands/sessions.ts";
 import { simulate } from "./commands/simulate.ts";
 import { status } from "./commands/status.ts";
 import { top } from "./commands/top.ts";
+import { undeny } from "./commands/undeny.ts";
 import { version } from "./commands/version.ts";
 import { weight } from "./commands/weight.ts";
 import { why } from "./commands/why.ts";
@@ -39,6 +41,8 @@ export const COMMANDS: readonly [Command, ...Command[]] = [
   disable,
   weight,
   backend,
+  deny,
+  undeny,
   agent,
   simulate,
   grafana,

@@ -1,5 +1,7 @@
 // Flags and arguments that commands have in common which order something of backends.
 
+import { parseNetwork } from "../core/values/network.ts";
+import { printable } from "../core/values/printable.ts";
 import { reasonText } from "../admin/orders.ts";
 import {
   type Flag,
@@ -9,6 +11,7 @@ import {
   type Reading,
   SOCKET_FLAGS,
 } from "./command.ts";
+import type { DenialCommand } from "./denials.ts";
 import type { OrderCommand } from "./orders.ts";
 
 export const REASON_FLAG: Flag = {
@@ -36,6 +39,32 @@ export const ORDER_FLAGS: readonly Flag[] = [
   ...SOCKET_FLAGS,
   { ...JSON_FLAG, text: "the backends as JSON, as they are afterwards" },
 ];
+
+/** Those of commands about networks. */
+export const DENIAL_FLAGS: readonly Flag[] = [
+  { name: "frontend", argument: "NAME", text: "only at this frontend; without, at all" },
+  REASON_FLAG,
+  ...SOCKET_FLAGS,
+  { ...JSON_FLAG, text: "what is denied as JSON" },
+];
+
+/** Reads networks, of which there must be one. */
+export function readNetworks(given: Given): Reading<DenialCommand> {
+  const order = readOrder(given);
+  if (!order.ok) return order;
+  const networks = given.positionals;
+  if (networks.length === 0) {
+    return { ok: false, message: "Cannot tell which network is meant: expected NETWORK" };
+  }
+  for (const text of networks) {
+    const read = parseNetwork(text);
+    if (!read.ok) return { ok: false, message: printable(read.message) };
+  }
+  return {
+    ok: true,
+    value: { ...order.value, ...optional(given, { "frontend": "frontend" }), networks },
+  };
+}
 
 /** Reads what all have in common. */
 export function readOrder(given: Given): Reading<OrderCommand> {

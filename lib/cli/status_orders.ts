@@ -1,6 +1,11 @@
 // What status tells of orders that administrators have given: what, who, when, why.
 
-import type { AdministrationReport, BackendReport, SaidReport } from "../admin/report.ts";
+import type {
+  AdministrationReport,
+  BackendReport,
+  FrontendReport,
+  SaidReport,
+} from "../admin/report.ts";
 import { counted } from "../core/values/counted.ts";
 import { describeDuration } from "../core/values/duration.ts";
 import { toThousandths } from "../core/values/thousandths.ts";
@@ -38,6 +43,25 @@ export function describeOrders(
     texts.push(`added${named}: ${describeSaid(added, nowMs)}`);
   }
   return texts;
+}
+
+/** So many denied networks of a frontend are shown. */
+const MOST_DENIALS = 10;
+
+/** What a frontend turns away by order. */
+export function describeDenials(
+  { denials = [] }: Partial<FrontendReport>,
+  nowMs: number,
+): string[] {
+  const texts = denials.slice(0, MOST_DENIALS).map((denial) => {
+    const { network, until } = denial;
+    const left = until === null
+      ? ""
+      : ` for ${describeDuration(Math.max(0, Date.parse(until) - nowMs))}`;
+    return `denied${left}: ${network}: ${describeSaid(denial, nowMs)}`;
+  });
+  const more = denials.length - texts.length;
+  return more > 0 ? [...texts, `denied: ${more} more (--json has all)`] : texts;
 }
 
 function describeUntil(leftMs: number): string {

@@ -6,7 +6,13 @@ import { describeDuration } from "../core/values/duration.ts";
 import { describePercent } from "../core/watch/shortages.ts";
 import { describeSize } from "../core/values/size.ts";
 import { toDecimals, toThousandths } from "../core/values/thousandths.ts";
-import { ageOf, describeOrders, describeSaid, isWeightOrdered } from "./status_orders.ts";
+import {
+  ageOf,
+  describeDenials,
+  describeOrders,
+  describeSaid,
+  isWeightOrdered,
+} from "./status_orders.ts";
 import { BOLD, DIM, GREEN, paint, RED, YELLOW } from "./output.ts";
 import { type Cell, type DrawnTable, drawTable } from "./table.ts";
 
@@ -84,6 +90,7 @@ export function renderStatus(report: StatusReport, colours: boolean, width?: num
         `${located}: ${
           limit === "" ? counted(frontend.active, "session") : `${frontend.active}${limit} sessions`
         }`,
+      ...describeDenials(frontend, nowMs).map((text) => paint(`    ${text}`, DIM, colours)),
     );
   }
   for (const pool of report.pools) lines.push("", ...renderPool(pool, nowMs, colours, width));

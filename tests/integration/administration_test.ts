@@ -5,6 +5,7 @@ import { type OrderAnswer, requestAdmin } from "../../lib/admin/client.ts";
 import type { TcpPeer } from "../peers/tcp_peer.ts";
 import { Balancer, runProgram } from "../support/balancer.ts";
 import { greeted, greeter, landings } from "../support/greeters.ts";
+import { heardFrom, LoopbackClient } from "../support/loopback_client.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
 
 async function order(
@@ -238,3 +239,70 @@ Deno.test("the commands say what a backend has become, and what to type", async 
 
   for (const { conn } of standing) conn.close();
 });
+
+for (const engine of ["splice", "portable"]) {
+  Deno.test(`${engine}: deny turns a network away from then on, over kill -9, until its time or undeny`, async () => {
+    await using backend = greeter(1);
+    await using folder = new TemporaryDirectory();
+    const flags = [
+      ...["--listen", "127.0.0.1:0", "--backends", backend.address, "--engine", engine],
+      ...["--admin-state", `${folder.path}/state.json`],
+      ...QUIET,
+    ];
+    const run = async (balancer: Balancer, ...args: readonly string[]) => {
+      const { stdout, stderr } = await runProgram([
+        ...args,
+        "--admin-socket",
+        balancer.adminSocket,
+      ]);
+      return (stdout + stderr).trimEnd();
+    };
+    {
+      await using balancer = await Balancer.start({ flags });
+      const port = await balancer.port("main");
+      using standing = new LoopbackClient("127.0.0.2", port);
+      assertEquals(await standing.greeting(), "1");
+      assertEquals(
+        await run(balancer, "deny", "127.0.0.2", "--reason", "scanner"),
+        "main: clients from 127.0.0.2/32 are turned away",
+      );
+      assertEquals(await heardFrom("127.0.0.2", port), "");
+      assertEquals(await heardFrom("127.0.0.3", port), "1");
+      assertEquals(backend.open.size >= 1, true);
+      const wide = await run(balancer, "deny", "127.0.0.0/29", "--for", "1h");
+      assert(/turned away until \S+Z \(in 1h\)$/.test(wide), wide);
+      assertEquals(await heardFrom("127.0.0.3", port), "");
+      assertEquals(
+        await run(balancer, "undeny", "127.0.0.0/29"),
+        "main: 127.0.0.0/29 is not denied by order",
+      );
+      const status = await run(balancer, "status");
+      assert(/\n {4}denied: 127.0.0.2\/32: by \S+ \S+ ago, scanner\n/.test(status), status);
+      assertStringIncludes(
+        await run(balancer, "deny", "127.0.0.0/8.1"),
+        'Cannot read "8.1" as the prefix of "127.0.0.0"',
+      );
+      assertStringIncludes(
+        await run(balancer, "deny", "127.0.0.9", "--frontend", "mian"),
+        'Unknown frontend "mian": did you mean "main"?',
+      );
+      balancer.signal("SIGKILL");
+      await balancer.end();
+    }
+    await using balancer = await Balancer.start({ flags });
+    const port = await balancer.port("main");
+    assertEquals(await heardFrom("127.0.0.2", port), "");
+    await run(balancer, "undeny", "127.0.0.2");
+    assertEquals(await heardFrom("127.0.0.2", port), "1");
+    // By itself, when its time is over.
+    const until = new Date(Date.now() + 1500).toISOString();
+    const denied = await order(balancer, "PUT", "/v1/frontends/main/deny/127.0.0.2", { until });
+    assertEquals(denied.status, 200);
+    assertEquals(await heardFrom("127.0.0.2", port), "");
+    await balancer.until(
+      "the end of the denial",
+      ({ frontends: [frontend] }) => frontend?.denials.length === 0,
+    );
+    assertEquals(await heardFrom("127.0.0.2", port), "1");
+  });
+}

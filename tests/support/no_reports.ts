@@ -18,5 +18,8 @@ export const NO_REPORTS: Balancer = {
     addBackend: unasked,
     removeBackend: unasked,
     kill: unasked,
+    deny: unasked,
+    undeny: unasked,
+    frontendTag: () => undefined,
   },
 };

@@ -94,6 +94,14 @@ const ACCEPTED: Record<string, object> = {
   "help echo": { name: "help", topic: "echo" },
   "sessions --backend hoek --json": { name: "sessions", json: true, query: { backend: "hoek" } },
   "kill 4711 12 --reason wild": { name: "kill", json: false, reason: "wild", ids: [4711, 12] },
+  "deny 192.0.2.0/24 ::1 --for 1h --frontend ssh": {
+    name: "deny",
+    json: false,
+    frontend: "ssh",
+    networks: ["192.0.2.0/24", "::1"],
+    until: "1h",
+  },
+  "undeny 192.0.2.7": { name: "undeny", json: false, networks: ["192.0.2.7"] },
   "drain hoek kelvin:22 --deadline 8h --reason kernel": {
     name: "drain",
     json: false,
@@ -140,6 +148,10 @@ const REJECTED: Record<string, string> = {
   "drain a --reason a\nb": 'Cannot use "a\\nb" as a reason: it holds a control character',
   "kill": "Cannot tell which session is meant: expected SESSION",
   "kill 0": 'Cannot read "0" as a session: expected its number',
+  "deny": "Cannot tell which network is meant: expected NETWORK",
+  "deny 192.0.2.7/24": 'Cannot use "192.0.2.7/24" as a network: bits are set behind the prefix, ' +
+    'did you mean "192.0.2.0/24"?',
+  "deny ::1 --for 1": '--for: Cannot read "1" as a duration: unit is missing, write "1s"',
   "weight a": 'Cannot set "a": expected HOST and a weight',
   "weight a 300":
     'Cannot set "300": Cannot read "300" as a weight: expected a number from 0 to 256',
