@@ -4,8 +4,6 @@
 import type { Answer } from "../core/serving/http.ts";
 import { didYouMean } from "../core/values/nearest.ts";
 import { quote } from "../schema/quote.ts";
-import { readJson } from "../schema/json.ts";
-import type { Declaration } from "../schema/declarations.ts";
 import { line } from "../schema/values.ts";
 import { type Asked, fault, json } from "./answers.ts";
 import {
@@ -16,8 +14,9 @@ import {
   denialBody,
   type Ordered,
   type Orders,
-  reasonText,
 } from "./orders.ts";
+import { reasonQuery } from "./queries.ts";
+import { type Read, readBody, readQuery } from "./reading.ts";
 import type { StatusReport } from "./report.ts";
 import { parseSessionId } from "./session_report.ts";
 
@@ -97,11 +96,11 @@ export async function putBackend(orders: Orders, asked: Asked): Promise<Answer> 
 
 export async function deleteBackend(orders: Orders, asked: Asked): Promise<Answer> {
   const { pool = "", backend = "" } = asked.params;
-  const reason = reasonIn(asked);
-  if (!reason.ok) return reason.answer;
+  const query = readQuery(reasonQuery, asked);
+  if (!query.ok) return query.answer;
   const caller = callerOf(asked);
   if (!caller.ok) return caller.answer;
-  return answerOrder(await orders.removeBackend(pool, backend, reason.value, caller.value));
+  return answerOrder(await orders.removeBackend(pool, backend, query.value.reason, caller.value));
 }
 
 export function killSession(orders: Orders, asked: Asked): Answer {
@@ -110,46 +109,11 @@ export function killSession(orders: Orders, asked: Asked): Answer {
   if (id === undefined) {
     return fault(400, `Cannot read ${quote(session)} as a session: expected its number`);
   }
-  const reason = reasonIn(asked);
-  if (!reason.ok) return reason.answer;
+  const query = readQuery(reasonQuery, asked);
+  if (!query.ok) return query.answer;
   const caller = callerOf(asked);
   if (!caller.ok) return caller.answer;
-  return answerOrder(orders.kill(id, reason.value, caller.value));
-}
-
-type Read<T> = { readonly ok: true; readonly value: T } | {
-  readonly ok: false;
-  readonly answer: Answer;
-};
-
-/** A body by its declaration; nothing at all is an empty one. */
-export function readBody<T>(
-  declaration: Declaration<T>,
-  { body }: Asked,
-  nullAs: string | null = null,
-): Read<T> {
-  const read = readJson(declaration, body.trim() === "" ? "{}" : body, nullAs);
-  if (read.ok) return read;
-  const { faults } = read;
-  const text = ({ field, message }: typeof faults[0]) =>
-    field === "" ? message : `${field}: ${message}`;
-  return {
-    ok: false,
-    answer: json(400, { error: faults.map(text).join("; "), faults }),
-  };
-}
-
-/** The reason in a query, for requests that have no body. */
-export function reasonIn({ query }: Asked): Read<string | undefined> {
-  for (const [name, text] of new URLSearchParams(query)) {
-    if (name !== "reason") {
-      const error = `Unknown parameter ${quote(name)}: expected reason`;
-      return { ok: false, answer: fault(400, error) };
-    }
-    const read = reasonText.read(text);
-    return read.ok ? read : { ok: false, answer: fault(400, `reason: ${read.message}`) };
-  }
-  return { ok: true, value: undefined };
+  return answerOrder(orders.kill(id, query.value.reason, caller.value));
 }
 
 /** Who asks, and under which condition. */

@@ -8,6 +8,7 @@ import {
   cores,
   duration,
   integer,
+  jsonOf,
   line,
   LONGEST,
   moment,
@@ -39,6 +40,7 @@ function orDefault<T>(inner: Value<T>): Value<T | null> {
     },
     write: (value) => value === null ? DEFAULT : inner.write(value),
     accepts: `${inner.accepts} | ${DEFAULT}`,
+    json: { anyOf: [jsonOf(inner), { enum: [DEFAULT, null] }] },
   };
 }
 
@@ -66,6 +68,7 @@ const when: Value<When> = {
   write: (when) => "atMs" in when ? moment.write(when.atMs) : lasting.write(when.afterMs),
   what: "a duration or a time",
   accepts: `${lasting.accepts} | ISO 8601 in UTC`,
+  json: { anyOf: [jsonOf(lasting), jsonOf(moment)] },
   unit: "",
 };
 

@@ -3,7 +3,7 @@
 
 import type { Answer } from "../core/serving/http.ts";
 import { quote } from "../schema/quote.ts";
-import type { Declaration } from "../schema/declarations.ts";
+import * as schemas from "./answer_schemas.ts";
 import { type AdminRequest, type Asked, fault, json, toJson } from "./answers.ts";
 import { formatMetrics, type MetricsReport } from "./metrics.ts";
 import {
@@ -18,16 +18,18 @@ import {
   putBackend,
   putDenial,
 } from "./order_answers.ts";
+import { type DescribedRoute, openApi } from "./openapi.ts";
 import { backendAddition, backendPatch, denialBody, type Orders } from "./orders.ts";
+import { healthQuery, reasonQuery, sessionsQuery, whyQuery } from "./queries.ts";
+import { readQuery } from "./reading.ts";
 import type { StatusReport } from "./report.ts";
 import {
   parseSessionId,
-  parseSessionsQuery,
   type SessionReport,
   type SessionsQuery,
   type SessionsReport,
 } from "./session_report.ts";
-import { type DecisionReport, parseWhyQuery, type WhyQuery, type WhyReport } from "./why_report.ts";
+import type { DecisionReport, WhyQuery, WhyReport } from "./why_report.ts";
 
 /** A WhyReport of which each decision is made when its turn comes: all of them take megabytes. */
 export type WhyAnswer = Omit<WhyReport, "decisions"> & {
@@ -52,58 +54,64 @@ export interface Balancer extends Reports {
   readonly orders: Orders;
 }
 
-export interface Route {
-  readonly method: "GET" | "PUT" | "PATCH" | "POST" | "DELETE";
-  /** What begins with ":" stands for one segment of the path, with "*" for all that are left. */
-  readonly path: string;
-  /** What it does, in one line. */
-  readonly doc: string;
-  /** Parameters behind "?", with what they mean. */
-  readonly query?: Readonly<Record<string, string>>;
-  readonly body?: Declaration;
-  /** Whether it shows who is where: then even to read it over TCP takes the token. */
-  readonly isPrivate?: true;
+export interface Route extends DescribedRoute {
   answer(balancer: Balancer, asked: Asked): Answer | Promise<Answer>;
 }
 
-/** Every request. */
+/** How orders may be answered that are not carried out. */
+const ORDER_STATUSES = [404, 409, 412, 503] as const;
+
+/** Every request. What is not marked as open takes the token over TCP. */
 export const ROUTES: readonly Route[] = [
   {
     method: "GET",
     path: "/v1/status",
-    doc: "frontends, pools and backends: the StatusReport",
+    doc: "frontends, pools and backends",
+    gives: schemas.status,
+    isOpen: true,
     answer: (balancer) => json(200, balancer.status()),
   },
   {
     method: "GET",
     path: "/v1/why",
-    doc: "why connections landed where they did: the WhyReport",
-    query: { last: "so many, the latest; 1 without", client: "only this client's" },
-    isPrivate: true,
+    doc: "why connections landed where they did",
+    query: whyQuery,
+    gives: schemas.why,
     answer: answerWhy,
   },
   {
     method: "GET",
     path: "/v1/pools",
     doc: "all pools",
+    gives: schemas.listOf("pools", schemas.pool),
+    isOpen: true,
     answer: (balancer) => json(200, { pools: balancer.status().pools }),
   },
   {
     method: "GET",
     path: "/v1/pools/:pool",
     doc: "one pool with its backends",
+    gives: schemas.pool,
+    mayBe: [404],
+    isOpen: true,
     answer: (balancer, asked) => answerPool(balancer.status(), asked),
   },
   {
     method: "GET",
     path: "/v1/pools/:pool/backends",
     doc: "the backends of a pool, and those that are removed",
+    gives: schemas.backends,
+    mayBe: [404],
+    isOpen: true,
     answer: (balancer, asked) => answerBackends(balancer.status(), asked),
   },
   {
     method: "GET",
     path: "/v1/pools/:pool/backends/:backend",
     doc: "one backend",
+    gives: schemas.orderedBackend,
+    mayBe: [404],
+    isOpen: true,
     answer: ({ orders }, asked) => answerBackend(orders, asked),
   },
   {
@@ -111,6 +119,8 @@ export const ROUTES: readonly Route[] = [
     path: "/v1/pools/:pool/backends/:backend",
     doc: "orders the state, the weight or the deadline of a drain; null takes an order away",
     body: backendPatch,
+    gives: schemas.orderedBackend,
+    mayBe: ORDER_STATUSES,
     answer: ({ orders }, asked) => patchBackend(orders, asked),
   },
   {
@@ -118,25 +128,34 @@ export const ROUTES: readonly Route[] = [
     path: "/v1/pools/:pool/backends/:backend",
     doc: "adds a backend to the pool",
     body: backendAddition,
+    gives: schemas.orderedBackend,
+    mayBe: ORDER_STATUSES,
     answer: ({ orders }, asked) => putBackend(orders, asked),
   },
   {
     method: "DELETE",
     path: "/v1/pools/:pool/backends/:backend",
     doc: "takes a backend out of the pool, whatever names it, until it is enabled or added again",
-    query: { reason: "why" },
+    query: reasonQuery,
+    gives: schemas.orderedBackend,
+    mayBe: ORDER_STATUSES,
     answer: ({ orders }, asked) => deleteBackend(orders, asked),
   },
   {
     method: "GET",
     path: "/v1/frontends",
     doc: "all frontends",
+    gives: schemas.listOf("frontends", schemas.frontend),
+    isOpen: true,
     answer: (balancer) => json(200, { frontends: balancer.status().frontends }),
   },
   {
     method: "GET",
     path: "/v1/frontends/:frontend",
     doc: "one frontend",
+    gives: schemas.frontend,
+    mayBe: [404],
+    isOpen: true,
     answer: (balancer, asked) => answerFrontend(balancer.status(), balancer.orders, asked),
   },
   {
@@ -144,53 +163,68 @@ export const ROUTES: readonly Route[] = [
     path: "/v1/frontends/:frontend/deny/*network",
     doc: "has a frontend turn clients of a network away; sessions that stand go on",
     body: denialBody,
+    gives: schemas.orderedDenial,
+    mayBe: ORDER_STATUSES,
     answer: ({ orders }, asked) => putDenial(orders, asked),
   },
   {
     method: "DELETE",
     path: "/v1/frontends/:frontend/deny/*network",
     doc: "takes that back",
+    gives: schemas.orderedDenial,
+    mayBe: ORDER_STATUSES,
     answer: ({ orders }, asked) => deleteDenial(orders, asked),
   },
   {
     method: "GET",
     path: "/v1/sessions",
-    doc: "the sessions that stand: the SessionsReport",
-    query: {
-      pool: "only of this pool",
-      backend: "only of this backend, by its id or its host",
-      client: "only of this client: an address, its host, or the beginning of that",
-      frontend: "only of this frontend",
-    },
-    isPrivate: true,
+    doc: "the sessions that stand",
+    query: sessionsQuery,
+    gives: schemas.sessions,
     answer: answerSessions,
   },
   {
     method: "GET",
     path: "/v1/sessions/:session",
     doc: "one session",
-    isPrivate: true,
+    gives: schemas.session,
+    mayBe: [404],
     answer: answerSession,
   },
   {
     method: "DELETE",
     path: "/v1/sessions/:session",
     doc: "ends a session",
-    query: { reason: "why" },
+    query: reasonQuery,
+    gives: schemas.session,
+    mayBe: ORDER_STATUSES,
     answer: ({ orders }, asked) => killSession(orders, asked),
   },
   {
     method: "GET",
     path: "/metrics",
     doc: "for Prometheus",
+    gives: "text",
+    isOpen: true,
     answer: (balancer) => plain(200, formatMetrics(balancer.metrics())),
   },
   {
     method: "GET",
     path: "/healthz",
     doc: "for keepalived and the like: 200 while clients that come can be served",
-    query: { pool: "only this pool" },
-    answer: (balancer, { query }) => answerHealth(balancer.status(), query),
+    query: healthQuery,
+    gives: "text",
+    mayBe: [404, 503],
+    isOpen: true,
+    answer: (balancer, asked) => answerHealth(balancer.status(), asked),
+  },
+  {
+    method: "GET",
+    path: "/v1/openapi.json",
+    doc: "this document",
+    gives: { type: "object" },
+    isOpen: true,
+    answer: (balancer) => json(200, openApi(ROUTES, balancer.status().version)),
   },
 ];
 
@@ -208,7 +242,8 @@ function routesAt(path: string) {
 /** Tells whether everybody who reaches admin.http may ask this, without the token. */
 export function isOpen(method: string, target: string): boolean {
   const [path] = splitOnce(target, "?");
-  return isReading(method) && !routesAt(path).some(({ route }) => route.isPrivate);
+  return isReading(method) &&
+    routesAt(path).every(({ route }) => route.method !== "GET" || route.isOpen);
 }
 
 /** HEAD is answered as GET, without the body. */
@@ -275,17 +310,17 @@ function decoded(text: string): string | undefined {
   }
 }
 
-function answerWhy(reports: Reports, { query }: Asked): Answer {
-  const asked = parseWhyQuery(query);
-  if (!asked.ok) return fault(400, asked.message);
-  const { decisions, ...rest } = reports.why(asked.value);
+function answerWhy(reports: Reports, asked: Asked): Answer {
+  const query = readQuery(whyQuery, asked);
+  if (!query.ok) return query.answer;
+  const { decisions, ...rest } = reports.why(query.value);
   return { status: 200, body: listBody(rest, "decisions", decisions) };
 }
 
-function answerSessions(reports: Reports, { query }: Asked): Answer {
-  const asked = parseSessionsQuery(query);
-  if (!asked.ok) return fault(400, asked.message);
-  const { sessions, ...rest } = reports.sessions(asked.value);
+function answerSessions(reports: Reports, asked: Asked): Answer {
+  const query = readQuery(sessionsQuery, asked);
+  if (!query.ok) return query.answer;
+  const { sessions, ...rest } = reports.sessions(query.value);
   return { status: 200, body: listBody(rest, "sessions", sessions) };
 }
 
@@ -298,15 +333,17 @@ function answerSession(reports: Reports, { params: { session = "" } }: Asked): A
 }
 
 /** Whether clients that come now can be served, in one word and one line of why not. */
-function answerHealth({ state, pools }: StatusReport, query: string): Answer {
-  const name = new URLSearchParams(query).get("pool");
-  const asked = name === null ? pools : pools.filter((pool) => pool.name === name);
-  if (name !== null && asked.length === 0) {
+function answerHealth({ state, pools }: StatusReport, asked: Asked): Answer {
+  const query = readQuery(healthQuery, asked);
+  if (!query.ok) return query.answer;
+  const { pool: name } = query.value;
+  const meant = name === undefined ? pools : pools.filter((pool) => pool.name === name);
+  if (name !== undefined && meant.length === 0) {
     const known = pools.map((pool) => pool.name).join(", ");
     return fault(404, `no such pool: ${name}; expected one of ${known}`);
   }
   if (state === "draining") return plain(503, ["draining\n"]);
-  const usable = asked.flatMap(({ backends }) => backends).filter((backend) => backend.usable);
+  const usable = meant.flatMap(({ backends }) => backends).filter((backend) => backend.usable);
   return usable.length > 0 ? plain(200, ["ok\n"]) : plain(503, ["no usable backend\n"]);
 }
 

@@ -1,9 +1,5 @@
 // Who is where: the shape of `sessions --json` and of GET /v1/sessions.
 
-import { didYouMean } from "../core/values/nearest.ts";
-import { failure, type Result, success } from "../core/values/result.ts";
-import { quote } from "../schema/quote.ts";
-
 export interface SessionsReport {
   readonly version: string;
   readonly now: string;
@@ -39,20 +35,6 @@ export interface SessionsQuery {
 }
 
 const PARAMETERS = ["pool", "backend", "client", "frontend"] as const;
-
-/** Reads the query of a resource; the message says what is wrong with it. */
-export function parseSessionsQuery(query: string): Result<SessionsQuery> {
-  const asked: { -readonly [K in keyof SessionsQuery]: SessionsQuery[K] } = {};
-  for (const [name, value] of new URLSearchParams(query)) {
-    const known = PARAMETERS.find((parameter) => parameter === name);
-    if (known === undefined) {
-      const hint = didYouMean(name, PARAMETERS) || `expected ${PARAMETERS.join(", ")}`;
-      return failure(`Unknown parameter ${quote(name)}: ${hint}`);
-    }
-    asked[known] = value;
-  }
-  return success(asked);
-}
 
 /** Writes a query as the resource that the admin socket knows. */
 export function sessionsResource(query: SessionsQuery): string {

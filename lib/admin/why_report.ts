@@ -1,7 +1,7 @@
 // Why connections landed where they did: the shape of `why --json` and of GET /v1/why.
 
 import type { PickReport } from "../core/pick/pick_report.ts";
-import { failure, type Result, success } from "../core/values/result.ts";
+import { integer } from "../schema/values.ts";
 
 export interface WhyReport {
   readonly version: string;
@@ -39,33 +39,13 @@ export interface WhyQuery {
 /** The most decisions that are remembered. */
 export const MOST_DECISIONS = 1024;
 
-/** Reads a number of decisions; undefined when it is none from 1 to {@linkcode MOST_DECISIONS}. */
-export function parseLast(text: string): number | undefined {
-  const last = /^[1-9]\d{0,3}$/.test(text) ? Number(text) : 0;
-  return last >= 1 && last <= MOST_DECISIONS ? last : undefined;
-}
+/** A number of decisions. */
+export const decisions = integer(1, MOST_DECISIONS);
 
 /** Writes a query as the resource that the admin socket knows. */
 export function whyResource({ last, client }: WhyQuery): string {
   const only = client === undefined ? "" : `&client=${encodeURIComponent(client)}`;
   return `/v1/why?last=${last}${only}`;
-}
-
-/** Reads the query of a resource; the message says what is wrong with it. */
-export function parseWhyQuery(query: string): Result<WhyQuery> {
-  let last = 1;
-  let client: string | undefined;
-  for (const [key, value] of new URLSearchParams(query)) {
-    if (key === "client") client = value;
-    else if (key === "last") {
-      const parsed = parseLast(value);
-      if (parsed === undefined) {
-        return failure(`Cannot read "${value}" as last: expected 1 to ${MOST_DECISIONS}`);
-      }
-      last = parsed;
-    } else return failure(`Unknown parameter "${key}": expected last, client`);
-  }
-  return success({ last, ...(client === undefined ? {} : { client }) });
 }
 
 /** Tells whether a value that came over the socket is a report that this version can show. */

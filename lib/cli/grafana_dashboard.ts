@@ -100,6 +100,21 @@ const PANELS: readonly Panel[] = [
     }],
   },
   {
+    title: "Queues",
+    text:
+      "Clients that wait for a place in a pool, and (dashed) those in a second whose time was over " +
+      "before there was one.",
+    unit: "short",
+    queries: [
+      { expr: `compute_lb_pool_queued{${POOLS}}`, legend: "{{pool}}" },
+      {
+        expr: rate(`compute_lb_pool_queue_timeouts_total{${POOLS}}`),
+        legend: "{{pool}}, given up",
+        dashed: true,
+      },
+    ],
+  },
+  {
     title: "Failed connects",
     text: "Connects to backends in a second that failed, by the kind of failure.",
     unit: "cps",

@@ -2,7 +2,7 @@
 // declaration reads, checks, has its default and its documentation, and writes its value back.
 
 import * as z from "zod";
-import { entityName, type Value, type Written } from "./values.ts";
+import { entityName, jsonOf, type JsonSchema, type Value, type Written } from "./values.ts";
 
 /** What declarations write: numbers and booleans read back as their text. */
 export type Draft = Written | null | readonly Draft[] | DraftMapping;
@@ -92,6 +92,9 @@ type Flat<T> = { readonly [K in keyof T]: T[K] };
 /** What a section of these keys reads; what may be undefined is absent then. */
 export type SectionValue<S extends Shape> = Flat<Required<S> & Optional<S>>;
 
+/** What schemas look like in JSON, and what people read of them. */
+const IN_JSON = z.registry<JsonSchema>();
+
 /** One scalar. Without a default, it may be left out. */
 export function key<T, U extends string, const A extends About>(
   value: Value<T, U>,
@@ -107,9 +110,10 @@ export function key<T, U extends string>(
     about,
     unit: value.unit,
     as: about.as,
-    schema: about.default === undefined
-      ? one.schema.exactOptional()
-      : one.schema.prefault(about.default),
+    schema:
+      (about.default === undefined
+        ? one.schema.exactOptional()
+        : one.schema.prefault(about.default)).register(IN_JSON, { description: about.doc }),
     overriding: one.overriding.exactOptional(),
     // Of a key with a default, undefined is a value.
     write: (given) =>
@@ -131,7 +135,7 @@ export function item<T>(value: Value<T, string>): Declaration<T> {
     about: { doc: "" },
     value,
     below: null,
-    schema: check((read) => read),
+    schema: check((read) => read).register(IN_JSON, jsonOf(value)),
     overriding: check((_, given) => given),
     write: (given) => value.write(given),
   };
@@ -360,6 +364,22 @@ function nothingToMapping(value: unknown): unknown {
 export function describeKind(value: unknown): string {
   if (value === null || value === undefined) return "nothing";
   return Array.isArray(value) ? "a list" : "a mapping";
+}
+
+/** The schema of JSON that a declaration reads, as its own schema has it. */
+export function jsonSchemaOf({ schema }: Declaration): JsonSchema {
+  const { $schema: _, ...all } = z.toJSONSchema(schema, {
+    io: "input",
+    metadata: IN_JSON,
+    unrepresentable: "any",
+    override: ({ jsonSchema }) => {
+      // Defaults are texts, as all that is read.
+      const { type, default: standard } = jsonSchema;
+      const isText = type === undefined || type === "string" || typeof standard !== "string";
+      if (!isText) jsonSchema.default = JSON.parse(standard);
+    },
+  });
+  return all;
 }
 
 /** What came of reading a whole document. */

@@ -41,10 +41,21 @@ export function readJson<T>(
   if (isTooDeep(parsed, MOST_DEPTH)) {
     return fault("", `Cannot read it: expected at most ${MOST_DEPTH} levels of JSON`);
   }
-  const tree = textsOf(parsed, nullAs);
+  return readTexts(declaration, textsOf(parsed, nullAs));
+}
+
+/**
+ * Reads a tree of texts.
+ * @param what what one of its parts is called.
+ */
+export function readTexts<T>(
+  declaration: Declaration<T>,
+  tree: unknown,
+  what = "field",
+): JsonReading<T> {
   const read = readDeclared(declaration, tree);
   if (read.ok) return read;
-  const [first, ...others] = read.issues.flatMap((issue) => word(issue, declaration, tree));
+  const [first, ...others] = read.issues.flatMap((issue) => word(issue, declaration, tree, what));
   return first === undefined
     ? fault("", "Cannot read it: expected something else")
     : { ok: false, faults: [first, ...others.slice(0, MOST_FAULTS - 1)] };
@@ -68,7 +79,12 @@ function textsOf(value: unknown, nullAs: string | null): unknown {
   );
 }
 
-function word(issue: SchemaFault, declaration: Declaration, tree: unknown): JsonFault[] {
+function word(
+  issue: SchemaFault,
+  declaration: Declaration,
+  tree: unknown,
+  what: string,
+): JsonFault[] {
   const field = fieldOf(issue.path);
   const known = Object.keys(declarationAt(declaration, issue.path)?.below ?? {});
   if (issue.code === "unrecognized_keys") {
@@ -76,7 +92,7 @@ function word(issue: SchemaFault, declaration: Declaration, tree: unknown): Json
       const meant = didYouMean(key, known);
       return {
         field: fieldOf([...issue.path, key]),
-        message: `Unknown field ${quote(key)}: ${meant || `expected ${known.join(", ")}`}`,
+        message: `Unknown ${what} ${quote(key)}: ${meant || `expected ${known.join(", ")}`}`,
       };
     });
   }

@@ -22,6 +22,9 @@ import { quote } from "./quote.ts";
 /** What a scalar is written as; numbers and booleans read back as their text. */
 export type Written = string | number | boolean;
 
+/** A schema of JSON (json-schema.org, draft 2020-12). */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
 /** What a key with one scalar takes. */
 export interface Value<T, Unit extends string = ""> {
   read(text: string): Result<T>;
@@ -35,6 +38,21 @@ export interface Value<T, Unit extends string = ""> {
   readonly unit: Unit;
   /** The words that it knows, if it is made of words. */
   readonly words?: readonly string[];
+  /** What it looks like in JSON, where that is not a text. */
+  readonly json?: JsonSchema;
+}
+
+/** What a value looks like in JSON. */
+export function jsonOf({ json, words, accepts }: Value<unknown, string>): JsonSchema {
+  if (json !== undefined) return json;
+  return words === undefined
+    ? { type: "string", description: accepts }
+    : { type: "string", enum: words };
+}
+
+/** The same, or a word. */
+function jsonOr(word: string, inner: Value<unknown, string>): JsonSchema {
+  return { anyOf: [{ const: word }, jsonOf(inner)] };
 }
 
 /** A value that is written as it is. */
@@ -71,12 +89,16 @@ export function oneOf<const T extends string>(words: readonly T[], what: string)
 
 /** A whole number in plain decimal, so that nobody has to guess what 010 or 1_000 mean. */
 export function integer(lowest: number, highest: number): Value<number> {
-  return value("an integer", `${lowest} to ${highest}`, (text) => {
+  const read = (text: string): Result<number> => {
     const number = /^-?(0|[1-9]\d{0,14})$/.test(text) ? Number(text) : NaN;
     if (number >= lowest && number <= highest) return success(number);
     const what = Number.isNaN(number) ? " as an integer" : "";
     return failure(`Cannot read ${quote(text)}${what}: expected ${lowest} to ${highest}`);
-  });
+  };
+  return {
+    ...value("an integer", `${lowest} to ${highest}`, read),
+    json: { type: "integer", minimum: lowest, maximum: highest },
+  };
 }
 
 /** A TCP port. */
@@ -94,6 +116,7 @@ export function autoOr(inner: Value<number>): Value<"auto" | number> {
     write: (value) => value === "auto" ? value : inner.write(value),
     what: `auto or ${inner.what}`,
     accepts: `auto | ${inner.accepts}`,
+    json: jsonOr("auto", inner),
   };
 }
 
@@ -124,6 +147,7 @@ export function orOff<T, const O, U extends string>(
     write: (value) => isOff(value, off) ? "off" : inner.write(value),
     what: `${inner.what} or off`,
     accepts: `${inner.accepts} | off`,
+    json: jsonOr("off", inner),
   };
 }
 
@@ -150,14 +174,17 @@ export const modeOrUmask: Value<number | undefined> = {
 };
 
 /** `true` or `false`. */
-export const boolean: Value<boolean> = value(
-  "true or false",
-  "true | false",
-  (text) =>
-    text === "true" || text === "false"
-      ? success(text === "true")
-      : failure(`Cannot read ${quote(text)} as a switch: expected true or false`),
-);
+export const boolean: Value<boolean> = {
+  ...value(
+    "true or false",
+    "true | false",
+    (text) =>
+      text === "true" || text === "false"
+        ? success(text === "true")
+        : failure(`Cannot read ${quote(text)} as a switch: expected true or false`),
+  ),
+  json: { type: "boolean" },
+};
 
 /** A duration between two bounds, in milliseconds. */
 export function duration(lowestMs: number, highestMs: number): Value<number, "Ms"> {
@@ -173,6 +200,11 @@ export function duration(lowestMs: number, highestMs: number): Value<number, "Ms
     what: "a duration",
     accepts,
     unit: "Ms",
+    json: {
+      type: "string",
+      pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d))+$",
+      description: `${accepts}, such as "8h" or "1h30m"`,
+    },
   };
 }
 
@@ -194,6 +226,7 @@ export const moment: Value<number, "Ms"> = {
   what: "a time",
   accepts: "ISO 8601 in UTC",
   unit: "Ms",
+  json: { type: "string", format: "date-time", description: "in UTC" },
 };
 
 /** A duration as whole seconds, rounded up. */
@@ -275,7 +308,7 @@ export const memoryFloor: Value<MemoryFloor> = {
 
 /** Text that is not empty and fits one line. */
 export function line(what: string, maxBytes: number): Value<string> {
-  return value(what, "text", (text) => {
+  const read = (text: string): Result<string> => {
     if (text === "") return failure(`Cannot use "" as ${what}: it is empty`);
     if (/\p{Cc}/u.test(text)) {
       return failure(`Cannot use ${quote(text)} as ${what}: it holds a control character`);
@@ -284,13 +317,20 @@ export function line(what: string, maxBytes: number): Value<string> {
     return bytes <= maxBytes
       ? success(text)
       : failure(`Cannot use ${quote(text)} as ${what}: expected at most ${maxBytes} bytes`);
-  });
+  };
+  const json = { type: "string", minLength: 1, maxLength: maxBytes };
+  return { ...value(what, "text", read), json };
 }
 
 /** The same, or nothing at all. */
 export function lineOrNothing(what: string, maxBytes: number): Value<string> {
   const inner = line(what, maxBytes);
-  return { ...inner, read: (text) => text === "" ? success("") : inner.read(text), what: "text" };
+  return {
+    ...inner,
+    read: (text) => text === "" ? success("") : inner.read(text),
+    what: "text",
+    json: { type: "string", maxLength: maxBytes },
+  };
 }
 
 /** PATH_MAX of linux/limits.h without the final NUL. */
@@ -370,10 +410,16 @@ export const rateOrOff: Value<Rate | undefined> = orOff(
 );
 
 /** A number of CPU cores. */
-export const cores = parsed("a number of cores", "above 0, up to 8192", parseCores, (it) => it);
+export const cores: Value<number> = {
+  ...parsed("a number of cores", "above 0, up to 8192", parseCores, (it) => it),
+  json: { type: "number", minimum: 0.001, maximum: 8192, multipleOf: 0.001 },
+};
 
 /** The share of a backend beside others. */
-export const weight = parsed("a weight", "0 to 256, three decimals", parseWeight, (it) => it);
+export const weight: Value<number> = {
+  ...parsed("a weight", "0 to 256, three decimals", parseWeight, (it) => it),
+  json: { type: "number", minimum: 0, maximum: 256, multipleOf: 0.001 },
+};
 
 /** An address whose port may still be missing. */
 export interface PartialAddress {

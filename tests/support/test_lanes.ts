@@ -13,6 +13,8 @@ export const WAITING: readonly string[] = [
   // Loads that go stale, agents' words as HAProxy takes them, by the daemons' own intervals.
   "tests/integration/haproxy_agent_test.ts",
   "tests/integration/gmond_source_test.ts",
+  // Prometheus scrapes once a second.
+  "tests/integration/prometheus_test.ts",
   // Sessions are cut before the service manager's deadline.
   "tests/regress/0071_cut_before_the_service_manager_kills_test.ts",
 ];

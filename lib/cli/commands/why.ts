@@ -1,6 +1,6 @@
 // `compute-lb why`: why connections landed where they did.
 
-import { MOST_DECISIONS, parseLast } from "../../admin/why_report.ts";
+import { decisions, MOST_DECISIONS } from "../../admin/why_report.ts";
 import { success } from "../../core/values/result.ts";
 import { command, JSON_FLAG, optional, shown, SOCKET_FLAGS } from "../command.ts";
 
@@ -29,14 +29,14 @@ such connection. The balancer remembers the last ${MOST_DECISIONS}; the access l
   examples: ["why", "why --client 192.0.2.7", "why --last 20 --json"],
   read: (given) => {
     const text = given.values.get("last")?.[0];
-    const last = text === undefined ? undefined : parseLast(text);
-    if (text !== undefined && last === undefined) {
+    const last = text === undefined ? undefined : decisions.read(text);
+    if (text !== undefined && !last?.ok) {
       const found = `Cannot read "${shown(text)}" as a number of connections`;
       return { ok: false, message: `${found}: expected 1 to ${MOST_DECISIONS}` };
     }
     return success({
       json: given.switches.has("json"),
-      ...(last === undefined ? {} : { last }),
+      ...(last?.ok ? { last: last.value } : {}),
       ...optional(given, {
         "client": "client",
         "config": "configFile",

@@ -27,14 +27,15 @@ export const NO_REQUEST: RequestHead = {
 
 /** What is answered to a request. */
 export interface Answer {
-  readonly status: keyof typeof REASONS;
+  readonly status: AnswerStatus;
   /** Fields of the head besides those of every answer. */
   readonly fields?: Readonly<Record<string, string>>;
   /** In parts when it is made while it is sent: the end of the connection is its end then. */
   readonly body: string | Iterable<string>;
 }
 
-const REASONS = {
+/** What can be answered, and what it is called. */
+export const REASONS = {
   200: "OK",
   400: "Bad Request",
   401: "Unauthorized",
@@ -50,6 +51,8 @@ const REASONS = {
   431: "Request Header Fields Too Large",
   503: "Service Unavailable",
 } as const;
+
+export type AnswerStatus = keyof typeof REASONS;
 
 /** A body is sent in pieces of at least this many characters, the next once the last is sent. */
 const PIECE_LENGTH = 65_536;

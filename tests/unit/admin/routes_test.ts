@@ -26,7 +26,7 @@ Deno.test("answerAdmin() finds the route, or says what there is", async () => {
       '{"version":"v\\\\n","now":"n","decisions":[]}\n',
   );
   const wrong = [
-    ["GET", "/v1/why?last=0", 400, 'Cannot read "0" as last: expected 1 to 1024'],
+    ["GET", "/v1/why?last=0", 400, 'last: Cannot read "0": expected 1 to 1024'],
     ["GET", "/v1/nothing", 404, "no such resource: /v1/nothing"],
     ["GET", "/v1/status/", 404, "no such resource: /v1/status/"],
     ["POST", "/v1/status", 405, "POST is not allowed here: use GET, HEAD"],
@@ -35,7 +35,7 @@ Deno.test("answerAdmin() finds the route, or says what there is", async () => {
     const [head = "", body = ""] = (await ask(method, target)).split("\r\n\r\n");
     assert(head.startsWith(`HTTP/1.1 ${status} `), head);
     assert(head.includes(`\r\nContent-Length: ${body.length}\r\n`), head);
-    assertEquals(JSON.parse(body), { error });
+    assertEquals(JSON.parse(body).error, error);
   }
   assert((await ask("POST", "/v1/status")).includes("\r\nAllow: GET, HEAD\r\n"));
 });

@@ -1,12 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
+import { whyQuery } from "../../../lib/admin/queries.ts";
+import { readQuery } from "../../../lib/admin/reading.ts";
 import type { DecisionReport } from "../../../lib/admin/why_report.ts";
 import type { PickReport } from "../../../lib/core/pick/pick_report.ts";
-import {
-  isWhyReport,
-  MOST_DECISIONS,
-  parseWhyQuery,
-  whyResource,
-} from "../../../lib/admin/why_report.ts";
+import { isWhyReport, MOST_DECISIONS, whyResource } from "../../../lib/admin/why_report.ts";
 import { renderWhy } from "../../../lib/cli/why_text.ts";
 import fc from "fast-check";
 import { TOPICS } from "../../../lib/manual/topics.ts";
@@ -124,19 +121,23 @@ Deno.test("why has a headline for every reason", () => {
   assertEquals(stuck.includes("1  not chosen\n"), true);
 });
 
+const readWhyQuery = (query: string) => readQuery(whyQuery, { query });
+
 Deno.test("what why asks for survives the way to the balancer", () => {
   const query = fc.record({
     last: fc.integer({ min: 1, max: MOST_DECISIONS }),
-    client: fc.string({ unit: "binary", minLength: 1 }),
+    client: fc.string({ unit: "grapheme", minLength: 1, maxLength: 5 }),
   }, { requiredKeys: ["last"] });
   fc.assert(fc.property(query, (query) => {
     const resource = whyResource(query);
     assertEquals(/^\/v1\/why\?\S+$/.test(resource), true);
-    assertEquals(parseWhyQuery(resource.split("?")[1] ?? ""), { ok: true, value: query });
+    assertEquals(readWhyQuery(resource.split("?")[1] ?? ""), { ok: true, value: query });
   }));
-  assertEquals(parseWhyQuery(""), { ok: true, value: { last: 1 } });
-  for (const wrong of ["last=0", `last=${MOST_DECISIONS + 1}`, "last=x", "lust=1"]) {
-    assertEquals([wrong, parseWhyQuery(wrong).ok], [wrong, false]);
+  assertEquals(readWhyQuery(""), { ok: true, value: { last: 1 } });
+  for (
+    const wrong of ["last=0", `last=${MOST_DECISIONS + 1}`, "last=x", "lust=1", "last=1&last=1"]
+  ) {
+    assertEquals([wrong, readWhyQuery(wrong).ok], [wrong, false]);
   }
   assertEquals(isWhyReport({ version: "1", decisions: [] }), true);
   assertEquals(isWhyReport({ version: "1" }), false);
