@@ -155,6 +155,7 @@ function invites(result: LoadResult): boolean {
 function describeLoad(result: LoadResult, backend: Backend): string {
   if (result.kind === "failed") return `no load: ${result.reason}`;
   if (result.kind === "sample") return describeSample(result.sample, backend);
+  if (result.kind === "offline" && result.reason !== undefined) return result.reason;
   if (result.kind !== "advice") return `the load source says ${result.kind.toUpperCase()}`;
   const said = `its agent says ${describeAdvice(result.advice)}`;
   return result.sample === undefined ? said : `${said}; ${describeSample(result.sample, backend)}`;

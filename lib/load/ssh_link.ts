@@ -75,10 +75,12 @@ export class SshLink {
       if (typeof outcome === "string") return failed(outcome);
       this.#failures = 0;
       this.#timeouts = 0;
-      const { reading } = outcome;
-      return reading.ok
-        ? { kind: "sample", sample: { ...reading.value, takenAtMs: this.#options.clock.now() } }
-        : failed(reading.message);
+      const { reading, isClosed } = outcome;
+      if (!reading.ok) return failed(reading.message);
+      const sample = { ...reading.value, takenAtMs: this.#options.clock.now() };
+      return isClosed
+        ? { kind: "offline", reason: "nologin keeps people out there", sample }
+        : { kind: "sample", sample };
     } finally {
       signal.removeEventListener("abort", abort);
       process.forgetProbe();

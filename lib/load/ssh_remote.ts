@@ -15,7 +15,7 @@ const COUNT_EVERY = 3;
 /**
  * Answers each line of its stdin, a number, with one line:
  *
- *     MARK number cores MemAvailable loadavg... total=MemTotal cpu=avg10 mem=avg10 people=count
+ *     MARK number cores MemAvailable loadavg... total=MemTotal cpu=avg10 mem=avg10 people=count nologin=1
  *
  * Memory is in KiB; 0 or nothing stands for what the backend does not know. Only builtins in the loop:
  * no process per sample. Ends with its stdin.
@@ -23,7 +23,8 @@ const COUNT_EVERY = 3;
  * Cores by getconf rather than nproc, which takes OMP_NUM_THREADS for the truth. Pressure is missing
  * before Linux 4.20 and where it is switched off (some kernels show the files and refuse to read them).
  * People are sessions of logind of class user that are not closing, without the one that this runs in;
- * without logind, what who says. They are counted at every third sample.
+ * without logind, what who says. They are counted at every third sample. While nologin(5) keeps people out,
+ * the answer says so.
  */
 const SCRIPT = [
   "n=$(getconf _NPROCESSORS_ONLN 2>/dev/null || OMP_NUM_THREADS= OMP_THREAD_LIMIT= nproc)",
@@ -49,7 +50,8 @@ const SCRIPT = [
   "fi",
   "fi",
   `i=$(((i+1)%${COUNT_EVERY}))`,
-  `echo "${MARK} $t \${n:-0} \${m:-0} $l total=$a cpu=\${c#avg10=} mem=\${p#avg10=} people=$s"`,
+  "x=; if [ -e /etc/nologin ] || [ -e /run/nologin ]; then x=1; fi",
+  `echo "${MARK} $t \${n:-0} \${m:-0} $l total=$a cpu=\${c#avg10=} mem=\${p#avg10=} people=$s nologin=$x"`,
   "done",
 ].join("; ");
 
@@ -65,13 +67,15 @@ export interface RemoteAnswer {
   readonly probe: number;
   /** What it says, or why that is of no use. */
   readonly reading: Result<RemoteReading>;
+  /** Whether nologin(5) keeps people out. */
+  readonly isClosed: boolean;
 }
 
 export type RemoteReading = Omit<LoadSample, "takenAtMs" | "instant">;
 
 const ANSWER = new RegExp(
   `${MARK} (\\d{1,15}) (\\d{1,6}) (\\d{1,15})(?: (.*?))??` +
-    "(?: total=(\\S*) cpu=(\\S*) mem=(\\S*) people=(\\S*))?$",
+    "(?: total=(\\S*) cpu=(\\S*) mem=(\\S*) people=(\\S*)(?: nologin=(\\S*))?)?$",
 );
 
 /** Reads a line of ssh's stdout; undefined when it is no answer but noise of the login shell. */
@@ -79,13 +83,14 @@ export function parseRemoteLine(line: string): RemoteAnswer | undefined {
   // A greeting without a newline may stand before it.
   const match = ANSWER.exec(line.trimEnd());
   if (match === null) return undefined;
-  const [, probe, cores, available, loadavg = "", total, cpu, memory, people] = match;
+  const [, probe, cores, available, loadavg = "", total, cpu, memory, people, closed] = match;
+  const isClosed = closed === "1";
   const load1 = parseLoadavg(loadavg);
   if (!load1.ok) {
     const reading = loadavg === ""
       ? failure<RemoteReading>("the backend has no /proc/loadavg")
       : failure<RemoteReading>(load1.message);
-    return { probe: Number(probe), reading };
+    return { probe: Number(probe), reading, isClosed };
   }
   const known = {
     cores: positive(cores, MAX_CORES),
@@ -95,7 +100,8 @@ export function parseRemoteLine(line: string): RemoteAnswer | undefined {
     memoryPressure: share(memory),
     loginSessions: count(people),
   };
-  return { probe: Number(probe), reading: success({ load1: load1.value, ...present(known) }) };
+  const reading = success({ load1: load1.value, ...present(known) });
+  return { probe: Number(probe), reading, isClosed };
 }
 
 function positive(text: string | undefined, most: number): number | undefined {

@@ -2,11 +2,13 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type OrderAnswer, requestAdmin } from "../../lib/admin/client.ts";
-import type { TcpPeer } from "../peers/tcp_peer.ts";
+import type { StatusReport } from "../../lib/admin/report.ts";
+import { TcpPeer } from "../peers/tcp_peer.ts";
 import { Balancer, runProgram } from "../support/balancer.ts";
 import { greeted, greeter, landings } from "../support/greeters.ts";
 import { heardFrom, LoopbackClient } from "../support/loopback_client.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
+import { waitFor } from "../support/wait_for.ts";
 
 async function order(
   { adminSocket }: Balancer,
@@ -306,3 +308,64 @@ for (const engine of ["splice", "portable"]) {
     assertEquals(await heardFrom("127.0.0.2", port), "1");
   });
 }
+
+Deno.test("enable overrules the agent's word of that moment, until the agent says another", async () => {
+  await using one = greeter(1);
+  await using two = greeter(2);
+  let word = "drain";
+  await using agent = new TcpPeer(async (conn) => {
+    await conn.write(new TextEncoder().encode(`${word}\n`));
+  });
+  await using folder = new TemporaryDirectory();
+  const config = JSON.stringify({
+    admin: { state: `${folder.path}/state.json` },
+    frontends: { main: { listen: "127.0.0.1:0" } },
+    pools: {
+      main: {
+        strategy: "round_robin",
+        backends: [
+          { address: one.address, load_address: agent.address, load: { source: "agent" } },
+          two.address,
+        ],
+        load: { source: "none", interval: "100ms" },
+        health: { probe: "none" },
+      },
+    },
+  });
+  const isUsable = (expected: boolean) => ({ pools: [pool] }: StatusReport) =>
+    pool?.backends[0]?.usable === expected;
+  {
+    await using balancer = await Balancer.start({ config });
+    await balancer.until("the agent's drain", isUsable(false));
+    const port = await balancer.port("main");
+    assertEquals(await landings(port, 4), new Set(["2"]));
+    await order(balancer, "PATCH", pathOf(one), { state: "enabled" });
+    assertEquals(await landings(port, 4), new Set(["1", "2"]));
+    balancer.signal("SIGKILL");
+    await balancer.end();
+  }
+  await using balancer = await Balancer.start({ config });
+  const port = await balancer.port("main");
+  await balancer.until(
+    "the agent's word",
+    ({ pools: [pool] }) => pool?.backends[0]?.holds[0]?.reason === "its agent says drain",
+  );
+  assertEquals(await landings(port, 4), new Set(["1", "2"]));
+  word = "maint";
+  await balancer.until("another word", isUsable(false));
+  await balancer.logged("goes by what its own side says again");
+  // The same word again is a new one.
+  word = "drain";
+  await balancer.until(
+    "the first word",
+    ({ pools: [pool] }) => pool?.backends[0]?.holds[0]?.reason === "its agent says drain",
+  );
+  assertEquals(await landings(port, 4), new Set(["2"]));
+  word = "ready";
+  await balancer.until("the end of the drain", isUsable(true));
+  // An administrator's drain is not the agent's to end.
+  await order(balancer, "PATCH", pathOf(one), { state: "draining" });
+  const answers = agent.accepted;
+  await waitFor("more of the agent's words", () => agent.accepted > answers + 2);
+  assertEquals(await landings(port, 4), new Set(["2"]));
+});

@@ -14,7 +14,7 @@ import { ManualClock } from "../support/manual_clock.ts";
 import { childrenOf, endByFile, isAlive, startStranger } from "../support/processes.ts";
 import { waitFor, within } from "../support/wait_for.ts";
 import { requirePeer } from "../support/require_peer.ts";
-import { runProgram } from "../support/run_program.ts";
+import { runProgram, TemporaryDirectory } from "../support/run_program.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 
 function sourceFor(sshd: Sshd, more: Partial<SshOptions> = {}): SshSource {
@@ -436,4 +436,34 @@ Deno.test({
     const { stdout } = await runProgram(["ssh", ...login, "echo of my own"]);
     assertEquals(stdout, "");
   },
+});
+
+Deno.test("ssh: a backend where nologin keeps people out takes no sessions, and tells its load", async () => {
+  await using folder = new TemporaryDirectory();
+  const program = `${folder.path}/ssh`;
+  // What the remote loop answers stands in its unit test.
+  await Deno.writeTextFile(
+    program,
+    `#!/bin/sh
+while read -r n
+do if [ -e ${folder.path}/nologin ]; then x=1; else x=; fi
+echo compute-lb-load $n 4 0 1.00 0.00 0.00 1/1 1 total= cpu= mem= people= nologin=$x
+done
+`,
+    { mode: 0o755 },
+  );
+  await using source = new SshSource({
+    program,
+    options: [],
+    clock: new ManualClock(),
+    random: () => 0,
+  });
+  const backend = backendAt("127.0.0.5", 22);
+  const sample = { load1: 1, cores: 4, takenAtMs: 1_000_000 };
+  assertEquals(await ask(source, backend), { kind: "sample", sample });
+  await Deno.writeTextFile(`${folder.path}/nologin`, "");
+  const reason = "nologin keeps people out there";
+  assertEquals(await ask(source, backend), { kind: "offline", reason, sample });
+  await Deno.remove(`${folder.path}/nologin`);
+  assertEquals(await ask(source, backend), { kind: "sample", sample });
 });

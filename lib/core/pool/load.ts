@@ -39,8 +39,13 @@ export type LoadResult =
   | { readonly kind: "sample"; readonly sample: LoadSample }
   /** The source vouches for the backend but has no number (exec: ONLINE). */
   | { readonly kind: "online" }
-  /** The source says that no session must be sent there (exec: OFFLINE). */
-  | { readonly kind: "offline" }
+  /** The source says that no session must be sent there (exec: OFFLINE, ssh: nologin). */
+  | {
+    readonly kind: "offline";
+    /** Why; absent: it does not say. */
+    readonly reason?: string;
+    readonly sample?: LoadSample;
+  }
   /** Its agent answered; the sample is absent when the answer has no load of its own. */
   | { readonly kind: "advice"; readonly advice: AgentAdvice; readonly sample?: LoadSample }
   /** The source did not answer, or not in its protocol. */
@@ -62,7 +67,7 @@ export function sampleIn(
   cores: number,
   nowMs: number,
 ): LoadSample | undefined {
-  if (result.kind === "sample") return result.sample;
+  if (result.kind === "sample" || result.kind === "offline") return result.sample;
   if (result.kind !== "advice") return undefined;
   if (result.sample !== undefined) return result.sample;
   // What it said before holds as a weight, but is no load of now.

@@ -152,7 +152,8 @@ export class Pool {
     const changes: PoolChange[] = [];
     if (result.kind === "offline") {
       member.offlineSaidMs = nowMs;
-      changes.push(...this.hold(id, "offline", "its load source says OFFLINE", nowMs));
+      const { reason = "its load source says OFFLINE" } = result;
+      changes.push(...this.hold(id, "offline", reason, nowMs));
     } else if (result.kind !== "failed") {
       changes.push(...this.release(id, "offline", "its load source takes it back"));
     }

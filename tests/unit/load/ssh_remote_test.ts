@@ -13,6 +13,7 @@ Deno.test("parseRemoteLine() reads an answer", () => {
       ok: true,
       value: { load1: 3.25, cores: 24, memoryAvailableBytes: 1_073_741_824 },
     },
+    isClosed: false,
   });
 });
 
@@ -39,15 +40,28 @@ Deno.test("parseRemoteLine() reads memory, pressure and people", () => {
   });
 });
 
+Deno.test("parseRemoteLine() reads that people are kept out, if the backend tells", () => {
+  const line = "compute-lb-load 1 1 0 0.00 0.00 0.00 1/1 1 total= cpu= mem= people=";
+  const isClosed = (rest: string) => parseRemoteLine(line + rest)?.isClosed;
+  // Commands of before, in authorized_keys, do not tell.
+  assertEquals(["", "3", " nologin=", " nologin=1"].map(isClosed), [false, false, false, true]);
+  assertEquals(parseRemoteLine(`${line}7 nologin=1`)?.reading, {
+    ok: true,
+    value: { load1: 0, cores: 1, loginSessions: 7 },
+  });
+});
+
 Deno.test("parseRemoteLine() leaves out what the backend does not know", () => {
   assertEquals(parseRemoteLine("compute-lb-load 1 0 0 0.00 0.00 0.00 1/1 1"), {
     probe: 1,
     reading: { ok: true, value: { load1: 0 } },
+    isClosed: false,
   });
   for (const rest of ["", " total= cpu= mem= people="]) {
     assertEquals(parseRemoteLine(`compute-lb-load 1 8 0 ${rest}`), {
       probe: 1,
       reading: { ok: false, message: "the backend has no /proc/loadavg" },
+      isClosed: false,
     });
   }
 });
@@ -86,7 +100,7 @@ Deno.test("the remote command holds nothing that a login shell reads in its own 
 });
 
 /** What the loop answers to so many probes, run by a shell, with its files in a directory. */
-async function answersOf(shell: readonly string[], directory: string, probes: number) {
+async function linesOf(shell: readonly string[], directory: string, probes: number) {
   const script = (/^exec \/bin\/sh -c '([^']*)'$/.exec(REMOTE_COMMAND)?.[1] ?? "")
     .replaceAll("/proc/", `${directory}/proc/`)
     .replaceAll("/run/", `${directory}/run/`);
@@ -97,7 +111,11 @@ async function answersOf(shell: readonly string[], directory: string, probes: nu
     { env: { XDG_SESSION_ID: "c9" } },
   );
   assertEquals(stderr, "");
-  return stdout.trimEnd().split("\n").map((line) => {
+  return stdout.trimEnd().split("\n");
+}
+
+async function answersOf(shell: readonly string[], directory: string, probes: number) {
+  return (await linesOf(shell, directory, probes)).map((line) => {
     const reading = parseRemoteLine(line)?.reading;
     assert(reading?.ok, line);
     return reading.value;
@@ -146,6 +164,12 @@ for (const shell of [["dash"], ["bash", "--posix"]]) {
           loginSessions: 2,
         };
         assertEquals(await answersOf(shell, directory, 4), [all, all, all, all]);
+
+        const isClosed = async () =>
+          parseRemoteLine((await linesOf(shell, directory, 1))[0] ?? "")?.isClosed;
+        assertEquals(await isClosed(), false);
+        await write("run/nologin", "kernel update\n");
+        assertEquals(await isClosed(), true);
       } finally {
         await Deno.remove(directory, { recursive: true });
       }

@@ -249,3 +249,57 @@ Deno.test("members stand in the order of the configuration, also after it has ch
   assertEquals(pool.members.map((member) => member.row), [2, 1, 0]);
   assertEquals(table.read(0, IDENTITY), identityOf("a:22"));
 });
+
+/** Whether a pool of one backend may be sent sessions. */
+function isOpen(pool: Pool): boolean {
+  return pool.isUsable(memberOf(pool, "a:22"));
+}
+
+Deno.test("Pool: what an administrator orders counts from setBackends on, health stays known", () => {
+  const pool = poolOf(["a"]);
+  pool.observeProbe("a:22", OK, 0);
+  pool.setBackends([backend("a", { admin: "draining" })], 1);
+  assertEquals([isOpen(pool), memberOf(pool, "a:22").health.state], [false, "up"]);
+  pool.setBackends([backend("a")], 2);
+  assertEquals([isOpen(pool), memberOf(pool, "a:22").health.state], [true, "up"]);
+  // Of one that nobody probes it is not known whether it is up, nor down.
+  for (let i = 0; i < 3; i++) pool.observeProbe("a:22", BAD, 3);
+  pool.setBackends([backend("a", { admin: "disabled" })], 4);
+  assertEquals([isOpen(pool), memberOf(pool, "a:22").health.state], [false, "unknown"]);
+  pool.setBackends([backend("a")], 5);
+  assertEquals([isOpen(pool), memberOf(pool, "a:22").health.state], [true, "unknown"]);
+});
+
+Deno.test("Pool: an order overrules the very word of a backend's own side, and no other", () => {
+  const pool = poolOf(["a"]);
+  const says = (admin: "drain" | "maint" | "ready") =>
+    pool.observeLoad("a:22", { kind: "advice", advice: { admin } }, 0);
+  says("drain");
+  assertEquals(isOpen(pool), false);
+  pool.setBackends([backend("a", { overrules: "its agent says drain" })], 1);
+  assertEquals(isOpen(pool), true);
+  says("drain");
+  assertEquals(isOpen(pool), true);
+  says("maint");
+  assertEquals(isOpen(pool), false);
+  says("ready");
+  assertEquals(isOpen(pool), true);
+  // Not what the pool's own watches hold against it.
+  pool.hold("a:22", "memory", "its agent says drain", 2);
+  assertEquals(isOpen(pool), false);
+});
+
+Deno.test("Pool: a load source that is against sessions may say why, and the load", () => {
+  const pool = poolOf(["a=4"]);
+  const sample = { load1: 1, takenAtMs: 0 };
+  const reason = "nologin keeps people out there";
+  const changes = pool.observeLoad("a:22", { kind: "offline", reason, sample }, 0);
+  assertEquals(isOpen(pool), false);
+  assertEquals(changes.map(({ text }) => text), [
+    `is held back: ${reason}`,
+    "reports its load: 1.00",
+  ]);
+  assertEquals(pool.freshLoad(memberOf(pool, "a:22"), 0), sample);
+  pool.observeLoad("a:22", { kind: "sample", sample }, 0);
+  assertEquals(isOpen(pool), true);
+});
