@@ -35,6 +35,7 @@ export interface RecordedPoolConfig extends KernelRules {
   readonly fallback: string;
   readonly load: { readonly intervalMs: number; readonly maxAgeMs: number };
   readonly memory: { readonly weight: number };
+  readonly queue: { readonly timeoutMs: number };
   /** Whether pressure corrects loads. */
   readonly pressure: { readonly correctLoad: boolean };
 }
@@ -268,6 +269,7 @@ export class DecisionRecorder implements AsyncDisposable {
       hash_balance: config.hashBalance,
       sticky: config.sticky.by === "off" ? 0 : config.sticky.ttlMs,
       pace: { sessions: config.pace.sessions, within: config.pace.withinMs },
+      queue: config.queue.timeoutMs,
       memory_weight: config.memory.weight,
       backends: pool.members.map((member) => {
         const { load, row } = member;
@@ -353,11 +355,11 @@ function sampleOf(load: LoadSample, { pressure }: RecordedPoolConfig): RecordedS
 
 /** What makes a new `pool` line necessary. */
 function signatureOf({ pool, config }: KnownPool): string {
-  const { strategy, fallback, load, hashBalance, sticky, pace, memory } = config;
+  const { strategy, fallback, load, hashBalance, sticky, pace, queue, memory } = config;
   const rows = pool.members.map(({ backend, row }) => [backend.id, row]);
   return JSON.stringify([
     [strategy, fallback, load.intervalMs, load.maxAgeMs, memory.weight],
-    [hashBalance, sticky, pace],
+    [hashBalance, sticky, pace, queue.timeoutMs],
     rows,
   ]);
 }

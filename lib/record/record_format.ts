@@ -186,8 +186,10 @@ const SHAPES = {
       hash_balance: isCount,
       /** sticky.ttl in milliseconds, 0: clients do not stick; absent: 0. */
       sticky: isCount,
-      /** `sessions` 0: off; `within` in milliseconds; absent: 8 within 10 s, the default of lb.conf. */
+      /** `sessions` 0: off; `within` in milliseconds; absent: 8 within 10 s. */
       pace: object({ needs: { sessions: isCount, within: isPositive }, may: {} }),
+      /** queue.timeout in milliseconds, 0: nobody waits for a place; absent: 0. */
+      queue: isCount,
       /** memory.weight; absent: 0. */
       memory_weight: isCount,
     },

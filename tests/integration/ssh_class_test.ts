@@ -30,7 +30,11 @@ for (const engine of ["splice", "portable"]) {
       await using balancer = await Balancer.start({
         flags: ["--engine", engine],
         // By itself the strategy sends all of them to the first.
-        config: configOf(backends, { strategy: "first", placement: "", health: "{ probe: none }" }),
+        config: configOf(backends, {
+          strategy: "first",
+          placement: "pace: { within: 10s }",
+          health: "{ probe: none }",
+        }),
       });
       const port = await balancer.port("echo");
       const ssh = [peerProgram("ssh"), ...first.clientArguments(), "-p", String(port), "127.0.0.1"];

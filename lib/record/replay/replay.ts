@@ -21,6 +21,7 @@ import {
   ACTIVE,
   CURSOR,
   HEADER_WORDS,
+  PACE_LIMIT,
   PASS,
   ROW_WORDS,
   STICKY_SECONDS,
@@ -198,13 +199,29 @@ class Replay {
     for (let attempt = 0; !tried.full; attempt++) {
       if (this.#isForced) this.#keepPasses();
       const random = picks[attempt]?.draw ?? (mixWords(1, this.#unrecorded++) >>> 0) / 2 ** 32;
-      const row = pick(table, tried, random, this.#choice, this.#source);
+      const row = this.#pick(tried, random);
       const member = row < 0 ? undefined : this.#pool.memberAt(row);
       if (member === undefined || !failed.has(member.state.backend)) return member;
       release(table, row, this.#choice.step);
       tried.add(row);
     }
     return undefined;
+  }
+
+  /**
+   * As the client landed that came at this time. One that had to wait for a backend that stands back, or would
+   * have to now, gets it: the recording does not tell to the millisecond when there was a place.
+   */
+  #pick(tried: Tried, random: number): number {
+    const { table, queueMs } = this.#pool;
+    const row = pick(table, tried, random, this.#choice, this.#source, queueMs);
+    if (!this.#choice.waits) return row;
+    const limit = Atomics.exchange(table.words, PACE_LIMIT, 0);
+    try {
+      return pick(table, tried, random, this.#choice, this.#source);
+    } finally {
+      Atomics.store(table.words, PACE_LIMIT, limit);
+    }
   }
 
   /** A client got no backend. What was picked for it in vain is picked again: turns go on by it. */

@@ -75,6 +75,7 @@ export class ReplayedPool {
   readonly #strategy: Strategy;
   readonly #table: PickTable;
   #rules: TableRules;
+  #queueMs = 0;
   #fallback: Strategy = ROUND_ROBIN;
   #freeCores = new FreeCores();
   /** In the order of the configuration. */
@@ -98,6 +99,11 @@ export class ReplayedPool {
 
   get table(): PickTable {
     return this.#table;
+  }
+
+  /** How long clients may wait for a place, in milliseconds. */
+  get queueMs(): number {
+    return this.#queueMs;
   }
 
   member(backend: string): ReplayedMember | undefined {
@@ -133,7 +139,8 @@ export class ReplayedPool {
   }
 
   setPool(line: PoolLine): void {
-    const { t, backends, fallback, hash_balance, sticky = 0, pace = PACE } = line;
+    const { t, backends, fallback, hash_balance, sticky = 0, pace = PACE, queue = 0 } = line;
+    this.#queueMs = queue;
     this.#maxAgeMs = line.max_age;
     this.#memoryWeight = line.memory_weight ?? 0;
     const named = strategyNamed(fallback ?? "");

@@ -29,11 +29,30 @@ export const OURS: Row = {
   polls: true,
 };
 
-/** Ours as the program runs it unless told otherwise: paced, as pace.sessions is by default. */
+/** As pace is by default. */
+const PACE = { paceSessions: 8, paceSeconds: 1.25 };
+
+/** Ours, paced, each session placed at once. */
 export const PACED: Row = {
   name: "least_load_paced",
   label: "least_load (ours), paced",
-  make: () => leastLoad({ paceSessions: 8 }),
+  make: () => leastLoad(PACE),
+  polls: true,
+};
+
+/** Ours as the program runs it unless told otherwise: sessions wait for a place as long as queue.timeout. */
+export const QUEUED: Row = {
+  name: "least_load_queued",
+  label: "least_load (ours), paced, waits 3 s",
+  make: () => leastLoad({ ...PACE, queueSeconds: 3 }),
+  polls: true,
+};
+
+/** For people who type their passwords: each is young until all have. */
+export const PACED_LONG: Row = {
+  name: "least_load_paced_long",
+  label: "least_load (ours), paced 10 s, waits 3 s",
+  make: () => leastLoad({ ...PACE, paceSeconds: 10, queueSeconds: 3 }),
   polls: true,
 };
 

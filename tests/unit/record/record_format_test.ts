@@ -64,6 +64,7 @@ const FULL_LINES = [
     hash_balance: 0,
     sticky: 43_200_000,
     pace: { sessions: 8, within: 10_000 },
+    queue: 3000,
     memory_weight: 1,
     backends: [{
       ...LINES[1].backends[0],

@@ -33,7 +33,8 @@ const BUSY_SITE: Omit<SiteOptions, "strategy"> = {
   clients: 60,
   weights: [1, 2, 0.5, 1, 3],
   keys: "memory: { weight: 1 }\n    pressure: { correct_load: true }\n    " +
-    "pace: { sessions: 3, within: 20s }\n    hash_balance: 150",
+    // Nobody waits there.
+    "pace: { sessions: 3, within: 20s }\n    queue: { timeout: off }\n    hash_balance: 150",
   tells: (backend, second) => ({
     memoryTotalBytes: 1e9,
     memoryAvailableBytes: 1e8 * (1 + (backend * 7 + Math.floor(second / 50)) % 9),
@@ -344,4 +345,27 @@ Deno.test("clients are known again by their addresses, and pacing is kept", asyn
     ...["a", "a", "b", "b", "c"].map((name, index) => at(2000 + index, index, name, index)),
   ));
   assertEquals(agree(paced, learnLoad(paced), "first").same, 5);
+
+  // A class that waited for the server that is free: nobody went elsewhere, as without a queue.
+  const loaded = (name: string, row: number, cores: number, load1: number) => ({
+    ...backend(name, row, cores),
+    load1,
+    taken: 900,
+  });
+  const waiting = async (queue: number) => {
+    const pool = await poolOf(recording(
+      {
+        ...POOL,
+        strategy: "least_load",
+        ...rules,
+        sticky: 0,
+        pace: { sessions: 4, within: 1000 },
+        queue,
+        backends: [loaded("a", 0, 64, 0), loaded("b", 1, 8, 7.5)],
+      },
+      ...Array.from({ length: 7 }, (_, index) => at(2000 + index, index, "a", index)),
+    ));
+    return agree(pool, learnLoad(pool), "least_load").same;
+  };
+  assertEquals([await waiting(3000), await waiting(0)], [7, 4]);
 });

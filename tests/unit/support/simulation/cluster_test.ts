@@ -113,13 +113,13 @@ Deno.test("least_load spreads a class over what is free", () => {
   assert(ancestor > 2, `the ancestor's herd index ${ancestor}`);
 });
 
-/** Sessions by server of logins on three quiet servers, by seed. */
-function loginsOnThree(
+/** Logins on three quiet servers, by seed. */
+function outcomesOnThree(
   make: PlacerMaker,
   cores: readonly number[],
   base: readonly number[],
-  logins: Pick<ClassStart, "sessions" | "overSeconds" | "behaviour">,
-): (readonly number[])[] {
+  logins: Omit<ClassStart, "at">,
+): Outcome[] {
   return SEEDS.map((seed) => {
     const scenario: Scenario = {
       cores,
@@ -131,8 +131,13 @@ function loginsOnThree(
       warmUpSeconds: 600,
       measureSeconds: 120,
     };
-    return new ClusterSimulation(scenario, make, seed).run().classSessions;
+    return new ClusterSimulation(scenario, make, seed).run();
   });
+}
+
+/** How many sessions each server got. */
+function loginsOnThree(...args: Parameters<typeof outcomesOnThree>): (readonly number[])[] {
+  return outcomesOnThree(...args).map(({ classSessions }) => classSessions);
 }
 
 Deno.test("least_load deals a class out by what is free, at one instant as within half a minute", () => {
@@ -172,6 +177,31 @@ Deno.test("pacing spreads a class of one instant before what is free does", () =
   for (const got of loginsOnThree(make, [24, 12, 4], [2, 1, 0], logins)) {
     assertEquals(got, [10, 10, 10]);
   }
+});
+
+Deno.test("a class that waits lands where it belongs, though sshd takes ten at a time", () => {
+  const logins = { sessions: 30, overSeconds: 0, behaviour: PUPIL, loginSeconds: 1 };
+  const run = (queueSeconds: number, loginSeconds: number) =>
+    outcomesOnThree(
+      leastLoad({ paceSessions: 8, paceSeconds: 1.25, queueSeconds }),
+      [24, 12, 4],
+      [2, 1, 0],
+      { ...logins, loginSeconds },
+    );
+  for (const { classSessions, dropped, longestWait } of run(3, 1)) {
+    assertEquals(classSessions.reduce((sum, count) => sum + count, 0), 30);
+    for (const [server, due] of [17.8, 8.9, 3.2].entries()) {
+      const off = Math.abs((classSessions[server] ?? NaN) - due);
+      assert(off <= 0.15 * due + 1, `${classSessions}`);
+    }
+    assertEquals(dropped, 0);
+    assert(longestWait <= 3.01, `${longestWait} s`);
+  }
+  for (const { classSessions, dropped, longestWait } of run(0, 1)) {
+    assertEquals([classSessions, dropped, longestWait], [[10, 10, 10], 0, 0]);
+  }
+  // Who logs in as slowly as people type is more than sshd takes: for them pace.within is longer.
+  assert(estimateMean(run(3, 9).map(({ dropped }) => dropped)).mean > 1);
 });
 
 Deno.test("without any sample for hours least_load is no worse than chance", () => {
