@@ -13,6 +13,8 @@ import type { StateStore } from "./admin/state_file.ts";
 import type { SessionsAnswer, WhyAnswer } from "./admin/routes.ts";
 import type { SessionsQuery } from "./admin/session_report.ts";
 import type { WhyQuery } from "./admin/why_report.ts";
+import type { StandingOrder } from "./app/administration_words.ts";
+import { NO_RELOADS, type Reloads } from "./admin/orders.ts";
 import { Administrator } from "./app/administrator.ts";
 import type { Turn } from "./app/order_parts.ts";
 import { DecisionJournal } from "./app/decision_journal.ts";
@@ -41,8 +43,14 @@ export interface KeptOrders {
 
 /** What a reload came to; when it was taken, what it changed in the words of lb.conf. */
 export type ReloadOutcome =
-  | { readonly ok: true; readonly changes: string }
+  | ReloadEffect & { readonly ok: true }
   | { readonly ok: false; readonly reason: string };
+
+/** What a configuration changes, and which orders stand beside it. */
+export interface ReloadEffect {
+  readonly changes: string;
+  readonly standing: readonly StandingOrder[];
+}
 
 interface LastReload {
   readonly wallMs: number;
@@ -54,6 +62,8 @@ export class App implements AsyncDisposable {
   adminHttp: readonly string[] = [];
   /** Carries out what administrators order. */
   readonly orders: Administrator;
+  /** How the configuration is read again by request; whoever has read it at first knows. */
+  reloads: Reloads = NO_RELOADS;
   readonly #parts: AppParts;
   readonly #events: Promise<void>;
   readonly #journal: DecisionJournal;
@@ -139,6 +149,15 @@ export class App implements AsyncDisposable {
         // Nothing that a file says may end the process; what is half done is told.
         this.#refuse(`the reload failed half-way: ${messageOf(error)}`)
       );
+  }
+
+  /** What a configuration would change if it were taken in now. */
+  effectOf(config: Config, locations: Locations): ReloadEffect {
+    const files = fileChanges(this.#locations, locations);
+    return {
+      changes: describeChanges(this.#config, config, files, this.#started),
+      standing: this.orders.standing(config, this.#config),
+    };
   }
 
   /** Runs what changes pools when nothing else does. @returns its value, maybe before all of it is over. */
@@ -246,7 +265,7 @@ export class App implements AsyncDisposable {
     signal?: AbortSignal,
   ): Promise<ReloadOutcome> {
     const before = this.#config;
-    const locationsBefore = this.#locations;
+    const effect = this.effectOf(config, locations);
     const full = this.#pools.whyFull(config);
     if (full !== undefined) return this.#refuse(full);
     const pools = await this.#pools.prepare(config, signal);
@@ -264,12 +283,6 @@ export class App implements AsyncDisposable {
     }
     await this.#pools.start();
     await this.#record(config);
-    const changes = describeChanges(
-      before,
-      config,
-      fileChanges(locationsBefore, locations),
-      this.#started,
-    );
     this.#tally.forget(
       (pool, backend) => {
         const known = this.#pools.get(pool)?.pool;
@@ -279,9 +292,10 @@ export class App implements AsyncDisposable {
       config.frontends.map(({ name }) => name),
     );
     this.#reloads++;
+    const { changes } = effect;
     this.#lastReload = { wallMs: this.#parts.clock.wall(), told: { changes } };
     this.#tellListening();
-    return { ok: true, changes };
+    return { ok: true, ...effect };
   }
 
   /** A recording that cannot be written is no reason to refuse a reload. */

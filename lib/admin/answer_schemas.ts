@@ -15,6 +15,7 @@ import type {
   SaidReport,
   StatusReport,
 } from "./report.ts";
+import type { ReloadReport } from "./orders.ts";
 import type { SessionReport, SessionsReport } from "./session_report.ts";
 import type { DecisionReport, WhyReport } from "./why_report.ts";
 
@@ -253,6 +254,13 @@ export const orderedBackend: JsonSchema = {
 
 /** What an order leaves of a denial: nothing of one that is taken back. */
 export const orderedDenial = orNull(denial);
+
+/** What a reload changes, or would change. */
+export const reload = object<ReloadReport>({
+  file: text,
+  changes: text,
+  standing: list(object<ReloadReport["standing"][number]>({ text, meetsChange: flag })),
+});
 
 export const backends = object<{ backends: unknown; removed: unknown }>({
   backends: list(backend),

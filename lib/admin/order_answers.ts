@@ -14,6 +14,7 @@ import {
   denialBody,
   type Ordered,
   type Orders,
+  type Reloads,
 } from "./orders.ts";
 import { reasonQuery } from "./queries.ts";
 import { type Read, readBody, readQuery } from "./reading.ts";
@@ -114,6 +115,11 @@ export function killSession(orders: Orders, asked: Asked): Answer {
   const caller = callerOf(asked);
   if (!caller.ok) return caller.answer;
   return answerOrder(orders.kill(id, query.value.reason, caller.value));
+}
+
+export async function postReload(reloads: Reloads, asked: Asked): Promise<Answer> {
+  const caller = callerOf(asked);
+  return caller.ok ? answerOrder(await reloads.reload(caller.value)) : caller.answer;
 }
 
 /** Who asks, and under which condition. */

@@ -118,8 +118,11 @@ export interface Caller {
 /** Why an order was not carried out; nothing has changed. */
 export interface Refusal {
   readonly ok: false;
-  /** 404: there is no such thing; 409: it contradicts what is; 412: it is another by now; 503: not kept. */
-  readonly status: 400 | 404 | 409 | 412 | 503;
+  /**
+   * 404: there is no such thing; 409: it contradicts what is; 412: it is another by now; 422: the
+   * configuration has faults; 503: not kept.
+   */
+  readonly status: 400 | 404 | 409 | 412 | 422 | 503;
   readonly error: string;
   /** The field that is at fault. */
   readonly field?: string;
@@ -139,11 +142,43 @@ export type Ordered<T> =
 export type BackendAnswer = BackendReport | RemovedReport;
 
 /** What a reload came to, or would come to. */
-export interface ReloadAnswer {
+export interface ReloadReport {
+  /** The file that was read. */
+  readonly file: string;
   /** In the words of lb.conf. */
   readonly changes: string;
-  /** Orders of administrators that stand, each as a sentence; those that meet a change say so. */
-  readonly standing: readonly string[];
+  /** Orders of administrators that stand, each as a sentence. */
+  readonly standing: readonly {
+    readonly text: string;
+    /** Whether a change of the configuration is against it. */
+    readonly meetsChange: boolean;
+  }[];
+}
+
+/** What can be done about the configuration that the balancer reads. */
+export interface Reloads {
+  /** Reads it again and takes it in, as a HUP does. */
+  reload(caller: Caller): Promise<Ordered<ReloadReport>>;
+  /** Reads it again and says what it would change. */
+  preview(): Promise<Ordered<ReloadReport>>;
+}
+
+const NOT_RELOADED: Refusal = {
+  ok: false,
+  status: 409,
+  error: "Nothing to reload: the configuration came from flags alone",
+};
+
+/** There is no file. */
+export const NO_RELOADS: Reloads = {
+  reload: () => Promise.resolve(NOT_RELOADED),
+  preview: () => Promise.resolve(NOT_RELOADED),
+};
+
+/** Tells whether a value that came over the socket is a report that this version can show. */
+export function isReloadReport(value: unknown): value is ReloadReport {
+  return typeof value === "object" && value !== null && "changes" in value &&
+    typeof value.changes === "string" && "standing" in value && Array.isArray(value.standing);
 }
 
 /** What the balancer can be ordered to do; every order is kept before it is acknowledged. */

@@ -10,16 +10,18 @@ import {
   answerBackend,
   answerBackends,
   answerFrontend,
+  answerOrder,
   answerPool,
   deleteBackend,
   deleteDenial,
   killSession,
   patchBackend,
+  postReload,
   putBackend,
   putDenial,
 } from "./order_answers.ts";
 import { type DescribedRoute, openApi } from "./openapi.ts";
-import { backendAddition, backendPatch, denialBody, type Orders } from "./orders.ts";
+import { backendAddition, backendPatch, denialBody, type Orders, type Reloads } from "./orders.ts";
 import { healthQuery, reasonQuery, sessionsQuery, whyQuery } from "./queries.ts";
 import { readQuery } from "./reading.ts";
 import type { StatusReport } from "./report.ts";
@@ -52,6 +54,7 @@ export type SessionsAnswer = Omit<SessionsReport, "sessions"> & {
 /** What stands behind the requests. */
 export interface Balancer extends Reports {
   readonly orders: Orders;
+  readonly reloads: Reloads;
 }
 
 export interface Route extends DescribedRoute {
@@ -174,6 +177,22 @@ export const ROUTES: readonly Route[] = [
     gives: schemas.orderedDenial,
     mayBe: ORDER_STATUSES,
     answer: ({ orders }, asked) => deleteDenial(orders, asked),
+  },
+  {
+    method: "GET",
+    path: "/v1/reload",
+    doc: "what a reload would change, and which orders stand",
+    gives: schemas.reload,
+    mayBe: [409, 422],
+    answer: async ({ reloads }) => answerOrder(await reloads.preview()),
+  },
+  {
+    method: "POST",
+    path: "/v1/reload",
+    doc: "reads the configuration again, as a HUP does",
+    gives: schemas.reload,
+    mayBe: [409, 422],
+    answer: ({ reloads }, asked) => postReload(reloads, asked),
   },
   {
     method: "GET",

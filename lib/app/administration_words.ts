@@ -1,9 +1,9 @@
 // Orders of administrators in words: what the log says of one that was carried out, and of those that stand.
 
-import type { Order } from "../core/administration/administration.ts";
-import type { Override, Overrides, Said } from "../core/administration/override.ts";
+import type { Administration, Order } from "../core/administration/administration.ts";
+import type { Override, Said } from "../core/administration/override.ts";
 import { toThousandths } from "../core/values/thousandths.ts";
-import type { BackendConfig, PoolConfig } from "../config/config.ts";
+import type { BackendConfig, Config } from "../config/config.ts";
 
 /** What an order has come to, as a sentence that begins with who gave it. */
 export function describeOrder(order: Order): string {
@@ -56,26 +56,63 @@ function describeWeight(weight: number | null): string {
   return weight === null ? "what the configuration says" : `${toThousandths(weight)}`;
 }
 
-/** Everything that is ordered of the backends of a pool, one sentence each. */
-export function describeStanding(
-  { name, backends }: Pick<PoolConfig, "name" | "backends">,
-  overrides: Overrides,
-): string[] {
-  return [...overrides].flatMap(([id, override]) => {
-    const configured = backends.find((backend) => backend.id === id);
-    return describeOverride(override, configured).map((text) => `${name}: ${id} ${text}`);
-  });
+/** An order that stands, in words. */
+export interface StandingOrder {
+  readonly text: string;
+  /** Whether a change of the configuration is against it. */
+  readonly meetsChange: boolean;
 }
 
-function describeOverride(override: Override, configured: BackendConfig | undefined): string[] {
+/**
+ * Everything that is ordered, one sentence each.
+ * @param before the configuration that this one replaces; absent: none.
+ */
+export function describeStanding(
+  { backends, denials }: Administration,
+  config: Config,
+  before: Config = config,
+): StandingOrder[] {
+  const ofBackends = [...backends].flatMap(([pool, overrides]) => {
+    const of = ({ pools }: Config, id: string) =>
+      pools.find(({ name }) => name === pool)?.backends.find((backend) => backend.id === id);
+    return [...overrides].flatMap(([id, override]) =>
+      describeOverride(override, of(config, id), of(before, id))
+        .map(({ text, meetsChange }) => ({ text: `${pool}: ${id} ${text}`, meetsChange }))
+    );
+  });
+  const ofFrontends = [...denials].flatMap(([frontend, networks]) =>
+    [...networks].map(([network, denial]) => {
+      const until = denial.untilMs === undefined ? "" : ` until ${timeOf(denial.untilMs)}`;
+      const text = `${frontend}: ${network} is turned away${until}: ${describeSaid(denial)}`;
+      return { text, meetsChange: false };
+    })
+  );
+  return [...ofBackends, ...ofFrontends];
+}
+
+function describeOverride(
+  override: Override,
+  configured: BackendConfig | undefined,
+  before: BackendConfig | undefined,
+): StandingOrder[] {
   const { state, weight, added, removed } = override;
-  const unnamed = configured === undefined && added === undefined
-    ? ", and the configuration does not name it"
-    : "";
-  const texts: string[] = [];
+  const [comes, goes] = [
+    before === undefined && configured !== undefined,
+    before !== undefined && configured === undefined,
+  ];
+  const texts: StandingOrder[] = [];
+  const tell = (what: string, said: Said, meetsChange: boolean) =>
+    texts.push({ text: `${what}: ${describeSaid(said)}`, meetsChange });
+  const unnamed = configured !== undefined || added !== undefined
+    ? ""
+    : goes
+    ? ", and the configuration names it no more"
+    : ", and the configuration does not name it";
   if (removed !== undefined) {
-    const named = configured === undefined ? unnamed : ", though the configuration names it";
-    texts.push(`is out of the pool${named}: ${describeSaid(removed)}`);
+    const named = configured === undefined
+      ? unnamed
+      : `, though the configuration names it${comes ? " now" : ""}`;
+    tell(`is out of the pool${named}`, removed, comes);
   }
   if (state !== undefined) {
     const until = state.deadlineMs === undefined
@@ -84,17 +121,20 @@ function describeOverride(override: Override, configured: BackendConfig | undefi
     const what = state.overrules === undefined
       ? `is ${state.state}${until}`
       : `is enabled, though ${state.overrules}`;
-    texts.push(`${what}${removed === undefined ? unnamed : ""}: ${describeSaid(state)}`);
+    tell(`${what}${removed === undefined ? unnamed : ""}`, state, comes && removed === undefined);
   }
   if (weight !== undefined) {
-    const other = configured === undefined
-      ? ""
-      : `, the configuration says ${toThousandths(configured.weight ?? 1)}`;
-    texts.push(`has weight ${toThousandths(weight.weight)}${other}: ${describeSaid(weight)}`);
+    const [now, was] = [configured?.weight ?? 1, before?.weight ?? 1];
+    const isChanged = configured !== undefined && (comes || now !== was);
+    const other = configured === undefined ? "" : `, the configuration says ${toThousandths(now)}` +
+      (isChanged && !comes ? ` (${toThousandths(was)} before)` : "");
+    tell(`has weight ${toThousandths(weight.weight)}${other}`, weight, isChanged);
   }
   if (added !== undefined && removed === undefined) {
-    const named = configured === undefined ? "" : ", and the configuration names it, too";
-    texts.push(`is in the pool${named}: ${describeSaid(added)}`);
+    const named = configured === undefined
+      ? goes ? ", though the configuration names it no more" : ""
+      : `, and the configuration names it, too`;
+    tell(`is in the pool${named}`, added, comes || goes);
   }
   return texts;
 }

@@ -11,7 +11,7 @@ import { OWN_WORDS } from "../core/pool/member.ts";
 import { ACTIVE } from "../core/pick/pick_table.ts";
 import { Polling } from "../core/timing/polling.ts";
 import { messageOf } from "../core/values/errors.ts";
-import type { PoolConfig } from "../config/config.ts";
+import type { Config, PoolConfig } from "../config/config.ts";
 import type {
   BackendAddition,
   BackendAnswer,
@@ -24,7 +24,7 @@ import type {
 import type { PoolReport } from "../admin/report.ts";
 import type { SessionReport } from "../admin/session_report.ts";
 import type { StateStore } from "../admin/state_file.ts";
-import { describeOrder, describeStanding } from "./administration_words.ts";
+import { describeOrder, describeStanding, type StandingOrder } from "./administration_words.ts";
 import type { FoundNames } from "./backend_names.ts";
 import { DenialOrders } from "./denial_orders.ts";
 import { Drains, type StandingDrain } from "./drains.ts";
@@ -101,11 +101,8 @@ export class Administrator implements Orders, Ordering, AsyncDisposable {
 
   /** Says what is ordered from before, and looks after what ends by itself. */
   async start(): Promise<void> {
-    const { config, log } = this.#parts;
-    for (const pool of config().pools) {
-      for (const text of describeStanding(pool, this.#book.overridesOf(pool.name))) {
-        log.info(`ordered: ${text}`);
-      }
+    for (const { text } of this.standing(this.#parts.config())) {
+      this.#parts.log.info(`ordered: ${text}`);
     }
     await this.#ticker.setKeys(["tick"]);
   }
@@ -123,6 +120,11 @@ export class Administrator implements Orders, Ordering, AsyncDisposable {
 
   applied(configured: PoolConfig): PoolConfig {
     return withOrders(configured, this.#book.administration);
+  }
+
+  /** Orders that stand, in words. @param before the configuration that this one replaces. */
+  standing(config: Config, before?: Config): StandingOrder[] {
+    return describeStanding(this.#book.administration, config, before);
   }
 
   /** What is known of a pool, with what is ordered. */

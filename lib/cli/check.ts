@@ -26,6 +26,7 @@ import { resolve } from "../host/resolve.ts";
 import { type ConfigCommand, readRunnableConfig } from "./config_source.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
 import { colourful, complain, GREEN, paint, print, printWrapped, RED } from "./output.ts";
+import { diff } from "./reload.ts";
 import { tryNamedFiles } from "./named_files.ts";
 import { type Trial, tryListening, tryRecording } from "./trial_listen.ts";
 
@@ -33,7 +34,11 @@ import { type Trial, tryListening, tryRecording } from "./trial_listen.ts";
 const GREETING_MS = 1000;
 
 export async function check(
-  command: ConfigCommand & { readonly probe: boolean; readonly effective: boolean },
+  command: ConfigCommand & {
+    readonly probe: boolean;
+    readonly effective: boolean;
+    readonly diff: boolean;
+  },
 ): Promise<number> {
   const read = await readRunnableConfig(command);
   if (read.kind === "usage") {
@@ -53,6 +58,14 @@ export async function check(
   const files = await tryNamedFiles(config);
   if (command.probe) return await tryIt(config, files);
   for (const { what, text } of files) complain(`warning: ${what}: ${text}`);
+  if (command.diff) {
+    const { configFile, overrides: { adminSocket } } = command;
+    const places = {
+      ...(configFile === undefined ? {} : { configFile }),
+      ...(adminSocket === undefined ? {} : { adminSocket }),
+    };
+    return await diff(places, configFile);
+  }
   // The configuration alone can be read back.
   if (!command.effective) print("ok\n");
   return EXIT_OK;

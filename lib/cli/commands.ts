@@ -16,6 +16,7 @@ import { help } from "./commands/help.ts";
 import { install } from "./commands/install.ts";
 import { kill } from "./commands/kill.ts";
 import { man } from "./commands/man.ts";
+import { reload } from "./commands/reload.ts";
 import { run } from "./commands/run.ts";
 import { sessions } from "./commands/sessions.ts";
 import { simulate } from "./commands/simulate.ts";
@@ -43,6 +44,7 @@ export const COMMANDS: readonly [Command, ...Command[]] = [
   backend,
   deny,
   undeny,
+  reload,
   agent,
   simulate,
   grafana,

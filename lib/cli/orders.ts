@@ -136,7 +136,8 @@ export async function sendOrder(
   order: { readonly method: string; readonly resource: string; readonly body?: unknown },
 ): Promise<
   | { readonly ok: true; readonly body: unknown }
-  | { readonly ok: false; readonly message: string }
+  /** Without a status where there was no answer. */
+  | { readonly ok: false; readonly message: string; readonly status?: number }
 > {
   const fields = { [BY_FIELD]: whoCalls() };
   const answer = await requestAdmin(socket, { ...order, fields, timeoutMs: ORDER_MS });
@@ -146,7 +147,7 @@ export async function sendOrder(
   const error = typeof body === "object" && body !== null && "error" in body
     ? String(body.error)
     : `the balancer answered ${answer.status}`;
-  return { ok: false, message: error };
+  return { ok: false, message: error, status: answer.status };
 }
 
 /** The person behind sudo, else the user. */

@@ -1,6 +1,5 @@
 // `compute-lb run`: the balancer as a service, from its first line of log to its last.
 
-import type { Gate } from "../admin/gate.ts";
 import { listenAt } from "../admin/listen.ts";
 import { AdminServer } from "../admin/server.ts";
 import { makeServiceFolder, prepareFolder, socketCandidates } from "../admin/socket_path.ts";
@@ -11,9 +10,7 @@ import type { Locations } from "../app/locations.ts";
 import { descriptorNeed } from "../app/descriptors.ts";
 import { loadSourceMaker, type Logs, makeEngine, makeLogs, workersOf } from "../app/parts.ts";
 import type { Config } from "../config/config.ts";
-import { AT_START } from "../config/changes.ts";
-import { formatConfigErrors, summarizeConfigErrors } from "../config/config_error.ts";
-import { warningsOf } from "../config/warnings.ts";
+import { formatConfigErrors } from "../config/config_error.ts";
 import type { Clock } from "../core/timing/clock.ts";
 import { counted } from "../core/values/counted.ts";
 import { messageOf } from "../core/values/errors.ts";
@@ -27,10 +24,11 @@ import { returnFreeMemory } from "../host/memory.ts";
 import type { LogArea } from "../log/setup.ts";
 import { VERSION } from "../version.ts";
 import { addressOf, listenForHttp, makeGate, tellHttp } from "./admin_http.ts";
-import { type ConfigCommand, readRunnableConfig, type RunnableConfig } from "./config_source.ts";
-import { cutTime, cutTimeWarnings, describeCutTime, grantedMs, STOP_SECONDS } from "./cut_time.ts";
+import { type ConfigCommand, readRunnableConfig } from "./config_source.ts";
+import { cutTime, describeCutTime, grantedMs, STOP_SECONDS } from "./cut_time.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
 import { openState, stateOf } from "./kept_orders.ts";
+import { allWarnings, Reloading } from "./reloading.ts";
 import { describeRival } from "./trial_listen.ts";
 import { SignalHandlers } from "./signal_handlers.ts";
 import { complain } from "./output.ts";
@@ -138,6 +136,8 @@ async function serve(
   }
   app.adminHttp = http.map(addressOf);
   const gate = makeGate(config.admin, token, clock, log);
+  const reloading = new Reloading(command, config, app, gate, logs, log);
+  app.reloads = reloading;
   // Who has asked since the sockets were opened is answered now, when there is something to tell.
   await using admin = new AsyncDisposableStack();
   if (adminSocket !== undefined) admin.use(new AdminServer(adminSocket, clock, app));
@@ -149,27 +149,18 @@ async function serve(
   signals.whenLeaving(() => {
     clock.sleep(LEAVE_MS, NEVER).then(() => die("what had to end at once has not: leaving it"));
   });
-  await untilEnded(command, config, app, gate, service);
+  await untilEnded(app, reloading, service);
 }
 
 /** Serves until signals have ended it: TERM once and the last session is over, TERM twice, or INT. */
 async function untilEnded(
-  command: ConfigCommand,
-  config: Config,
   app: App,
-  gate: Gate,
-  { clock, logs, log, signals }: Service,
+  reloading: Reloading,
+  { clock, log, signals }: Service,
 ): Promise<void> {
-  let latest = new AbortController();
-  let reloading = Promise.resolve();
-  signals.whenReloading(() => {
-    latest.abort(new Error("a newer reload was ordered"));
-    const { signal } = latest = new AbortController();
-    reloading = reloading.then(() => reloadFrom(command, config, app, gate, logs, log, signal));
-  });
+  signals.whenReloading(() => void reloading.order());
   await signals.stopped;
-  latest.abort(new Error("the balancer is draining"));
-  signals.whenReloading(() => log.warning("reload ignored: the balancer is draining"));
+  reloading.stop(new Error("the balancer is draining"));
   const { active } = app.status().counters;
   const end = cutTime(app.config.shutdownTimeoutMs, granted);
   const cut = new AbortController();
@@ -192,70 +183,6 @@ async function untilEnded(
   await app.drain(cut.signal);
   drained.abort();
   await deadline;
-}
-
-/**
- * Reads the configuration again; a bad one changes nothing.
- * @param started the one that the process began with: some of it holds until its end.
- * @param signal gives the reload up as long as it has not taken effect.
- */
-async function reloadFrom(
-  command: ConfigCommand,
-  started: Config,
-  app: App,
-  gate: Gate,
-  logs: Logs,
-  log: LogArea,
-  signal: AbortSignal,
-): Promise<void> {
-  const refuse = (reason: string) => {
-    app.reloadRefused(reason);
-    log.error(`reload refused, nothing has changed: ${reason}`, { event: "reload_refused" });
-  };
-  const givenUp = () => log.info(`reload given up: ${messageOf(signal.reason)}`);
-  if (signal.aborted) return givenUp();
-  const aborted = Promise.withResolvers<undefined>();
-  signal.addEventListener("abort", () => aborted.resolve(undefined), { once: true });
-  // A disk that has gone away may never answer.
-  const read = await Promise.race([readAgain(command, app), aborted.promise]);
-  if (read === undefined) return givenUp();
-  if (read.kind === "usage") return refuse(read.message);
-  if (read.kind === "errors") return refuse(summarizeConfigErrors(read.errors));
-  // Another file than the one that the start has named counts from the next start on.
-  const isSameFile = read.config.admin.tokenFile === started.admin.tokenFile;
-  if (read.path === undefined) {
-    gate.token = read.token;
-    log.warning("nothing to reload: the configuration came from flags alone");
-    return;
-  }
-  const before = app.config;
-  const done = await app.reload(read.config, read.locations, signal);
-  if (!done.ok) return signal.aborted ? givenUp() : refuse(done.reason);
-  if (isSameFile) gate.token = read.token;
-  await logs.configure(read.config.log);
-  for (const warning of allWarnings(read.config, read.locations)) log.warning(warning);
-  for (const key of AT_START) {
-    const [was, is, runs] = [before, read.config, started].map((one) => JSON.stringify(one[key]));
-    // What this reload has changed is among its changes.
-    if (is !== runs && is === was) {
-      log.warning(`${key} is another one in ${read.path}: that takes effect at the next start`);
-    }
-  }
-  log.info(`reloaded ${read.path}: ${done.changes}`, { event: "reloaded" });
-}
-
-async function readAgain(command: ConfigCommand, app: App): Promise<RunnableConfig> {
-  await app.reopenRecording();
-  return await readRunnableConfig(command, app.config.user);
-}
-
-/** What is sound in a configuration, but in vain. */
-function allWarnings(config: Config, { warnings }: Locations): string[] {
-  return [
-    ...warningsOf(config),
-    ...warnings,
-    ...cutTimeWarnings(config.shutdownTimeoutMs, granted),
-  ];
 }
 
 /** Raises the limit on open files as far as it goes, and returns it. */

@@ -12,6 +12,7 @@ export const NO_REPORTS: Balancer = {
   why: unasked,
   metrics: unasked,
   sessions: unasked,
+  reloads: { reload: unasked, preview: unasked },
   orders: {
     backend: unasked,
     patchBackend: unasked,

@@ -47,6 +47,7 @@ export const REASONS = {
   411: "Length Required",
   412: "Precondition Failed",
   413: "Content Too Large",
+  422: "Unprocessable Content",
   415: "Unsupported Media Type",
   431: "Request Header Fields Too Large",
   503: "Service Unavailable",
