@@ -1,15 +1,10 @@
 // The portable engine: Deno.listen, one pair of pumps per tunnel. Runs wherever Deno runs.
 
-import { isDenied } from "../../core/admission/access_list.ts";
-import { FULL, HELD, SourceTable, TOO_MANY } from "../../core/admission/source_table.ts";
 import { closeQuietly } from "../../core/serving/accept_loop.ts";
-import { type Address, formatAddress, unmapHost } from "../../core/values/address.ts";
-import { IPV6_WORDS, readIp } from "../../core/values/ip.ts";
+import type { Address } from "../../core/values/address.ts";
 import type { Clock, Random } from "../../core/timing/clock.ts";
 import type { FailureKind } from "../../core/values/errors.ts";
-import type { LineBytes } from "../../core/values/line_bytes.ts";
 import type { PickTable } from "../../core/pick/pick_table.ts";
-import { Source } from "../../core/pick/source.ts";
 import { isNews } from "../../core/timing/throttled_condition.ts";
 import type {
   EndReason,
@@ -24,11 +19,13 @@ import type {
 } from "../engine.ts";
 import { EventQueue } from "../event_queue.ts";
 import { PickStore } from "../pick_store.ts";
+import { Admission, beginsWithHeader, type Entrance } from "./admission.ts";
 import { Client, Dialer } from "./dialer.ts";
 import { readHeader } from "./header_reader.ts";
 import { Lingering } from "./lingering.ts";
 import { Listeners } from "./listeners.ts";
 import { BufferPool, Relay } from "./relay.ts";
+import { addressOf, clientOf, openedEvent, type Tunnel, tunnelOf } from "./tunnel_events.ts";
 import { UrgentMarks } from "./urgent_marks.ts";
 import { DescriptorWaits } from "./descriptor_waits.ts";
 
@@ -51,9 +48,7 @@ const CLIENT_NUMBERS = 1 << 30;
 const NO_PLANS: ReadonlyMap<string, PoolPlan> = new Map();
 
 /** What lives as long as tunnels of a frontend's name do. */
-interface FrontendState {
-  /** By which its clients' addresses are known; never given again. */
-  readonly number: number;
+interface FrontendState extends Entrance {
   settings: Frontend;
   /** Whether it is listened for. */
   isOpen: boolean;
@@ -91,9 +86,7 @@ export class PortableEngine implements Engine {
   readonly #condition = new Int32Array(1);
   readonly #picks = new PickStore();
   readonly #dialer: Dialer;
-  readonly #sources = SourceTable.allocate();
-  readonly #source = new Source();
-  readonly #ip = new Uint32Array(IPV6_WORDS);
+  readonly #admission = new Admission();
   readonly #now: () => number;
   #tickedMs: number;
   readonly #ticker: ReturnType<typeof setInterval>;
@@ -173,7 +166,10 @@ export class PortableEngine implements Engine {
         // There may be room now, or nothing to wait for.
         this.#stir(state);
       }
-      this.#holdSources();
+      for (const client of this.#clients) {
+        const state = this.#frontends.get(client.frontend);
+        if (state !== undefined) this.#admission.hold(state, client);
+      }
     });
     // Only now are the last clients of those that are gone accepted.
     for (const [name, state] of this.#frontends) {
@@ -197,16 +193,6 @@ export class PortableEngine implements Engine {
     };
     this.#frontends.set(settings.name, state);
     return state;
-  }
-
-  /** Counts clients who came before their frontend had limits for addresses. */
-  #holdSources(): void {
-    for (const client of this.#clients) {
-      const state = this.#frontends.get(client.frontend);
-      if (client.hasSourcePlace || !state?.settings.perSource?.maxConnections) continue;
-      this.#source.setAddress(client.from);
-      client.hasSourcePlace = this.#sources.hold(state.number, this.#source) === HELD;
-    }
   }
 
   publish(pool: string, plan: PoolPlan): void {
@@ -321,43 +307,13 @@ export class PortableEngine implements Engine {
     this.#nextClient = (this.#nextClient + 1) % CLIENT_NUMBERS;
     const plan = state.plans.get(pool);
     const client = new Client(this.#nextClient, settings.name, from, reached, pool, plan);
-    const reason = this.#objection(state, client);
+    const reason = this.#admission.objection(state, client, this.#now());
     if (reason === "frontend_full" && this.#isWaitedFor(state)) {
       return this.#enterLater(state, conn);
     }
     if (reason === undefined) this.#begin(state, client, conn);
     else this.#refuse(conn, client, reason);
     return this.#isWaitedFor(state) ? this.#room(state) : this.#descriptorWaits.over;
-  }
-
-  /** Why a client may not come in. Otherwise it may get a place in the count of its address. */
-  #objection(state: FrontendState, client: Client): RefusalReason | undefined {
-    const { settings, active } = state;
-    // Who it is that comes from a proxy, its header will tell.
-    const isProxy = beginsWithHeader(settings, client.from);
-    if (!isProxy && this.#isDenied(settings, client)) return "denied";
-    const { maxConnections } = settings;
-    if (maxConnections > 0 && active >= maxConnections) return "frontend_full";
-    return isProxy ? undefined : this.#objectionBySource(state, client);
-  }
-
-  #isDenied({ access }: Frontend, { from }: Client): boolean {
-    if (access === undefined || from.transport === "unix") return false;
-    const words = readIp(from.host, this.#ip);
-    return words !== 0 && isDenied(access, this.#ip, words);
-  }
-
-  /** What the limits of its address have against a client. */
-  #objectionBySource(
-    { number, settings: { perSource } }: FrontendState,
-    client: Client,
-  ): RefusalReason | undefined {
-    if (perSource === undefined) return undefined;
-    this.#source.setAddress(client.from);
-    const outcome = this.#sources.enter(number, this.#source, perSource, this.#now());
-    client.hasSourcePlace = outcome === HELD;
-    if (outcome === FULL) return "source_full";
-    return outcome === TOO_MANY ? "source_rate" : undefined;
   }
 
   /** Whether clients of a frontend wait for a place in it. */
@@ -389,17 +345,12 @@ export class PortableEngine implements Engine {
     state.active++;
     const served = this.#serve(state, client, conn).finally(() => {
       this.#clients.delete(client);
-      if (client.hasSourcePlace) this.#leaveSource(state, client);
+      this.#admission.leave(state, client);
       state.active--;
       this.#stir(state);
       this.#serving.delete(served);
     });
     this.#serving.add(served);
-  }
-
-  #leaveSource({ number }: FrontendState, { from }: Client): void {
-    this.#source.setAddress(from);
-    this.#sources.leave(number, this.#source);
   }
 
   async #serve(state: FrontendState, client: Client, conn: Deno.Conn): Promise<void> {
@@ -464,9 +415,7 @@ export class PortableEngine implements Engine {
     // A reload may have come meanwhile.
     client.pool = poolOf(state.settings, client.from);
     client.plan = state.plans.get(client.pool);
-    const reason = this.#isDenied(state.settings, client)
-      ? "denied"
-      : this.#objectionBySource(state, client);
+    const reason = this.#admission.objectionBehindProxy(state, client, this.#now());
     if (reason === undefined) return header.rest;
     this.#refuse(conn, client, reason);
     return undefined;
@@ -513,74 +462,8 @@ export class PortableEngine implements Engine {
   }
 }
 
-type Tunnel = ReturnType<typeof tunnelOf>;
-
-/** What the events of a tunnel have in common. */
-function tunnelOf(
-  tunnel: number,
-  { frontend, pool, row, backend, from }: Client,
-  outgoing: Address,
-) {
-  return {
-    tunnel,
-    frontend,
-    pool,
-    row,
-    backend,
-    client: from,
-    putClient: (line: LineBytes) => line.text(formatAddress(from)),
-    outgoing,
-    putOutgoing: (line: LineBytes) => line.text(formatAddress(outgoing)),
-  };
-}
-
-/** The event of a tunnel that has opened. */
-function openedEvent(
-  tunnel: Tunnel,
-  { attempts, choice, plan, lastPick, reached, queuedMs }: Client,
-  dialled: Deno.Conn,
-  connectMs: number,
-  atMs: number,
-  store: PickStore,
-): EngineEvent {
-  const endpoints = plan?.endpoints ?? [];
-  return {
-    kind: "opened",
-    ...tunnel,
-    atMs,
-    local: reached,
-    backendAddress: addressOf(dialled.remoteAddr),
-    attempts,
-    connectMs,
-    queueMs: Math.round(queuedMs),
-    choice,
-    endpoints,
-    lastPick,
-    store,
-  };
-}
-
-function beginsWithHeader({ acceptProxyFrom }: Frontend, client: Address): boolean {
-  if (acceptProxyFrom === undefined || client.transport === "unix") return false;
-  return acceptProxyFrom.hasHost(client.host);
-}
-
 /** The pool that a client goes to. */
 function poolOf({ pool, location }: Frontend, client: Address): string {
   if (location === undefined || client.transport === "unix") return pool;
   return location.pools[location.table.findHost(client.host)] ?? pool;
-}
-
-/** A client's address. The name that one may give its end of a unix socket says nothing, and is left out. */
-function clientOf(address: Deno.Addr): Address {
-  const client = addressOf(address);
-  return client.transport === "tcp" ? client : { transport: "unix", path: "" };
-}
-
-/** An address as Deno gives it, in our words. */
-function addressOf(address: Deno.Addr): Address {
-  if (address.transport === "tcp" || address.transport === "udp") {
-    return { transport: "tcp", host: unmapHost(address.hostname), port: address.port };
-  }
-  return { transport: "unix", path: "path" in address ? address.path ?? "" : "" };
 }
