@@ -34,7 +34,7 @@ pools:
   }
 
   using conn = await Deno.connect({ transport: "unix", path: balancer.adminSocket });
-  await conn.write(new TextEncoder().encode("GET /v1/status HTTP/1.1\r\n\r\n"));
+  await conn.write(new TextEncoder().encode("GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n"));
   const answer = new TextDecoder().decode(await readAll(conn));
   assertEquals(UNSEEN.exec(answer), null, answer);
   assertStringIncludes(answer, "pu \\\\u202ex\\\\u200b");
