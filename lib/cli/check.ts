@@ -28,7 +28,7 @@ import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
 import { colourful, complain, GREEN, paint, print, printWrapped, RED } from "./output.ts";
 import { diff } from "./reload.ts";
 import { tryNamedFiles } from "./named_files.ts";
-import { type Trial, tryListening, tryRecording } from "./trial_listen.ts";
+import { type Trial, tryListening, tryRecording, tryState } from "./trial_listen.ts";
 
 /** sshd greets at once, unless it looks the client's name up first. */
 const GREETING_MS = 1000;
@@ -55,7 +55,7 @@ export async function check(
     complain(`warning: ${warning}`);
   }
   if (command.effective) print(formatConfig(config));
-  const files = await tryNamedFiles(config);
+  const files = [...await tryNamedFiles(config), ...await tryState(config)];
   if (command.probe) return await tryIt(config, files);
   for (const { what, text } of files) complain(`warning: ${what}: ${text}`);
   if (command.diff) {

@@ -108,6 +108,20 @@ export async function tryRecording({ log: { record }, user }: Config): Promise<T
   }
 }
 
+/** What keeps the file of orders from being kept where the configuration names it; none: nothing does. */
+export async function tryState({ admin: { state }, user }: Config): Promise<Trial[]> {
+  if (typeof state === "string") return [];
+  const { path } = state;
+  const folder = folderOf(path);
+  const exists = (place: string) => Deno.stat(place).then(() => true, () => false);
+  // The start makes one folder.
+  const place = await exists(folder) ? folder : folderOf(folder);
+  const fault = (text: string) => [{ what: path, well: false, text: `${text} (admin.state)` }];
+  if (!await exists(place)) return fault(`there is no folder ${folder}`);
+  if (place !== folder || await mayWrite(user, folder)) return [];
+  return fault(`user ${user} cannot make files in ${folder}`);
+}
+
 interface Running {
   readonly report: StatusReport;
   readonly socket: string;

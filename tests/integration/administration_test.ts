@@ -6,6 +6,7 @@ import type { StatusReport } from "../../lib/admin/report.ts";
 import { TcpPeer } from "../peers/tcp_peer.ts";
 import { Balancer, runProgram } from "../support/balancer.ts";
 import { greeted, greeter, landings } from "../support/greeters.ts";
+import { needs } from "../support/needs.ts";
 import { heardFrom, LoopbackClient } from "../support/loopback_client.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
 import { waitFor } from "../support/wait_for.ts";
@@ -368,4 +369,75 @@ Deno.test("enable overrules the agent's word of that moment, until the agent say
   const answers = agent.accepted;
   await waitFor("more of the agent's words", () => agent.accepted > answers + 2);
   assertEquals(await landings(port, 4), new Set(["2"]));
+});
+
+Deno.test({
+  ...needs("root", "unshare"),
+  name: "an order that a full disk cannot keep is refused, and the next one is not",
+  fn: async () => {
+    await using one = greeter(1);
+    await using two = greeter(2);
+    await using folder = new TemporaryDirectory();
+    const state = `${folder.path}/kept`;
+    await Deno.mkdir(state);
+    const own = `mount -t tmpfs -o size=64k none ${state} && exec "$0" "$@"`;
+    await using balancer = await Balancer.start({
+      prefix: ["unshare", "--mount", "sh", "-c", own],
+      flags: [
+        ...["--listen", "127.0.0.1:0", "--backends", `${one.address},${two.address}`],
+        ...["--admin-state", `${state}/state.json`],
+        ...QUIET,
+      ],
+    });
+    const port = await balancer.port("main");
+    await order(balancer, "PATCH", pathOf(one), { state: "draining" });
+    // As the balancer sees it.
+    const disk = `/proc/${balancer.pid}/root${state}`;
+    const before = await Deno.readTextFile(`${disk}/state.json`);
+    await Deno.writeFile(`${disk}/fill`, new Uint8Array(2 ** 20)).catch(() => {});
+    const refused = await order(balancer, "PATCH", pathOf(two), { state: "draining" });
+    assertEquals(refused.status, 503);
+    assertStringIncludes(JSON.stringify(refused.body), "No space left on device");
+    assertEquals(await landings(port, 4), new Set(["2"]));
+    assertEquals(await Deno.readTextFile(`${disk}/state.json`), before);
+    await Deno.remove(`${disk}/fill`);
+    const taken = await order(balancer, "PATCH", pathOf(one), { state: "enabled" });
+    assertEquals(taken.status, 200);
+    assertEquals(await landings(port, 4), new Set(["1", "2"]));
+  },
+});
+
+Deno.test({
+  ...needs("root"),
+  name: "a balancer that gives root up keeps orders as the user that it becomes",
+  fn: async () => {
+    await using one = greeter(1);
+    await using folder = new TemporaryDirectory();
+    await Deno.chmod(folder.path, 0o755);
+    const state = `${folder.path}/made/state.json`;
+    const flags = [
+      ...["--listen", "127.0.0.1:0", "--backends", one.address, "--user", "nobody"],
+      ...["--admin-state", state],
+      ...QUIET,
+    ];
+    {
+      await using balancer = await Balancer.start({ flags });
+      const drained = await order(balancer, "PATCH", pathOf(one), { state: "draining" });
+      assertEquals(drained.status, 200);
+      const { uid } = await Deno.stat(state);
+      assert(uid !== 0, `it belongs to uid ${uid}`);
+      balancer.signal("SIGTERM");
+      assertEquals(await balancer.end(), 0);
+    }
+    await using balancer = await Balancer.start({ flags });
+    const { pools: [pool] } = await balancer.status();
+    assertEquals(pool?.backends[0]?.admin, "draining");
+    // A folder of another user is told, with what to type.
+    await Deno.chown(`${folder.path}/made`, 0, 0);
+    await using other = await Balancer.spawn({
+      flags: [...flags.slice(0, -QUIET.length - 1), `${folder.path}/made/other.json`, ...QUIET],
+    });
+    assertEquals(await other.end(), 1);
+    assertStringIncludes(other.describe(), "belongs to uid 0, and this process runs as uid");
+  },
 });
