@@ -11,6 +11,7 @@ export const SUBJECTS = [
   "direct",
   "splice",
   "portable",
+  "guarded",
   "haproxy",
   "haproxy-splice",
   "haproxy-log",
@@ -27,6 +28,7 @@ export const RIVALS = [
   "nginx",
   "go",
   "portable",
+  "guarded",
 ] as const;
 export type RivalName = typeof RIVALS[number];
 
@@ -37,6 +39,7 @@ export const COMPARED: readonly RivalName[] = [
   "haproxy-log",
   "go",
   "portable",
+  "guarded",
 ];
 
 /** The ratio ours / rival that is aimed at, by rival; a rival without one is only reported. */

@@ -35,6 +35,7 @@ export class Proxy implements Subject, AsyncDisposable {
     readonly child: Child,
     /** From its start as a process until it had relayed an exchange, in milliseconds. */
     readonly startupMs: number,
+    readonly scraping: Disposable | undefined,
   ) {}
 
   /** Starts a proxy and waits until it serves. */
@@ -46,7 +47,7 @@ export class Proxy implements Subject, AsyncDisposable {
       backend: site.backendPort,
       capacity: capacityOf(name, site.openFiles),
     };
-    const { files, command, says } = recipe(name, folder, place, site.built);
+    const { files, command, says, scraped } = recipe(name, folder, place, site.built);
     for (const [file, text] of Object.entries(files)) {
       await Deno.writeTextFile(`${folder}/${file}`, text);
     }
@@ -58,7 +59,8 @@ export class Proxy implements Subject, AsyncDisposable {
       if (says !== undefined) {
         await waitFor(`"${says}" in the log of ${name}`, () => child.stderr.includes(says));
       }
-      return new Proxy(name, port, child, startupMs);
+      const scraping = scraped === undefined ? undefined : scrape(scraped);
+      return new Proxy(name, port, child, startupMs, scraping);
     } catch (error) {
       await child[Symbol.asyncDispose]();
       throw error;
@@ -82,8 +84,26 @@ export class Proxy implements Subject, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.scraping?.[Symbol.dispose]();
     await this.child[Symbol.asyncDispose]();
   }
+}
+
+const SCRAPE_MS = 1000;
+
+/** Reads the metrics of a balancer again and again. */
+function scrape(socket: string): Disposable {
+  const timer = setInterval(async () => {
+    try {
+      using conn = await Deno.connect({ transport: "unix", path: socket });
+      await conn.write(new TextEncoder().encode("GET /metrics HTTP/1.1\r\nHost: bench\r\n\r\n"));
+      const buffer = new Uint8Array(65_536);
+      while (await conn.read(buffer) !== null);
+    } catch {
+      // The balancer has ended.
+    }
+  }, SCRAPE_MS);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 /** Tries until an exchange of 64 bytes has gone through; every attempt is over within a second. */

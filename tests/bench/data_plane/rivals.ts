@@ -35,6 +35,8 @@ export interface Recipe {
   readonly command: readonly string[];
   /** What its stderr must say once it serves, so that nothing else is measured under its name. */
   readonly says?: string;
+  /** An admin socket whose metrics are read every second, as a Prometheus does. */
+  readonly scraped?: string;
 }
 
 /** The recipe of a proxy whose files are in a folder of its own. */
@@ -52,6 +54,13 @@ export function recipe(
         files: { "lb.conf": ourConfig(folder, place) },
         command: ourCommand("run", name, folder),
         says: `engine ${name}`,
+      };
+    case "guarded":
+      return {
+        files: { "lb.conf": ourConfig(folder, place, GUARDS) },
+        command: ourCommand("run", "splice", folder),
+        says: "engine splice",
+        scraped: `${folder}/admin.sock`,
       };
     case "haproxy":
     case "haproxy-splice":
@@ -79,8 +88,22 @@ export function ourCommand(command: "run" | "check", engine: string, folder: str
   return [...program, "--config", `${folder}/lb.conf`, "--engine", engine];
 }
 
-/** Access log on, limits on, health probes on, admin socket on. */
-export function ourConfig(folder: string, { listen, backend, capacity }: Place): string {
+/** Lists and limits for each client address that let every client of a bench in. */
+const GUARDS = `\
+    allow: ["127.0.0.0/8", "10.0.0.0/8"]
+    deny: ["192.0.2.0/24", "198.51.100.0/24", "2001:db8::/32"]
+    per_source: { max_connections: 100000, rate: 1000000/1s }
+`;
+
+/**
+ * Access log on, limits on, health probes on, admin socket on, queue on.
+ * @param guards more keys of the frontend.
+ */
+export function ourConfig(
+  folder: string,
+  { listen, backend, capacity }: Place,
+  guards: string = "",
+): string {
   return `\
 log:
   level: info
@@ -92,6 +115,7 @@ frontends:
   bench:
     listen: "127.0.0.1:${listen}"
     max_connections: ${capacity}
+${guards}\
 pools:
   bench:
     strategy: round_robin
