@@ -15,12 +15,12 @@ export interface Flag {
   readonly text: string;
   /** Whether the flag may be given more than once. */
   readonly repeatable?: boolean;
-  /** What completion offers as the value: words, or paths of files. */
-  readonly offers?: readonly string[] | "files";
+  /** What completion offers as the value: words, paths of files, or names of the running balancer. */
+  readonly offers?: readonly string[] | "files" | Live;
 }
 
 /** What the running balancer can be asked the names of, by "completion". */
-export const LIVE = ["backends", "frontends", "sessions"] as const;
+export const LIVE = ["backends", "frontends", "pools", "sessions"] as const;
 
 export type Live = typeof LIVE[number];
 

@@ -1,6 +1,6 @@
 // Completion scripts for shells, made from the commands' descriptions.
 
-import { type Command, COMMON_FLAGS, type Flag } from "./command.ts";
+import { type Command, COMMON_FLAGS, type Flag, type Live } from "./command.ts";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 
@@ -30,13 +30,18 @@ function valueCases(
   commands: readonly Command[],
   files: string,
   offer: (words: readonly string[]) => string,
+  ask: (live: Live) => string,
 ): string {
   const branches = commands.flatMap((command) =>
     command.flags.filter(({ argument }) => argument !== undefined).map((flag) => {
       const patterns = [`${command.name}:--${flag.name}`];
       if (flag.letter !== undefined) patterns.push(`${command.name}:-${flag.letter}`);
       const { offers = [] } = flag;
-      const action = offers === "files" ? files : offer(offers);
+      const action = offers === "files"
+        ? files
+        : typeof offers === "string"
+        ? ask(offers)
+        : offer(offers);
       return { patterns, action };
     })
   );
@@ -78,6 +83,7 @@ ${
       commands,
       `_compute_lb_offer -f "$current"`,
       (words) => words.length === 0 ? ":" : `_compute_lb_offer -W '${words.join(" ")}' "$current"`,
+      (live) => `_compute_lb_offer -W "$(_compute_lb_ask ${live})" "$current"`,
     )
   }  esac
   if [[ $current == -* ]]; then
@@ -156,6 +162,7 @@ ${
       commands,
       "_files",
       (words) => words.length === 0 ? ":" : `compadd -- ${words.join(" ")}`,
+      (live) => `compadd -- \${(f)"$($words[1] completion ${live} 2>/dev/null)"}`,
     )
   }  esac
   if [[ $PREFIX == -* ]]; then
@@ -203,7 +210,13 @@ function fish(commands: readonly Command[]): string {
           ? ""
           : offers === "files"
           ? " -r -F"
-          : ` -x -a ${quoted(offers.join(" "))}`;
+          : ` -x -a ${
+            quoted(
+              typeof offers === "string"
+                ? `(compute-lb completion ${offers} 2>/dev/null)`
+                : offers.join(" "),
+            )
+          }`;
         return `${start} -l ${name}${short}${value} -d ${quoted(text)}`;
       }),
       ...(words.length === 0 ? [] : [`${start} -a ${quoted(words.join(" "))}`]),

@@ -19,6 +19,8 @@ export async function printLiveNames(what: Live): Promise<void> {
   const { pools, frontends } = answer.report;
   const names = what === "frontends"
     ? frontends.map(({ name }) => name)
+    : what === "pools"
+    ? pools.map(({ name }) => name)
     : pools.flatMap(({ backends, removed = [] }) => [...backends, ...removed].map(({ id }) => id));
   print([...new Set(names)].map((name) => `${name}\n`).join(""));
 }

@@ -24,6 +24,7 @@ export const POOL_FLAG: Flag = {
   name: "pool",
   argument: "NAME",
   text: "only in this pool; without, in every pool that has the backend",
+  offers: "pools",
 };
 
 /** What help says of HOST. */
@@ -42,7 +43,12 @@ export const ORDER_FLAGS: readonly Flag[] = [
 
 /** Those of commands about networks. */
 export const DENIAL_FLAGS: readonly Flag[] = [
-  { name: "frontend", argument: "NAME", text: "only at this frontend; without, at all" },
+  {
+    name: "frontend",
+    argument: "NAME",
+    text: "only at this frontend; without, at all",
+    offers: "frontends",
+  },
   REASON_FLAG,
   ...SOCKET_FLAGS,
   { ...JSON_FLAG, text: "what is denied as JSON" },

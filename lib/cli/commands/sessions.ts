@@ -13,15 +13,25 @@ backend, since when, for how long nothing has moved, bytes sent and received.
 The number is what "kill" takes, and "tunnel" in the access log.
 `,
   flags: [
-    { name: "backend", argument: "HOST", text: "only on this backend: hoek:22, or its host, hoek" },
+    {
+      name: "backend",
+      argument: "HOST",
+      text: "only on this backend: hoek:22, or its host, hoek",
+      offers: "backends",
+    },
     {
       name: "client",
       argument: "ADDR",
       text: "only of this client: 192.0.2.7:53122, 192.0.2.7, or the beginning of its address, " +
         "such as 192.0.2",
     },
-    { name: "pool", argument: "NAME", text: "only of this pool" },
-    { name: "frontend", argument: "NAME", text: "only of this frontend" },
+    { name: "pool", argument: "NAME", text: "only of this pool", offers: "pools" },
+    {
+      name: "frontend",
+      argument: "NAME",
+      text: "only of this frontend",
+      offers: "frontends",
+    },
     ...SOCKET_FLAGS,
     JSON_FLAG,
   ],

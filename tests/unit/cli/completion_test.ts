@@ -22,7 +22,12 @@ for (const shell of SHELLS) {
 
 /** What bash offers for the last of some words. */
 async function complete(...words: string[]): Promise<string[]> {
-  const quoted = ["compute-lb", ...words].map((word) => `'${word}'`).join(" ");
+  return await completeBy("compute-lb", ...words);
+}
+
+/** The same for a program by another name. */
+async function completeBy(program: string, ...words: string[]): Promise<string[]> {
+  const quoted = [program, ...words].map((word) => `'${word}'`).join(" ");
   const script = `${completionScript("bash", COMMANDS)}
 COMP_WORDS=(${quoted}) COMP_CWORD=${words.length}
 _compute_lb
@@ -51,6 +56,21 @@ Deno.test({
     assertEquals(await complete("help", ""), topics);
     assertEquals(await complete("completion", ""), ["bash", "zsh", "fish"]);
     await using folder = new TemporaryDirectory();
+    // Names come from the program that is to be run.
+    const program = `${folder.path}/compute-lb`;
+    const script =
+      '#!/bin/sh\n[ "$1 $2" = "completion backends" ] && printf "hoek:22\\nkelvin:22\\n"\n';
+    await Deno.writeTextFile(program, script, { mode: 0o755 });
+    assertEquals(await completeBy(program, "drain", ""), ["hoek:22", "kelvin:22"]);
+    assertEquals(await completeBy(program, "backend", ""), [
+      "add",
+      "remove",
+      "hoek:22",
+      "kelvin:22",
+    ]);
+    assertEquals(await completeBy(program, "weight", "k"), ["kelvin:22"]);
+    assertEquals(await completeBy(program, "sessions", "--backend", "h"), ["hoek:22"]);
+    assertEquals(await completeBy(program, "sessions", "--pool", ""), []);
     await Deno.writeTextFile(`${folder.path}/a b.conf`, "");
     assertEquals(await complete("-c", `${folder.path}/a`), [`${folder.path}/a b.conf`]);
   },
