@@ -42,7 +42,7 @@ export type Order =
   }
   | BackendOrder & {
     readonly kind: "remove";
-    /** Whether the configuration names it: else nothing is left to be remembered. */
+    /** Whether the configuration names it: of one that was only added, nothing is remembered. */
     readonly isConfigured: boolean;
   }
   | FrontendOrder & { readonly kind: "deny"; readonly untilMs?: number }
@@ -107,7 +107,7 @@ function overridden(was: Override, order: Exclude<Order, FrontendOrder>): Overri
       return { ...rest, added: same ? was.added : { ...was.added, ...added, ...said } };
     }
     case "remove":
-      if (!order.isConfigured) return was === NOTHING ? was : NOTHING;
+      if (!order.isConfigured && (was === NOTHING || was.added !== undefined)) return NOTHING;
       if (was.removed !== undefined && isSame(was.removed, was.removed, said)) return was;
       return { ...was, removed: said };
     case "set":

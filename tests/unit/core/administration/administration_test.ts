@@ -86,6 +86,16 @@ Deno.test("what an administrator alone has added is forgotten when it is removed
   const address = { transport: "tcp", host: "c", port: 22 } as const;
   assertEquals(names(after(add))[1], { id: "c:22", address, maxConnections: 0, cores: 4 });
   assertEquals(after(add, { ...remove, isConfigured: false }), { ...NO_ADMINISTRATION });
+  // One that a configuration has named before may be named again.
+  const drain = {
+    kind: "set",
+    pool: "p",
+    backend: "c:22",
+    said: ALICE,
+    state: "draining",
+  } as const;
+  const drained = after(drain, { ...remove, isConfigured: false });
+  assertEquals(Object.keys(overrideOf(drained, "p", "c:22")), ["state", "removed"]);
   const removed = after(add, { ...remove, isConfigured: true });
   assertEquals(names(removed).length, 1);
   // What it was added with counts again.
