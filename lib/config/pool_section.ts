@@ -48,7 +48,7 @@ const pace = section({
   doc: "spreads many logins at once, so that a class does not run into sshd's MaxStartups",
 }, {
   sessions: key(offOr(integer(1, 10_000)), {
-    default: "8",
+    default: "6",
     doc: "how many young sessions a backend has before others go first",
   }),
   within: key(duration(SECOND, HOUR), {

@@ -118,9 +118,9 @@ export function runningCases(engine: "splice" | "portable"): void {
       const client = standing.use(await Deno.connect({ hostname: "127.0.0.1", port }));
       order += await receive(client, 1);
     }
-    assertEquals(order, "aaaaaaaabb");
+    assertEquals(order, "aaaaaabbbb");
     const paced = () => balancer.records("opened").filter(({ paced }) => paced === true).length;
-    await waitFor("the access log", () => paced() === 2);
+    await waitFor("the access log", () => paced() === 4);
   });
 
   Deno.test(`${engine}: a backend that accepts but never speaks is found by the banner probe`, async () => {

@@ -29,6 +29,8 @@ export interface SshdOptions {
    * 10:30:100, refuses some once 10 are on their way. @default "200"
    */
   readonly maxStartups?: string;
+  /** Lines for sshd_config, before and above those that tests have anyway. */
+  readonly config?: readonly string[];
 }
 
 /** How an ssh client gets in. */
@@ -120,6 +122,7 @@ async function prepare(directory: string, options: SshdOptions): Promise<SshClie
     `  ConnectTimeout ${Math.ceil(DEADLINE_MS / 1000)}`,
   ]);
   await writeLines(`${directory}/sshd_config`, [
+    ...(options.config ?? []),
     `HostKey ${hostKey}`,
     `AuthorizedKeysFile ${directory}/authorized_keys`,
     `PidFile ${directory}/sshd.pid`,

@@ -13,6 +13,8 @@ export const WAITING: readonly string[] = [
   // Loads that go stale, agents' words as HAProxy takes them, by the daemons' own intervals.
   "tests/integration/haproxy_agent_test.ts",
   "tests/integration/gmond_source_test.ts",
+  // A class waits for sshd to take its logins.
+  "tests/integration/ssh_class_test.ts",
   // Prometheus scrapes once a second.
   "tests/integration/prometheus_test.ts",
   // Sessions are cut before the service manager's deadline.

@@ -30,7 +30,7 @@ export const OURS: Row = {
 };
 
 /** As pace is by default. */
-const PACE = { paceSessions: 8, paceSeconds: 1.25 };
+const PACE = { paceSessions: 6, paceSeconds: 1.25 };
 
 /** Ours, paced, each session placed at once. */
 export const PACED: Row = {

@@ -183,7 +183,7 @@ Deno.test("a class that waits lands where it belongs, though sshd takes ten at a
   const logins = { sessions: 30, overSeconds: 0, behaviour: PUPIL, loginSeconds: 1 };
   const run = (queueSeconds: number, loginSeconds: number) =>
     outcomesOnThree(
-      leastLoad({ paceSessions: 8, paceSeconds: 1.25, queueSeconds }),
+      leastLoad({ paceSessions: 6, paceSeconds: 1.25, queueSeconds }),
       [24, 12, 4],
       [2, 1, 0],
       { ...logins, loginSeconds },
