@@ -4,6 +4,8 @@
 // the kernel then tells it of all who wait.
 //
 // All methods run in the worker.
+//
+// `!` on array reads: indices are below the list's length.
 
 import type { ListenerSpec } from "./control_messages.ts";
 import { FRONTEND_QUEUE, QUEUES } from "./layout.ts";
@@ -17,6 +19,8 @@ interface Limited {
   readonly sockets: { readonly fd: number; readonly id: number }[];
   /** Whether this worker watches its sockets. */
   isWatched: boolean;
+  /** Which of its sockets the kernel tells of first. */
+  first: number;
 }
 
 export class FullFrontends {
@@ -38,7 +42,13 @@ export class FullFrontends {
     const limited = new Map<number, Limited>();
     for (const { frontend, maxConnections: most, waitsWhenFull, fd, id } of specs) {
       if (most === 0 || !waitsWhenFull) continue;
-      const known = limited.get(frontend) ?? { frontend, most, sockets: [], isWatched: true };
+      const known = limited.get(frontend) ?? {
+        frontend,
+        most,
+        sockets: [],
+        isWatched: true,
+        first: 0,
+      };
       known.sockets.push({ fd, id });
       limited.set(frontend, known);
     }
@@ -81,7 +91,11 @@ export class FullFrontends {
       if (one === undefined || !this.#ledger.hasRoom(one.frontend, one.most)) continue;
       const mayWait = this.#takeQueue(one.frontend);
       if (one.isWatched && !mayWait) continue;
-      for (const { fd, id } of one.sockets) {
+      const { sockets } = one;
+      // In turn: who comes to the first would take every place, and who waits at another would wait for ever.
+      one.first = (one.first + 1) % sockets.length;
+      for (let n = 0; n < sockets.length; n++) {
+        const { fd, id } = sockets[(one.first + n) % sockets.length]!;
         if (one.isWatched) this.#poller.remove(fd);
         this.#poller.addListener(fd, id);
       }
