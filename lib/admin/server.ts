@@ -45,9 +45,9 @@ export class AdminServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
-    await this.#loop;
     // Who asks nothing, or takes no answer, must not hold up the end.
     await this.#clients[Symbol.asyncDispose]();
+    await this.#loop;
   }
 
   async #serve(conn: Deno.Conn, conversation: Conversation): Promise<void> {
@@ -66,16 +66,16 @@ export class AdminServer implements AsyncDisposable {
   }
 
   async #answer(
-    asked: AdminConnection,
+    connection: AdminConnection,
     head: SoundHead,
-    { progressed, allow }: Conversation,
+    { asked, allow }: Conversation,
   ): Promise<Answer> {
     const { method, target, fields } = head;
     const refusal = await this.#gate?.refusal(head, isOpen(method, target));
     if (refusal !== undefined) return refusal;
-    const body = await asked.body(head);
+    const body = await connection.body(head);
     if (!body.ok) return body.answer;
-    progressed();
+    asked();
     if (method !== "GET") allow(ORDER_MS);
     return await answerAdmin(this.#balancer, {
       by: this.#gate === undefined ? "socket" : "http",

@@ -46,7 +46,7 @@ export class Answerer implements AsyncDisposable {
       serve: async (conn, conversation) => {
         const client = new Client(conn, clock);
         const first = await client.listen();
-        conversation.progressed();
+        conversation.asked();
         for (const piece of await this.#answer(first)) await sendText(conn, piece);
         conversation.answered();
         await client.leave();
@@ -63,15 +63,16 @@ export class Answerer implements AsyncDisposable {
   /** Stops listening and hangs up on everybody. */
   async [Symbol.asyncDispose](): Promise<void> {
     closeQuietly(this.#listener);
-    await this.#accepting;
     await this.#clients[Symbol.asyncDispose]();
+    await this.#accepting;
   }
 
-  #admit(conn: Deno.Conn): void {
+  #admit(conn: Deno.Conn): void | Promise<void> {
     const { remoteAddr } = conn;
     if (remoteAddr.transport !== "tcp" || this.#options.admits(remoteAddr.hostname)) {
-      this.#clients.admit(conn);
-    } else closeQuietly(conn);
+      return this.#clients.admit(conn);
+    }
+    closeQuietly(conn);
   }
 
   async #answer(first: FirstBytes): Promise<Iterable<string>> {

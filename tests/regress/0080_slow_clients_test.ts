@@ -7,13 +7,22 @@ import { listenAt } from "../../lib/admin/listen.ts";
 import { AdminServer } from "../../lib/admin/server.ts";
 import type { DecisionReport } from "../../lib/admin/why_report.ts";
 import { Answerer } from "../../lib/agent/server.ts";
-import { ServedClients } from "../../lib/core/serving/served_clients.ts";
+import { PATIENCE_MS, ServedClients } from "../../lib/core/serving/served_clients.ts";
+import type { Clock } from "../../lib/core/timing/clock.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { readAll } from "../support/bytes.ts";
 import { ManualClock, settled } from "../support/manual_clock.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
 import { waitFor } from "../support/wait_for.ts";
 import { NO_REPORTS } from "../support/no_reports.ts";
+
+/** By which no client's own time is over before the test's is: it gives way, or keeps its place. */
+const UNHURRIED: Clock = {
+  now: () => SYSTEM_CLOCK.now(),
+  wall: () => SYSTEM_CLOCK.wall(),
+  sleep: (ms, signal) =>
+    ms < 3000 ? SYSTEM_CLOCK.sleep(ms, signal) : new ManualClock().sleep(ms, signal),
+};
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -74,9 +83,8 @@ Deno.test("the admin socket makes of an answer what is taken, for few clients at
     ...NO_REPORTS,
     why: () => ({ version: "v", now: "n", decisions: decisions() }),
   };
-  // Their time never comes: they give way, or keep their places.
   const path = `${folder.path}/socket`;
-  const clock = new ManualClock();
+  const clock = UNHURRIED;
   await using _server = new AdminServer(await listenAt(path, clock), clock, handlers);
   const connect = () => Deno.connect({ transport: "unix", path });
   const request = "GET /v1/why?last=1024 HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -96,16 +104,9 @@ for (
   const [what, sent] of [["say nothing", ""], ["begin a request", "GET / HT"]] as const
 ) {
   Deno.test(`slow clients of the agent that ${what} keep nobody out`, async () => {
-    // Their own time is not over before the test's is.
-    const clock = {
-      now: () => SYSTEM_CLOCK.now(),
-      wall: () => SYSTEM_CLOCK.wall(),
-      sleep: (ms: number, signal: AbortSignal) =>
-        ms < 3000 ? SYSTEM_CLOCK.sleep(ms, signal) : new ManualClock().sleep(ms, signal),
-    };
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     await using _answerer = new Answerer(listener, {
-      clock,
+      clock: UNHURRIED,
       line: () => Promise.resolve("up 50%\n"),
       json: () => Promise.resolve("{}"),
       admits: () => true,
@@ -129,10 +130,11 @@ for (
   });
 }
 
-Deno.test("whoever has its answer, and then whoever has waited longest, gives way", async () => {
+Deno.test("whoever has its answer gives way, then who is silent, then who has asked", async () => {
   const closed: string[] = [];
+  const served: string[] = [];
   class Conn {
-    readonly asked = Promise.withResolvers<"progressed" | "answered">();
+    readonly says = Promise.withResolvers<"asked" | "answered">();
     readonly end = Promise.withResolvers<void>();
     constructor(readonly name: string) {}
     close() {
@@ -141,30 +143,43 @@ Deno.test("whoever has its answer, and then whoever has waited longest, gives wa
     }
   }
   const clock = new ManualClock();
+  const limitMs = 1000;
   const clients = new ServedClients<Conn>({
     clock,
     most: 3,
-    limitMs: 1000,
+    limitMs,
     serve: async (conn, conversation) => {
-      const what = await conn.asked.promise;
-      conversation[what]();
+      served.push(conn.name);
+      conversation[await conn.says.promise]();
       await conn.end.promise;
     },
   });
   const [a, b, c, d, e, f] = [..."abcdef"].map((name) => new Conn(name));
   assert(a && b && c && d && e && f);
-  for (const conn of [a, b, c]) clients.admit(conn);
-  a.asked.resolve("progressed");
-  c.asked.resolve("answered");
+  for (const conn of [a, b, c]) await clients.admit(conn);
+  a.says.resolve("asked");
+  c.says.resolve("answered");
   await settled();
-  clients.admit(d);
+  await clients.admit(d);
   assertEquals(closed, ["c"]);
-  clients.admit(e);
+  // Nobody gives way who has just come, or whose answer is being made.
+  const admitted = clients.admit(e);
+  await clock.advance(PATIENCE_MS - 1);
+  assertEquals(closed, ["c"]);
+  await clock.advance(1);
+  await admitted;
   assertEquals(closed, ["c", "b"]);
-  clients.admit(f);
-  assertEquals(closed, ["c", "b", "a"]);
-  await clock.advance(1000);
-  assertEquals(closed, ["c", "b", "a", "d", "e", "f"]);
-  for (const conn of [a, b, c, d, e, f]) conn.asked.resolve("progressed");
+  // Whoever leaves makes room at once.
+  const next = clients.admit(f);
+  d.end.resolve();
+  d.says.resolve("asked");
+  await next;
+  assertEquals(closed, ["c", "b", "d"]);
+  assertEquals(served, [..."abcdef"]);
+  const late = clients.admit(new Conn("g"));
+  for (const conn of [a, b, c, e, f]) conn.says.resolve("asked");
   await clients[Symbol.asyncDispose]();
+  await late;
+  assertEquals(served, [..."abcdef"]);
+  assertEquals(closed, [..."cbdaefg"]);
 });

@@ -1,13 +1,18 @@
 // The clients of a small server: a bounded number at a time, each for a bounded time. When all places are
-// taken, a new client takes the place of the one that has waited longest without progress, so that slow
-// clients cannot keep others out.
+// taken, a new client waits until one is free, or until somebody has kept a place longer than it takes to ask:
+// so slow clients cannot keep others out, and many at once do not push each other out.
 
 import { closeQuietly } from "./accept_loop.ts";
 import type { Clock } from "../timing/clock.ts";
 
+/** A client that is silent for so long gives way: one that means to ask has done so by then. */
+export const PATIENCE_MS = 100;
+
 /** What a client's conversation tells of itself. */
 export interface Conversation {
-  /** The client has asked, or has taken a piece of its answer. */
+  /** The client has asked: to answer is up to the server, and the client keeps its place meanwhile. */
+  asked(): void;
+  /** The client has taken a piece of its answer. */
   progressed(): void;
   /** The client has its answer: its place is the first to be given to another. */
   answered(): void;
@@ -19,7 +24,7 @@ export interface ServedClientsOptions<C> {
   readonly clock: Clock;
   /** The most clients at a time. */
   readonly most: number;
-  /** A client is let go of after so long, whatever it does. */
+  /** A client is let go of after so long, whatever it does; one that has asked gives way after so long. */
   readonly limitMs: number;
   /** Talks to a client until its connection is closed; may reject. */
   readonly serve: (conn: C, conversation: Conversation) => Promise<void>;
@@ -27,34 +32,56 @@ export interface ServedClientsOptions<C> {
 
 export class ServedClients<C extends { close(): void }> implements AsyncDisposable {
   readonly #options: ServedClientsOptions<C>;
-  /** The one that has waited longest first. */
-  readonly #waiting = new Set<C>();
-  readonly #answered = new Set<C>();
+  /** Those that have a place, and until when nobody takes it; the one that has waited longest first. */
+  readonly #places = new Map<C, number>();
   readonly #serving = new Set<Promise<void>>();
+  /** Aborted when a place may be had earlier than was to be expected. */
+  #news = new AbortController();
+  #ended = false;
 
   constructor(options: ServedClientsOptions<C>) {
     this.#options = options;
   }
 
-  /** Serves a connection and closes it. */
-  admit(conn: C): void {
-    if (this.#waiting.size + this.#answered.size >= this.#options.most) this.#giveWay();
-    this.#waiting.add(conn);
+  /**
+   * Serves a connection and closes it.
+   * @returns what resolves when it has a place: who comes next waits until then.
+   */
+  async admit(conn: C): Promise<void> {
+    const { clock, most } = this.#options;
+    while (!this.#ended && this.#places.size >= most) {
+      const [first, untilMs] = this.#firstToGo();
+      const leftMs = untilMs - clock.now();
+      if (leftMs > 0) await clock.sleep(leftMs, this.#news.signal).catch(() => {});
+      else if (this.#places.delete(first)) closeQuietly(first);
+    }
+    if (this.#ended) return closeQuietly(conn);
+    this.#keep(conn, PATIENCE_MS);
     const served = this.#serve(conn).finally(() => this.#serving.delete(served));
     this.#serving.add(served);
   }
 
   /** Hangs up on everybody. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const conn of [...this.#waiting, ...this.#answered]) closeQuietly(conn);
+    this.#ended = true;
+    for (const conn of this.#places.keys()) closeQuietly(conn);
+    this.#tell();
     await Promise.all(this.#serving);
   }
 
-  #giveWay(): void {
-    const [longest] = [...this.#answered, ...this.#waiting];
-    if (longest === undefined) return;
-    this.#forget(longest);
-    closeQuietly(longest);
+  #firstToGo(): readonly [C, number] {
+    return [...this.#places].reduce((first, one) => one[1] < first[1] ? one : first);
+  }
+
+  /** Nobody takes the place of this client, if it has one, for so long from now on. */
+  #keep(conn: C, ms: number): void {
+    this.#places.delete(conn);
+    this.#places.set(conn, this.#options.clock.now() + ms);
+  }
+
+  #tell(): void {
+    this.#news.abort();
+    this.#news = new AbortController();
   }
 
   /** Never rejects: a client that breaks off is nobody's trouble. */
@@ -67,29 +94,28 @@ export class ServedClients<C extends { close(): void }> implements AsyncDisposab
       finished = new AbortController();
       deadlines.push(clock.sleep(ms, finished.signal).then(() => closeQuietly(conn), () => {}));
     };
+    const keep = (ms: number) => {
+      // Another may have taken its place.
+      if (this.#places.has(conn)) this.#keep(conn, ms);
+    };
     allow(limitMs);
     try {
       await serve(conn, {
-        progressed: () => {
-          if (this.#waiting.delete(conn)) this.#waiting.add(conn);
-        },
+        asked: () => keep(limitMs),
+        progressed: () => keep(PATIENCE_MS),
         answered: () => {
-          if (this.#waiting.delete(conn)) this.#answered.add(conn);
+          keep(-Infinity);
+          this.#tell();
         },
         allow,
       });
     } catch {
       // It has left, was too slow, or has given way; or there is nothing to answer with.
     } finally {
-      this.#forget(conn);
+      if (this.#places.delete(conn)) this.#tell();
       finished.abort();
       closeQuietly(conn);
       await Promise.all(deadlines);
     }
-  }
-
-  #forget(conn: C): void {
-    this.#waiting.delete(conn);
-    this.#answered.delete(conn);
   }
 }
