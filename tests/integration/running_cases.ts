@@ -105,11 +105,55 @@ export function runningCases(engine: "splice" | "portable"): void {
     assertEquals([await visit(), await visit()].sort(), ["a", "b"]);
   });
 
-  Deno.test(`${engine}: a burst is paced, as it is unless configured otherwise`, async () => {
+  Deno.test(`${engine}: a client that finds all full waits, and status, log and why say so`, async () => {
+    await using a = new TcpPeer(greetThenEcho("a"));
+    const configWith = (timeout: string) => `
+frontends: { f: { listen: "127.0.0.1:0" } }
+pools:
+  p:
+    queue: { timeout: ${timeout} }
+    backends: [{ address: "${a.address}", max_connections: 1 }]
+    load: { source: none }
+    health: { probe: none }
+`;
+    await using balancer = await start({ config: configWith("1h") });
+    const port = await balancer.port("f");
+    const first = await Deno.connect({ hostname: "127.0.0.1", port });
+    assertEquals(await receive(first, 1), "a");
+    using second = await Deno.connect({ hostname: "127.0.0.1", port });
+    const waits = await balancer.until(
+      "it to wait",
+      ({ pools }) => pools[0]?.queue.waiting === 1,
+    );
+    assertEquals(waits.pools[0]?.queue, { waiting: 1, waited: 1, timedOut: 0 });
+    const table = await runProgram(["status", "--admin-socket", balancer.adminSocket]);
+    assertStringIncludes(table.stdout, "1 client waits for a place");
+    first.close();
+    assertEquals(await receive(second, 1), "a");
+    const opened = await waitFor("the second record", () => balancer.records("opened")[1]);
+    assert(Number(opened.queue_ms) > 0, JSON.stringify(opened));
+    assertEquals(balancer.records("opened")[0]?.queue_ms, undefined);
+    const why = await runProgram(["why", "--admin-socket", balancer.adminSocket]);
+    assertStringIncludes(why.stdout, " in the queue)");
+
+    // Who waits when a reload shortens the wait is refused by what holds now.
+    using third = await Deno.connect({ hostname: "127.0.0.1", port });
+    await balancer.until("it to wait", ({ pools }) => pools[0]?.queue.waiting === 1);
+    assertEquals((await balancer.reload(configWith("1ms"))).event, "reloaded");
+    assertEquals((await readAll(third)).length, 0);
+    const { message } = await balancer.logged("was closed");
+    assertStringIncludes(String(message), "every backend was full for as long as queue.timeout");
+    assertEquals((await balancer.status()).pools[0]?.queue.timedOut, 1);
+    await send(second, "x");
+    assertEquals(await receive(second, 1), "x");
+  });
+
+  Deno.test(`${engine}: a burst is paced`, async () => {
     await using a = new TcpPeer(greetThenEcho("a"));
     await using b = new TcpPeer(greetThenEcho("b"));
     const backends = [a.address, b.address];
-    const config = configOf(backends, { strategy: "first", placement: "" });
+    // However slow the machine is, they are young.
+    const config = configOf(backends, { strategy: "first", placement: "pace: { within: 1m }" });
     await using balancer = await start({ config });
     const port = await balancer.port("echo");
     using standing = new DisposableStack();
