@@ -19,7 +19,7 @@
 import { Choice, drawWord, MAX_TRIES, NO_ROW, Tried } from "../pick/choice.ts";
 import { SNAPSHOT_WORDS, takeSnapshot } from "../pick/decision_snapshot.ts";
 import { giveUpWaiting } from "../pick/pacing.ts";
-import { isAnyFull, RETURN_ONLY } from "../pick/pick_kernels.ts";
+import { hasOthers, RETURN_ONLY } from "../pick/pick_kernels.ts";
 import { CONNECT_FAILURES, type PickTable } from "../pick/pick_table.ts";
 import { countTimeout, queuedIn } from "./pool_queue.ts";
 
@@ -323,10 +323,10 @@ export class DialPolicy<D extends Dial> {
     return isFound;
   }
 
-  /** @param whenFull how the client is refused where a backend would take it if that had a place left. */
+  /** @param whenFull how the client is refused where a backend would have taken it if that had had a place. */
   #refusal(dial: D, whenFull?: number): number {
     const { plan, tried } = dial;
-    const isFull = whenFull !== undefined && plan !== undefined && isAnyFull(plan.table, tried);
+    const isFull = whenFull !== undefined && plan !== undefined && hasOthers(plan.table, tried);
     this.#forgetTried(dial);
     if (isFull) return whenFull;
     return dial.attempts === 0 ? NO_BACKEND : CONNECT_FAILED;

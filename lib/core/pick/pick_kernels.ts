@@ -70,7 +70,7 @@ export function pick(
     row = pickWithin(table, tried, random, choice, source, patienceMs);
     if (choice.waits) return NO_ROW;
   }
-  if (row === NO_ROW && patienceMs > 0) choice.waits = isAnyFull(table, tried);
+  if (row === NO_ROW && patienceMs > 0) choice.waits = hasOthers(table, tried);
   return row;
 }
 
@@ -99,13 +99,14 @@ function begin(choice: Choice, kernel: AnyKernel): void {
   choice.late = false;
 }
 
-/** Tells whether a backend that was not tried would take the connection if it had a place left. */
-export function isAnyFull(table: PickTable, tried: Tried | null): boolean {
-  const words = table.words;
+/**
+ * Tells whether a backend that was not tried takes connections, as far as it has places. When a pick has found
+ * none, all of these were full; one may have a place again by now.
+ */
+export function hasOthers(table: PickTable, tried: Tried | null): boolean {
   for (let row = 0; row < table.rows; row++) {
     const at = HEADER_WORDS + row * ROW_WORDS;
-    if (!takesPart(words, at, BACKUP_LAST) || tried?.has(row) === true) continue;
-    if (!isCandidate(words, at, row, tried, BACKUP_LAST)) return true;
+    if (takesPart(table.words, at, BACKUP_LAST) && tried?.has(row) !== true) return true;
   }
   return false;
 }
