@@ -166,7 +166,10 @@ export const QUEUE_CASES: readonly EngineCase[] = [
       assertEquals(new TextDecoder().decode(await readAll(finished)), "all");
       await fixture.quiet();
       assertEquals(plan.table.read(0, ACTIVE), 0);
-      assertEquals(fixture.engine.counters().activeByFrontend.get("f"), 0);
+      await waitFor(
+        "the place in the frontend",
+        () => fixture.engine.counters().activeByFrontend.get("f") === 0,
+      );
     },
   },
   {
