@@ -275,7 +275,9 @@ export async function answerAdmin(balancer: Balancer, request: AdminRequest): Pr
   const { by, method, target, fields, body } = request;
   const [path, query = ""] = splitOnce(target, "?");
   const there = routesAt(path);
-  if (there.length === 0) return fault(404, `no such resource: ${target}`);
+  if (there.length === 0) {
+    return fault(404, `no such resource: ${target} (/v1/openapi.json describes all)`);
+  }
   const wanted = isReading(method) ? "GET" : method;
   const found = there.find(({ route }) => route.method === wanted);
   if (found === undefined) {

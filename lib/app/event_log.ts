@@ -13,7 +13,7 @@ const REFUSALS_PER_SECOND = 10;
 const REFUSAL_TEXT = {
   no_backend: "no backend is up, not held back and below its limit",
   connect_failed: "no backend took the connection",
-  denied: "deny or allow of the frontend keeps its address out",
+  denied: "deny or allow of the frontend, or an administrator's deny, keeps its address out",
   frontend_full: "the frontend's max_connections is reached",
   bad_proxy_header:
     "accept_proxy_from names its network, and it sent no sound PROXY header in time",

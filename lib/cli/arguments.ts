@@ -24,8 +24,20 @@ export function parseCommand(argv: readonly string[], commands: Commands): Parse
   }
   const command = commands.find(({ name }) => name === first);
   if (command !== undefined) return parseFlags(command, argv.slice(1), commands, [first]);
-  const names = commands.map(({ name }) => name);
-  return wrong(`Unknown command "${shown(first)}"`, didYouMean(first, names), "--help");
+  return wrong(`Unknown command "${shown(first)}"`, meantBy(first, commands), "--help");
+}
+
+/** A word that stands behind a command is often typed alone: add, or the name of a topic. */
+function meantBy(word: string, commands: Commands): string {
+  const owner = commands.find(({ positionals }) => positionals?.({ commands }).includes(word));
+  if (owner !== undefined) return `did you mean "${owner.name} ${word}"?`;
+  return didYouMean(word, commands.map(({ name }) => name));
+}
+
+/** What to type behind the program's name for help. */
+function helpOn({ name }: Command, commands: Commands): string {
+  if (name === commands[0].name) return "--help";
+  return name === "help" ? "help" : `help ${name}`;
 }
 
 /** @param topic what help is asked for when the line asks for help. */
@@ -36,7 +48,7 @@ function parseFlags(
   topic: readonly string[],
 ): Parsed {
   const { flags, given, message, hint = "" } = readFlags(command, argv);
-  const help = command === commands[0] ? "--help" : `help ${command.name}`;
+  const help = helpOn(command, commands);
   // Somebody who asks for help gets it, whatever else the line says.
   for (const [name, positionals] of [["help", topic], ["version", []]] as const) {
     const asked = commands.find((known) => known.name === name);
@@ -67,7 +79,7 @@ function parseFlags(
 function tasked(command: Command, given: Given, commands: Commands): Parsed {
   const read = command.read(given, { commands });
   if (read.ok) return { ok: true, task: read.value, isService: command.isService === true };
-  const help = command === commands[0] ? "--help" : `help ${command.name}`;
+  const help = helpOn(command, commands);
   return wrong(read.message, read.hint ?? "", help);
 }
 

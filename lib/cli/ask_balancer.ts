@@ -1,7 +1,7 @@
 // Asks the running balancer over its admin socket, wherever that is: what status and why have in common.
 
 import { askAdmin, isTrustedSocket } from "../admin/client.ts";
-import { EXIT_FAILURE } from "./exit_code.ts";
+import { EXIT_CONFIG, EXIT_FAILURE } from "./exit_code.ts";
 import { complain, deepPrintable } from "./output.ts";
 import { type Places, type PlacesCommand, placesToAsk } from "./status_places.ts";
 
@@ -48,7 +48,13 @@ export async function findAnswer(
   resource: string,
 ): Promise<FoundAnswer> {
   const places = await placesToAsk(command);
-  if (!places.ok) return { ...places, isAbsent: false };
+  if (!places.ok) {
+    // Faults of a file that has been edited must not keep anybody from the balancer that runs.
+    const hint = places.exitCode !== EXIT_CONFIG
+      ? ""
+      : `\nTo ask the running balancer all the same: compute-lb ${name} --admin-socket PATH`;
+    return { ...places, message: places.message + hint, isAbsent: false };
+  }
   const answer = await ask(places, command, name, resource);
   const warnings = [places.warning, answer.warning].filter((text) => text !== undefined);
   const warning = warnings.length === 0 ? {} : { warning: warnings.join("\n") };
@@ -96,7 +102,7 @@ async function ask(
     };
   }
   const hint = sockets.length > 1
-    ? `\nSay where it is: compute-lb ${name} --admin-socket PATH`
+    ? `\nSay where it is: compute-lb ${name} --config FILE, or --admin-socket PATH`
     : named !== undefined && command.adminSocket === undefined
     ? `\nOne that was started before admin.socket changed still has its old socket: ` +
       `compute-lb ${name} --admin-socket PATH`

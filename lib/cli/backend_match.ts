@@ -1,5 +1,5 @@
 // Which backends a word of a command line means: the id as it stands in lb.conf and status, or a host, which
-// means all backends there. Pure.
+// means all backends there; and what is wrong with a word that means none. Pure.
 
 import type { PoolReport } from "../admin/report.ts";
 import { parseBackendAddress } from "../core/values/address.ts";
@@ -50,6 +50,17 @@ export function matchBackends(
     for (const one of found) matched.set(`${one.pool} ${one.id}`, one);
   }
   return success([...matched.values()]);
+}
+
+/** What is wrong with the name of a frontend; undefined: nothing. */
+export function unknownFrontend(
+  name: string,
+  frontends: readonly { readonly name: string }[],
+): string | undefined {
+  const all = frontends.map((frontend) => frontend.name);
+  if (all.includes(name)) return undefined;
+  const hint = didYouMean(name, all) || `expected one of ${all.join(", ")}`;
+  return `Unknown frontend "${name}": ${hint}`;
 }
 
 /** Whether a backend is on a host, letter case aside; a word with a port must have the backend's. */

@@ -1,7 +1,7 @@
 // `compute-lb deny` and `compute-lb undeny`: networks that frontends turn away by order.
 
-import { didYouMean } from "../core/values/nearest.ts";
 import { printable } from "../core/values/printable.ts";
+import { unknownFrontend } from "./backend_match.ts";
 import { EXIT_FAILURE, EXIT_OK } from "./exit_code.ts";
 import { describeTime, findBalancer, type OrderCommand, sendOrder } from "./orders.ts";
 import { complain, print, printWrapped } from "./output.ts";
@@ -22,9 +22,11 @@ export async function orderDenials(
   if (!found.ok) return found.exitCode;
   const all = found.status.frontends.map((frontend) => frontend.name);
   const { frontend, networks, reason, json } = command;
-  if (frontend !== undefined && !all.includes(frontend)) {
-    const hint = didYouMean(frontend, all) || `expected one of ${all.join(", ")}`;
-    complain(printable(`Unknown frontend "${frontend}": ${hint}`));
+  const unknown = frontend === undefined
+    ? undefined
+    : unknownFrontend(frontend, found.status.frontends);
+  if (unknown !== undefined) {
+    complain(printable(unknown));
     return EXIT_FAILURE;
   }
   const told: unknown[] = [];
@@ -52,7 +54,7 @@ export async function orderDenials(
 
 function describeDenial(network: string, answer: unknown): string {
   if (typeof answer !== "object" || answer === null || !("network" in answer)) {
-    return `${network} is not denied by order`;
+    return `${network} is no longer denied by order`;
   }
   const until = "until" in answer && typeof answer.until === "string"
     ? ` until ${describeTime(answer.until)}`

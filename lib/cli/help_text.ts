@@ -59,8 +59,11 @@ function describeFlags(flags: readonly Flag[]): string {
       WIDTH,
     ).split("\n").map((line) => line.trim());
     const lines = [first, ...rest].map((line) => " ".repeat(FLAG_COLUMN) + line);
-    const head = `  ${flag.letter === undefined ? "    " : `-${flag.letter}, `}${written(flag)} `;
-    return `${head.padEnd(FLAG_COLUMN)}${lines.join("\n").slice(FLAG_COLUMN)}\n`;
+    const head = `  ${flag.letter === undefined ? "    " : `-${flag.letter}, `}${written(flag)}`;
+    const text = lines.join("\n");
+    return head.length < FLAG_COLUMN
+      ? `${head.padEnd(FLAG_COLUMN)}${text.slice(FLAG_COLUMN)}\n`
+      : `${head}\n${text}\n`;
   }).join("");
 }
 

@@ -46,7 +46,7 @@ export const DENIAL_FLAGS: readonly Flag[] = [
   {
     name: "frontend",
     argument: "NAME",
-    text: "only at this frontend; without, at all",
+    text: "only at this frontend; without, at every one",
     offers: "frontends",
   },
   REASON_FLAG,

@@ -108,7 +108,7 @@ async function orderEach(
       complain(`${pool}: ${id}: ${answer.message}`);
       exitCode = EXIT_FAILURE;
     } else if (json) told.push(answer.body);
-    else printWrapped(`${pool}: ${describeBackend(id, answer.body)}\n`);
+    else printWrapped(`${pool}: ${describeBackend(id, answer.body, method === "PUT")}\n`);
   }
   if (json) print(JSON.stringify(told, null, 2) + "\n");
   await warnOf(socket, backends);
@@ -157,24 +157,25 @@ function whoCalls(): string {
   return known ?? (Deno.uid() === 0 ? "root" : `uid ${Deno.uid() ?? "unknown"}`);
 }
 
-function describeBackend(id: string, answer: unknown): string {
+function describeBackend(id: string, answer: unknown, isAdded: boolean): string {
   if (answer === null) return `${id} is no longer in the pool`;
   if (isRemoved(answer)) {
     const left = answer.active === 0 ? "" : `, ${goOn(answer.active)}`;
     return `${answer.id} is out of the pool${left}`;
   }
   if (!isBackend(answer)) return `${id}: done`;
-  return `${answer.id} ${describeState(answer)}`;
+  return `${answer.id} ${describeState(answer, isAdded)}`;
 }
 
 /** What a backend has become, as a sentence without its name. */
-function describeState(backend: BackendReport): string {
+function describeState(backend: BackendReport, isAdded: boolean): string {
   const { admin, active, administration, weight, reason, usable, state } = backend;
   const { state: ordered = null, weight: share = null } = administration ?? {};
   const words: string[] = [];
   if (admin === "enabled") {
     const overrules = ordered?.overrules ?? null;
-    words.push(overrules === null ? "is enabled" : `is enabled, though ${overrules}`);
+    const is = isAdded ? "is in the pool" : "is enabled";
+    words.push(overrules === null ? is : `${is}, though ${overrules}`);
     if (!usable) {
       words.push(state === "down" ? `it is down: ${reason}` : `no new sessions: ${reason}`);
     }

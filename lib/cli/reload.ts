@@ -11,6 +11,8 @@ import type { PlacesCommand } from "./status_places.ts";
 /** The status of an answer that says that the configuration has faults. */
 const FAULTY = 422;
 
+const STANDING = "order that stands";
+
 /** Has the configuration read again, and says what came of it. */
 export async function reload(command: OrderCommand): Promise<number> {
   const found = await findBalancer(command, "reload");
@@ -33,7 +35,7 @@ export async function reload(command: OrderCommand): Promise<number> {
   }
   printWrapped(`reloaded ${body.file}: ${body.changes}\n`);
   const met = body.standing.filter(({ meetsChange }) => meetsChange);
-  for (const { text } of met) printWrapped(`stands beside it: ${text}\n`);
+  for (const { text } of met) printWrapped(`${STANDING} against it: ${text}\n`);
   return EXIT_OK;
 }
 
@@ -64,7 +66,7 @@ export function renderDiff({ file, changes, standing }: ReloadReport): string {
       ? `a reload of ${file} would change nothing`
       : `a reload of ${file} would change: ${changes}`,
     ...standing.map(({ text, meetsChange }) =>
-      `order that stands${meetsChange ? " against it" : ""}: ${text}`
+      `${STANDING}${meetsChange ? " against it" : ""}: ${text}`
     ),
   ];
   return lines.map((line) => `${line}\n`).join("");

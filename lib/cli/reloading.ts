@@ -133,7 +133,7 @@ export class Reloading implements Reloads {
     }
     const { changes, standing } = done;
     for (const { text, meetsChange } of standing) {
-      if (meetsChange) log.warning(`an order stands beside what ${path} says now: ${text}`);
+      if (meetsChange) log.warning(`an order stands against what ${path} says now: ${text}`);
     }
     log.info(`reloaded ${path}: ${changes}`, { event: "reloaded" });
     return { ok: true, value: { file: path, changes, standing } };

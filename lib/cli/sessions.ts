@@ -7,6 +7,9 @@ import {
   type SessionsReport,
   sessionsResource,
 } from "../admin/session_report.ts";
+import { printable } from "../core/values/printable.ts";
+import { isStatusReport } from "../admin/report.ts";
+import { matchBackends, unknownFrontend } from "./backend_match.ts";
 import { describeDuration } from "../core/values/duration.ts";
 import { describeSize } from "../core/values/size.ts";
 import { askBalancer, drawReport } from "./ask_balancer.ts";
@@ -25,6 +28,14 @@ export async function sessions(command: SessionsCommand): Promise<number> {
   const answer = await askBalancer(command, "sessions", sessionsResource(command.query));
   if (!answer.ok) return answer.exitCode;
   const { report } = answer;
+  if (isSessionsReport(report) && report.sessions.length === 0) {
+    // A name that is mistyped must not look like a server that is empty.
+    const unknown = await unknownName(command);
+    if (unknown !== undefined) {
+      complain(printable(unknown));
+      return EXIT_FAILURE;
+    }
+  }
   const text = isSessionsReport(report)
     ? drawReport(() => renderSessions(report, colourful()))
     : undefined;
@@ -35,6 +46,20 @@ export async function sessions(command: SessionsCommand): Promise<number> {
   if (command.json) print(JSON.stringify(report, null, 2) + "\n");
   else print(text.split("\n").map((line) => clip(line, terminalWidth())).join("\n"));
   return EXIT_OK;
+}
+
+/** Says which name of the query the running balancer does not know; undefined: it knows all. */
+async function unknownName(command: SessionsCommand): Promise<string | undefined> {
+  const { backend, pool, frontend } = command.query;
+  if (backend === undefined && pool === undefined && frontend === undefined) return undefined;
+  const answer = await askBalancer(command, "sessions", "/v1/status");
+  if (!answer.ok || !isStatusReport(answer.report)) return undefined;
+  const { pools, frontends } = answer.report;
+  // One that leaves may have sessions, if none that is asked for.
+  const there = pools.map((one) => ({ ...one, backends: one.backends.map(({ id }) => ({ id })) }));
+  const matched = matchBackends(there, backend === undefined ? [] : [backend], pool);
+  if (!matched.ok) return matched.message;
+  return frontend === undefined ? undefined : unknownFrontend(frontend, frontends);
 }
 
 /** The sessions as a table, lines ended by newlines; frontend and pool where there are several. */

@@ -28,7 +28,7 @@ export function describeOrders(
     const left = active === 0 ? "no session left" : `${counted(active, "session")} left`;
     const cut = state.deadline === null
       ? ""
-      : `, ended ${describeUntil(Date.parse(state.deadline) - nowMs)}`;
+      : `, to be ended ${describeUntil(Date.parse(state.deadline) - nowMs)}`;
     const what = state.overrules === null
       ? `${state.value}, ${left}${active === 0 ? "" : cut}`
       : `${state.value}, though ${state.overrules}`;

@@ -24,7 +24,7 @@ const HEADINGS: readonly Cell[] = [
   { text: "AGE", right: true },
   { text: "CORES", right: true },
   { text: "FREE", right: true },
-  { text: "ACTIVE", right: true },
+  { text: "SESSIONS", right: true },
   { text: "TOTAL", right: true },
 ];
 
@@ -224,7 +224,7 @@ function cellsOf(backend: BackendReport, nowMs: number): Cell[] {
       text: loadAgeSeconds === null ? "-" : describeDuration(Math.max(0, loadAgeSeconds) * 1000),
       right: true,
     },
-    { text: `${backend.cores}${backend.coresFrom === "assumed" ? "?" : ""}`, right: true },
+    { text: coresOf(backend), right: true },
     { text: free === null ? "-" : toDecimals(free, 2), right: true },
     {
       text: backend.maxConnections === 0
@@ -234,6 +234,11 @@ function cellsOf(backend: BackendReport, nowMs: number): Cell[] {
     },
     { text: `${backend.total}`, right: true },
   ];
+}
+
+/** A number that is assumed has a question mark. */
+export function coresOf({ cores, coresFrom }: BackendReport): string {
+  return `${cores}${coresFrom === "assumed" ? "?" : ""}`;
 }
 
 /** An agent's words that change nothing, where its percentage is no weight. */

@@ -7,6 +7,7 @@ import { describeDuration } from "../core/values/duration.ts";
 import { toDecimals } from "../core/values/thousandths.ts";
 import type { ScreenSize } from "./live_screen.ts";
 import { BOLD, DIM, GREEN, paint, RED, YELLOW } from "./output.ts";
+import { coresOf } from "./status_table.ts";
 import { type Cell, drawTable } from "./table.ts";
 
 /** A backend, and how many sessions a second it has had since the report before. */
@@ -36,7 +37,12 @@ const COLUMNS: readonly Column[] = [
     value: ({ backend }) => backend.load1,
     text: ({ backend }) => decimals(backend.load1, 2),
   },
-  { heading: "CORES", isNumber: true, value: ({ backend }) => backend.cores },
+  {
+    heading: "CORES",
+    isNumber: true,
+    value: ({ backend }) => backend.cores,
+    text: ({ backend }) => coresOf(backend),
+  },
   {
     heading: "FREE",
     isNumber: true,

@@ -18,7 +18,7 @@ import { BOLD, DIM, GREEN, paint, RED, YELLOW } from "./output.ts";
 const REFUSALS: Readonly<Record<string, string>> = {
   no_backend: "no backend could take it",
   connect_failed: "no backend that was tried took it",
-  denied: "deny or allow of the frontend kept its address out",
+  denied: "deny or allow of the frontend, or an administrator's deny, kept its address out",
   frontend_full: "the frontend's max_connections was reached",
   bad_proxy_header:
     "accept_proxy_from names its network, and it sent no sound PROXY header in time",

@@ -200,6 +200,8 @@ Deno.test("the commands say what a backend has become, and what to type", async 
     /^0: main: \S+ is draining: 1 session goes on until \S+Z \(in 8h\)$/.test(drained),
     drained,
   );
+  const cut = await run("status");
+  assert(/ {4}draining, 1 session left, to be ended in \S+: by /.test(cut), cut);
   assertEquals(await run("enable", one.address), `0: main: ${one.address} is enabled`);
   assertEquals(
     await run("weight", one.address, "2.5"),
@@ -238,6 +240,10 @@ Deno.test("the commands say what a backend has become, and what to type", async 
   );
   const json: unknown = JSON.parse((await run("enable", "127.0.0.1", "--json")).slice(3));
   assert(Array.isArray(json) && json.length === 2, JSON.stringify(json));
+  assertEquals(
+    await run("backend", "add", two.address),
+    `0: main: ${two.address} is in the pool`,
+  );
   assertEquals((await landings(port, 6)).size, 2);
 
   for (const { conn } of standing) conn.close();
@@ -277,7 +283,7 @@ for (const engine of ["splice", "portable"]) {
       assertEquals(await heardFrom("127.0.0.3", port), "");
       assertEquals(
         await run(balancer, "undeny", "127.0.0.0/29"),
-        "main: 127.0.0.0/29 is not denied by order",
+        "main: 127.0.0.0/29 is no longer denied by order",
       );
       const status = await run(balancer, "status");
       assert(/\n {4}denied: 127.0.0.2\/32: by \S+ \S+ ago, scanner\n/.test(status), status);

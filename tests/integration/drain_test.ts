@@ -119,6 +119,11 @@ for (const kind of ["splice", "portable"]) {
     const mine = await run("sessions", "--client", "127.0.0.1", "--pool", "p");
     assertEquals(mine.stdout.trimEnd().split("\n").length, 2);
     assertEquals((await run("sessions", "--client", "127.0.0.2")).stdout, "no session\n");
+    // A name that is mistyped is no empty server.
+    for (const [flag, name] of [["backend", "hoek"], ["pool", "q"], ["frontend", "g"]] as const) {
+      const { code, stderr } = await run("sessions", `--${flag}`, name);
+      assertEquals([code, stderr.startsWith(`Unknown ${flag} "${name}": `)], [1, true], stderr);
+    }
     for (const { conn } of clients) conn.close();
   });
 }

@@ -52,9 +52,9 @@ Deno.test("reload and check --diff say what changes, and which orders stand agai
   assertEquals([reloaded.code, ...plain(reloaded.stdout)], [
     0,
     `reloaded ${file}: ${changes}`,
-    `stands beside it: ${against}`,
+    `order that stands against it: ${against}`,
   ]);
-  await balancer.logged("an order stands beside what");
+  await balancer.logged("an order stands against what");
   const { pools: [pool], reload } = await balancer.status();
   assertEquals(reload.count, 1);
   assertEquals(

@@ -122,4 +122,11 @@ Deno.test("what is typed wrong is answered with what to type", async () => {
     "One that was started before admin.socket changed still has its old socket: " +
       "compute-lb status --admin-socket PATH",
   );
+  await Deno.writeTextFile(file, "drian: {}\n");
+  const spoilt = await runProgram(["drain", "a", "--config", file]);
+  assertStringIncludes(spoilt.stderr, 'Unknown key "drian"');
+  assertStringIncludes(
+    spoilt.stderr,
+    "To ask the running balancer all the same: compute-lb drain --admin-socket PATH",
+  );
 });

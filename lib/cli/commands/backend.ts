@@ -49,7 +49,8 @@ whatever names it, until "enable" or "backend add" puts it back.
     if (verb === undefined) {
       const meant = nearest(word, VERBS);
       const hint = meant === undefined ? "" : `did you mean "${meant}"?`;
-      const message = `Cannot read "${shown(word)}": expected ${VERBS.join(" or ")}`;
+      const what = word === "" ? "Cannot tell what to do" : `Cannot read "${shown(word)}"`;
+      const message = `${what}: expected ${VERBS.join(" or ")}`;
       return { ok: false, message, hint };
     }
     const order = readHosts(given, names);

@@ -34,10 +34,11 @@ behind a command does the same.
       return { ok: false, message: `Cannot use "${shown(stray)}" here: expected one command` };
     }
     if (names.includes(name)) return success({ topic: name });
+    const owner = commands.find(({ positionals }) => positionals?.({ commands }).includes(name));
     return {
       ok: false,
-      message: `Unknown command "${shown(name)}"`,
-      hint: didYouMean(name, names),
+      message: `Unknown command or topic "${shown(name)}"`,
+      hint: owner === undefined ? didYouMean(name, names) : `did you mean "${owner.name}"?`,
     };
   },
   run: async (

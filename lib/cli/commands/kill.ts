@@ -14,7 +14,7 @@ Ends sessions at once, by their numbers ("compute-lb sessions" shows them). What
 is on its way in them may be lost. The access log says "killed".
 `,
   flags: [
-    REASON_FLAG,
+    { ...REASON_FLAG, text: "why, for the log" },
     ...SOCKET_FLAGS,
     { ...JSON_FLAG, text: "the sessions as JSON, as they were" },
   ],

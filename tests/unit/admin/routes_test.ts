@@ -27,8 +27,8 @@ Deno.test("answerAdmin() finds the route, or says what there is", async () => {
   );
   const wrong = [
     ["GET", "/v1/why?last=0", 400, 'last: Cannot read "0": expected 1 to 1024'],
-    ["GET", "/v1/nothing", 404, "no such resource: /v1/nothing"],
-    ["GET", "/v1/status/", 404, "no such resource: /v1/status/"],
+    ["GET", "/v1/nothing", 404, "no such resource: /v1/nothing (/v1/openapi.json describes all)"],
+    ["GET", "/v1/status/", 404, "no such resource: /v1/status/ (/v1/openapi.json describes all)"],
     ["POST", "/v1/status", 405, "POST is not allowed here: use GET, HEAD"],
   ] as const;
   for (const [method, target, status, error] of wrong) {
