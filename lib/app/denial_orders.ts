@@ -24,12 +24,17 @@ const MOST_DENIALS = 10_000;
 
 type Answered = Ordered<DenialReport | null>;
 
+type DenialParts = Pick<
+  OrderParts,
+  "clock" | "log" | "inTurn" | "turnAway" | "config" | "closed"
+>;
+
 export class DenialOrders {
-  readonly #parts: OrderParts;
+  readonly #parts: DenialParts;
   readonly #book: OrderBook;
   #expiring = false;
 
-  constructor(parts: OrderParts, book: OrderBook) {
+  constructor(parts: DenialParts, book: OrderBook) {
     this.#parts = parts;
     this.#book = book;
   }
@@ -73,8 +78,8 @@ export class DenialOrders {
     if (withoutExpired(administration, clock.wall()) === administration) return;
     this.#expiring = true;
     inTurn(async () => {
-      const next = withoutExpired(this.#book.administration, clock.wall());
-      const refused = await this.#book.keep(next) ?? await this.#turnAway();
+      this.#book.forget(withoutExpired(this.#book.administration, clock.wall()));
+      const refused = await this.#turnAway();
       if (refused === undefined) log.info("networks are turned away no more whose time is over");
       return { value: undefined };
     }).catch((error: unknown) => log.error(messageOf(error)))

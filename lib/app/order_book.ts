@@ -49,6 +49,11 @@ export class OrderBook {
     return undefined;
   }
 
+  /** Goes on with what time has left of the orders. The file says until when each holds, and may stay as it is. */
+  forget(left: Administration): void {
+    this.#administration = left;
+  }
+
   /** Keeps nothing any more: another process may. */
   close(): void {
     this.#store[Symbol.dispose]();
