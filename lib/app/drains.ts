@@ -169,7 +169,7 @@ export class Drains implements AsyncDisposable {
     return await withDeadline(
       clock,
       NOTIFY_MS,
-      (signal) => runCommand(command, signal, clock, goesOn, told),
+      (signal) => runCommand(command, signal, clock, goesOn, { ...told, isErrand: true }),
       this.#stop.signal,
       () => new Error(`it took more than ${NOTIFY_MS / 1000} s and was killed`),
     );

@@ -24,6 +24,8 @@ export interface Told {
   readonly input?: string;
   /** Variables besides those of this process. */
   readonly env?: Readonly<Record<string, string>>;
+  /** It is to do something: what it prints is no answer, and may be long. */
+  readonly isErrand?: boolean;
 }
 
 /**
@@ -65,7 +67,9 @@ export async function runCommand(
   const given = writer && give(writer, told.input ?? "");
   try {
     const readers = Promise.all([
-      readStart(process.stdout, enough.signal, end),
+      told.isErrand === true
+        ? readTail(process.stdout, enough.signal, MOST_OUTPUT_BYTES)
+        : readStart(process.stdout, enough.signal, end),
       readTail(process.stderr, enough.signal, MOST_OUTPUT_BYTES),
     ]);
     const status = await Promise.race([process.status, givenUp.promise]);

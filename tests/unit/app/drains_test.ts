@@ -98,6 +98,13 @@ Deno.test("people are warned when a drain begins, 10 minutes and 1 minute before
   assertEquals(site.ended[0], [[3], "drained"]);
 });
 
+Deno.test("a command that prints much warns people all the same", async () => {
+  await using site = new Site("head -c 300000 /dev/zero; ");
+  site.drains.began(site.drain("a:22"));
+  assertEquals(await site.lines(1), ["a:22 2"]);
+  assertEquals(site.log, ["p: people with 2 sessions on a:22 are warned of its drain"]);
+});
+
 Deno.test("what lies behind when a drain begins is not told again", async () => {
   await using site = new Site();
   site.drains.began(site.drain("a:22", 5 * MINUTE));
