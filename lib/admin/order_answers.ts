@@ -24,6 +24,9 @@ import { parseSessionId } from "./session_report.ts";
 /** The field of a request that says who orders; by what a request comes tells only that somebody may. */
 export const BY_FIELD = "compute-lb-by";
 
+/** As RFC 7396 has it, null takes away; but what is said with an order is no order. */
+const takenAway = (field: string) => field === "reason" ? null : DEFAULT;
+
 const who = line("a name", 64);
 
 export function answerPool(status: StatusReport, { params: { pool = "" } }: Asked): Answer {
@@ -49,7 +52,7 @@ export function answerFrontend(
 
 export async function putDenial(orders: Orders, asked: Asked): Promise<Answer> {
   const { frontend = "", network = "" } = asked.params;
-  const body = readBody(denialBody, asked, DEFAULT);
+  const body = readBody(denialBody, asked, takenAway);
   if (!body.ok) return body.answer;
   const caller = callerOf(asked);
   if (!caller.ok) return caller.answer;
@@ -78,8 +81,7 @@ export function answerBackend(orders: Orders, { params }: Asked): Answer {
 
 export async function patchBackend(orders: Orders, asked: Asked): Promise<Answer> {
   const { pool = "", backend = "" } = asked.params;
-  // As RFC 7396 has it, null takes away.
-  const body = readBody(backendPatch, asked, DEFAULT);
+  const body = readBody(backendPatch, asked, takenAway);
   if (!body.ok) return body.answer;
   const caller = callerOf(asked);
   if (!caller.ok) return caller.answer;

@@ -13,12 +13,12 @@ export type Read<T> =
 
 /**
  * A body; nothing at all is an empty one.
- * @param nullAs what `null` stands for; absent: for nothing.
+ * @param nullAs what `null` stands for in a field; absent, or null: for nothing.
  */
 export function readBody<T>(
   declaration: Declaration<T>,
   { body }: Pick<Asked, "body">,
-  nullAs: string | null = null,
+  nullAs?: (field: string) => string | null,
 ): Read<T> {
   return answered(readJson(declaration, body.trim() === "" ? "{}" : body, nullAs));
 }

@@ -24,12 +24,12 @@ const MOST_FAULTS = 20;
 
 /**
  * Reads a text. Numbers and booleans are read as their text, as everywhere.
- * @param nullAs what `null` stands for; absent: for nothing.
+ * @param nullAs what `null` stands for in a field of that name; absent: for nothing.
  */
 export function readJson<T>(
   declaration: Declaration<T>,
   text: string,
-  nullAs: string | null = null,
+  nullAs: (field: string) => string | null = () => null,
 ): JsonReading<T> {
   let parsed: unknown;
   try {
@@ -70,12 +70,16 @@ function isTooDeep(value: unknown, left: number): boolean {
   return left === 0 || Object.values(value).some((inner) => isTooDeep(inner, left - 1));
 }
 
-function textsOf(value: unknown, nullAs: string | null): unknown {
-  if (value === null) return nullAs;
-  if (Array.isArray(value)) return value.map((inner) => textsOf(inner, nullAs));
+function textsOf(
+  value: unknown,
+  nullAs: (field: string) => string | null,
+  field = "",
+): unknown {
+  if (value === null) return field === "" ? null : nullAs(field);
+  if (Array.isArray(value)) return value.map((inner) => textsOf(inner, nullAs, field));
   if (typeof value !== "object") return String(value);
   return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [key, textsOf(inner, nullAs)]),
+    Object.entries(value).map(([key, inner]) => [key, textsOf(inner, nullAs, key)]),
   );
 }
 

@@ -218,7 +218,8 @@ export const moment: Value<number, "Ms"> = {
   read: (text) => {
     const isWritten = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?Z$/.test(text);
     const ms = isWritten ? Date.parse(text) : NaN;
-    return Number.isNaN(ms)
+    // Of a day that its month has not, Date makes one of the next month.
+    return Number.isNaN(ms) || !new Date(ms).toISOString().startsWith(text.slice(0, 16))
       ? failure(`Cannot read ${quote(text)} as a time: expected "2026-01-31T18:00:00Z"`)
       : success(ms);
   },

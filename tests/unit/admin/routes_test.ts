@@ -121,6 +121,8 @@ Deno.test("an order that cannot be read is refused with the field that is wrong"
     ["PATCH", HOEK, '{"weight":-1}', {}, 'weight: Cannot read "-1" as a weight'],
     ["PATCH", HOEK, '{"state":"drain"}', {}, 'state: Cannot read "drain" as a state: expected'],
     ["PATCH", HOEK, '{"deadline":8}', {}, 'deadline: Cannot read "8" as a time: expected 1s to'],
+    ["PATCH", HOEK, '{"deadline":"2027-02-30T18:00:00Z"}', {}, "deadline: Cannot read"],
+    ["PATCH", HOEK, '{"state":"draining","reason":null}', {}, "reason: Cannot read nothing here"],
     ["PATCH", HOEK, '{"reason":"a\\nb"}', {}, "reason: Cannot use"],
     ["PUT", HOEK, '{"cores":0}', {}, 'cores: Cannot read "0" as cores'],
     ["PUT", HOEK, '{"max_connections":"many"}', {}, "max_connections: Cannot read"],
