@@ -33,7 +33,7 @@ Deno.test("what a pool's configuration says to kernels stands in its table at on
   const table = PickTable.allocate(4, 16);
   const rules = new TableRules(table, 0);
   rules.set(poolOf("strategy: random"));
-  assertEquals(wordsOf(table), [125, 0, 8]);
+  assertEquals(wordsOf(table), [125, 0, 6]);
   rules.set(poolOf("hash_balance: off, sticky: { by: source, ttl: 90m }, pace: { sessions: off }"));
   assertEquals(wordsOf(table), [0, 5400, 0]);
 });
