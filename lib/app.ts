@@ -266,7 +266,7 @@ export class App implements AsyncDisposable {
   ): Promise<ReloadOutcome> {
     const before = this.#config;
     const effect = this.effectOf(config, locations);
-    const full = this.#pools.whyFull(config);
+    const full = this.#pools.whyNotTaken(config);
     if (full !== undefined) return this.#refuse(full);
     const pools = await this.#pools.prepare(config, signal);
     // From here to the engine's turn nothing is awaited: a drain that begins later closes what this opens.

@@ -129,7 +129,7 @@ export function withOrders(configured: PoolConfig, { backends }: Administration)
 
 /** Why a backend cannot join its pool, which would be this one; undefined: it can. */
 export function joinFault(
-  { id, controller }: OrderTarget,
+  { id }: OrderTarget,
   { name: pool, backends }: PoolConfig,
   names: FoundNames,
   pools: Pools,
@@ -137,9 +137,8 @@ export function joinFault(
   if (backends.length > MAX_BACKENDS) {
     return refusal(409, `Pool ${pool} has ${MAX_BACKENDS} backends already, as many as it can`);
   }
-  if (!controller.pool.hasRoomFor(backends)) {
-    return refusal(409, `Pool ${pool} has no room while those that have left still have sessions`);
-  }
+  const full = pools.whyFull(pool, backends);
+  if (full !== undefined) return refusal(409, full);
   const backend = backends.find((one) => one.id === id);
   const found = names.get(id);
   const addresses = found?.ok === true ? found.value : backend ? [backend.address] : [];

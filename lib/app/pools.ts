@@ -2,6 +2,7 @@
 // configuration at one instant, ends those that go and keeps their tables for others.
 
 import type { Clock, Random } from "../core/timing/clock.ts";
+import type { Backend } from "../core/pool/backend.ts";
 import { counted } from "../core/values/counted.ts";
 import type { Address } from "../core/values/address.ts";
 import type { PickTable } from "../core/pick/pick_table.ts";
@@ -71,17 +72,21 @@ export class Pools implements AsyncDisposable {
     return frontendReached(this.#frontends, pool, address, ownAddresses());
   }
 
-  /** Why a pool has no room for backends that come with a configuration; undefined when all have. */
-  whyFull({ pools }: Config): string | undefined {
-    const full = pools.find((pool) =>
-      this.get(pool.name)?.pool.hasRoomFor(this.#orders.applied(pool).backends) === false
-    );
-    if (full === undefined) return undefined;
-    const sessions = this.get(full.name)?.pool.leavingSessions ?? 0;
+  /** Why a pool, that of this name, has no room for these backends; undefined: it has. */
+  whyFull(name: string, backends: readonly Backend[]): string | undefined {
+    const pool = this.get(name)?.pool;
+    if (pool === undefined || pool.hasRoomFor(backends)) return undefined;
+    const sessions = pool.leavingSessions;
     const when = sessions === 0
       ? "so soon after others have left: try again in some seconds"
       : `while those that have left still hold ${counted(sessions, "session")}: try again later`;
-    return `pool ${full.name} has no room for so many new backends ${when}`;
+    return `pool ${name} has no room for so many new backends ${when}`;
+  }
+
+  /** Why a pool has no room for backends that come with a configuration; undefined when all have. */
+  whyNotTaken({ pools }: Config): string | undefined {
+    return pools.map((pool) => this.whyFull(pool.name, this.#orders.applied(pool).backends))
+      .find((why) => why !== undefined);
   }
 
   /** Makes controllers for pools that have none, and looks up whatever backends need. Nothing changes. */

@@ -3,6 +3,7 @@
 // backends are asked otherwise, nothing when a load grew too old, sessions of backends that held none.
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { requestAdmin } from "../../lib/admin/client.ts";
 import { describeSources } from "../../lib/app/load_sources.ts";
 import { Shortages } from "../../lib/core/watch/shortages.ts";
 import { parseCommand } from "../../lib/cli/arguments.ts";
@@ -119,9 +120,15 @@ Deno.test("a pool without room for new backends is not said to hold sessions tha
   const config = (first: number) => configOf(backends(first), { health: "{ probe: none }" });
   await using balancer = await Balancer.start({ config: config(1) });
   await balancer.reload(config(1001));
-  assertStringIncludes(
-    String((await balancer.reload(config(2001))).message),
-    "pool main has no room for so many new backends so soon after others have left: " +
-      "try again in some seconds",
-  );
+  const full = "pool main has no room for so many new backends so soon after others have left: " +
+    "try again in some seconds";
+  assertStringIncludes(String((await balancer.reload(config(2001))).message), full);
+  // Nor by an order: of those that the configuration names one leaves, and another comes.
+  const order = async (method: string, backend: string) => {
+    const resource = `/v1/pools/main/backends/${backend}`;
+    const answer = await requestAdmin(balancer.adminSocket, { method, resource });
+    return answer.ok ? answer.body : answer.message;
+  };
+  await order("DELETE", "127.0.0.1:1001");
+  assertEquals(await order("PUT", "127.0.0.1:3001"), { error: full });
 });
