@@ -11,6 +11,8 @@ import {
   MAX_CONNECTIONS,
   PACE_LIMIT,
   type PickTable,
+  QUEUE_HEAD,
+  QUEUE_TAIL,
   QUEUE_TIMEOUTS,
   QUEUED_TOTAL,
   ROW_WORDS,
@@ -170,6 +172,34 @@ export const QUEUE_CASES: readonly EngineCase[] = [
         "the place in the frontend",
         () => fixture.engine.counters().activeByFrontend.get("f") === 0,
       );
+    },
+  },
+  {
+    name: "those who have gone take up no room in the queue, whoever waits there longer",
+    run: async (fixture) => {
+      await using a = new TcpPeer(echo);
+      const plan = planOf([{ address: a.address, maxConnections: 1 }], { queue: PATIENT });
+      const { words } = plan.table;
+      const port = await fixture.listen(plan);
+      const first = await comeIn(fixture, port);
+      const stay: Deno.TcpConn[] = [];
+      for (let i = 1; i <= 3; i++) {
+        stay.push(await queueUp(port, plan));
+        const gone = await Promise.all([1, 2].map(() => connectResettable(port)));
+        await waitFor("both to be in the queue", () => queuedIn(plan.table) === i + 2);
+        await Promise.all(gone.map((one) => one.reset()));
+        await waitFor("both to have left", () => queuedIn(plan.table) === i);
+      }
+      await waitFor("room for others", () => {
+        return Atomics.load(words, QUEUE_TAIL) - Atomics.load(words, QUEUE_HEAD) === stay.length;
+      });
+      first.close();
+      for (const [index, one] of stay.entries()) {
+        await send(one, "x");
+        assertEquals([await receive(one, 1), queuedIn(plan.table)], ["x", 2 - index]);
+        one.close();
+      }
+      await fixture.quiet();
     },
   },
   {

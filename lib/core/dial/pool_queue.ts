@@ -5,7 +5,9 @@
 //   word   EMPTY | who + 1: it waits | leftWord(ticket): it has left
 //
 // Threads do not wait for each other. Whoever leaves takes the head past all who have left. A ticket stands in
-// the word of its leaving, so a thread that was preempted cannot take a later ticket's word for it.
+// the word of its leaving, so a thread that was preempted cannot take a later ticket's word for it. Who waits
+// long closes up now and then: it takes the last ticket before the next who waits, so that the head, or whoever
+// waits before it, can pass the others.
 //
 // `!` on typed-array reads: these words are in the header, or in the ring.
 
@@ -67,15 +69,28 @@ export function leaveQueue(table: PickTable, ticket: number): boolean {
   const words = table.words;
   Atomics.store(words, wordOf(words, ticket), leftWord(ticket));
   Atomics.sub(words, QUEUED, 1);
-  let hasMoved = false;
+  return moveHead(words);
+}
+
+/**
+ * A client that waits changes its ticket for the last behind it whose clients have all left. Its place in the
+ * order stays the same. For the thread that has the client.
+ * @returns its ticket from now on.
+ */
+export function closeUp(table: PickTable, ticket: number): number {
+  const words = table.words;
+  let last = ticket;
   for (;;) {
-    const head = Atomics.load(words, QUEUE_HEAD);
-    const left = leftWord(head);
-    // Whoever empties the word is the one that moves the head on.
-    if (Atomics.compareExchange(words, wordOf(words, head), left, EMPTY) !== left) return hasMoved;
-    Atomics.store(words, QUEUE_HEAD, (head + 1) & TICKET_MASK);
-    hasMoved = true;
+    const next = (last + 1) & TICKET_MASK;
+    if (Atomics.load(words, wordOf(words, next)) !== leftWord(next)) break;
+    last = next;
   }
+  if (last === ticket) return ticket;
+  // Nobody else writes there: the head stops before a client that waits, and so does who closes up to it.
+  Atomics.store(words, wordOf(words, last), Atomics.load(words, wordOf(words, ticket)));
+  Atomics.store(words, wordOf(words, ticket), leftWord(ticket));
+  moveHead(words);
+  return last;
 }
 
 /** Who waits with the lowest ticket; NOBODY: nobody. */
@@ -88,6 +103,19 @@ export function firstInQueue(table: PickTable): number {
 /** Counts a client whose time was over before there was a place. */
 export function countTimeout(table: PickTable): void {
   Atomics.add(table.words, QUEUE_TIMEOUTS, 1);
+}
+
+/** Takes the head past those who have left. @returns whether it has moved. */
+function moveHead(words: Int32Array): boolean {
+  let hasMoved = false;
+  for (;;) {
+    const head = Atomics.load(words, QUEUE_HEAD);
+    const left = leftWord(head);
+    // Whoever empties the word is the one that moves the head on.
+    if (Atomics.compareExchange(words, wordOf(words, head), left, EMPTY) !== left) return hasMoved;
+    Atomics.store(words, QUEUE_HEAD, (head + 1) & TICKET_MASK);
+    hasMoved = true;
+  }
 }
 
 function turnBack(words: Int32Array): number {

@@ -18,7 +18,7 @@ import {
   WAIT,
   WAIT_MS,
 } from "../../core/dial/dial_policy.ts";
-import { enterQueue, leaveQueue, NO_ROOM } from "../../core/dial/pool_queue.ts";
+import { closeUp, enterQueue, leaveQueue, NO_ROOM } from "../../core/dial/pool_queue.ts";
 import { Choice, type Chosen, NO_ROW, type Tried } from "../../core/pick/choice.ts";
 import { countTunnel, endTunnel, pick, release } from "../../core/pick/pick_kernels.ts";
 import type { PickTable } from "../../core/pick/pick_table.ts";
@@ -115,6 +115,7 @@ export class Dialer implements DialDriver<Client> {
       queueOver: (client: Client) => policy.queueOver(client, now()),
       queueEndMs: (client: Client) => policy.queueEndMs(client),
       left: (client: Client) => policy.left(client, now()),
+      closeUp: (client: Client) => this.#closeUp(client),
     };
     this.#queues = new Queues(search, QUEUE, now);
     parts.cutting.addEventListener("abort", () => this.#queues.end());
@@ -226,6 +227,10 @@ export class Dialer implements DialDriver<Client> {
       failure,
       message: messageOf(client.error),
     });
+  }
+
+  #closeUp(client: Client): void {
+    if (client.isQueued) client.ticket = closeUp(this.#table(client), client.ticket);
   }
 
   renew(client: Client): boolean {

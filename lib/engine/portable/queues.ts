@@ -7,7 +7,7 @@ import type { PickTable } from "../../core/pick/pick_table.ts";
 
 /** How soon the first of a queue looks again. */
 const LOOK_MS = 10;
-/** How often it is found out whether a client is there still. */
+/** How often it is found out whether a client is there still, and it closes up to the next. */
 const PRESENCE_MS = 500;
 const NOTHING = new Uint8Array(0);
 
@@ -26,6 +26,8 @@ export interface QueueSearch<C extends Queued> {
   queueEndMs(client: C): number;
   /** The client is gone. */
   left(client: C): number;
+  /** The client keeps no more room in its queue than it needs. */
+  closeUp(client: C): void;
 }
 
 interface Waiting<C> {
@@ -78,6 +80,7 @@ export class Queues<C extends Queued> {
       else if (client.plan !== undefined) tables.add(client.plan.table);
       if (now - one.lookedAtMs >= PRESENCE_MS) {
         one.lookedAtMs = now;
+        if (client.plan !== undefined) this.#search.closeUp(client);
         void this.#findOut(one);
       }
     }

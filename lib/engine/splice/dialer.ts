@@ -61,7 +61,7 @@ import {
 } from "./libc.ts";
 import type { Plan } from "./plan.ts";
 import type { Poller } from "./poller.ts";
-import { LOOK_MS, type Queues } from "./queues.ts";
+import { CLOSE_UP_MS, LOOK_MS, type Queues } from "./queues.ts";
 import { keepChoice, type Recorder } from "./records.ts";
 import type { Reserve } from "./reserve.ts";
 import { readEndpoint, SOCKADDR_WORDS } from "./sockaddr.ts";
@@ -193,12 +193,12 @@ export class Dialer implements DialDriver<TunnelDial> {
     return this.#do(dial, this.#policy.replan(dial, this.#time[0]!));
   }
 
-  /** The deadline of a tunnel that connects or waits, in a queue or for a descriptor, has come. */
+  /** A tunnel that connects or waits, in a queue or for a descriptor, is to be looked at. */
   expired(slot: number): number {
     const dial = this.#dial.at(slot);
     const state = this.#words[dial.base + STATE];
     if (state === WAITING) return this.#do(dial, CONNECT);
-    if (state === QUEUED) return this.#queueOver(dial);
+    if (state === QUEUED) return this.#queueDue(dial);
     const errno = this.#connectErrno(dial);
     if (errno === 0 || errno === EISCONN) return this.#do(dial, this.#connected(dial));
     return this.#do(dial, this.#failed(dial, errno === EALREADY ? ETIMEDOUT : errno));
@@ -282,9 +282,11 @@ export class Dialer implements DialDriver<TunnelDial> {
     return true;
   }
 
-  #queueOver(dial: TunnelDial): number {
-    if (!this.#plans.isHeld) return this.#do(dial, this.#policy.queueOver(dial, this.#time[0]!));
-    this.#wheel.set(dial.slot, this.#time[0]! + LOOK_MS);
+  #queueDue(dial: TunnelDial): number {
+    const now = this.#time[0]!;
+    if (now < this.#policy.queueEndMs(dial)) return this.#do(dial, QUEUE);
+    if (!this.#plans.isHeld) return this.#do(dial, this.#policy.queueOver(dial, now));
+    this.#wheel.set(dial.slot, now + LOOK_MS);
     return QUEUE;
   }
 
@@ -309,8 +311,14 @@ export class Dialer implements DialDriver<TunnelDial> {
         this.#acceptor.pause(frontend, errno, this.#time[0]!, this.#time[1]!);
       }
       this.#wheel.set(dial.slot, this.#time[0]! + WAIT_MS);
-    } else if (next === QUEUE) this.#wheel.set(dial.slot, this.#policy.queueEndMs(dial));
+    } else if (next === QUEUE) this.#stayQueued(dial);
     return next;
+  }
+
+  #stayQueued(dial: TunnelDial): void {
+    if (dial.plan !== undefined) this.#ledger.closeUp(dial.base, dial.plan.table);
+    const endMs = this.#policy.queueEndMs(dial);
+    this.#wheel.set(dial.slot, Math.min(endMs, this.#time[0]! + CLOSE_UP_MS));
   }
 
   /** Tries the address that the record names. @returns CONNECTING, or what the policy says of the outcome. */

@@ -8,7 +8,7 @@
 // `!` on typed-array reads: bases belong to tunnels of this table, numbers to workers of this engine.
 
 import { HELD, type SourceLimits, type SourceTable } from "../../core/admission/source_table.ts";
-import { enterQueue, leaveQueue, NO_ROOM } from "../../core/dial/pool_queue.ts";
+import { closeUp, enterQueue, leaveQueue, NO_ROOM } from "../../core/dial/pool_queue.ts";
 import type { Choice, Tried } from "../../core/pick/choice.ts";
 import { countTunnel, endTunnel, pick, release } from "../../core/pick/pick_kernels.ts";
 import type { PickTable } from "../../core/pick/pick_table.ts";
@@ -232,6 +232,11 @@ export class Ledger {
     this.#words[base + TICKET] = ticket;
     this.#words[base + STATE] = QUEUED;
     return true;
+  }
+
+  /** A client in a queue keeps no more room there than it needs. */
+  closeUp(base: number, table: PickTable): void {
+    this.#words[base + TICKET] = closeUp(table, this.#words[base + TICKET]!);
   }
 
   /** A client leaves the queue. @returns whether another is the first in it now, or none is left. */

@@ -16,6 +16,8 @@ import type { WakeFds } from "./wake_fds.ts";
 
 /** How soon the first of a queue looks again. */
 export const LOOK_MS = 10;
+/** How soon a client that waits closes up to the next. */
+export const CLOSE_UP_MS = 1000;
 
 export class Queues {
   readonly #worker: number;

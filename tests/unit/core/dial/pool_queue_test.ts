@@ -3,6 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import {
+  closeUp,
   countTimeout,
   enterQueue,
   firstInQueue,
@@ -50,7 +51,7 @@ Deno.test("no more wait than may, nor than there is room for", () => {
   assertEquals([1, 2, 3].map((who) => enterQueue(table, who, 2)), [0, 1, NO_ROOM]);
   assertEquals([queuedIn(table), table.words[QUEUED_TOTAL]], [2, 2]);
   assertEquals(enterQueue(PickTable.allocate(1), 1, MANY), NO_ROOM);
-  // The first stays; those behind it come and go, until no word is left for one more.
+  // The first stays; those behind it come and go, until no word is left for one more, since none closes up.
   let last = 0;
   for (let count = 0; last !== NO_ROOM; count++) {
     assert(count < 1024, "those who have left are forgotten before the head has passed them");
@@ -60,6 +61,21 @@ Deno.test("no more wait than may, nor than there is room for", () => {
   assertEquals([queuedIn(table), firstInQueue(table)], [2, 1]);
   leaveQueue(table, 0);
   assert(enterQueue(table, 5, MANY) !== NO_ROOM);
+});
+
+Deno.test("those who close up leave room for as many as may wait, however many come and go", () => {
+  const table = tableOf();
+  const stay = [7, 8].map((who) => enterQueue(table, who, MANY));
+  for (let count = 0; count < 5000; count++) {
+    const ticket = enterQueue(table, 100 + count, MANY);
+    assert(ticket !== NO_ROOM);
+    if (count === 1000 || count === 3000) stay.push(ticket);
+    else leaveQueue(table, ticket);
+    for (const [at, one] of stay.entries()) stay[at] = closeUp(table, one);
+  }
+  assertEquals([queuedIn(table), firstInQueue(table)], [4, 7]);
+  const first = stay.map((ticket) => [leaveQueue(table, ticket), firstInQueue(table)]);
+  assertEquals(first, [[true, 8], [true, 1100], [true, 3100], [true, NOBODY]]);
 });
 
 Deno.test("tickets come round again", () => {
@@ -75,13 +91,17 @@ Deno.test("tickets come round again", () => {
 });
 
 Deno.test("whoever comes and goes, the first is who came first of those who are there", () => {
-  const steps = fc.array(fc.oneof(fc.constant(-1), fc.nat(20)), { maxLength: 200 });
+  const steps = fc.array(fc.oneof(fc.constant(-1), fc.constant(-2), fc.nat(20)), {
+    maxLength: 200,
+  });
   fc.assert(fc.property(steps, (moves) => {
     const table = tableOf(512);
     const waiting: { who: number; ticket: number }[] = [];
     let who = 0;
     for (const move of moves) {
-      if (move < 0) {
+      if (move === -2) {
+        for (const one of waiting) one.ticket = closeUp(table, one.ticket);
+      } else if (move < 0) {
         const ticket = enterQueue(table, who, MANY);
         assert(ticket !== NO_ROOM);
         waiting.push({ who: who++, ticket });
