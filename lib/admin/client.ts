@@ -1,6 +1,8 @@
 // Asks a running balancer over its admin socket. HTTP/1.1 by hand: one request, one answer, close.
 
 const TIMEOUT_MS = 5000;
+/** How often a balancer that is busy is asked again. */
+const BUSY_STEP_MS = 20;
 const MAX_BYTES = 64 * 1024 * 1024;
 
 /**
@@ -57,8 +59,11 @@ export async function requestAdmin(
 ): Promise<OrderAnswer> {
   let conn: Deno.UnixConn;
   try {
-    conn = await Deno.connect({ transport: "unix", path: socket });
+    conn = await connectTo(socket, timeoutMs);
   } catch (error) {
+    if (error instanceof Deno.errors.WouldBlock) {
+      return unclear(`${socket} has been too busy for ${timeoutMs / 1000} s to be asked`);
+    }
     if (error instanceof Deno.errors.PermissionDenied) {
       return unclear(`Cannot ask ${socket}: permission denied, ${await describeAccess(socket)}`);
     }
@@ -91,6 +96,19 @@ export async function requestAdmin(
       conn.close();
     } catch {
       // The deadline has closed it.
+    }
+  }
+}
+
+/** Connects. Where the listener's queue is full the kernel does not wait (EAGAIN), so we do. */
+async function connectTo(socket: string, timeoutMs: number): Promise<Deno.UnixConn> {
+  const until = performance.now() + timeoutMs;
+  for (;;) {
+    try {
+      return await Deno.connect({ transport: "unix", path: socket });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.WouldBlock) || performance.now() > until) throw error;
+      await new Promise((resolve) => setTimeout(resolve, BUSY_STEP_MS));
     }
   }
 }
