@@ -141,7 +141,8 @@ async function serve(
   // Who has asked since the sockets were opened is answered now, when there is something to tell.
   await using admin = new AsyncDisposableStack();
   if (adminSocket !== undefined) admin.use(new AdminServer(adminSocket, clock, app));
-  for (const listener of http) admin.use(new AdminServer(listener, clock, app, gate));
+  const overTcp = admin.use(new AsyncDisposableStack());
+  for (const listener of http) overTcp.use(new AdminServer(listener, clock, app, gate));
   tellHttp(http, token !== undefined, log);
   warnOfLimit(config, engine.name, descriptorLimit, log);
   log.info("ready", { event: "ready", pid: Deno.pid });
@@ -149,18 +150,25 @@ async function serve(
   signals.whenLeaving(() => {
     clock.sleep(LEAVE_MS, NEVER).then(() => die("what had to end at once has not: leaving it"));
   });
-  await untilEnded(app, reloading, service);
+  // As the ports of frontends, for a successor that starts while sessions go on here.
+  const releasePorts = async () => {
+    await overTcp.disposeAsync();
+    app.adminHttp = [];
+  };
+  await untilEnded(app, reloading, releasePorts, service);
 }
 
 /** Serves until signals have ended it: TERM once and the last session is over, TERM twice, or INT. */
 async function untilEnded(
   app: App,
   reloading: Reloading,
+  releasePorts: () => Promise<void>,
   { clock, log, signals }: Service,
 ): Promise<void> {
   signals.whenReloading(() => void reloading.order());
   await signals.stopped;
   reloading.stop(new Error("the balancer is draining"));
+  const released = releasePorts();
   const { active } = app.status().counters;
   const end = cutTime(app.config.shutdownTimeoutMs, granted);
   const cut = new AbortController();
@@ -182,7 +190,7 @@ async function untilEnded(
     }, () => {});
   await app.drain(cut.signal);
   drained.abort();
-  await deadline;
+  await Promise.all([deadline, released]);
 }
 
 /** Raises the limit on open files as far as it goes, and returns it. */

@@ -7,6 +7,7 @@ import { Balancer, runProgram } from "../support/balancer.ts";
 import { ask, askRaw } from "../support/http_client.ts";
 import { needs } from "../support/needs.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
+import { Sessions } from "../support/sessions.ts";
 import { waitFor } from "../support/wait_for.ts";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
@@ -353,3 +354,22 @@ async function setLimit(pid: number, files: number): Promise<void> {
   }).output();
   assert(success);
 }
+
+Deno.test("admin.http: a balancer that waits for its last sessions leaves the port to a successor", async () => {
+  await using folder = new TemporaryDirectory();
+  await using peer = new TcpPeer(echo);
+  await using balancer = await start(folder.path, peer);
+  const port = await httpPort(balancer);
+  using _sessions = await Sessions.open(await balancer.port("main"), 1);
+  balancer.signal("SIGTERM");
+  await waitFor("the port", () => {
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return true;
+    } catch {
+      return undefined;
+    }
+  });
+  const { state, adminHttp } = await balancer.status();
+  assertEquals([state, adminHttp], ["draining", []]);
+});
