@@ -1,5 +1,5 @@
 // Who may come in on the portable engine: lists of networks, the frontend's limit, limits of each client
-// address, in the order in which splice's acceptor asks.
+// address, in the order of splice/admission.ts.
 
 import { isDenied } from "../../core/admission/access_list.ts";
 import { FULL, HELD, SourceTable, TOO_MANY } from "../../core/admission/source_table.ts";
@@ -26,7 +26,7 @@ export class Admission {
   /** Why a client may not come in. Otherwise it may get a place in the count of its address. */
   objection(entrance: Entrance, client: Client, nowMs: number): RefusalReason | undefined {
     const { settings, active } = entrance;
-    // Who it is that comes from a proxy, its header will tell.
+    // A proxy is not the client: its header tells who is.
     const isProxy = beginsWithHeader(settings, client.from);
     if (!isProxy && this.#isDenied(settings, client.from)) return "denied";
     const { maxConnections } = settings;

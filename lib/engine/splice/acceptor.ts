@@ -1,12 +1,12 @@
-// Takes clients from the worker's listening sockets: keeps to lists and limits, hands clients over to workers
-// that have less to do, backs off when descriptors run out.
+// Takes clients from the worker's listening sockets: asks admission.ts who may come in, hands clients over to
+// workers that have less to do, backs off when descriptors run out.
 //
 // All methods run in the worker.
 //
 // `!` on typed-array reads: slots come from the tunnel table.
 
-import { ADMITTED, FULL, HELD } from "../../core/admission/source_table.ts";
 import { isNews } from "../../core/timing/throttled_condition.ts";
+import { Admission } from "./admission.ts";
 import { FullFrontends } from "./full_frontends.ts";
 import { HandoffQueue } from "./handoff_queue.ts";
 import { type Ledger, NONE } from "./ledger.ts";
@@ -47,15 +47,7 @@ import {
 } from "./libc.ts";
 import type { ListenerSpec, WorkerSetup } from "./control_messages.ts";
 import type { Poller } from "./poller.ts";
-import {
-  DENIED,
-  FRONTEND_FULL,
-  NO_BACKEND,
-  NO_REASON,
-  type Recorder,
-  SOURCE_FULL,
-  SOURCE_RATE,
-} from "./records.ts";
+import { NO_BACKEND, NO_REASON, type Recorder } from "./records.ts";
 import type { Listener, Listeners } from "./listeners.ts";
 import { Reserve } from "./reserve.ts";
 import { SOCKADDR_BYTES, SOCKADDR_WORDS } from "./sockaddr.ts";
@@ -92,8 +84,7 @@ export class Acceptor {
   readonly #listeners: Listeners;
   readonly #lingering: Lingering;
   readonly #full: FullFrontends;
-  /** Whether the client that was accepted last has a place in the count of its address. */
-  #sourcePlace = 0;
+  readonly admission: Admission;
   readonly #address = new Int32Array(SOCKADDR_BYTES / 4);
   readonly #addressPointer = addressOf(this.#address);
   readonly #length = new Int32Array(16);
@@ -126,6 +117,7 @@ export class Acceptor {
     this.#handoffs = setup.handoffs.map((buffer) => new HandoffQueue(buffer));
     this.#handoff = this.#handoffs[setup.number] ?? new HandoffQueue(HandoffQueue.allocate());
     this.#reserve = new Reserve(libc, setup.engine);
+    this.admission = new Admission(table, ledger, listeners);
     this.#full = new FullFrontends(setup.engine, ledger, poller);
   }
 
@@ -182,7 +174,7 @@ export class Acceptor {
     this.#counters[ACCEPTED]! += 1;
     // An unnamed unix client has no bytes at all, not even a family.
     if (this.#length[0]! < 4) this.#address[0] = AF_UNIX;
-    const reason = this.#objection(listener, isPlaced, nowMs);
+    const reason = this.admission.objection(listener, this.#address, isPlaced, nowMs);
     if (reason !== NO_REASON) {
       const pool = this.#listeners.poolOf(listener, this.#address);
       this.#refuse(frontend, pool, atMs, reason, this.#address);
@@ -199,57 +191,7 @@ export class Acceptor {
       if (this.#handOver(target, fd, spec)) return Acceptor.HANDED_OVER;
       this.#ledger.keep(target);
     }
-    return this.#take(listener, fd, this.#address, frontend, this.#sourcePlace, nowMs);
-  }
-
-  /**
-   * Why the client that was accepted last may not come in. Otherwise it has a place in its frontend, and may
-   * have one in the count of its address, which SOURCE_PLACE of its record must tell.
-   * @param isPlaced whether it had the place in its frontend before.
-   */
-  #objection(listener: Listener, isPlaced: boolean, nowMs: number): number {
-    this.#sourcePlace = 0;
-    const address = this.#address;
-    // Who it is that comes from a proxy, its header will tell.
-    const isProxy = this.#listeners.beginsWithHeader(listener, address);
-    if (!isProxy && this.#listeners.isDenied(listener, address)) return DENIED;
-    const { frontend, maxConnections } = listener.spec;
-    if (!isPlaced && !this.#ledger.hasRoom(frontend, maxConnections)) return FRONTEND_FULL;
-    const reason = isProxy
-      ? NO_REASON
-      : this.#objectionBySource(listener, frontend, address, 0, nowMs);
-    if (reason !== NO_REASON || isPlaced) return reason;
-    // Last: for a place that is given back, another worker would close a client meanwhile.
-    if (this.#ledger.enter(frontend, maxConnections)) return NO_REASON;
-    if (this.#sourcePlace !== 0) this.#ledger.leaveSource(frontend, address, 0);
-    return FRONTEND_FULL;
-  }
-
-  /** Why a client may not come in whose PROXY header has told who it is; NO_REASON: it may. */
-  objectionTo(slot: number, listener: Listener, nowMs: number): number {
-    const base = slot * TUNNEL_WORDS;
-    const words = this.#table.words;
-    const at = base + CLIENT_ADDRESS;
-    if (this.#listeners.isDenied(listener, words, at)) return DENIED;
-    this.#sourcePlace = 0;
-    const reason = this.#objectionBySource(listener, words[base + FRONTEND]!, words, at, nowMs);
-    words[base + SOURCE_PLACE] = this.#sourcePlace;
-    return reason;
-  }
-
-  /** What the limits of its address have against a client. */
-  #objectionBySource(
-    { spec: { perSource } }: Listener,
-    frontend: number,
-    address: Int32Array,
-    at: number,
-    nowMs: number,
-  ): number {
-    if (perSource === undefined) return NO_REASON;
-    const outcome = this.#ledger.enterSource(frontend, address, at, perSource, nowMs);
-    if (outcome === HELD) this.#sourcePlace = 1;
-    if (outcome === HELD || outcome === ADMITTED) return NO_REASON;
-    return outcome === FULL ? SOURCE_FULL : SOURCE_RATE;
+    return this.#take(listener, fd, this.#address, frontend, this.admission.sourcePlace, nowMs);
   }
 
   /** The worker's handoff, which the loop looks into. */
@@ -338,7 +280,7 @@ export class Acceptor {
     const handoff = this.#handoffs[target];
     const { id, frontend } = spec;
     if (handoff === undefined) return false;
-    if (!handoff.put(fd, id, frontend, this.#sourcePlace, this.#address)) return false;
+    if (!handoff.put(fd, id, frontend, this.admission.sourcePlace, this.#address)) return false;
     if (handoff.asleep) this.#wakeFds.ring(target);
     return true;
   }

@@ -92,9 +92,9 @@ export interface HeaderHolder {
   holdHeader(base: number, rest: Uint8Array): void;
 }
 
-/** Who lets clients in. */
-export interface Admission {
-  /** Lets nobody else come in for a while, and says that we are short. */
+/** Who accepts clients. */
+export interface Accepting {
+  /** Accepts nobody for a while, and says that we are short. */
   pause(frontend: number, errno: number, nowMs: number, atMs: number): void;
 }
 
@@ -109,7 +109,7 @@ export interface DialerParts {
   readonly reserve: Reserve;
   readonly queues: Queues;
   readonly plans: Plans;
-  readonly acceptor: Admission;
+  readonly acceptor: Accepting;
   readonly relay: HeaderHolder;
   /** The loop's: now, and now as milliseconds since the epoch. */
   readonly time: Float64Array;
@@ -128,7 +128,7 @@ export class Dialer implements DialDriver<TunnelDial> {
   readonly #reserve: Reserve;
   readonly #queues: Queues;
   readonly #plans: Plans;
-  readonly #acceptor: Admission;
+  readonly #acceptor: Accepting;
   readonly #relay: HeaderHolder;
   readonly #time: Float64Array;
   readonly #policy: DialPolicy<TunnelDial>;

@@ -12,6 +12,7 @@ import {
   MOST_HEADER_BYTES,
   ProxyHeaderReader,
 } from "../../core/proxy_protocol/header_reader.ts";
+import type { Admission } from "./admission.ts";
 import {
   CLIENT_ADDRESS,
   FD,
@@ -32,7 +33,7 @@ import {
   type Libc,
   MSG_PEEK,
 } from "./libc.ts";
-import type { Listener, Listeners } from "./listeners.ts";
+import type { Listeners } from "./listeners.ts";
 import { READ_ON } from "./poller.ts";
 import { BAD_PROXY_HEADER, NO_BACKEND, NO_REASON } from "./records.ts";
 import type { Sessions } from "./sessions.ts";
@@ -43,12 +44,6 @@ import { READABLE, SHORT_READ_INCONCLUSIVE, VIA_PROXY } from "./tunnel_table.ts"
 /** No more bytes come. */
 const LAST = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
-/** Who knows who may come in. */
-export interface Admission {
-  /** Why a client may not come in whose header has told who it is (records.ts); NO_REASON: it may. */
-  objectionTo(slot: number, listener: Listener, nowMs: number): number;
-}
-
 /** The parts of a worker that reading headers takes. */
 export interface HeaderReaderParts {
   readonly libc: Libc;
@@ -56,7 +51,7 @@ export interface HeaderReaderParts {
   readonly wheel: TimerWheel;
   readonly listeners: Listeners;
   readonly sessions: Sessions;
-  readonly acceptor: Admission;
+  readonly admission: Pick<Admission, "objectionBehindProxy">;
   /** The loop's: see there. */
   readonly time: Float64Array;
 }
@@ -69,7 +64,7 @@ export class HeaderReader {
   readonly #wheel: TimerWheel;
   readonly #listeners: Listeners;
   readonly #sessions: Sessions;
-  readonly #acceptor: Admission;
+  readonly #admission: HeaderReaderParts["admission"];
   readonly #time: Float64Array;
   readonly #header = new ProxyHeaderReader();
   readonly #bytes = new Uint8Array(MOST_HEADER_BYTES);
@@ -84,7 +79,7 @@ export class HeaderReader {
     this.#wheel = parts.wheel;
     this.#listeners = parts.listeners;
     this.#sessions = parts.sessions;
-    this.#acceptor = parts.acceptor;
+    this.#admission = parts.admission;
     this.#time = parts.time;
   }
 
@@ -156,7 +151,7 @@ export class HeaderReader {
     // Once its listener is closed, the pools may have other backends.
     const reason = listener === undefined || !this.#listeners.renew(slot)
       ? NO_BACKEND
-      : this.#acceptor.objectionTo(slot, listener, this.#time[0]!);
+      : this.#admission.objectionBehindProxy(slot, listener, this.#time[0]!);
     if (reason === NO_REASON) return true;
     this.#sessions.turnAway(slot, reason);
     return false;

@@ -146,7 +146,7 @@ export class Loop {
     this.#headers = new HeaderReader({
       ...common,
       sessions: this.#sessions,
-      acceptor: this.#acceptor,
+      admission: this.#acceptor.admission,
     });
     this.#poller.addWake(setup.wakeFds[setup.number]!);
   }
