@@ -4,8 +4,8 @@
 import { failure, type Result, success } from "../core/values/result.ts";
 import { key, section, type ValueOf } from "../schema/declarations.ts";
 import { quote } from "../schema/quote.ts";
+import { cores, weight } from "../schema/balancer_values.ts";
 import {
-  cores,
   duration,
   integer,
   jsonOf,
@@ -15,7 +15,6 @@ import {
   oneOf,
   SECOND,
   type Value,
-  weight,
 } from "../schema/values.ts";
 import type { SessionReport } from "./session_report.ts";
 import type { BackendReport, DenialReport, RemovedReport } from "./report.ts";

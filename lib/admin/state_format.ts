@@ -8,7 +8,8 @@ import { failure, success } from "../core/values/result.ts";
 import { item, key, list, optional, section, type ValueOf } from "../schema/declarations.ts";
 import { type JsonReading, readJson } from "../schema/json.ts";
 import { quote } from "../schema/quote.ts";
-import { cores, entityName, integer, line, moment, oneOf, text, weight } from "../schema/values.ts";
+import { cores, weight } from "../schema/balancer_values.ts";
+import { entityName, integer, line, moment, oneOf, text } from "../schema/values.ts";
 
 /** What says that a file is ours. */
 const FORMAT = "compute-lb state";

@@ -4,7 +4,7 @@ import { type Address, formatAddress } from "../core/values/address.ts";
 import { automaticProbe } from "../health/registry.ts";
 import { LOAD_SOURCE_KINDS, loadSourceKindOf } from "../load/registry.ts";
 import { type DraftMapping, mappingIn, overlaid } from "../schema/declarations.ts";
-import type { PartialAddress } from "../schema/values.ts";
+import type { PartialAddress } from "../schema/balancer_values.ts";
 import type { BackendConfig, Config, LoadConfig, PoolConfig } from "./config.ts";
 import type { ConfigDraft } from "./document.ts";
 import { load as loadSection } from "./load_sections.ts";

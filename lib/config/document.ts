@@ -6,6 +6,7 @@ import { failure, type Result, success } from "../core/values/result.ts";
 import { parseListenAddress, type TcpAddress } from "../core/values/address.ts";
 import { item, key, list, named, section, type ValueOf } from "../schema/declarations.ts";
 import { quote } from "../schema/quote.ts";
+import { listenAddress, network, networkOrFile, rateOrOff } from "../schema/balancer_values.ts";
 import {
   absolutePath,
   autoOr,
@@ -18,15 +19,11 @@ import {
   inSeconds,
   integer,
   line,
-  listenAddress,
   LONGEST,
   modeOrUmask,
-  network,
-  networkOrFile,
   oneOf,
   pathOrOff,
   quoted,
-  rateOrOff,
   SECOND,
   size,
   text,

@@ -3,12 +3,12 @@
 
 import { LOAD_SECTIONS, LOAD_SOURCES, loadSourceKindOf } from "../load/registry.ts";
 import { key, override, section } from "../schema/declarations.ts";
+import { memoryFloor } from "../schema/balancer_values.ts";
 import {
   boolean,
   DAY,
   duration,
   interval,
-  memoryFloor,
   oneOf,
   orOff,
   percent,

@@ -8,8 +8,8 @@ import { HEALTH_PROBES } from "../health/registry.ts";
 import { commandLine } from "../schema/command_line.ts";
 import { key, list, section, textOr, type ValueOf } from "../schema/declarations.ts";
 import { quote } from "../schema/quote.ts";
+import { cores, partialAddress, weight } from "../schema/balancer_values.ts";
 import {
-  cores,
   DAY,
   duration,
   HOUR,
@@ -18,12 +18,10 @@ import {
   line,
   offOr,
   oneOf,
-  partialAddress,
   quoted,
   SECOND,
   timeout,
   type Value,
-  weight,
 } from "../schema/values.ts";
 import { FALLBACK_NAMES, STRATEGY_NAMES } from "../strategy/registry.ts";
 import { SEND_PROXY, STICKY_BY } from "./names.ts";

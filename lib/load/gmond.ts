@@ -11,7 +11,8 @@ import { failure, type Result, success } from "../core/values/result.ts";
 import { findHost, type GmondHost, GmondReader, sampleOf } from "./gmond_hosts.ts";
 import { key, section, type ValueOf } from "../schema/declarations.ts";
 import { quote } from "../schema/quote.ts";
-import { partialAddress, port, type Value } from "../schema/values.ts";
+import { partialAddress } from "../schema/balancer_values.ts";
+import { port, type Value } from "../schema/values.ts";
 import { type LoadSource, loadSourceKind } from "./load_source.ts";
 import { abortReason, connectReason } from "./reason.ts";
 
