@@ -4,14 +4,14 @@ import type { Config, FrontendConfig } from "../config/config.ts";
 import type { ConfigPath } from "../config/config_error.ts";
 import { compileAccess } from "../core/admission/access_list.ts";
 import { parseNetworkList } from "../core/admission/network_list.ts";
-import type { LocationTable } from "../core/location/location_table.ts";
+import type { NetworkSet } from "../core/location/network_set.ts";
 import { counted } from "../core/values/counted.ts";
 import { messageOf } from "../core/values/errors.ts";
 import type { Network } from "../core/values/network.ts";
 import { readRegularFile } from "../host/regular_file.ts";
 
-/** Who may come in, by frontend; none for one that lets everybody in. */
-export type Access = ReadonlyMap<string, LocationTable>;
+/** Who may not come in, by frontend; none for one that lets everybody in. */
+export type Access = ReadonlyMap<string, NetworkSet>;
 
 /** What is wrong with what a key names. */
 export interface NamedFault {
@@ -40,7 +40,7 @@ const LISTS = ["allow", "deny"] as const;
 
 /** Compiles every frontend's lists; reads each file once. */
 export async function compileAccessLists({ frontends }: Config): Promise<CompiledAccess> {
-  const access = new Map<string, LocationTable>();
+  const access = new Map<string, NetworkSet>();
   const warnings: string[] = [];
   const files = new NetworkFiles();
   for (const frontend of frontends) {
@@ -53,8 +53,8 @@ export async function compileAccessLists({ frontends }: Config): Promise<Compile
       );
     }
     // An allow list whose files are empty is one that allows nobody: a file that was cut off must open nothing.
-    const table = compileAccess({ deny, ...(frontend.allow.length > 0 ? { allow } : {}) });
-    if (table !== undefined) access.set(frontend.name, table);
+    const denied = compileAccess({ deny, ...(frontend.allow.length > 0 ? { allow } : {}) });
+    if (denied !== undefined) access.set(frontend.name, denied);
   }
   return { access, faults: files.faults, warnings };
 }

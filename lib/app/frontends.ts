@@ -1,10 +1,9 @@
 // What the engine is told of frontends: what the configuration says, compiled lists and rules, what refused
-// clients read, and whom administrators deny.
+// clients read, and which networks administrators deny.
 
 import type { Administration } from "../core/administration/administration.ts";
 import { compileAccess } from "../core/admission/access_list.ts";
 import type { SourceLimits } from "../core/admission/source_table.ts";
-import type { LocationTable } from "../core/location/location_table.ts";
 import { NetworkSet } from "../core/location/network_set.ts";
 import { parseNetwork } from "../core/values/network.ts";
 import type { Config } from "../config/config.ts";
@@ -22,8 +21,8 @@ export function frontendsOf(
     const { name, listen, pool, maxConnections, whenFull, perSource, idleTimeoutMs, socketMode } =
       frontend;
     const { acceptProxyFrom } = frontend;
-    const tables = [access.get(name), tableOf(denials.get(name)?.keys())]
-      .filter((table) => table !== undefined);
+    const denied = [access.get(name), setOf(denials.get(name)?.keys())]
+      .filter((set) => set !== undefined);
     const location = byFrontend.get(name);
     const refusalText = refusalTextOf(frontend, pools);
     return {
@@ -32,7 +31,7 @@ export function frontendsOf(
       pool,
       ...(location === undefined ? {} : { location }),
       ...(acceptProxyFrom.length === 0 ? {} : { acceptProxyFrom: NetworkSet.of(acceptProxyFrom) }),
-      ...(tables.length === 0 ? {} : { access: tables }),
+      ...(denied.length === 0 ? {} : { denied }),
       maxConnections,
       whenFull,
       ...(isLimiting(perSource) ? { perSource } : {}),
@@ -43,8 +42,8 @@ export function frontendsOf(
   });
 }
 
-/** A table of its own: that of the configuration may be large. */
-function tableOf(denied: Iterable<string> = []): LocationTable | undefined {
+/** A set of its own: that of the configuration may be large. */
+function setOf(denied: Iterable<string> = []): NetworkSet | undefined {
   const deny = Array.from(denied, parseNetwork).flatMap((one) => one.ok ? [one.value] : []);
   return compileAccess({ deny });
 }

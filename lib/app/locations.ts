@@ -115,7 +115,10 @@ function frontendsOfOtherAccess(before: Locations, after: Locations): string[] {
   });
 }
 
-function isSameTable(one: LocationTable, other: LocationTable): boolean {
+/** Anything compiled into shared memory. */
+type Compiled = Pick<LocationTable, "buffer">;
+
+function isSameTable(one: Compiled, other: Compiled): boolean {
   const [a, b] = [new Uint8Array(one.buffer), new Uint8Array(other.buffer)];
   return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }

@@ -8,7 +8,7 @@ import type { SnapshotReader } from "../core/pick/snapshot_reader.ts";
 import type { PickTrace } from "../core/pick/pick_report.ts";
 import type { FailureKind } from "../core/values/errors.ts";
 import type { LineBytes } from "../core/values/line_bytes.ts";
-import type { Location, LocationTable } from "../core/location/location_table.ts";
+import type { Location } from "../core/location/location_table.ts";
 import type { NetworkSet } from "../core/location/network_set.ts";
 import type { SourceLimits } from "../core/admission/source_table.ts";
 import type { PickTable } from "../core/pick/pick_table.ts";
@@ -33,11 +33,10 @@ export interface Frontend {
    */
   readonly acceptProxyFrom?: NetworkSet;
   /**
-   * Who may come in, as core/admission/access_list.ts has it: a client that one of them denies is refused
-   * before anything else is done for it, once its PROXY header is read. Clients of unix sockets are not
-   * looked up.
+   * Who may not come in: a client that is in one of these sets is refused before anything else is done for it,
+   * once its PROXY header is read. Clients of unix sockets are not looked up.
    */
-  readonly access?: readonly LocationTable[];
+  readonly denied?: readonly NetworkSet[];
   /** Most clients at a time over all its addresses, those on their way included. 0: no limit. */
   readonly maxConnections: number;
   /** Beyond that, clients wait in the kernel's queue, or are closed at once. */

@@ -14,12 +14,12 @@ for (const networks of [10, 1000, 100_000]) {
     { length: networks },
     () => ({ words: [(nextWord() & 0xffff_ff00) >>> 0], prefix: 24 }),
   );
-  const table = compileAccess({ deny });
-  const tables = table === undefined ? [] : [table];
+  const set = compileAccess({ deny });
+  const sets = set === undefined ? [] : [set];
   const address = new Uint32Array(4);
   Deno.bench(`look an address up among ${networks} networks`, { group: "lists" }, () => {
     address[0] = nextWord();
-    isDenied(tables, address, 1);
+    isDenied(sets, address, 1);
   });
 }
 

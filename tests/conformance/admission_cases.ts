@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { compileAccess } from "../../lib/core/admission/access_list.ts";
 import type { SourceLimits } from "../../lib/core/admission/source_table.ts";
 import { type Network, parseNetwork } from "../../lib/core/values/network.ts";
-import { LocationTable } from "../../lib/core/location/location_table.ts";
+import { NetworkSet } from "../../lib/core/location/network_set.ts";
 import type { Frontend } from "../../lib/engine/engine.ts";
 import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { readAll, receive } from "../support/bytes.ts";
@@ -31,14 +31,14 @@ function networks(...texts: readonly string[]): Network[] {
   });
 }
 
-/** A table as the control plane makes it. */
-function accessOf(lists: { allow?: readonly string[]; deny?: readonly string[] }): LocationTable {
+/** A set as the control plane makes it. */
+function deniedBy(lists: { allow?: readonly string[]; deny?: readonly string[] }): NetworkSet {
   const { allow, deny = [] } = lists;
-  const table = compileAccess({
+  const denied = compileAccess({
     deny: networks(...deny),
     ...(allow === undefined ? {} : { allow: networks(...allow) }),
   });
-  return table ?? LocationTable.compile([]);
+  return denied ?? NetworkSet.of([]);
 }
 
 /** Listens on a port that stays over restarts. */
@@ -83,9 +83,9 @@ export const ADMISSION_CASES: readonly EngineCase[] = [
       fixture.engine.publish("p", planOf([backend.address]));
       const bound = await fixture.engine.start([frontendOf({
         listen: [{ transport: "tcp", host: "", port: 0 }, { transport: "unix", path }],
-        access: [
-          accessOf({ allow: ["127.0.0.0/24", "127.0.1.4"], deny: ["127.0.0.2", "127.0.1.0/24"] }),
-          accessOf({ deny: ["127.0.0.3"] }),
+        denied: [
+          deniedBy({ allow: ["127.0.0.0/24", "127.0.1.4"], deny: ["127.0.0.2", "127.0.1.0/24"] }),
+          deniedBy({ deny: ["127.0.0.3"] }),
         ],
       })]);
       const port = portOf(bound.get("f"));
@@ -121,7 +121,7 @@ export const ADMISSION_CASES: readonly EngineCase[] = [
       const { port, restart } = await listenAgain(fixture, {});
       using session = new LoopbackClient("127.0.0.2", port);
       assertEquals(await session.greeting(), "a");
-      const access = [accessOf({ deny: ["127.0.0.2/31"] })];
+      const denied = [deniedBy({ deny: ["127.0.0.2/31"] })];
       let isOver = false;
       const wrong: string[] = [];
       // One more when a change begins, and when it is said to hold.
@@ -139,7 +139,7 @@ export const ADMISSION_CASES: readonly EngineCase[] = [
       const knocking = ["2", "3", "4", "2", "3"].map((last) => knock(`127.0.0.${last}`));
       for (let change = 1; change <= 40; change++) {
         steps++;
-        await restart(change % 2 === 1 ? { access } : {});
+        await restart(change % 2 === 1 ? { denied } : {});
         steps++;
         const { accepted } = fixture.engine.counters();
         await waitFor("more clients", () => fixture.engine.counters().accepted > accepted + 10);
@@ -157,12 +157,12 @@ export const ADMISSION_CASES: readonly EngineCase[] = [
       await using backend = new TcpPeer(greetThenEcho("a"));
       fixture.engine.publish("p", planOf([backend.address]));
       const listen = [{ transport: "tcp", host: "127.0.0.1", port: freePort() }] as const;
-      const access = [accessOf({ deny: ["127.0.0.2"] })];
+      const denied = [deniedBy({ deny: ["127.0.0.2"] })];
       const early: LoopbackClient[] = [];
       const frontend = frontendOf({ listen });
       await fixture.engine.start([frontend], () => {}, () => {
         for (const last of [2, 3]) early.push(...comeFrom(`127.0.0.${last}`, listen[0].port, 1));
-        return Promise.resolve([{ ...frontend, access }]);
+        return Promise.resolve([{ ...frontend, denied }]);
       });
       assertEquals(await Promise.all(early.map((client) => client.greeting())), ["", "a"]);
       leave(early);
@@ -175,7 +175,7 @@ export const ADMISSION_CASES: readonly EngineCase[] = [
       const port = await fixture.listen(planOf([backend.address]), {
         maxConnections: 1,
         whenFull: "close",
-        access: [accessOf({ deny: ["127.0.0.2"] })],
+        denied: [deniedBy({ deny: ["127.0.0.2"] })],
         perSource: {
           maxConnections: 0,
           rate: { connections: 1, windowMs: 86_400_000 },

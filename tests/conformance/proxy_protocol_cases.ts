@@ -219,11 +219,11 @@ export const PROXY_PROTOCOL_CASES: readonly EngineCase[] = [
     run: async (fixture) => {
       await using backend = new TcpPeer(greetThenEcho("g"));
       const deny = [{ words: [0x7f00_0000], prefix: 8 }, { words: [0xc000_0200], prefix: 24 }];
-      const access = compileAccess({ deny });
-      assert(access !== undefined);
+      const denied = compileAccess({ deny });
+      assert(denied !== undefined);
       const port = await fixture.listen(planOf([backend.address]), {
         acceptProxyFrom: ANYBODY_HERE,
-        access: [access],
+        denied: [denied],
         perSource: { maxConnections: 1, penaltyMs: 0 },
       });
       const come = async (header: Uint8Array) => {

@@ -73,7 +73,7 @@ Deno.test("a client on its way to another worker stays its frontend's", () => {
     fd: listening,
     frontend,
     pools: [0],
-    access: [],
+    denied: [],
     maxConnections: 0,
     waitsWhenFull: true,
     idleTimeoutMs: 0,

@@ -161,7 +161,7 @@ export function specOf({ fd }: { readonly fd: number }, id: number): ListenerSpe
     fd,
     frontend: 0,
     pools: [0],
-    access: [],
+    denied: [],
     maxConnections: 0,
     waitsWhenFull: true,
     idleTimeoutMs: 0,

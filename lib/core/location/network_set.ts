@@ -1,10 +1,15 @@
-// A set of networks, as a table in shared memory: the control plane compiles it, the engines look up.
+// A set of addresses, as a table in shared memory: the control plane compiles it, the engines look up.
 
 import type { Network } from "../values/network.ts";
 import { LocationTable } from "./location_table.ts";
 
 /** The number of those in the set; what no rule names is 0. */
 const MEMBER = 1;
+
+const EVERYBODY: readonly Network[] = [
+  { words: [0], prefix: 0 },
+  { words: [0, 0, 0, 0], prefix: 0 },
+];
 
 export class NetworkSet {
   readonly #table: LocationTable;
@@ -14,9 +19,14 @@ export class NetworkSet {
     this.#table = new LocationTable(buffer);
   }
 
+  /** All addresses of some networks. */
   static of(networks: readonly Network[]): NetworkSet {
-    const { buffer } = LocationTable.compile([{ networks, countries: [], pool: MEMBER }]);
-    return new NetworkSet(buffer);
+    return compile([[networks, MEMBER]]);
+  }
+
+  /** All addresses but those of some networks; those of `members` are in it nevertheless. */
+  static allBut(networks: readonly Network[], members: readonly Network[]): NetworkSet {
+    return compile([[members, MEMBER], [networks, 0], [EVERYBODY, MEMBER]]);
   }
 
   /** What engines pass to their workers. */
@@ -33,4 +43,12 @@ export class NetworkSet {
   hasHost(host: string): boolean {
     return this.#table.findHost(host) === MEMBER;
   }
+}
+
+/** The first network in which an address is decides. */
+function compile(rules: readonly (readonly [readonly Network[], number])[]): NetworkSet {
+  const { buffer } = LocationTable.compile(
+    rules.map(([networks, pool]) => ({ networks, countries: [], pool })),
+  );
+  return new NetworkSet(buffer);
 }

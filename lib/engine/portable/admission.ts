@@ -58,10 +58,10 @@ export class Admission {
     this.#sources.leave(number, this.#source);
   }
 
-  #isDenied({ access }: Frontend, from: Address): boolean {
-    if (access === undefined || from.transport === "unix") return false;
+  #isDenied({ denied }: Frontend, from: Address): boolean {
+    if (denied === undefined || from.transport === "unix") return false;
     const words = readIp(from.host, this.#ip);
-    return words !== 0 && isDenied(access, this.#ip, words);
+    return words !== 0 && isDenied(denied, this.#ip, words);
   }
 
   /** What the limits of its address have against a client. */

@@ -29,8 +29,8 @@ export interface ListenerSpec {
   readonly location?: SharedArrayBuffer;
   /** The networks from which clients begin with a PROXY header; absent: none do. */
   readonly acceptProxyFrom?: SharedArrayBuffer;
-  /** Tables of core/admission/access_list.ts, each of which may deny an address. */
-  readonly access: readonly SharedArrayBuffer[];
+  /** Sets of those who may not come in. */
+  readonly denied: readonly SharedArrayBuffer[];
   readonly maxConnections: number;
   /** Whether clients beyond that wait in the kernel's queue. */
   readonly waitsWhenFull: boolean;

@@ -26,7 +26,7 @@ import { SHORT_READ_INCONCLUSIVE, VIA_PROXY } from "./tunnel_table.ts";
 /** A listening socket, as the worker knows it. */
 export interface Listener {
   readonly spec: ListenerSpec;
-  readonly access: readonly LocationTable[];
+  readonly denied: readonly NetworkSet[];
   readonly location: LocationTable | undefined;
   /** Who begins with a PROXY header; undefined: nobody. */
   readonly proxies: NetworkSet | undefined;
@@ -91,8 +91,8 @@ export class Listeners {
   listen(specs: readonly ListenerSpec[]): void {
     for (const { spec: { location: _, acceptProxyFrom: _from, ...spec } } of this.#open) {
       this.#listeners[spec.id] = {
-        spec: { ...spec, access: [], refusalText: [] },
-        access: [],
+        spec: { ...spec, denied: [], refusalText: [] },
+        denied: [],
         location: undefined,
         proxies: undefined,
         isOpen: false,
@@ -101,7 +101,7 @@ export class Listeners {
     }
     this.#open = specs.map((spec) => ({
       spec,
-      access: spec.access.map((buffer) => new LocationTable(buffer)),
+      denied: spec.denied.map((buffer) => new NetworkSet(buffer)),
       location: spec.location && new LocationTable(spec.location),
       proxies: spec.acceptProxyFrom && new NetworkSet(spec.acceptProxyFrom),
       isOpen: true,
@@ -122,10 +122,10 @@ export class Listeners {
   }
 
   /** Tells whether a client may not come in, by its sockaddr. */
-  isDenied({ access }: Listener, address: Int32Array, at = 0): boolean {
-    if (access.length === 0) return false;
+  isDenied({ denied }: Listener, address: Int32Array, at = 0): boolean {
+    if (denied.length === 0) return false;
     const words = readSockaddrIp(address, at, this.#ip);
-    return words !== 0 && isDenied(access, this.#ip, words);
+    return words !== 0 && isDenied(denied, this.#ip, words);
   }
 
   /** The number of the pool that a client goes to, by its sockaddr. */

@@ -286,7 +286,7 @@ export class SpliceEngine implements Engine {
       ...(frontend.acceptProxyFrom === undefined
         ? {}
         : { acceptProxyFrom: frontend.acceptProxyFrom.buffer }),
-      access: (frontend.access ?? []).map(({ buffer }) => buffer),
+      denied: (frontend.denied ?? []).map(({ buffer }) => buffer),
       maxConnections: frontend.maxConnections,
       waitsWhenFull: frontend.whenFull === "wait",
       ...(frontend.perSource === undefined ? {} : { perSource: frontend.perSource }),
