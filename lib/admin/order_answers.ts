@@ -125,7 +125,7 @@ export async function postReload(reloads: Reloads, asked: Asked): Promise<Answer
 }
 
 /** Who asks, and under which condition. */
-export function callerOf(asked: Asked): Read<Caller> {
+function callerOf(asked: Asked): Read<Caller> {
   const { fields } = asked;
   const by = who.read(fields.get(BY_FIELD) ?? asked.by);
   if (!by.ok) return { ok: false, answer: fault(400, `${BY_FIELD}: ${by.message}`) };

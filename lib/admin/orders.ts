@@ -23,7 +23,7 @@ import type { BackendReport, DenialReport, RemovedReport } from "./report.ts";
 export const DEFAULT = "default";
 
 /** What can be ordered of a backend's state. */
-export const STATE_WORDS = ["enabled", "draining", "disabled", DEFAULT] as const;
+const STATE_WORDS = ["enabled", "draining", "disabled", DEFAULT] as const;
 
 /** A point in time as it is given: so long from now on, or then. */
 export type When = { readonly afterMs: number } | { readonly atMs: number };

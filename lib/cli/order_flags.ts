@@ -20,7 +20,7 @@ export const REASON_FLAG: Flag = {
   text: "why, for whoever looks later (status shows it)",
 };
 
-export const POOL_FLAG: Flag = {
+const POOL_FLAG: Flag = {
   name: "pool",
   argument: "NAME",
   text: "only in this pool; without, in every pool that has the backend",

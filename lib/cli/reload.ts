@@ -60,7 +60,7 @@ export async function diff(command: PlacesCommand, file: string | undefined): Pr
 }
 
 /** What a reload would change, and every order that stands; lines ended by newlines. */
-export function renderDiff({ file, changes, standing }: ReloadReport): string {
+function renderDiff({ file, changes, standing }: ReloadReport): string {
   const lines = [
     changes === NO_CHANGE
       ? `a reload of ${file} would change nothing`

@@ -63,7 +63,7 @@ async function unknownName(command: SessionsCommand): Promise<string | undefined
 }
 
 /** The sessions as a table, lines ended by newlines; frontend and pool where there are several. */
-export function renderSessions({ sessions, now }: SessionsReport, colours: boolean): string {
+function renderSessions({ sessions, now }: SessionsReport, colours: boolean): string {
   if (sessions.length === 0) return "no session\n";
   const nowMs = Date.parse(now);
   const several = (of: (session: SessionReport) => string) => new Set(sessions.map(of)).size > 1;

@@ -202,7 +202,7 @@ const refusalText: Value<"auto" | "off" | { readonly text: string }> = {
 };
 
 /** A rule by where clients come from. */
-export const location = section({ doc: "" }, {
+const location = section({ doc: "" }, {
   networks: list({ unset: "none", doc: "networks or addresses of clients" }, item(network)),
   countries: list({ unset: "none", doc: "countries of clients" }, item(country)),
   pool: key(poolName, { required: "", doc: "where they go" }),

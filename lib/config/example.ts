@@ -64,7 +64,7 @@ function linesOfKey(key: string, declaration: Declaration, indent: string): stri
 }
 
 /** Whether a key is written on one line, with all that is below. */
-export function isOneLine({ about, kind, below }: Declaration): boolean {
+function isOneLine({ about, kind, below }: Declaration): boolean {
   if (kind === "value") return true;
   if (kind === "named") return below?.["*"]?.below === null;
   return below === null || about.example !== undefined;

@@ -11,5 +11,3 @@ export const SEND_PROXY = ["off", ...PROXY_VERSIONS] as const;
 export const FRONTEND_MODES = ["tcp"] as const;
 /** What becomes of clients when a frontend is full. */
 export const WHEN_FULL = ["wait", "close"] as const;
-
-export type LogLevel = typeof LOG_LEVELS[number];

@@ -97,7 +97,7 @@ export function applyOverrides(tree: YamlValue, overrides: Overrides): Overlaid 
 }
 
 /** Tells whether one path leads into, or to, where the other leads. */
-export function startsWith(path: ConfigPath, start: ConfigPath): boolean {
+function startsWith(path: ConfigPath, start: ConfigPath): boolean {
   return start.length <= path.length && start.every((step, index) => path[index] === step);
 }
 

@@ -37,7 +37,7 @@ export interface CertificateFiles {
 }
 
 /** Wraps a connection of Deno's own. */
-export function channelOf(connection: Deno.Conn): ByteChannel {
+function channelOf(connection: Deno.Conn): ByteChannel {
   let open = true;
   return {
     read: (buffer) => connection.read(buffer),

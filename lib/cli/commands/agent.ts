@@ -4,7 +4,7 @@ import { success } from "../../core/values/result.ts";
 import { command, optional, splitList } from "../command.ts";
 
 /** Where the agent listens unless a flag says otherwise. */
-export const DEFAULT_LISTEN = ":9777";
+const DEFAULT_LISTEN = ":9777";
 
 export const agent = command({
   name: "agent",

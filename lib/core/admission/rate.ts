@@ -10,9 +10,9 @@ export interface Rate {
 }
 
 /** What rates may be. */
-export const MOST_RATE_CONNECTIONS = 1_000_000;
-export const SHORTEST_WINDOW_MS = 1000;
-export const LONGEST_WINDOW_MS = 86_400_000;
+const MOST_RATE_CONNECTIONS = 1_000_000;
+const SHORTEST_WINDOW_MS = 1000;
+const LONGEST_WINDOW_MS = 86_400_000;
 
 /**
  * Reads a rate: a whole number from 1 to {@linkcode MOST_RATE_CONNECTIONS}, "/", and a duration from 1s

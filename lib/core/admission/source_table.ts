@@ -38,7 +38,7 @@ export const FULL = 2;
 export const TOO_MANY = 3;
 
 /** Addresses that are known at a time; 4 MiB, of which the kernel gives what is touched. */
-export const KNOWN_SOURCES = 131_072;
+const KNOWN_SOURCES = 131_072;
 
 const WAYS = 8;
 const ENTRY_WORDS = 8;

@@ -81,7 +81,7 @@ export function giveUpWaiting(words: Int32Array): void {
 }
 
 /** No backend that stands back is better than those that do not. */
-export const NONE_BETTER = 0;
+const NONE_BETTER = 0;
 /** One is, and takes one more in time, even if none of its connections ends before. */
 export const IN_TIME = 1;
 /** One is, but does not. */

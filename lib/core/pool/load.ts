@@ -57,7 +57,7 @@ export function failed(reason: string): LoadResult & { readonly kind: "failed" }
 }
 
 /** The load that a share of idle CPU means, which is what agents give as a percentage most often. */
-export function loadOfIdleShare(share: number, cores: number, takenAtMs: number): LoadSample {
+function loadOfIdleShare(share: number, cores: number, takenAtMs: number): LoadSample {
   return { load1: cores * (1 - Math.min(1, Math.max(0, share))), instant: true, takenAtMs };
 }
 

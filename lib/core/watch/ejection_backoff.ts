@@ -9,7 +9,7 @@ import type { Pool } from "../pool/pool.ts";
 const FORGOTTEN_AFTER = 10;
 
 /** Causes of holds that rest on what sessions went through, not on what somebody said. */
-export const WATCHED_CAUSES = ["outlier", "black_hole"] as const satisfies readonly HoldCause[];
+const WATCHED_CAUSES = ["outlier", "black_hole"] as const satisfies readonly HoldCause[];
 
 /** How many times the first hold the n-th lasts. */
 export type Growth = (ejections: number) => number;

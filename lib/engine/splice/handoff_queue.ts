@@ -15,7 +15,7 @@ const ASLEEP = 2; // 1: the reader is about to block, write to its wake eventfd;
 const HEADER_WORDS = 16;
 /** Sequence number, descriptor, listener, frontend, place at its address, address. */
 const CELL_WORDS = 5 + SOCKADDR_WORDS;
-export const HANDOFF_BYTES = 4 * (HEADER_WORDS + CELLS * CELL_WORDS);
+const HANDOFF_BYTES = 4 * (HEADER_WORDS + CELLS * CELL_WORDS);
 
 export class HandoffQueue {
   readonly #words: Int32Array<SharedArrayBuffer>;

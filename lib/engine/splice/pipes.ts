@@ -101,7 +101,7 @@ export class Pipes {
 }
 
 /** A buffer that holds the rest of a copy. */
-export class Holding {
+class Holding {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly #address: bigint;
   /** Where the rest begins. */

@@ -62,7 +62,7 @@ export const QUEUE_TIMEOUT = 10;
 export const CLIENT_LEFT = 11;
 
 /** Words of a tunnel's record from CHOICE on. */
-export const CHOICE_WORDS = 6;
+const CHOICE_WORDS = 6;
 
 /** What stands beside the kernel's number in the first of them. */
 export const KERNEL_MASK = 0xff;

@@ -57,7 +57,7 @@ const BUDGET_BYTES = 256 * 1024;
 const LINGER_MS = 5000;
 
 /** What became of a pump. */
-export const GOING = 0;
+const GOING = 0;
 /** Both directions are at their end, or a side is gone: close the tunnel. */
 export const OVER = 1;
 /** The budget is used up; there is more to move. */

@@ -51,7 +51,7 @@ export interface PlacementReport {
 }
 
 /** What every replay takes for granted. */
-export const ASSUMPTIONS: readonly string[] = [
+const ASSUMPTIONS: readonly string[] = [
   "a session that lands elsewhere takes its load along, at the learnt cost of a session",
   "it ends when it was recorded to end, however fast its backend is",
   "all other load, health and refused connections stay as recorded",

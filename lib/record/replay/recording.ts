@@ -73,7 +73,7 @@ class Draft {
 export const LONGEST_LINE = 4 * 1024 ** 2;
 
 /** Takes the lines of a recording one after the other. */
-export class RecordingReader {
+class RecordingReader {
   readonly #pools = new Map<string, Draft>();
   #lines = 0;
   /** Recordings that have begun: the balancer was started again, or lines were lost. */

@@ -30,7 +30,7 @@ import { isOpen } from "../pacing.ts";
  * taken off, some of its cores are still free. One without a load is as good as full while another has
  * one; while none has, all that limits it is max_connections. Without room anywhere: the most free.
  */
-export function first(
+function first(
   table: PickTable,
   tried: Tried | null,
   random: number,

@@ -18,7 +18,7 @@ import { isOpen } from "../pacing.ts";
  * The least (tunnels + 1) / weight, the new one counted; equals take turns, starting after the last row
  * taken. Quotients are compared by their cross products, which doubles hold exactly.
  */
-export function leastConnections(table: PickTable, tried: Tried | null, choice: Choice): number {
+function leastConnections(table: PickTable, tried: Tried | null, choice: Choice): number {
   const words = table.words;
   const rows = table.rows;
   const last = Atomics.load(words, CURSOR);

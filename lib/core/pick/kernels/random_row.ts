@@ -7,7 +7,7 @@ import { CHANCE_WORDS, defineKernel, NOT_DRAWN_WORDS } from "./kernel.ts";
 import { isOpen } from "../pacing.ts";
 
 /** Any candidate, drawn in proportion to its weight. */
-export function randomRow(
+function randomRow(
   table: PickTable,
   tried: Tried | null,
   random: number,

@@ -24,7 +24,7 @@ const MOST_OWED = 2;
 const OUT = NO_SCORE;
 
 /** The next row; with equal weights in a circle, and the first pick is row 0. */
-export function rotation(table: PickTable, tried: Tried | null, choice: Choice): number {
+function rotation(table: PickTable, tried: Tried | null, choice: Choice): number {
   return table.words[WEIGHTED] === 0
     ? nextInCircle(table, tried, choice)
     : mostOwed(table, tried, choice);

@@ -26,7 +26,7 @@ const WORD = 2 ** 32;
  * With bounded loads (Mirrokni, Thorup and Zadimoghaddam, 2016): with HASH_BALANCE percent, a backend
  * is passed over once it holds ceil(balance × (tunnels in all + 1) × its share of the weights).
  */
-export function sourceHash(
+function sourceHash(
   table: PickTable,
   tried: Tried | null,
   source: number,

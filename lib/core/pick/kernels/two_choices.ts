@@ -27,7 +27,7 @@ const SECOND = 0x2c40_1ce5;
  * one with the higher score; else the one with the fewer (tunnels + 1) / weight. Equals: the first drawn.
  * @param random in [0, 1); the second draw goes by its first 30 bits.
  */
-export function twoChoices(
+function twoChoices(
   table: PickTable,
   tried: Tried | null,
   random: number,
