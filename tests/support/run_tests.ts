@@ -6,6 +6,9 @@ import { ALONE, LONG, WAITING } from "./test_lanes.ts";
 const PRELOAD = new URL("./time_limit.ts", import.meta.url).href;
 /** Longer than any file takes on a busy machine: time_limit.ts ends a single test long before. */
 const FILE_LIMIT_MS = 900_000;
+/** What makes a terminal show colours (SGR), which Deno writes into files, too, unless NO_COLOR is set. */
+// deno-lint-ignore no-control-regex
+const COLOURS = /\x1b\[[\d;]*m/g;
 /** Deno's closing line, as in "FAILED | 12 passed (34 steps) | 1 failed | 1 ignored (5s)". */
 const CLOSING = /^(?:ok|FAILED) \| (\d+) passed.*? \| (\d+) failed(?:.*? \| (\d+) ignored)?/gm;
 
@@ -39,7 +42,7 @@ async function runFile(file: string): Promise<void> {
   await Deno.remove(log);
   const seconds = ((performance.now() - beganMs) / 1000).toFixed(1);
   console.log(`${output.trim()}\n-- ${file}: ${seconds} s\n`);
-  count(file, code, output);
+  count(file, code, output.replaceAll(COLOURS, ""));
 }
 
 /** A process that ends without Deno's closing line, or badly without a failed test, is a failure. */

@@ -12,7 +12,7 @@ async function runTests(files: Readonly<Record<string, string>>) {
     await Deno.writeTextFile(`${folder.path}/${name}_test.ts`, text);
   }
   const command = [Deno.execPath(), "run", "-A", RUNNER, folder.path];
-  const { code, stdout } = await runProgram(command, { env: { NO_COLOR: "1" } });
+  const { code, stdout } = await runProgram(command, { env: { NO_COLOR: "", FORCE_COLOR: "1" } });
   const closing = stdout.trim().split("\n").at(-1)?.replace(/ \([0-9.]+ min\)$/, "");
   return { code, stdout, closing };
 }
