@@ -62,8 +62,9 @@ export class StateFile implements StateStore {
   ): Promise<OpenedState> {
     const lock = await lockFor(path, owner);
     try {
-      const text = await readIfThere(path);
-      const read = text === undefined ? undefined : readState(text);
+      const bytes = await readIfThere(path);
+      const text = bytes && decoded(bytes);
+      const read = bytes && (text === undefined ? NOT_UTF_8 : readState(text));
       if (read === undefined || read.ok) {
         const administration = read?.value ?? NO_ADMINISTRATION;
         return { file: new StateFile(path, lock, text), administration };
@@ -175,16 +176,31 @@ async function lockFor(
     return file;
   } catch (error) {
     file.close();
-    throw error;
+    if (error instanceof StateInUse) throw error;
+    throw new Error(`Cannot keep orders in ${path}: ${at}: ${messageOf(error)}`, { cause: error });
   }
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
+const NOT_UTF_8 = {
+  ok: false,
+  faults: [{ field: "", message: "Cannot read it: expected UTF-8" }],
+} as const;
+
+/** Undefined when that is no UTF-8. */
+function decoded(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+async function readIfThere(path: string): Promise<Uint8Array | undefined> {
   try {
     const { isFile, size } = await Deno.stat(path);
     if (!isFile) throw new Error("it is no regular file");
     if (size > MOST_BYTES) throw new Error(`it has ${size} bytes: is it a state file?`);
-    return await Deno.readTextFile(path);
+    return await Deno.readFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

@@ -73,6 +73,26 @@ Deno.test("a state file that is damaged is kept aside, and said", async () => {
   await file.save(DRAINED);
 });
 
+Deno.test("a state file that is not UTF-8 is damaged: names in it may be others", async () => {
+  await using folder = new TemporaryDirectory();
+  const path = `${folder.path}/state.json`;
+  const bytes = new TextEncoder().encode(writeState(DRAINED).replace("kernel", "#ernel"));
+  bytes[bytes.indexOf("#".charCodeAt(0))] = 0xfc;
+  await Deno.writeFile(path, bytes);
+  const { file, administration, warning } = await StateFile.open(path);
+  using _ = file;
+  assertEquals(administration, NO_ADMINISTRATION);
+  assertStringIncludes(warning ?? "", `are lost: Cannot read it: expected UTF-8; the file is kept`);
+  assertEquals(await Deno.readFile(`${path}.damaged`), bytes);
+});
+
+Deno.test("what cannot be locked is said with its file", async () => {
+  await using folder = new TemporaryDirectory();
+  const path = `${folder.path}/state.json`;
+  await new Deno.Command("mkfifo", { args: [`${path}.lock`] }).output();
+  await assertRejects(() => StateFile.open(path), Error, `Cannot keep orders in ${path}: `);
+});
+
 Deno.test("what cannot be kept is said, and what was kept before stays", async () => {
   await using folder = new TemporaryDirectory();
   const path = `${folder.path}/state.json`;
