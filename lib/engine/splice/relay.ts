@@ -8,6 +8,13 @@
 // A direction reads from side `d` and writes to side `1 - d`. What the writing side does not take is
 // held, in the pipe or in a buffer, and nothing more is read until it is gone: that is back-pressure.
 //
+// A short read is the last one (edge-triggered), unless the event says the end, an error or urgent data comes,
+// or the socket is unix. A read that fills 16 KiB turns its direction to splice through a pooled 256 KiB pipe
+// until that runs dry. splice(2) cannot pass urgent data and stops there as at the end, so recv(2) decides what
+// was the end (portable/urgent_marks.ts has the other engine's side of it). A reset is passed on as a reset
+// unless bytes are still on their way (SIOCOUTQ), which are delivered first. What a client still sends to a
+// backend that is gone is read and thrown away, so that it comes to read what the backend left for it.
+//
 // All methods run in the worker.
 //
 // `!` on typed-array reads: bases belong to tunnels of this table.

@@ -4,6 +4,10 @@
 // What is assumed of a world that was not: a session that lands elsewhere takes its load along (the
 // learnt cost of a session, which load averages show with their usual lag) and ends when it ended; all
 // other load, health and refused connects stay where they were; clients that were turned away are left out.
+//
+// Whether a strategy makes the recorded choice is asked with every session put back to where it went, since one
+// near-equal that falls otherwise changes all that follow. What is not recorded: the phase of the control plane's
+// ticks and of pacing, and what was learnt before the recording began.
 
 import { parseBackendAddress } from "../../core/values/address.ts";
 import { SNAPSHOT_WORDS, takeSnapshot } from "../../core/pick/decision_snapshot.ts";

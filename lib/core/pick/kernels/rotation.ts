@@ -1,5 +1,9 @@
 // rotation: backends take turns, each as often as its weight says, spread as evenly as can be.
 //
+// A virtual time: each row has a PASS that a pick moves on by 1 / weight, and the row that is owed the most is
+// next. That is nginx's smooth weighted round robin with one word to change per pick, so threads race for a
+// compare and exchange. A row that could not be picked goes with the time and is owed nothing when it is back.
+//
 // `!` on typed-array reads: indices are below the table's row count by construction.
 
 import { type Choice, NO_ROW, type Tried } from "../choice.ts";

@@ -1,5 +1,6 @@
 // source_hash: every client has an order of backends of its own, and gets the first of them that holds
-// no more than its share. Who comes back lands where it was.
+// no more than its share. Who comes back lands where it was. The order is rendezvous hashing of the row's
+// IDENTITY and the client's Source (core/pick/source.ts: from a sockaddr or from text the same).
 //
 // `!` on typed-array reads: indices are below the table's row count by construction.
 
