@@ -52,7 +52,7 @@ function parseFlags(
   // Somebody who asks for help gets it, whatever else the line says.
   for (const [name, positionals] of [["help", topic], ["version", []]] as const) {
     const asked = commands.find((known) => known.name === name);
-    if (asked === undefined || !given.switches.has(name)) continue;
+    if (asked === undefined || !isAsked(name, given)) continue;
     return tasked(asked, { values: new Map(), switches: new Set(), positionals, argv }, commands);
   }
   if (message !== undefined) return wrong(message, hint, help);
@@ -74,6 +74,12 @@ function parseFlags(
     return wrong(`Cannot use "${shown(stray)}" here: expected only flags`, way, help);
   }
   return tasked(command, given, commands);
+}
+
+/** Whether a switch of all commands is there in a word of its own: a value like -8h is none, though it has an h. */
+function isAsked(name: string, { switches, argv }: Given): boolean {
+  const letter = COMMON_FLAGS.find((flag) => flag.name === name)?.letter;
+  return switches.has(name) && (argv.includes(`--${name}`) || argv.includes(`-${letter}`));
 }
 
 function tasked(command: Command, given: Given, commands: Commands): Parsed {

@@ -150,6 +150,8 @@ const REJECTED: Record<string, string> = {
   "help a b": 'Cannot use "b" here: expected one command',
   "drain": 'Cannot tell which backend is meant: expected HOST; "compute-lb status" lists them',
   "drain a --deadline 5": '--deadline: Cannot read "5" as a duration: unit is missing, write "5s"',
+  // A value, and no wish for help, which would end with 0.
+  "drain a --deadline -8h": 'Unknown flag "-8h"',
   "drain a --reason a\nb": 'Cannot use "a\\nb" as a reason: it holds a control character',
   "kill": "Cannot tell which session is meant: expected SESSION",
   "kill 0": 'Cannot read "0" as a session: expected its number',
