@@ -247,6 +247,8 @@ export class Dialer implements DialDriver<TunnelDial> {
   enter(dial: TunnelDial, table: PickTable, max: number): boolean {
     if (!this.#ledger.enterQueue(dial.base, table, max)) return false;
     if (dial.plan !== undefined) this.#queues.enter(dial.plan);
+    // That it is gone may have been told before, when that meant nothing.
+    this.#poller.tellAgain(dial.slot, 0);
     return true;
   }
 

@@ -91,6 +91,7 @@ export const EPOLLEXCLUSIVE = 1 << 28;
 export const EPOLLET = 1 << 31;
 export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_DEL = 2;
+export const EPOLL_CTL_MOD = 3;
 export const EPOLL_CLOEXEC = 0o2000000;
 
 export const AF_UNIX = 1;

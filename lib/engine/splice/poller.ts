@@ -10,6 +10,7 @@ import {
   addressOf,
   EPOLL_CTL_ADD,
   EPOLL_CTL_DEL,
+  EPOLL_CTL_MOD,
   EPOLL_DATA_WORD,
   EPOLL_EVENT_WORDS,
   EPOLLERR,
@@ -76,26 +77,35 @@ export class Poller {
     const base = slot * TUNNEL_WORDS;
     this.#serial = (this.#serial + 1) | 0;
     this.#words[base + SERIAL + side] = this.#serial;
-    return this.#add(this.#words[base + FD + side]!, TUNNEL_EVENTS, 2 * slot + side);
+    const fd = this.#words[base + FD + side]!;
+    return this.#watch(EPOLL_CTL_ADD, fd, TUNNEL_EVENTS, 2 * slot + side, this.#serial);
+  }
+
+  /** Has the kernel tell once more what there is of a tunnel's socket. */
+  tellAgain(slot: number, side: number): void {
+    const base = slot * TUNNEL_WORDS;
+    const fd = this.#words[base + FD + side]!;
+    const serial = this.#words[base + SERIAL + side]!;
+    this.#watch(EPOLL_CTL_MOD, fd, TUNNEL_EVENTS, 2 * slot + side, serial);
   }
 
   addListener(fd: number, id: number): boolean {
-    return this.#add(fd, EPOLLIN | EPOLLEXCLUSIVE, LISTENER_KEY - id);
+    return this.#watch(EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLEXCLUSIVE, LISTENER_KEY - id, 0);
   }
 
   addWake(fd: number): boolean {
-    return this.#add(fd, EPOLLIN, WAKE_KEY);
+    return this.#watch(EPOLL_CTL_ADD, fd, EPOLLIN, WAKE_KEY, 0);
   }
 
   remove(fd: number): void {
     this.#libc.calls.epoll_ctl(this.#epollFd, EPOLL_CTL_DEL, fd, this.#controlAddress);
   }
 
-  #add(fd: number, events: number, key: number): boolean {
+  #watch(operation: number, fd: number, events: number, key: number, serial: number): boolean {
     this.#control[0] = events;
     this.#control[EPOLL_DATA_WORD] = key;
-    this.#control[EPOLL_DATA_WORD + 1] = this.#serial;
+    this.#control[EPOLL_DATA_WORD + 1] = serial;
     const { epoll_ctl } = this.#libc.calls;
-    return epoll_ctl(this.#epollFd, EPOLL_CTL_ADD, fd, this.#controlAddress) === 0;
+    return epoll_ctl(this.#epollFd, operation, fd, this.#controlAddress) === 0;
   }
 }
