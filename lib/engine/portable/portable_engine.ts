@@ -19,8 +19,9 @@ import type {
 } from "../engine.ts";
 import { EventQueue } from "../event_queue.ts";
 import { PickStore } from "../pick_store.ts";
-import { Admission, beginsWithHeader, type Entrance } from "./admission.ts";
+import { Admission, beginsWithHeader } from "./admission.ts";
 import { Client, Dialer } from "./dialer.ts";
+import { Frontends, type FrontendState } from "./frontends.ts";
 import { readHeader } from "./header_reader.ts";
 import { Lingering } from "./lingering.ts";
 import { Listeners } from "./listeners.ts";
@@ -45,21 +46,6 @@ const NOTHING = new Uint8Array();
 /** More than there can be clients at a time: they come round again. */
 const CLIENT_NUMBERS = 1 << 30;
 
-const NO_PLANS: ReadonlyMap<string, PoolPlan> = new Map();
-
-/** What lives as long as tunnels of a frontend's name do. */
-interface FrontendState extends Entrance {
-  settings: Frontend;
-  /** Whether it is listened for. */
-  isOpen: boolean;
-  /** By pool: the plans of the configuration that the settings are from. */
-  plans: ReadonlyMap<string, PoolPlan>;
-  /** Clients accepted and not yet done with, tunnel or not; but for those who wait for a place. */
-  active: number;
-  /** Resolved when there may be a place again; undefined while nobody waits for that. */
-  room: PromiseWithResolvers<void> | undefined;
-}
-
 /** A tunnel that stands. */
 interface Standing {
   readonly state: FrontendState;
@@ -72,7 +58,7 @@ export class PortableEngine implements Engine {
   readonly workers = 0;
   readonly #options: PortableEngineOptions;
   readonly #listeners: Listeners;
-  readonly #frontends = new Map<string, FrontendState>();
+  readonly #frontends = new Frontends();
   #plans = new Map<string, PoolPlan>();
   readonly #events = new EventQueue<EngineEvent>();
   readonly #buffers: BufferPool;
@@ -92,7 +78,6 @@ export class PortableEngine implements Engine {
   readonly #ticker: ReturnType<typeof setInterval>;
   readonly #urgentMarks = UrgentMarks.open();
   #nextTunnel = 1;
-  #nextFrontend = 0;
   #nextClient = 0;
   /** Starts run one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -156,43 +141,15 @@ export class PortableEngine implements Engine {
       // The last clients of frontends that go are still to be accepted: they keep the plans of before.
       const plans = this.#plans = new Map(this.#plans);
       atSwitch();
-      for (const settings of settled) {
-        const state = this.#frontends.get(settings.name) ?? this.#addFrontend(settings);
-        Object.assign(state, { settings, plans, isOpen: true });
-      }
-      const names = new Set(frontends.map(({ name }) => name));
-      for (const [name, state] of this.#frontends) {
-        state.isOpen = names.has(name);
-        // There may be room now, or nothing to wait for.
-        this.#stir(state);
-      }
+      this.#frontends.open(settled, plans);
       for (const client of this.#clients) {
         const state = this.#frontends.get(client.frontend);
         if (state !== undefined) this.#admission.hold(state, client);
       }
     });
-    // Only now are the last clients of those that are gone accepted.
-    for (const [name, state] of this.#frontends) {
-      if (state.isOpen) continue;
-      if (state.active === 0) this.#frontends.delete(name);
-      else state.plans = NO_PLANS;
-    }
+    this.#frontends.forgetClosed();
     this.#dialer.replan();
     return bound;
-  }
-
-  #addFrontend(settings: Frontend): FrontendState {
-    const number = this.#nextFrontend++;
-    const state: FrontendState = {
-      number,
-      settings,
-      isOpen: true,
-      plans: NO_PLANS,
-      active: 0,
-      room: undefined,
-    };
-    this.#frontends.set(settings.name, state);
-    return state;
   }
 
   publish(pool: string, plan: PoolPlan): void {
@@ -206,7 +163,7 @@ export class PortableEngine implements Engine {
   uses(table: PickTable): boolean {
     const holds = (plans: ReadonlyMap<string, PoolPlan>) =>
       plans.values().some((plan) => plan.table === table);
-    return holds(this.#plans) || this.#frontends.values().some(({ plans }) => holds(plans)) ||
+    return holds(this.#plans) || this.#frontends.all.values().some(({ plans }) => holds(plans)) ||
       this.#clients.values().some(({ plan }) => plan?.table === table);
   }
 
@@ -220,7 +177,9 @@ export class PortableEngine implements Engine {
       bytesToBackend: this.#bytesToBackend,
       bytesToClient: this.#bytesToClient,
       eventsDropped: this.#events.dropped,
-      activeByFrontend: new Map([...this.#frontends].map(([name, state]) => [name, state.active])),
+      activeByFrontend: new Map(
+        [...this.#frontends.all].map(([name, state]) => [name, state.active]),
+      ),
     };
   }
 
@@ -302,40 +261,23 @@ export class PortableEngine implements Engine {
   #enter(state: FrontendState, conn: Deno.Conn): Promise<void> | undefined {
     const { settings } = state;
     const from = clientOf(conn.remoteAddr);
-    const pool = poolOf(settings, from);
+    const pool = state.poolOf(from);
     const reached = addressOf(conn.localAddr);
     this.#nextClient = (this.#nextClient + 1) % CLIENT_NUMBERS;
     const plan = state.plans.get(pool);
     const client = new Client(this.#nextClient, settings.name, from, reached, pool, plan);
     const reason = this.#admission.objection(state, client, this.#now());
-    if (reason === "frontend_full" && this.#isWaitedFor(state)) {
+    if (reason === "frontend_full" && state.isWaitedFor) {
       return this.#enterLater(state, conn);
     }
     if (reason === undefined) this.#begin(state, client, conn);
     else this.#refuse(conn, client, reason);
-    return this.#isWaitedFor(state) ? this.#room(state) : this.#descriptorWaits.over;
-  }
-
-  /** Whether clients of a frontend wait for a place in it. */
-  #isWaitedFor({ isOpen, active, settings: { maxConnections, whenFull } }: FrontendState): boolean {
-    return isOpen && whenFull === "wait" && maxConnections > 0 && active >= maxConnections;
-  }
-
-  /** Resolves when there may be a place in a frontend. */
-  #room(state: FrontendState): Promise<void> {
-    state.room ??= Promise.withResolvers();
-    return state.room.promise;
-  }
-
-  /** Lets those look who wait for a place in a frontend. */
-  #stir(state: FrontendState): void {
-    state.room?.resolve();
-    state.room = undefined;
+    return state.isWaitedFor ? state.room() : this.#descriptorWaits.over;
   }
 
   /** Another of the frontend's sockets had this client accepted before the frontend was full. */
   #enterLater(state: FrontendState, conn: Deno.Conn): Promise<void> {
-    const entered = this.#room(state).then(() => this.#enter(state, conn))
+    const entered = state.room().then(() => this.#enter(state, conn))
       .finally(() => this.#serving.delete(entered));
     this.#serving.add(entered);
     return entered;
@@ -347,7 +289,7 @@ export class PortableEngine implements Engine {
       this.#clients.delete(client);
       this.#admission.leave(state, client);
       state.active--;
-      this.#stir(state);
+      state.stir();
       this.#serving.delete(served);
     });
     this.#serving.add(served);
@@ -413,7 +355,7 @@ export class PortableEngine implements Engine {
     client.from = header.told?.source ?? client.from;
     client.reached = header.told?.destination ?? client.reached;
     // A reload may have come meanwhile.
-    client.pool = poolOf(state.settings, client.from);
+    client.pool = state.poolOf(client.from);
     client.plan = state.plans.get(client.pool);
     const reason = this.#admission.objectionBehindProxy(state, client, this.#now());
     if (reason === undefined) return header.rest;
@@ -429,7 +371,7 @@ export class PortableEngine implements Engine {
   #renew(client: Client): boolean {
     const state = this.#frontends.get(client.frontend);
     if (state === undefined) return false;
-    const pool = poolOf(state.settings, client.from);
+    const pool = state.poolOf(client.from);
     const plan = state.plans.get(pool);
     if (plan === undefined || plan === client.plan) return false;
     client.pool = pool;
@@ -460,10 +402,4 @@ export class PortableEngine implements Engine {
       reason,
     });
   }
-}
-
-/** The pool that a client goes to. */
-function poolOf({ pool, location }: Frontend, client: Address): string {
-  if (location === undefined || client.transport === "unix") return pool;
-  return location.pools[location.table.findHost(client.host)] ?? pool;
 }
