@@ -354,7 +354,7 @@ export class App implements AsyncDisposable {
     await ended;
   }
 
-  /** Has frontends turn away whom administrators deny: holds for every client from its end on. */
+  /** Has frontends turn away what administrators deny: every client that comes once it has resolved. */
   async #turnAway(): Promise<void> {
     // Who drains accepts nobody, and must not begin to.
     if (this.#draining) return;

@@ -41,7 +41,7 @@ export function json(status: Answer["status"], body: unknown): Answer {
   return { status, body: `${toJson(body)}\n` };
 }
 
-/** What stands in it may be anything, and whoever asks may show it on a terminal as it is. */
+/** A value may hold any text, and a client may show the answer on a terminal as it is. */
 export function toJson(value: unknown): string {
   return JSON.stringify(
     value,

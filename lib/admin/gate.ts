@@ -59,7 +59,7 @@ export class Gate {
   /** Whether a page of another origin has a browser ask, by all that browsers tell of that. */
   #foreign({ fields }: Visitor): Answer | undefined {
     const host = fields.get("host") ?? "";
-    // Somebody's name that leads here makes their page one of "our" origin.
+    // A foreign name that resolves to this machine would give its page our origin.
     if (!this.#isOurs(host)) {
       const known = [...this.#names].join(", ");
       const error = `Host: Cannot answer as ${quote(host)}: expected an IP address or ${known}`;
@@ -107,7 +107,7 @@ export class Gate {
   }
 }
 
-/** What a browser sends without asking first is no JSON. */
+/** A browser sends no JSON to another origin without asking first. */
 function wrongBody({ fields }: Visitor): Answer | undefined {
   if (Number(fields.get("content-length") ?? "0") === 0) return undefined;
   const type = fields.get("content-type") ?? "";

@@ -21,7 +21,7 @@ import { type Read, readBody, readQuery } from "./reading.ts";
 import type { StatusReport } from "./report.ts";
 import { parseSessionId } from "./session_report.ts";
 
-/** The field of a request that says who orders; by what a request comes tells only that somebody may. */
+/** The field of a request that says who orders: the way it comes tells only that somebody may. */
 export const BY_FIELD = "compute-lb-by";
 
 /** As RFC 7396 has it, null takes away; but what is said with an order is no order. */

@@ -1,5 +1,5 @@
 // Serves the admin socket and admin.http: HTTP/1.1, so that curl can ask, too. One request a connection; routes.ts
-// says which, and over TCP gate.ts whose. Not Deno.serve: that ends the process when descriptors run out while it
+// says which requests there are, and gate.ts who may send them over TCP. Not Deno.serve: that ends the process when descriptors run out while it
 // accepts.
 
 import { acceptEach } from "../core/serving/accept_loop.ts";
@@ -10,7 +10,7 @@ import { type Gate, GUARDED_FIELDS } from "./gate.ts";
 import { AdminConnection, type SoundHead } from "./request.ts";
 import { answerAdmin, type Balancer, isOpen } from "./routes.ts";
 
-/** A client is let go of after so long, whatever it does. */
+/** How long a client may stay, whatever it does. */
 const TIMEOUT_MS = 5000;
 /** What is ordered may take longer: names are looked up, a disk is waited for. */
 const ORDER_MS = 60_000;

@@ -52,7 +52,7 @@ export class StateFile implements StateStore {
 
   /**
    * Takes the file for this process and reads it, if it is there.
-   * @param owner to whom what is made belongs, for root that is about to become somebody else.
+   * @param owner who owns what is made, where root is about to become another user.
    * @throws {StateInUse} when another process has it.
    * @throws {Error} when it cannot be read or made.
    */

@@ -20,7 +20,7 @@ export interface AnswererOptions {
 
 /** Clients of agent-check say nothing; those of HTTP speak at once, but for the way that it takes. */
 const SILENCE_MS = 50;
-/** A client is let go of after so long, whatever it does. */
+/** How long a client may stay, whatever it does. */
 const CLIENT_MS = 3000;
 /** How long what a client still sends is read after the answer: unread bytes would reset it away. */
 const LINGER_MS = 500;

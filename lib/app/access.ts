@@ -108,7 +108,10 @@ class NetworkFiles {
       this.faults.push({ at, message, place: { file: path, ...place } });
     }
     if (moreFaults > 0) {
-      this.faults.push({ at, message: cannot(`${counted(moreFaults, "more line")} are none`) });
+      this.faults.push({
+        at,
+        message: cannot(`${counted(moreFaults, "more line")} without a network`),
+      });
     }
     return networks;
   }

@@ -23,7 +23,7 @@ function verbOf(order: Order): string {
       return `has frontend ${order.frontend} turn ${order.network} away${until}`;
     }
     case "undeny":
-      return `has frontend ${order.frontend} turn ${order.network} away no more`;
+      return `ends the denial of ${order.network} at frontend ${order.frontend}`;
     case "set": {
       const { state, deadlineMs, weight, backend, pool, overrules } = order;
       const cut = typeof deadlineMs === "number"

@@ -253,7 +253,7 @@ export class Administrator implements Orders, Ordering, AsyncDisposable {
       if (isRefusal(target) || state?.overrules !== overruled) return { value: undefined };
       const next = ordered(this.#book.administration, order);
       if (await this.#book.keep(next) !== undefined) return { value: undefined };
-      log.info(`${pool}: ${backend} goes by what its own side says again: that has changed`);
+      log.info(`${pool}: ${backend}: its own side says something else now, and that counts again`);
       return { value: undefined, rest: this.#take(target, new Map()) };
     }).catch((error: unknown) => log.error(messageOf(error)));
   }

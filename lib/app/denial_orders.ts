@@ -65,7 +65,7 @@ export class DenialOrders {
     return this.#order(frontend, network, caller, order);
   }
 
-  /** Another one whenever what is ordered of a frontend, or its configuration, is another. */
+  /** A tag that changes with what is ordered of a frontend, and with its configuration. */
   tagOf(frontend: string): string | undefined {
     return frontendTagOf(this.#parts.config(), this.#book.administration, frontend);
   }
@@ -80,7 +80,7 @@ export class DenialOrders {
     inTurn(async () => {
       this.#book.forget(withoutExpired(this.#book.administration, clock.wall()));
       const refused = await this.#turnAway();
-      if (refused === undefined) log.info("networks are turned away no more whose time is over");
+      if (refused === undefined) log.info("denials whose time is over have ended");
       return { value: undefined };
     }).catch((error: unknown) => log.error(messageOf(error)))
       .finally(() => this.#expiring = false);

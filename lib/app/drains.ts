@@ -151,9 +151,9 @@ export class Drains implements AsyncDisposable {
       })
     }\n`;
     const ran = await this.#run(command, { env, input });
-    const whom = `${pool}: people with ${counted(sessions.length, "session")} on ${backend}`;
-    if (ran.ok) log.info(`${whom} are warned of its drain`);
-    else log.warning(`${whom} may not know of its drain: drain.notify: ${ran.message}`);
+    const people = `${pool}: people with ${counted(sessions.length, "session")} on ${backend}`;
+    if (ran.ok) log.info(`${people} are warned of its drain`);
+    else log.warning(`${people} may not know of its drain: drain.notify: ${ran.message}`);
   }
 
   async #run(

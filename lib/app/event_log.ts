@@ -27,7 +27,7 @@ const REFUSAL_TEXT = {
   client_left: "it has gone while it waited in the queue",
 } as const;
 
-/** Why clients are closed of whom lb.conf says so: nothing is wrong. */
+/** Refusals that lb.conf asks for, and clients that went by themselves: nothing is wrong. */
 const BY_RULE: ReadonlySet<RefusalReason> = new Set([
   "denied",
   "source_full",

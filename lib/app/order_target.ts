@@ -62,7 +62,7 @@ export function findTarget(
   return refusal(404, `Unknown backend ${quote(name)}: ${hint}`);
 }
 
-/** Another one whenever orders about the backend, or its configuration, are others. */
+/** A tag that changes with orders about the backend, and with its configuration. */
 export function tagOf({ id, configured }: OrderTarget, administration: Administration): string {
   const backend = configured.backends.find((one) => one.id === id) ?? null;
   return hashOf([overrideOf(administration, configured.name, id), backend]);
@@ -93,7 +93,7 @@ export function findDenial(
     : refusal(400, printable(parsed.message));
 }
 
-/** Another one whenever what is ordered of a frontend, or its configuration, is another. */
+/** A tag that changes with what is ordered of a frontend, and with its configuration. */
 export function frontendTagOf(
   { frontends }: Config,
   { denials }: Administration,

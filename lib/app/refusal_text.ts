@@ -1,4 +1,4 @@
-// What the clients of a frontend read that are refused, by why, ready to be sent.
+// What refused clients of a frontend read, by the reason, as bytes that are ready to be sent.
 
 import { BY_APPLICATION, sshRefusal, TOO_MANY_CONNECTIONS } from "../core/serving/ssh_refusal.ts";
 import type { FrontendConfig, PoolConfig } from "../config/config.ts";
@@ -13,8 +13,8 @@ interface Sentence {
 }
 
 /**
- * What is said, by why. Of reasons that are missing here nothing is: who is denied learns nothing, and a
- * client that would need what is short is closed at once.
+ * What a refused client reads, by the reason. For a reason that is missing it reads nothing: a denied client
+ * learns nothing, and a client that would need what is short is closed at once.
  */
 const SENTENCES: ReadonlyMap<RefusalReason, Sentence> = new Map([
   ["no_backend", {

@@ -204,7 +204,7 @@ export class Rounds implements AsyncDisposable {
   }
 }
 
-/** Backends that are asked how they are. Of one that is disabled nobody wants to know: it may be switched off. */
+/** Backends that are asked how they are. A disabled one is not asked: it may be switched off. */
 export function askedOf({ backends }: PoolConfig): PoolConfig["backends"] {
   return backends.filter(({ admin }) => admin !== "disabled");
 }

@@ -70,7 +70,7 @@ export async function listen(
 
 function serve(listener: Deno.Listener): Promise<void> {
   return acceptEach(listener, SYSTEM_CLOCK, (conn) => {
-    // A client that breaks off is nobody's trouble.
+    // A client that breaks off is no failure.
     reflect(conn).catch(() => {}).finally(() => closeQuietly(conn));
   });
 }

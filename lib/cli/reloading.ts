@@ -128,7 +128,7 @@ export class Reloading implements Reloads {
         .map((one) => JSON.stringify(one[key]));
       // What this reload has changed is among its changes.
       if (is !== runs && is === was) {
-        log.warning(`${key} is another one in ${path}: that takes effect at the next start`);
+        log.warning(`${key} has changed in ${path}: that takes effect at the next start`);
       }
     }
     const { changes, standing } = done;

@@ -50,7 +50,7 @@ export interface Frontend {
 }
 
 /**
- * The bytes that a refused client is sent, by why; of reasons that are missing, none. It may read them for some
+ * The bytes that a refused client is sent, by the reason; for a missing reason, none. It may read them for some
  * seconds; many who do not close are closed at once, and so is everybody while descriptors are short.
  */
 export type RefusalText = ReadonlyMap<RefusalReason, Uint8Array<ArrayBuffer>>;

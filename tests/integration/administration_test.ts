@@ -360,7 +360,7 @@ Deno.test("enable overrules the agent's word of that moment, until the agent say
   assertEquals(await landings(port, 4), new Set(["1", "2"]));
   word = "maint";
   await balancer.until("another word", isUsable(false));
-  await balancer.logged("goes by what its own side says again");
+  await balancer.logged("its own side says something else now");
   // The same word again is a new one.
   word = "drain";
   await balancer.until(

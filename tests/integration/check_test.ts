@@ -115,7 +115,7 @@ Deno.test("check --probe: what cannot be listened on is no good", async () => {
   const port = taken.address.split(":")[1];
   for (
     const text of [
-      `FAIL ${taken.address}: Address already in use (ss -ltnp "sport = ${port}" shows by whom)`,
+      `FAIL ${taken.address}: Address already in use (ss -ltnp "sport = ${port}" shows which process)`,
       "FAIL 192.0.2.77:7: Cannot assign requested address (it is no address of this machine)",
       "FAIL none.invalid:7: failed to lookup address information: ",
       `FAIL unix:${nowhere}/lb.sock: No such file or directory (there is no folder ${nowhere})`,

@@ -43,5 +43,5 @@ Deno.test("a denial ends in time though its end cannot be kept", async () => {
     await settled();
   }
   assertEquals([book.administration.denials.size, changes], [0, 1]);
-  assertEquals(lines, ["networks are turned away no more whose time is over"]);
+  assertEquals(lines, ["denials whose time is over have ended"]);
 });

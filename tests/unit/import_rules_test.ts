@@ -1,4 +1,4 @@
-// Pins who may import whom (lib/ARCHITECTURE.md). The lists are exact: a new arrow fails, and so does
+// Pins which room may import which (lib/ARCHITECTURE.md). The lists are exact: a new arrow fails, and so does
 // a permission that nothing uses any more.
 
 import { assertEquals } from "@std/assert";

@@ -12,7 +12,8 @@ export const deny = command({
   text: `\
 Has frontends turn away clients that come from a network or an address from now
 on, whatever lb.conf allows. Sessions that stand go on ("kill" ends them).
-"undeny" takes it back; "status" shows what is denied, by whom and until when.
+"undeny" takes it back; "status" shows what is denied, who ordered it and until
+when.
 `,
   flags: [
     {

@@ -4,7 +4,7 @@
 import { printable } from "../values/printable.ts";
 import { type Network, parseNetwork } from "../values/network.ts";
 
-/** A line that is none. */
+/** A line that is no network. */
 export interface ListFault {
   /** Both counted from 1. */
   readonly line: number;
@@ -21,7 +21,7 @@ export interface NetworkList {
   readonly moreFaults: number;
 }
 
-/** So many faults are told of one file: it may be something else altogether. */
+/** The most faults that are told of one file: it may be something else altogether. */
 const MOST_FAULTS = 10;
 /** No network is longer. */
 const MOST_CHARACTERS = 100;

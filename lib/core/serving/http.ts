@@ -61,7 +61,7 @@ const PIECE_LENGTH = 65_536;
 /** A field of a head. No line goes on with the next one, and no space stands before the colon. */
 const FIELD = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*$/;
 
-/** Of which whoever stands between could read another one than we do. */
+/** Fields of which a proxy in between could read another one than we do, were they given twice. */
 const ONLY_ONCE = ["host", "content-length", "transfer-encoding"];
 
 /** Reads what has come so far; undefined until the empty line that ends the head. */

@@ -24,7 +24,7 @@ export interface ServedClientsOptions<C> {
   readonly clock: Clock;
   /** The most clients at a time. */
   readonly most: number;
-  /** A client is let go of after so long, whatever it does; one that has asked gives way after so long. */
+  /** How long a client may stay, whatever it does, and after how long one that has asked gives way. */
   readonly limitMs: number;
   /** Talks to a client until its connection is closed; may reject. */
   readonly serve: (conn: C, conversation: Conversation) => Promise<void>;
@@ -84,7 +84,7 @@ export class ServedClients<C extends { close(): void }> implements AsyncDisposab
     this.#news = new AbortController();
   }
 
-  /** Never rejects: a client that breaks off is nobody's trouble. */
+  /** Never rejects: a client that breaks off is no failure. */
   async #serve(conn: C): Promise<void> {
     const { clock, limitMs, serve } = this.#options;
     let finished = new AbortController();

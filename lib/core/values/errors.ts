@@ -129,7 +129,7 @@ export function listenHint(error: unknown, address: Address): string {
     case "permission_denied":
       return address.port < 1024 ? " (ports below 1024 take root or CAP_NET_BIND_SERVICE)" : "";
     case "address_in_use":
-      return ` (ss -ltnp "sport = ${address.port}" shows by whom)`;
+      return ` (ss -ltnp "sport = ${address.port}" shows which process)`;
     case "address_not_available":
       return " (it is no address of this machine)";
     default:

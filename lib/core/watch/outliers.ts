@@ -1,6 +1,6 @@
 // Ejects backends whose probes pass while real connections to them fail. One per pool.
 //
-// Health has its own reflex: after `fall` connects in a row it takes a backend down until a probe passes
+// Health reacts at once: after `fall` connects in a row it takes a backend down until a probe passes
 // again. Here is the memory behind it: failures count on over such ups and downs, as long as no
 // connection succeeds and no probe sees the fault too. When `failures` are reached, probes are no longer
 // believed for a while.

@@ -39,7 +39,7 @@ export class Lingering {
     await Promise.all(this.#lingering);
   }
 
-  /** Never rejects: a client that breaks off is nobody's trouble. */
+  /** Never rejects: a client that breaks off is no failure. */
   async #linger(conn: Deno.Conn, text: Uint8Array<ArrayBuffer>): Promise<void> {
     const timer = setTimeout(() => this.#end(conn), LINGER_MS);
     const waste = new Uint8Array(WASTE_BYTES);

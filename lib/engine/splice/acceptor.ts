@@ -281,7 +281,7 @@ export class Acceptor {
     const { id, frontend } = spec;
     if (handoff === undefined) return false;
     if (!handoff.put(fd, id, frontend, this.admission.sourcePlace, this.#address)) return false;
-    if (handoff.asleep) this.#wakeFds.ring(target);
+    if (handoff.asleep) this.#wakeFds.wake(target);
     return true;
   }
 

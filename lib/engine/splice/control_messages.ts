@@ -78,8 +78,8 @@ export interface WorkerSetup {
 export type ToWorker =
   | { readonly kind: "setup"; readonly setup: WorkerSetup }
   /**
-   * Begin no client from now on until told to listen. First those are begun who wait at listeners that will
-   * be closed, and those whom other workers have handed over.
+   * Begin no client from now on until told to listen. First begin the clients that wait at listeners
+   * that will be closed, and those that other workers have handed over.
    */
   | { readonly kind: "hold"; readonly id: number; readonly closing: readonly number[] }
   /** Accept on exactly these from now on. */

@@ -63,7 +63,7 @@ export class FullFrontends {
   }
 
   /**
-   * A client may wait for whom there is no place: watches the frontend's sockets no more.
+   * A client may wait and there is no place for it: watches the frontend's sockets no more.
    * @returns false when a place has become free.
    */
   park(frontend: number): boolean {

@@ -227,7 +227,7 @@ export class Loop {
         if (key >= 0) this.#dispatch(key, poller.flags(i), poller.serial(i));
         else if (key <= LISTENER_KEY) {
           this.#acceptOn(this.#listeners.find(LISTENER_KEY - key), false);
-        } else if (key === WAKE_KEY) this.#wakeFds.taken(this.#number);
+        } else if (key === WAKE_KEY) this.#wakeFds.empty(this.#number);
       }
       this.#receive(false);
       this.#serveQueue();
@@ -285,7 +285,7 @@ export class Loop {
     }
   }
 
-  /** A client has its record: whoever it is that comes is known once its header is read, if it has one. */
+  /** A client has its record. If it must begin with a PROXY header, the header comes first. */
   #begin(slot: number): void {
     const hasHeader = this.#words[slot * TUNNEL_WORDS + STATE] === READING_HEADER;
     if (!hasHeader || this.#headers.begin(slot)) this.#tcp.begin(slot);

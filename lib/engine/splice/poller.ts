@@ -62,7 +62,7 @@ export class Poller {
     return this.#events[i * EPOLL_EVENT_WORDS]!;
   }
 
-  /** Whom event `i` is for: slot * 2 + side, or a negative key. */
+  /** What event `i` is for: slot * 2 + side, or a negative key. */
   key(i: number): number {
     return this.#events[i * EPOLL_EVENT_WORDS + EPOLL_DATA_WORD]!;
   }

@@ -47,7 +47,7 @@ export class Queues {
   /** Whoever was the first in a queue has left it: wakes the worker that has the next. */
   pass(table: PickTable): void {
     const who = firstInQueue(table);
-    if (who !== NOBODY && workerOf(who) !== this.#worker) this.#wakeFds.ring(workerOf(who));
+    if (who !== NOBODY && workerOf(who) !== this.#worker) this.#wakeFds.wake(workerOf(who));
   }
 
   /** How long the loop may sleep, at most `limitMs`. */

@@ -1,5 +1,5 @@
 // The eventfds that wake the workers, by their numbers. A worker sleeps in epoll_wait: whoever has something
-// for it rings.
+// for it writes to its eventfd.
 //
 // All methods run in a worker.
 
@@ -20,12 +20,12 @@ export class WakeFds {
   }
 
   /** Wakes a worker. */
-  ring(worker: number): void {
+  wake(worker: number): void {
     this.#calls.write(this.#fds[worker] ?? -1, this.#onePointer, 8);
   }
 
-  /** A worker has been woken: takes the ring off, so that it can be woken again. */
-  taken(worker: number): void {
+  /** A worker has been woken: empties its eventfd, so that it can be woken again. */
+  empty(worker: number): void {
     this.#calls.read(this.#fds[worker] ?? -1, this.#readPointer, 8);
   }
 }

@@ -67,8 +67,8 @@ class Draft {
 }
 
 /**
- * The longest line that is read. The program's own longest, a pool of 1024 rows or a client for whom
- * 32 backends were tried in vain, take less than a megabyte.
+ * The longest line that is read. The program's own longest, a pool of 1024 rows or a client that
+ * tried 32 backends in vain, take less than a megabyte.
  */
 export const LONGEST_LINE = 4 * 1024 ** 2;
 

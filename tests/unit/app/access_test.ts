@@ -99,7 +99,7 @@ Deno.test("faults in a file name its lines: of what is no network, of what is no
     2,
     'Cannot read "hoek" as a network',
   ]);
-  assert(faults.some(({ message }) => message.endsWith("11 more lines are none")));
+  assert(faults.some(({ message }) => message.endsWith("11 more lines without a network")));
   assertEquals(told.filter(([key]) => key === "deny"), [
     ["deny", bytes, 2, 1, `Cannot read "${bytes}" as a list of networks`],
   ]);

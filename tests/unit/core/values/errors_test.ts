@@ -34,7 +34,7 @@ Deno.test("listenHint() says what an administrator can do", () => {
   const denied = " (ports below 1024 take root or CAP_NET_BIND_SERVICE)";
   assertEquals(listenHint(failure("EACCES"), at(22)), denied);
   assertEquals(listenHint(failure("EACCES"), at(1024)), "");
-  const used = ' (ss -ltnp "sport = 2222" shows by whom)';
+  const used = ' (ss -ltnp "sport = 2222" shows which process)';
   assertEquals(listenHint(failure("EADDRINUSE"), at(2222)), used);
   const elsewhere = " (it is no address of this machine)";
   assertEquals(listenHint(failure("EADDRNOTAVAIL"), at(22)), elsewhere);
