@@ -51,8 +51,8 @@ export class TcpProbe implements HealthProbe {
 type Failed = Omit<Extract<ProbeResult, { ok: false }>, "ok">;
 
 /**
- * Connects to the first address that answers, or says why the last did not, and sends it the `hello`. As when engines connect, each
- * has its part of the time: one that drops what it gets must not hide those behind it.
+ * Connects to the first address that answers and sends it the `hello`, or says why the last did not answer. As
+ * with engines, each has its part of the time: one that drops what it gets must not hide those behind it.
  * @param timeoutMs for all addresses together.
  */
 export async function connectAny(

@@ -29,6 +29,7 @@ import { TimerWheel } from "../../lib/engine/splice/timer_wheel.ts";
 import { WakeFds } from "../../lib/engine/splice/wake_fds.ts";
 import { TunnelTable } from "../../lib/engine/splice/tunnel_table.ts";
 import { KEEPALIVE } from "../support/splice_engine.ts";
+import { specOf } from "../support/worker_by_hand.ts";
 
 Deno.test("a client on its way to another worker stays its frontend's", () => {
   const libc = openLibc();
@@ -68,18 +69,7 @@ Deno.test("a client on its way to another worker stays its frontend's", () => {
     new Lingering({ libc, table, poller, wheel, ledger, listeners, time }),
     new WakeFds(libc, []),
   );
-  const listener = (frontend: number) => ({
-    id: 0,
-    fd: listening,
-    frontend,
-    pools: [0],
-    denied: [],
-    maxConnections: 0,
-    waitsWhenFull: true,
-    idleTimeoutMs: 0,
-    unix: false,
-    refusalText: [],
-  });
+  const listener = (frontend: number) => ({ ...specOf({ fd: listening }, 0), frontend });
   acceptor.listen([listener(3)]);
   new HandoffQueue(handoffs[0] ?? HandoffQueue.allocate())
     .put(client, 0, 3, 0, new Int32Array(SOCKADDR_BYTES / 4));
