@@ -5,7 +5,7 @@
 
 import { crc32c } from "./crc32c.ts";
 import { readDecimal, readIpv4Text, readIpv6Text } from "./ip_text.ts";
-import { ProxyEndpoint } from "./proxy_endpoint.ts";
+import { ProxyEndpoint, V2_FIXED, V2_START } from "./proxy_endpoint.ts";
 
 /** Most bytes of a header: as many as HAProxy's buffer takes (tune.bufsize). */
 export const MOST_HEADER_BYTES = 16_384;
@@ -32,9 +32,6 @@ const UNKNOWN = ascii("UNKNOWN");
 /** Most bytes of a version 1 header, with its CR and LF. */
 const V1_MOST = 107;
 
-const V2_START = new Uint8Array([13, 10, 13, 10, 0, 13, 10, 81, 85, 73, 84, 10]);
-/** Signature, version and command, family and protocol, length of the rest. */
-const V2_FIXED = 16;
 const LOCAL = 0;
 const PROXY = 1;
 const FAMILY_INET = 1;

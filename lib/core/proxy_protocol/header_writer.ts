@@ -6,14 +6,12 @@
 
 import { formatIp } from "../values/ip.ts";
 import { LineBytes } from "../values/line_bytes.ts";
-import { ProxyEndpoint, type ProxyVersion } from "./proxy_endpoint.ts";
+import { ProxyEndpoint, type ProxyVersion, V2_FIXED, V2_START } from "./proxy_endpoint.ts";
 
 const DOT = 46;
 /** Room for any header that is written here: the longest is 107 bytes of text. */
 const MOST_WRITTEN_BYTES = 128;
 
-const V2_START = new Uint8Array([13, 10, 13, 10, 0, 13, 10, 81, 85, 73, 84, 10]);
-const V2_FIXED = 16;
 const LOCAL = 0x20;
 const PROXY = 0x21;
 const UNSPECIFIED = 0;

@@ -1,5 +1,5 @@
-// One end of a connection as a PROXY header names it: an IP address in words and a port. Filled anew for each
-// connection, so that nothing is allocated.
+// What reader and writer of PROXY headers share: the versions, and one end of a connection as a header names
+// it, an IP address in words and a port. Filled anew for each connection, so that nothing is allocated.
 //
 // `!` on typed-array reads: there are always four words.
 
@@ -9,6 +9,11 @@ import { formatIp, IPV4_WORDS, IPV6_WORDS, readIp } from "../values/ip.ts";
 /** Versions of the PROXY protocol, as lb.conf names them. */
 export const PROXY_VERSIONS = ["v1", "v2"] as const;
 export type ProxyVersion = typeof PROXY_VERSIONS[number];
+
+/** The signature of version 2. */
+export const V2_START = new Uint8Array([13, 10, 13, 10, 0, 13, 10, 81, 85, 73, 84, 10]);
+/** Of version 2: signature, version and command, family and protocol, length of the rest. */
+export const V2_FIXED = 16;
 
 /** The third word of an IPv4-mapped IPv6 address, ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2). */
 const MAPPED = 0xffff;
