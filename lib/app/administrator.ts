@@ -9,7 +9,7 @@ import {
 } from "../core/administration/administration.ts";
 import { OWN_WORDS } from "../core/pool/member.ts";
 import { ACTIVE } from "../core/pick/pick_table.ts";
-import { Polling } from "../core/timing/polling.ts";
+import { Ticker } from "../core/timing/polling.ts";
 import { messageOf } from "../core/values/errors.ts";
 import type { Config, PoolConfig } from "../config/config.ts";
 import type {
@@ -57,7 +57,7 @@ export class Administrator implements Orders, Ordering, AsyncDisposable {
   readonly #book: OrderBook;
   readonly #denials: DenialOrders;
   readonly #drains: Drains;
-  readonly #ticker: Polling<void>;
+  readonly #ticker: Ticker;
 
   constructor(parts: OrderParts) {
     this.#parts = parts;
@@ -72,16 +72,9 @@ export class Administrator implements Orders, Ordering, AsyncDisposable {
       active: (pool, backend) => this.#activeOf(pool, backend),
       notify: (pool) => config().pools.find(({ name }) => name === pool)?.drain.notify ?? [],
     });
-    this.#ticker = new Polling({
-      clock,
-      random,
-      intervalMs: TICK_MS,
-      timeoutMs: TICK_MS,
-      run: () => Promise.resolve(),
-      report: () => {
-        this.#drains.tick();
-        this.#denials.tick();
-      },
+    this.#ticker = new Ticker(clock, random, TICK_MS, () => {
+      this.#drains.tick();
+      this.#denials.tick();
     });
   }
 
@@ -104,7 +97,7 @@ export class Administrator implements Orders, Ordering, AsyncDisposable {
     for (const { text } of this.standing(this.#parts.config())) {
       this.#parts.log.info(`ordered: ${text}`);
     }
-    await this.#ticker.setKeys(["tick"]);
+    await this.#ticker.start();
   }
 
   /** Keeps nothing any more: another process may. */

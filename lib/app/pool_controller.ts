@@ -6,7 +6,7 @@ import { messageOf } from "../core/values/errors.ts";
 import { DEFAULT_CAPACITY as ROWS, PickTable } from "../core/pick/pick_table.ts";
 import { Pool } from "../core/pool/pool.ts";
 import type { PoolChange } from "../core/pool/pool_change.ts";
-import { Polling } from "../core/timing/polling.ts";
+import { Ticker } from "../core/timing/polling.ts";
 import { writeStandings } from "../core/pool/standing.ts";
 import { QUEUE_SIZE } from "../core/dial/pool_queue.ts";
 import { STICKY_CLIENTS } from "../core/pick/sticky.ts";
@@ -41,7 +41,7 @@ const COUNTS_CORES: ReadonlySet<string> = new Set(["least_load", "two_choices", 
 export class PoolController implements AsyncDisposable {
   readonly pool: Pool;
   readonly #parts: PoolControllerParts;
-  readonly #ticker: Polling<void>;
+  readonly #ticker: Ticker;
   readonly #names: BackendNames;
   readonly #rounds: Rounds;
   #config: PoolConfig;
@@ -66,16 +66,9 @@ export class PoolController implements AsyncDisposable {
     this.#rules = new TableRules(this.pool.table, clock.now());
     this.#rules.set(config);
     this.#rulesTicker = new RulesTicker(this.#rules, clock);
-    this.#ticker = new Polling({
-      clock,
-      random,
-      intervalMs: TICK_MS,
-      timeoutMs: TICK_MS,
-      run: () => Promise.resolve(),
-      report: () => {
-        this.#tell(this.#resilience.tick(clock.now()));
-        this.#weigh();
-      },
+    this.#ticker = new Ticker(clock, random, TICK_MS, () => {
+      this.#tell(this.#resilience.tick(clock.now()));
+      this.#weigh();
     });
     const observed = (changes: readonly PoolChange[]) => {
       this.#tell(changes);
@@ -137,7 +130,7 @@ export class PoolController implements AsyncDisposable {
     this.#rulesTicker.start();
     await this.#names.follow();
     await this.#rounds.follow(this.#config);
-    await this.#ticker.setKeys(["tick"]);
+    await this.#ticker.start();
     this.#weigh();
   }
 

@@ -97,3 +97,29 @@ export class Polling<T> implements AsyncDisposable {
     if (!stop.aborted) report(key, outcome);
   }
 }
+
+/** What is done again and again, about once an interval, and asks nobody: one round without a task. */
+export class Ticker implements AsyncDisposable {
+  readonly #rounds: Polling<void>;
+
+  constructor(clock: Clock, random: Random, intervalMs: number, tick: () => void) {
+    const run = () => Promise.resolve();
+    this.#rounds = new Polling({
+      clock,
+      random,
+      intervalMs,
+      timeoutMs: intervalMs,
+      run,
+      report: tick,
+    });
+  }
+
+  /** Begins at once; does nothing while it ticks already. */
+  start(): Promise<void> {
+    return this.#rounds.setKeys(["tick"]);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#rounds[Symbol.asyncDispose]();
+  }
+}
