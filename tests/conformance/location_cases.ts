@@ -10,7 +10,7 @@ import { heardFrom } from "../support/loopback_client.ts";
 import { waitFor } from "../support/wait_for.ts";
 import type { EngineCase } from "./engine_cases.ts";
 import { connectTo, frontendOf, planOf, portOf } from "./engine_fixture.ts";
-import { deadAddress } from "./placing_cases.ts";
+import { deadAddress, deadPort } from "./placing_cases.ts";
 
 /** A location for a frontend of pool `p`: the first rule that holds counts. */
 function locationOf(...rules: readonly (readonly [network: string, pool: string])[]): Location {
@@ -129,8 +129,3 @@ export const LOCATION_CASES: readonly EngineCase[] = [
     },
   },
 ];
-
-function deadPort(): number {
-  const address = deadAddress();
-  return Number(address.slice(address.lastIndexOf(":") + 1));
-}

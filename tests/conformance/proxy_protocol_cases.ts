@@ -30,7 +30,7 @@ import { connectResettable } from "../support/reset.ts";
 import { waitFor } from "../support/wait_for.ts";
 import type { EngineCase } from "./engine_cases.ts";
 import { connectTo, type EngineFixture, frontendOf, planOf, portOf } from "./engine_fixture.ts";
-import { deadAddress } from "./placing_cases.ts";
+import { deadAddress, deadPort } from "./placing_cases.ts";
 
 const ANYBODY_HERE = networksOf("127.0.0.0/8", "::1");
 const [KELVIN, LB]: [End, End] = [["192.0.2.7", 40_001], ["198.51.100.22", 22]];
@@ -575,8 +575,3 @@ export const PROXY_PROTOCOL_CASES: readonly EngineCase[] = [
     },
   },
 ];
-
-function deadPort(): number {
-  const address = deadAddress();
-  return Number(address.slice(address.lastIndexOf(":") + 1));
-}

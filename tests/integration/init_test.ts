@@ -6,6 +6,7 @@ import { closeQuietly } from "../../lib/core/serving/accept_loop.ts";
 import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { compiledBinary } from "../support/compiled_binary.ts";
 import { needs } from "../support/needs.ts";
+import { freePort } from "../support/processes.ts";
 import { BECOME_OPENRC, ThrowawayMachine } from "../support/throwaway_machine.ts";
 import { waitFor, within } from "../support/wait_for.ts";
 
@@ -71,12 +72,6 @@ const SYSTEMD: InitSystem = {
   log: "journalctl --unit=compute-lb --no-pager --lines=20",
   registered: "systemctl is-enabled compute-lb",
 };
-
-/** A port that nothing listened on a moment ago. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 async function read(conn: Deno.Conn): Promise<string> {
   const buffer = new Uint8Array(64);

@@ -7,6 +7,7 @@ import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { connectTo, EngineFixture, frontendOf, planOf } from "../conformance/engine_fixture.ts";
 import { echo, TcpPeer } from "../peers/tcp_peer.ts";
 import { receive, send } from "../support/bytes.ts";
+import { freePort } from "../support/processes.ts";
 
 const RELOADS = 60;
 const CLIENTS = 8;
@@ -50,8 +51,3 @@ Deno.test("portable: a frontend that comes back goes by its new configuration at
   }
   assertEquals(fixture.of("refused"), []);
 });
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}

@@ -6,6 +6,7 @@ import { assertEquals } from "@std/assert";
 import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { Balancer } from "../support/balancer.ts";
 import { receive } from "../support/bytes.ts";
+import { freePort } from "../support/processes.ts";
 
 const RELOADS = 20;
 const CLIENTS = 4;
@@ -52,9 +53,4 @@ for (const engine of ["portable", "splice"]) {
     await Promise.all(visits);
     assertEquals([...heard.keys()].sort(), ["a o", "b e"], JSON.stringify([...heard]));
   });
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
