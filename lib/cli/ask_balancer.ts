@@ -1,6 +1,7 @@
 // Asks the running balancer over its admin socket, wherever that is: what status and why have in common.
 
 import { askAdmin, isTrustedSocket } from "../admin/client.ts";
+import { isStatusReport, type StatusReport } from "../admin/report.ts";
 import { EXIT_CONFIG, EXIT_FAILURE } from "./exit_code.ts";
 import { complain, deepPrintable } from "./output.ts";
 import { type Places, type PlacesCommand, placesToAsk } from "./status_places.ts";
@@ -69,6 +70,14 @@ export function drawReport<T>(render: () => T): T | undefined {
     if (error instanceof TypeError || error instanceof RangeError) return undefined;
     throw error;
   }
+}
+
+export const NO_STATUS_REPORT =
+  "The balancer's answer is not a status report: is it of another version?";
+
+/** Draws an answer as the StatusReport; undefined when it is none, or one of another version. */
+export function drawStatus<T>(answer: unknown, draw: (report: StatusReport) => T): T | undefined {
+  return isStatusReport(answer) ? drawReport(() => draw(answer)) : undefined;
 }
 
 async function ask(

@@ -13,7 +13,7 @@ import { counted } from "../core/values/counted.ts";
 import { describeDuration } from "../core/values/duration.ts";
 import { printable } from "../core/values/printable.ts";
 import { toThousandths } from "../core/values/thousandths.ts";
-import { askBalancer } from "./ask_balancer.ts";
+import { askBalancer, NO_STATUS_REPORT } from "./ask_balancer.ts";
 import { matchBackends, type MatchedBackend } from "./backend_match.ts";
 import { EXIT_FAILURE, EXIT_OK } from "./exit_code.ts";
 import { complain, deepPrintable, print, printWrapped } from "./output.ts";
@@ -81,7 +81,7 @@ export async function findBalancer(command: PlacesCommand, name: string): Promis
   if (isStatusReport(answer.report)) {
     return { ok: true, status: answer.report, socket: answer.socket };
   }
-  complain("The balancer's answer is not a status report: is it of another version?");
+  complain(NO_STATUS_REPORT);
   return { ok: false, exitCode: EXIT_FAILURE };
 }
 

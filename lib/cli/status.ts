@@ -1,8 +1,7 @@
 // `compute-lb status`: asks the running balancer and shows its report.
 
-import { isStatusReport } from "../admin/report.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
-import { askBalancer, drawReport, findAnswer } from "./ask_balancer.ts";
+import { askBalancer, drawStatus, findAnswer, NO_STATUS_REPORT } from "./ask_balancer.ts";
 import { EXIT_FAILURE, EXIT_OK } from "./exit_code.ts";
 import { showLive } from "./live_screen.ts";
 import { colourful, complain, print, printWrapped, terminalWidth } from "./output.ts";
@@ -18,7 +17,6 @@ export interface StatusCommand extends PlacesCommand {
   readonly watch: boolean;
 }
 
-const NO_REPORT = "The balancer's answer is not a status report: is it of another version?";
 const WATCH_MS = 2000;
 
 export async function status(command: StatusCommand): Promise<number> {
@@ -31,15 +29,18 @@ export async function status(command: StatusCommand): Promise<number> {
     print(JSON.stringify(report, null, 2) + "\n");
     return EXIT_OK;
   }
-  const table = isStatusReport(report)
-    ? drawReport(() => renderStatus(report, colourful(), terminalWidth()))
-    : undefined;
+  const table = tableOf(report);
   if (table === undefined) {
-    complain(NO_REPORT);
+    complain(NO_STATUS_REPORT);
     return EXIT_FAILURE;
   }
   printWrapped(table);
   return EXIT_OK;
+}
+
+/** The tables of an answer; undefined when it is no report. */
+function tableOf(answer: unknown): string | undefined {
+  return drawStatus(answer, (report) => renderStatus(report, colourful(), terminalWidth()));
 }
 
 /** Shows the tables anew until a key or a signal ends it; one after the other where there is no screen. */
@@ -47,11 +48,8 @@ async function watch(command: StatusCommand): Promise<number> {
   const draw = async () => {
     const { warning, ...answer } = await findAnswer(command, "status", "/v1/status");
     if (!answer.ok) return answer.message;
-    const { report } = answer;
-    const table = isStatusReport(report)
-      ? drawReport(() => renderStatus(report, colourful(), terminalWidth()))
-      : undefined;
-    return [...(warning === undefined ? [] : [warning]), table ?? NO_REPORT].join("\n");
+    const table = tableOf(answer.report);
+    return [...(warning === undefined ? [] : [warning]), table ?? NO_STATUS_REPORT].join("\n");
   };
   const never = new AbortController().signal;
   if (Deno.stdout.isTerminal()) {
@@ -74,7 +72,5 @@ async function plugin(command: StatusCommand): Promise<number> {
 async function pluginOutcome(command: StatusCommand): Promise<PluginResult> {
   const answer = await findAnswer(command, "status", "/v1/status");
   if (!answer.ok) return answer.isAbsent ? notRunning(answer.message) : cannotTell(answer.message);
-  const { report } = answer;
-  const result = isStatusReport(report) ? drawReport(() => pluginResult(report)) : undefined;
-  return result ?? cannotTell(NO_REPORT);
+  return drawStatus(answer.report, pluginResult) ?? cannotTell(NO_STATUS_REPORT);
 }

@@ -2,7 +2,7 @@
 
 import { isStatusReport, type StatusReport } from "../admin/report.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
-import { drawReport, findAnswer } from "./ask_balancer.ts";
+import { drawReport, findAnswer, NO_STATUS_REPORT } from "./ask_balancer.ts";
 import { EXIT_FAILURE, EXIT_OK } from "./exit_code.ts";
 import { type ScreenSize, showLive } from "./live_screen.ts";
 import { colourful, complain, print } from "./output.ts";
@@ -56,7 +56,7 @@ class TopPictures {
     const answer = await findAnswer(this.#command, "top", "/v1/status");
     if (!answer.ok) return answer.message;
     const { report } = answer;
-    if (!isStatusReport(report)) return NO_REPORT;
+    if (!isStatusReport(report)) return NO_STATUS_REPORT;
     const isFirst = this.#report === undefined;
     // A key draws anew, too: too soon after the last report to tell what comes in a second.
     const isSoon = !isFirst &&
@@ -70,12 +70,13 @@ class TopPictures {
   async next(size?: ScreenSize): Promise<readonly string[]> {
     const trouble = await this.ask();
     const report = this.#report;
-    if (trouble !== undefined || report === undefined) return (trouble ?? NO_REPORT).split("\n");
+    if (trouble !== undefined || report === undefined) {
+      return (trouble ?? NO_STATUS_REPORT).split("\n");
+    }
     const draw = () => drawTop(report, this.#before, this.choice, colourful(), size);
-    return drawReport(draw) ?? [NO_REPORT];
+    return drawReport(draw) ?? [NO_STATUS_REPORT];
   }
 }
 
-const NO_REPORT = "The balancer's answer is not a status report: is it of another version?";
 /** Nothing can be said of a second by so short a time. */
 const SOON_MS = 500;
