@@ -12,8 +12,10 @@ const KILLS = 200;
 const LANES = 4;
 /** Clients that order at the same time, each about backends of its own. */
 const CLIENTS = 3;
-/** A balancer lives for so long at most before it is killed. */
-const MOST_LIFE_MS = 60;
+/** A balancer is killed once it has answered some orders, fewer than this … */
+const MOST_ORDERS = 8;
+/** … and then lives on for less than this. */
+const MOST_REST_MS = 20;
 
 const CONFIGURED = Array.from({ length: CLIENTS * 2 }, (_, i) => `127.0.0.1:${i + 1}`);
 
@@ -62,8 +64,16 @@ class Site implements AsyncDisposable {
     });
     this.#compare(toldBy(await balancer.status()));
     this.underWay = new Map();
-    const clients = Array.from({ length: CLIENTS }, (_, client) => this.#orderOn(balancer, client));
-    await new Promise((resolve) => setTimeout(resolve, this.random() * MOST_LIFE_MS));
+    const enough = Promise.withResolvers<void>();
+    const until = this.orders + Math.floor(this.random() * MOST_ORDERS);
+    const answered = () => this.orders >= until && enough.resolve();
+    answered();
+    const clients = Array.from(
+      { length: CLIENTS },
+      (_, client) => this.#orderOn(balancer, client, answered),
+    );
+    await Promise.race([enough.promise, Promise.all(clients)]);
+    await new Promise((resolve) => setTimeout(resolve, this.random() * MOST_REST_MS));
     balancer.signal("SIGKILL");
     await balancer.end();
     await Promise.all(clients);
@@ -87,8 +97,12 @@ class Site implements AsyncDisposable {
     }
   }
 
-  /** Orders until the balancer answers no more. */
-  async #orderOn({ adminSocket }: Balancer, client: number): Promise<void> {
+  /** Orders until the balancer answers no more; calls `answered` after each answer. */
+  async #orderOn(
+    { adminSocket }: Balancer,
+    client: number,
+    answered: () => void,
+  ): Promise<void> {
     for (;;) {
       const request = this.#anyRequest(client);
       const { method, backend, body } = request;
@@ -98,6 +112,7 @@ class Site implements AsyncDisposable {
       if (!answer.ok) return;
       this.underWay.delete(backend);
       this.orders++;
+      answered();
       if (answer.status === 404 || answer.status === 409) continue;
       assertEquals(answer.status, 200, JSON.stringify(answer.body));
       this.acknowledged.set(backend, toldOf(answer.body));
