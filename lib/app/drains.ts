@@ -8,7 +8,7 @@ import { parseBackendAddress } from "../core/values/address.ts";
 import { counted } from "../core/values/counted.ts";
 import { failure, type Result } from "../core/values/result.ts";
 import type { Engine, Session } from "../engine/engine.ts";
-import { describeUnkillable, runCommand } from "../load/run_command.ts";
+import { describeUnkillable, runCommand } from "../asking/run_command.ts";
 import type { LogArea } from "../log/setup.ts";
 import { timeOf } from "./administration_words.ts";
 import { reportSession } from "./sessions.ts";

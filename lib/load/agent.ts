@@ -14,7 +14,7 @@ import { parseAgentAnswer } from "./agent_answer.ts";
 import { key, section, type ValueOf } from "../schema/declarations.ts";
 import { lineOrNothing, port } from "../schema/values.ts";
 import { type LoadSource, loadSourceKind } from "./load_source.ts";
-import { abortReason, connectReason, oneLine } from "./reason.ts";
+import { abortReason, connectReason, oneLine } from "../asking/reason.ts";
 
 const agentSection = section({
   doc: "how a backend is asked with source: agent (HAProxy's agent-check)",

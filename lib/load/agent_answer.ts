@@ -9,7 +9,7 @@
 import { type AgentAdvice, MAX_SHARE } from "../core/pool/agent_advice.ts";
 import { FIGURES, type FoundFigures, type LoadSample } from "../core/pool/load.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
-import { oneLine } from "./reason.ts";
+import { oneLine } from "../asking/reason.ts";
 
 /** What one line says. */
 export interface AgentAnswer {

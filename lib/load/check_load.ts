@@ -8,7 +8,7 @@
 import { MAX_CORES } from "../core/pool/backend.ts";
 import { MOST_LOAD } from "../core/pool/load.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
-import { oneLine } from "./reason.ts";
+import { oneLine } from "../asking/reason.ts";
 
 export interface CheckLoadReading {
   /** The load average of the last minute, over all cores. */

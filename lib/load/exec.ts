@@ -9,9 +9,9 @@ import { failed, type LoadResult } from "../core/pool/load.ts";
 import { commandLine } from "../schema/command_line.ts";
 import { section, type ValueOf } from "../schema/declarations.ts";
 import { type LoadSource, loadSourceKind } from "./load_source.ts";
-import { oneLine } from "./reason.ts";
-import { describeUnkillable, runCommand } from "./run_command.ts";
-import { UnderWay } from "./under_way.ts";
+import { oneLine } from "../asking/reason.ts";
+import { describeUnkillable, runCommand } from "../asking/run_command.ts";
+import { UnderWay } from "../asking/under_way.ts";
 
 const execSection = section({ doc: "how a backend is asked with source: exec" }, {
   command: commandLine({

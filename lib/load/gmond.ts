@@ -14,7 +14,7 @@ import { quote } from "../schema/quote.ts";
 import { partialAddress } from "../schema/balancer_values.ts";
 import { port, type Value } from "../schema/values.ts";
 import { type LoadSource, loadSourceKind } from "./load_source.ts";
-import { abortReason, connectReason } from "./reason.ts";
+import { abortReason, connectReason } from "../asking/reason.ts";
 
 const GMOND_PORT = 8649;
 

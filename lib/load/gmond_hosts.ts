@@ -6,7 +6,7 @@ import { describeDuration } from "../core/values/duration.ts";
 import { type LoadSample, MOST_LOAD } from "../core/pool/load.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import { XmlScanner } from "./gmond_xml.ts";
-import { oneLine } from "./reason.ts";
+import { oneLine } from "../asking/reason.ts";
 
 /** Ages as Ganglia has them, in seconds. */
 interface Ages {

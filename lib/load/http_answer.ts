@@ -5,7 +5,7 @@ import { messageOf } from "../core/values/errors.ts";
 import { type FigureName, FIGURES, type FoundFigures, type LoadSample } from "../core/pool/load.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import { shownJson } from "../core/values/shown_json.ts";
-import { oneLine } from "./reason.ts";
+import { oneLine } from "../asking/reason.ts";
 
 /** Where each figure stands: names and list indices with dots between, or "off": it is not looked for. */
 export type HttpFields = Readonly<Record<FigureName, string>>;

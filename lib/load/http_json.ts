@@ -10,11 +10,12 @@ import { failure, type Result, success } from "../core/values/result.ts";
 import { item, key, named, section, type ValueOf } from "../schema/declarations.ts";
 import { quote } from "../schema/quote.ts";
 import { absolutePath, line, text } from "../schema/values.ts";
+import { fetchText } from "../asking/fetch_text.ts";
 import { parseHttpAnswer } from "./http_answer.ts";
-import { clientTrusting, systemAuthorities } from "./authorities.ts";
+import { clientTrusting, systemAuthorities } from "../asking/authorities.ts";
 import { type LoadSource, loadSourceKind } from "./load_source.ts";
-import { abortReason, noSuchName, oneLine } from "./reason.ts";
-import { UnderWay } from "./under_way.ts";
+import { abortReason, oneLine } from "../asking/reason.ts";
+import { UnderWay } from "../asking/under_way.ts";
 
 /** The URL of a JSON document, in which {host}, {port} and {backend} may stand. */
 const urlTemplate = text("a URL", "http or https", (text) => {
@@ -102,9 +103,6 @@ export interface HttpOptions extends ValueOf<typeof httpSection> {
   readonly clock: Clock;
 }
 
-/** More than any document with a load in it needs. */
-const MOST_BYTES = 1_048_576;
-
 export class HttpSource implements LoadSource {
   readonly #options: HttpOptions;
   #client: Deno.HttpClient | undefined;
@@ -138,23 +136,12 @@ export class HttpSource implements LoadSource {
     if (!client.ok) return client;
     const headers = await this.#headers();
     if (!headers.ok) return headers;
-    const place = `${url.value.host}${url.value.pathname}`;
-    try {
-      // A redirect may lead away from the backend, whose load this is to be.
-      const response = await fetch(url.value, {
-        client: client.value,
-        headers: headers.value,
-        redirect: "manual",
-        signal,
-      });
-      if (response.status !== 200) {
-        await response.body?.cancel();
-        return failure(statusReason(response, place));
-      }
-      return await readBody(response);
-    } catch (error) {
-      return failure(signal.aborted ? abortReason(signal) : fetchReason(error, url.value.host));
-    }
+    return await fetchText({
+      url: url.value,
+      client: client.value,
+      headers: headers.value,
+      signal,
+    });
   }
 
   async #connected(): Promise<Result<Deno.HttpClient>> {
@@ -211,50 +198,6 @@ export function urlFor(template: string, backend: Backend): Result<URL> {
     );
   }
   return success(url);
-}
-
-function statusReason(response: Response, place: string): string {
-  const location = response.headers.get("location");
-  const status = `HTTP ${response.status} ${oneLine(response.statusText, 60)}`.trim();
-  return location !== null && response.status >= 300 && response.status < 400
-    ? `${status} to ${oneLine(location, 120)}, which is not followed (${place})`
-    : `${status} (${place})`;
-}
-
-/** The body as text, unless it is too large. */
-async function readBody(response: Response): Promise<Result<string>> {
-  const type = response.headers.get("content-type") ?? "no type";
-  const decoder = new TextDecoder();
-  let text = "";
-  let bytes = 0;
-  for await (const piece of response.body ?? []) {
-    bytes += piece.length;
-    // Leaving the loop cancels what is still to come.
-    if (bytes > MOST_BYTES) {
-      return failure(`answered more than ${MOST_BYTES} bytes (${oneLine(type, 60)})`);
-    }
-    text += decoder.decode(piece, { stream: true });
-  }
-  text += decoder.decode();
-  // Most who ask the wrong place meet a web page.
-  return /^\s*</.test(text)
-    ? failure(`Cannot read "${oneLine(text, 40)}" (${oneLine(type, 60)}) as JSON`)
-    : success(text);
-}
-
-/** Deno's words for why a request failed, in an administrator's. */
-function fetchReason(error: unknown, place: string): string {
-  const message = messageOf(
-    error instanceof Error && error.cause !== undefined ? error.cause : error,
-  );
-  if (/Connection refused/.test(message)) return `connection refused (${place})`;
-  if (/No route to host|Network is unreachable/.test(message)) return `no route to host (${place})`;
-  if (/dns error/.test(message)) return noSuchName(place);
-  if (/Connection reset|connection closed before/.test(message)) {
-    return `connection closed without an answer (${place})`;
-  }
-  const what = message.replace(/^error sending request .*?: client error \(\w+\): /, "");
-  return `${oneLine(what)} (${place})`;
 }
 
 export const http = loadSourceKind("http", httpSection, {

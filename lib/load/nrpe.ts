@@ -29,7 +29,7 @@ import {
   tlsReason,
   TransportError,
 } from "./nrpe_transport.ts";
-import { abortReason, connectReason, oneLine } from "./reason.ts";
+import { abortReason, connectReason, oneLine } from "../asking/reason.ts";
 
 /**
  * `auto`: with `ca` or `certificate` the same as `certificates`, which never falls back to a way that does

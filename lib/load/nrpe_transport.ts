@@ -10,7 +10,7 @@ import {
 } from "../core/serving/byte_channel.ts";
 import { closeOnAbort } from "../core/serving/close_on_abort.ts";
 import { classify, messageOf } from "../core/values/errors.ts";
-import { connectReason, oneLine } from "./reason.ts";
+import { connectReason, oneLine } from "../asking/reason.ts";
 
 export type NrpeTransport = "plain" | "anonymous" | "certificates";
 

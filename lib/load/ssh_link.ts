@@ -12,8 +12,8 @@ import {
   signalGroup,
   spawnLeader,
   spawnReason,
-} from "./child_process.ts";
-import { abortReason, oneLine } from "./reason.ts";
+} from "../asking/child_process.ts";
+import { abortReason, oneLine } from "../asking/reason.ts";
 import { parseRemoteLine, type RemoteAnswer } from "./ssh_remote.ts";
 
 /** What ssh has said on stderr before it ended. */

@@ -3,7 +3,7 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { classify, messageOf, OUR_SHORTAGE } from "../../lib/core/values/errors.ts";
-import { spawnReason } from "../../lib/load/child_process.ts";
+import { spawnReason } from "../../lib/asking/child_process.ts";
 
 Deno.test("a shortage of ours is told from what others do, whoever says it", () => {
   const fetched = new Error(
@@ -27,7 +27,7 @@ Deno.test("a shortage of ours is told from what others do, whoever says it", () 
 });
 
 Deno.test("a name that is not found for want of a descriptor is our shortage", async () => {
-  const reason = new URL("../../lib/load/reason.ts", import.meta.url);
+  const reason = new URL("../../lib/asking/reason.ts", import.meta.url);
   const program = `
     import { connectReason } from ${JSON.stringify(reason.href)};
     const files = [];

@@ -29,6 +29,11 @@ const PEERS: readonly Program[] = [
   },
   { program: "/usr/sbin/gmond", package: "ganglia-monitor" },
   { program: "/usr/bin/promtool", package: "prometheus" },
+  { program: "/usr/bin/redis-server", package: "redis-server" },
+  { program: "/usr/bin/etcd", package: "etcd-server" },
+  { program: "/usr/share/zookeeper/bin/zkServer.sh", package: "zookeeper" },
+  { program: "/usr/bin/nanocat", package: "nanomsg-utils" },
+  { program: "/usr/sbin/dnsmasq", package: "dnsmasq-base" },
 ];
 
 /** Downloaded, never installed here: a test installs them on a throwaway copy of the machine. */

@@ -10,7 +10,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   strategy: [],
   schema: [],
-  load: ["schema"],
+  asking: [],
+  load: ["asking", "schema"],
+  discovery: ["asking", "schema"],
   location: [],
   health: [],
   engine: [],
@@ -24,6 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   record: ["engine", "log", "strategy", "version"],
   version: [],
   app: [
+    "asking",
     "strategy",
     "load",
     "location",

@@ -1,0 +1,96 @@
+// Asks a URL for a text, within a bounded size, and says in an administrator's words why there is none.
+
+import { messageOf } from "../core/values/errors.ts";
+import { failure, type Result, success } from "../core/values/result.ts";
+import { abortReason, noSuchName, oneLine } from "./reason.ts";
+
+/** What is asked for, and how. */
+export interface Request {
+  readonly url: URL;
+  /** One that {@linkcode clientTrusting} has made; absent: Deno's own. */
+  readonly client?: Deno.HttpClient;
+  readonly headers?: HeadersInit;
+  /** Sent by POST; absent: it is a GET. */
+  readonly body?: string;
+  readonly signal: AbortSignal;
+  /** A longer answer is none. */
+  readonly mostBytes?: number;
+}
+
+/** More than a load needs, or a list of backends. */
+const MOST_BYTES = 1_048_576;
+
+/** Asks once. @returns the text of an answer 200, else why there is none. Redirects are not followed. */
+export async function fetchText(request: Request): Promise<Result<string>> {
+  const answer = await fetchAnswer(request);
+  return answer.ok ? success(answer.value.text) : answer;
+}
+
+/** The same, with the headers of the answer. */
+export async function fetchAnswer(
+  { url, client, headers, body, signal, mostBytes = MOST_BYTES }: Request,
+): Promise<Result<{ readonly text: string; readonly headers: Headers }>> {
+  const place = `${url.host}${url.pathname}`;
+  try {
+    // A redirect may lead away from whoever is to be asked.
+    const response = await fetch(url, {
+      ...(client === undefined ? {} : { client }),
+      ...(headers === undefined ? {} : { headers }),
+      ...(body === undefined ? {} : { body, method: "POST" }),
+      redirect: "manual",
+      signal,
+    });
+    if (response.status !== 200) {
+      await response.body?.cancel();
+      return failure(statusReason(response, place));
+    }
+    const text = await readBody(response, mostBytes);
+    return text.ok ? success({ text: text.value, headers: response.headers }) : text;
+  } catch (error) {
+    return failure(signal.aborted ? abortReason(signal) : fetchReason(error, url.host));
+  }
+}
+
+function statusReason(response: Response, place: string): string {
+  const location = response.headers.get("location");
+  const status = `HTTP ${response.status} ${oneLine(response.statusText, 60)}`.trim();
+  return location !== null && response.status >= 300 && response.status < 400
+    ? `${status} to ${oneLine(location, 120)}, which is not followed (${place})`
+    : `${status} (${place})`;
+}
+
+/** The body as text, unless it is too large. */
+async function readBody(response: Response, mostBytes: number): Promise<Result<string>> {
+  const type = response.headers.get("content-type") ?? "no type";
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for await (const piece of response.body ?? []) {
+    bytes += piece.length;
+    // Leaving the loop cancels what is still to come.
+    if (bytes > mostBytes) {
+      return failure(`answered more than ${mostBytes} bytes (${oneLine(type, 60)})`);
+    }
+    text += decoder.decode(piece, { stream: true });
+  }
+  text += decoder.decode();
+  // Most who ask the wrong place meet a web page.
+  return /^\s*</.test(text)
+    ? failure(`Cannot read "${oneLine(text, 40)}" (${oneLine(type, 60)}) as JSON`)
+    : success(text);
+}
+
+/** Deno's words for why a request failed, in an administrator's. */
+export function fetchReason(error: unknown, place: string): string {
+  const message = messageOf(
+    error instanceof Error && error.cause !== undefined ? error.cause : error,
+  );
+  if (/Connection refused/.test(message)) return `connection refused (${place})`;
+  if (/No route to host|Network is unreachable/.test(message)) return `no route to host (${place})`;
+  if (/dns error/.test(message)) return noSuchName(place);
+  if (/Connection reset|connection closed before/.test(message)) {
+    return `connection closed without an answer (${place})`;
+  }
+  const what = message.replace(/^error sending request .*?: client error \(\w+\): /, "");
+  return `${oneLine(what)} (${place})`;
+}
