@@ -1,0 +1,44 @@
+// Follows a discovery source for as long as somebody wants its lists: whenever it cannot be asked, it is
+// watched again, after a pause that grows from failure to failure.
+
+import { oneLine } from "../asking/reason.ts";
+import { type Clock, jittered, type Random } from "../core/timing/clock.ts";
+import { messageOf } from "../core/values/errors.ts";
+import type { DiscoveredList, DiscoverySource } from "./discovery_source.ts";
+
+export interface Follower {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Told each list. */
+  readonly took: (list: DiscoveredList) => void;
+  /** Told each time why the source cannot be asked; what it said last goes on to hold. */
+  readonly failed: (reason: string) => void;
+}
+
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 60_000;
+
+/** Watches a source until the signal is aborted. Never rejects. */
+export async function follow(
+  source: Pick<DiscoverySource, "watch">,
+  signal: AbortSignal,
+  { clock, random, took, failed }: Follower,
+): Promise<void> {
+  let pauseMs = FIRST_PAUSE_MS;
+  while (!signal.aborted) {
+    let reason = "it has ended what it had to say";
+    try {
+      for await (const list of source.watch(signal)) {
+        if (signal.aborted) return;
+        pauseMs = FIRST_PAUSE_MS;
+        took(list);
+      }
+    } catch (error) {
+      reason = oneLine(messageOf(error));
+    }
+    if (signal.aborted) return;
+    failed(reason);
+    await clock.sleep(jittered(pauseMs, random), signal).catch(() => {});
+    pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+  }
+}
