@@ -7,7 +7,7 @@ import { abortReason, noSuchName, oneLine } from "./reason.ts";
 /** What is asked for, and how. */
 export interface Request {
   readonly url: URL;
-  /** One that {@linkcode clientTrusting} has made; absent: Deno's own. */
+  /** One that {@linkcode httpClient} has made; absent: Deno's own. */
   readonly client?: Deno.HttpClient;
   readonly headers?: HeadersInit;
   /** Sent by POST; absent: it is a GET. */
@@ -19,6 +19,9 @@ export interface Request {
 
 /** More than a load needs, or a list of backends. */
 const MOST_BYTES = 1_048_576;
+
+/** More than a message about an error. */
+const MOST_COMPLAINT_BYTES = 4096;
 
 /** Asks once. @returns the text of an answer 200, else why there is none. Redirects are not followed. */
 export async function fetchText(request: Request): Promise<Result<string>> {
@@ -41,8 +44,7 @@ export async function fetchAnswer(
       signal,
     });
     if (response.status !== 200) {
-      await response.body?.cancel();
-      return failure(statusReason(response, place));
+      return failure(await statusReason(response, place));
     }
     const text = await readBody(response, mostBytes);
     return text.ok ? success({ text: text.value, headers: response.headers }) : text;
@@ -51,12 +53,32 @@ export async function fetchAnswer(
   }
 }
 
-function statusReason(response: Response, place: string): string {
+async function statusReason(response: Response, place: string): Promise<string> {
   const location = response.headers.get("location");
   const status = `HTTP ${response.status} ${oneLine(response.statusText, 60)}`.trim();
-  return location !== null && response.status >= 300 && response.status < 400
-    ? `${status} to ${oneLine(location, 120)}, which is not followed (${place})`
-    : `${status} (${place})`;
+  if (location !== null && response.status >= 300 && response.status < 400) {
+    await response.body?.cancel();
+    return `${status} to ${oneLine(location, 120)}, which is not followed (${place})`;
+  }
+  const complaint = oneLine(await readComplaint(response), 120);
+  return complaint === "" ? `${status} (${place})` : `${status}: ${complaint} (${place})`;
+}
+
+/** What a server of our kind says besides the status: a JSON object with a message, or a line of text. */
+async function readComplaint(response: Response): Promise<string> {
+  const type = response.headers.get("content-type") ?? "";
+  if (!/^(application\/json|text\/plain)\b/.test(type)) {
+    await response.body?.cancel();
+    return "";
+  }
+  const body = await readBody(response, MOST_COMPLAINT_BYTES);
+  const text = body.ok ? body.value : "";
+  try {
+    const { message, error }: Readonly<Record<string, unknown>> = Object(JSON.parse(text));
+    return [message, error].find((words) => typeof words === "string") ?? "";
+  } catch {
+    return type.startsWith("text/plain") ? text : "";
+  }
 }
 
 /** The body as text, unless it is too large. */

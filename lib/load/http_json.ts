@@ -4,7 +4,6 @@
 import { formatAddress, formatHost } from "../core/values/address.ts";
 import type { Backend } from "../core/pool/backend.ts";
 import type { Clock } from "../core/timing/clock.ts";
-import { messageOf } from "../core/values/errors.ts";
 import { failed, type FigureName, type LoadResult } from "../core/pool/load.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import { item, key, named, section, type ValueOf } from "../schema/declarations.ts";
@@ -12,9 +11,10 @@ import { quote } from "../schema/quote.ts";
 import { absolutePath, line, text } from "../schema/values.ts";
 import { fetchText } from "../asking/fetch_text.ts";
 import { parseHttpAnswer } from "./http_answer.ts";
-import { clientTrusting, systemAuthorities } from "../asking/authorities.ts";
+import { httpClient } from "../asking/authorities.ts";
 import { type LoadSource, loadSourceKind } from "./load_source.ts";
 import { abortReason, oneLine } from "../asking/reason.ts";
+import { readSecret } from "../asking/secret_file.ts";
 import { UnderWay } from "../asking/under_way.ts";
 
 /** The URL of a JSON document, in which {host}, {port} and {backend} may stand. */
@@ -147,34 +147,21 @@ export class HttpSource implements LoadSource {
   async #connected(): Promise<Result<Deno.HttpClient>> {
     if (this.#client !== undefined) return success(this.#client);
     const { ca, url } = this.#options;
-    try {
-      const own = ca === undefined ? [] : [await Deno.readTextFile(ca)];
-      const system = url.startsWith("https:") ? await systemAuthorities() : [];
-      // Another sample may have been faster.
-      this.#client ??= clientTrusting(own, system);
-      return success(this.#client);
-    } catch (error) {
-      return failure(`Cannot use "${ca}" as authorities: ${oneLine(messageOf(error))}`);
-    }
+    const client = await httpClient(url.startsWith("https:"), ca === undefined ? {} : { ca });
+    if (!client.ok) return client;
+    // Another sample may have been faster.
+    if (this.#client === undefined) this.#client = client.value;
+    else client.value.close();
+    return success(this.#client);
   }
 
   async #headers(): Promise<Result<Headers>> {
     const { headers, tokenFile } = this.#options;
     const all = new Headers({ accept: "application/json", ...headers });
     if (tokenFile === undefined) return success(all);
-    let text: string;
-    try {
-      text = await Deno.readTextFile(tokenFile);
-    } catch (error) {
-      return failure(`Cannot read a token in "${tokenFile}": ${oneLine(messageOf(error))}`);
-    }
-    const token = (text.split(/\r?\n/)[0] ?? "").trim();
-    // Headers would say what is wrong with it by showing it.
-    if (!/^[!-~]+$/.test(token)) {
-      const found = token === "" ? "is empty" : "holds more than printable ASCII";
-      return failure(`Cannot use the token in "${tokenFile}": its first line ${found}`);
-    }
-    all.set("authorization", `Bearer ${token}`);
+    const token = await readSecret(tokenFile, "token");
+    if (!token.ok) return token;
+    all.set("authorization", `Bearer ${token.value}`);
     return success(all);
   }
 }

@@ -103,7 +103,12 @@ Deno.test("http: an answer that is no document has a reason that says what it wa
   );
   assertEquals(
     (await reasonFrom(() => new Response("no", { status: 403 }))).replace(at, "HOST"),
-    "HTTP 403 Forbidden (HOST/load)",
+    "HTTP 403 Forbidden: no (HOST/load)",
+  );
+  const refusal = () => Response.json({ code: 16, message: "invalid auth token" }, { status: 401 });
+  assertEquals(
+    (await reasonFrom(refusal)).replace(at, "HOST"),
+    "HTTP 401 Unauthorized: invalid auth token (HOST/load)",
   );
   assertEquals(
     (await reasonFrom(() => new Response(null, { status: 204 }))).replace(at, "HOST"),
