@@ -41,6 +41,10 @@ const SENTENCES: ReadonlyMap<RefusalReason, Sentence> = new Map([
     text: "all compute servers are full, and many wait already: try again later",
     code: TOO_MANY_CONNECTIONS,
   }],
+  ["starved", {
+    text: "no compute server is free for you now: try again in a minute",
+    code: BY_APPLICATION,
+  }],
   ["queue_timeout", {
     text: "all compute servers are full: try again later",
     code: TOO_MANY_CONNECTIONS,

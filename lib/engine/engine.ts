@@ -113,7 +113,9 @@ export type RefusalReason =
   /** All backends were full for as long as a client may wait for a place. */
   | "queue_timeout"
   /** The client was gone before there was a place for it. */
-  | "client_left";
+  | "client_left"
+  /** The pool is fed, and no token came for the client in time. */
+  | "starved";
 
 /** Where an engine remembers its picks, by their places. */
 export interface Picks {

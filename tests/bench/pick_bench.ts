@@ -18,7 +18,7 @@ import {
   WEIGHTED,
   YOUNG_BEFORE,
 } from "../../lib/core/pick/pick_table.ts";
-import { KERNEL_NAMES, type PickKernel } from "../../lib/core/pick/kernels/registry.ts";
+import { type PickKernel } from "../../lib/core/pick/kernels/registry.ts";
 import { identityOf, Source } from "../../lib/core/pick/source.ts";
 import { enterYoung } from "../../lib/core/pick/young.ts";
 import { STICKY_CLIENTS } from "../../lib/core/pick/sticky.ts";
@@ -29,7 +29,7 @@ import {
   RING_TAIL,
 } from "../../lib/engine/splice/layout.ts";
 import { Recorder } from "../../lib/engine/splice/records.ts";
-import { setKernel } from "../support/tables.ts";
+import { CHOOSING_KERNELS, setKernel } from "../support/tables.ts";
 import { viewOf } from "../support/views.ts";
 
 const SIZES = [16, 128, 1024] as const;
@@ -61,7 +61,7 @@ function tableOf(rows: number, how: How = ""): PickTable {
 }
 
 const CASES: readonly { kernel: PickKernel; how: How }[] = [
-  ...KERNEL_NAMES.map((kernel) => ({ kernel, how: "" } as const)),
+  ...CHOOSING_KERNELS.map((kernel) => ({ kernel, how: "" } as const)),
   // Those that take other paths where weights differ.
   { kernel: "rotation", how: " by weight" },
   { kernel: "source_hash", how: " by weight" },

@@ -21,13 +21,12 @@ import {
   WEIGHT,
   WEIGHTED,
 } from "../../lib/core/pick/pick_table.ts";
-import { KERNEL_NAMES } from "../../lib/core/pick/kernels/registry.ts";
 import type { Engine, Frontend, PoolPlan } from "../../lib/engine/engine.ts";
 import { PortableEngine } from "../../lib/engine/portable/portable_engine.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { echo, TcpPeer } from "../peers/tcp_peer.ts";
 import { FAULTY_WORKER_URL, makeSpliceEngine } from "../support/splice_engine.ts";
-import { addRow, numbersFrom, setKernel } from "../support/tables.ts";
+import { addRow, CHOOSING_KERNELS, numbersFrom, setKernel } from "../support/tables.ts";
 import { waitFor } from "../support/wait_for.ts";
 import { connectTo, EngineFixture, frontendOf, portOf } from "./engine_fixture.ts";
 
@@ -87,7 +86,10 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
     const change = async (): Promise<void> => {
       for (const [index, table] of tables.entries()) {
         const pool = POOLS[index] ?? "";
-        setKernel(table, KERNEL_NAMES[Math.floor(random() * KERNEL_NAMES.length)] ?? "rotation");
+        setKernel(
+          table,
+          CHOOSING_KERNELS[Math.floor(random() * CHOOSING_KERNELS.length)] ?? "rotation",
+        );
         Atomics.add(table.words, CLOCK, 1);
         table.words[PACE_LIMIT] = chance(0.5) ? 0 : 2;
         table.words[STICKY_SECONDS] = chance(0.5) ? 0 : 20;

@@ -14,6 +14,7 @@ import { RELAY_CASES } from "./relay_cases.ts";
 import { RUNNING_CASES } from "./running_cases.ts";
 import { SESSION_CASES } from "./session_cases.ts";
 import { STRATEGY_CASES } from "./strategy_cases.ts";
+import { TOKEN_CASES } from "./token_cases.ts";
 import { URGENT_CASES } from "./urgent_cases.ts";
 
 export interface EngineCase {
@@ -40,6 +41,7 @@ export function engineConformance(
     ...RUNNING_CASES,
     ...SESSION_CASES,
     ...QUEUE_CASES,
+    ...TOKEN_CASES,
   ];
   for (const { name, run } of cases) {
     Deno.test(`${engineName} engine: ${name}`, async () => {

@@ -3,8 +3,7 @@
 
 import { assertEquals } from "@std/assert";
 import { PickTable } from "../../lib/core/pick/pick_table.ts";
-import { KERNEL_NAMES } from "../../lib/core/pick/kernels/registry.ts";
-import { makeTable } from "../support/tables.ts";
+import { CHOOSING_KERNELS, makeTable } from "../support/tables.ts";
 import { within } from "../support/wait_for.ts";
 
 const WORKERS = 2;
@@ -56,7 +55,7 @@ async function picksOf(url: string, table: PickTable, gate: Int32Array): Promise
 Deno.test("who finds no place waits, though one comes back at that instant", async () => {
   const url = URL.createObjectURL(new Blob([SOURCE], { type: "application/javascript" }));
   try {
-    for (const kernel of KERNEL_NAMES) {
+    for (const kernel of CHOOSING_KERNELS) {
       const table = makeTable(kernel, [{ max: 1, free: 8000 }]);
       const gate = new Int32Array(new SharedArrayBuffer(4));
       const told = await Promise.all(

@@ -109,3 +109,8 @@ export function numbersFrom(seed: number): () => number {
     return ((mixed ^ mixed >>> 14) >>> 0) / 2 ** 32;
   };
 }
+
+/** Kernels that choose among all rows, rather than take the one that somebody else has chosen. */
+export const CHOOSING_KERNELS: readonly PickKernel[] = KERNEL_NAMES.filter((name) =>
+  name !== "token"
+);

@@ -21,6 +21,7 @@ import { SNAPSHOT_WORDS, takeSnapshot } from "../pick/decision_snapshot.ts";
 import { giveUpWaiting } from "../pick/pacing.ts";
 import { hasOthers, RETURN_ONLY } from "../pick/pick_kernels.ts";
 import { CONNECT_FAILURES, type PickTable } from "../pick/pick_table.ts";
+import { countStarved, isFed } from "../pick/tokens.ts";
 import { countTimeout, queuedIn } from "./pool_queue.ts";
 
 /** How a pool's backends are reached. */
@@ -114,6 +115,8 @@ export const QUEUE_FULL = 7;
 export const QUEUE_TIMEOUT = 8;
 /** Ends with the client, which has gone while it was in the queue. */
 export const CLIENT_LEFT = 9;
+/** Refuses the client: no token came for it (core/pick/tokens.ts). */
+export const STARVED = 10;
 
 /** What an attempt failed by: the backend, or the way to it. */
 export const BY_BACKEND = 0;
@@ -326,6 +329,13 @@ export class DialPolicy<D extends Dial> {
   /** @param whenFull how the client is refused where a backend would have taken it if that had had a place. */
   #refusal(dial: D, whenFull?: number): number {
     const { plan, tried } = dial;
+    if (
+      plan !== undefined && isFed(plan.table) && (whenFull !== undefined || dial.attempts === 0)
+    ) {
+      countStarved(plan.table.words);
+      this.#forgetTried(dial);
+      return STARVED;
+    }
     const isFull = whenFull !== undefined && plan !== undefined && hasOthers(plan.table, tried);
     this.#forgetTried(dial);
     if (isFull) return whenFull;

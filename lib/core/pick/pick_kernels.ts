@@ -70,7 +70,9 @@ export function pick(
     row = pickWithin(table, tried, random, choice, source, patienceMs);
     if (choice.waits) return NO_ROW;
   }
-  if (row === NO_ROW && patienceMs > 0) choice.waits = hasOthers(table, tried);
+  if (row === NO_ROW && patienceMs > 0) {
+    choice.waits = kernelAt(choice.kernel).waitsForMore === true || hasOthers(table, tried);
+  }
   return row;
 }
 

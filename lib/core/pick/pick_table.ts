@@ -6,11 +6,13 @@
 //   header  [ kernel | rows | cursor | capacity | nearly equal | weighted | virtual time | balance |
 //             sticky entries | sticky time | clock | pace limit | step | long step | burst free |
 //             burst line | new logins | step ms | pace given up | table id | queue entries | queue head |
-//             queue tail | queued | queued total | queue timeouts | … ]
+//             queue tail | queued | queued total | queue timeouts | token head | token tail |
+//             tokens discarded | starved | … ]
 //   row     [ eligible | free milli-cores | active | total | max connections | new before | cost |
 //             base active | scale above | scale below | weight | pass | identity | order | fresh |
 //             young before | standing | connect failures | young ring | new ring ]
 //   entry   of the clients that are to come back (core/pick/sticky.ts), as many as the header says
+//   token   for the clients of a pool that is fed (core/pick/tokens.ts), as many as may wait
 //   ticket  of the clients that wait for a place (core/dial/pool_queue.ts), one word each
 //
 // Free cores go down with every pick, at that instant and for all workers, without a word more to
@@ -27,6 +29,10 @@ export const HEADER_WORDS = 32;
 /** Two cache lines: kernels read the first alone. */
 export const ROW_WORDS = 32;
 export const STICKY_WORDS = 8;
+/** Words of a token. */
+export const TOKEN_WORDS = 2;
+/** How many tokens wait at most (tokens.ts): so many may be stale when a list changes. A power of two. */
+export const MOST_TOKENS = 16;
 
 /** Header words. */
 export const KERNEL = 0;
@@ -76,6 +82,12 @@ export const QUEUED = 23;
 /** Those that ever did, and those of them whose time was over before there was a place; both wrap around. */
 export const QUEUED_TOTAL = 24;
 export const QUEUE_TIMEOUTS = 25;
+/** The next token that is taken, and the next that is put (tokens.ts); both wrap around, as what follows. */
+export const TOKEN_HEAD = 26;
+export const TOKEN_TAIL = 27;
+/** Tokens that were of no use, and clients that were turned away for want of one. */
+export const TOKENS_DISCARDED = 28;
+export const TOKENS_STARVED = 29;
 
 /** Row words. */
 /**
@@ -159,7 +171,7 @@ export class PickTable {
     queueEntries: number = 0,
   ): PickTable {
     const length = HEADER_WORDS + capacity * ROW_WORDS + stickyEntries * STICKY_WORDS +
-      queueEntries;
+      MOST_TOKENS * TOKEN_WORDS + queueEntries;
     const words = new Int32Array(
       new SharedArrayBuffer(length * Int32Array.BYTES_PER_ELEMENT),
     );

@@ -15,6 +15,7 @@ import {
   QUEUE,
   QUEUE_FULL,
   QUEUE_TIMEOUT,
+  STARVED,
   WAIT,
   WAIT_MS,
 } from "../../core/dial/dial_policy.ts";
@@ -273,6 +274,7 @@ const REFUSALS: Readonly<Record<number, RefusalReason>> = {
   [QUEUE_FULL]: "queue_full",
   [QUEUE_TIMEOUT]: "queue_timeout",
   [CLIENT_LEFT]: "client_left",
+  [STARVED]: "starved",
 };
 
 /** The address that the policy says to connect to; undefined: the backend's name does not resolve. */

@@ -45,6 +45,7 @@ import {
   SHUTDOWN,
   SOURCE_FULL,
   SOURCE_RATE,
+  STARVED,
   STICKY_FLAG,
 } from "./records.ts";
 import type { RecordCursor } from "./ring.ts";
@@ -79,6 +80,7 @@ const REFUSALS: Readonly<Record<number, RefusalReason>> = {
   [QUEUE_FULL]: "queue_full",
   [QUEUE_TIMEOUT]: "queue_timeout",
   [CLIENT_LEFT]: "client_left",
+  [STARVED]: "starved",
 };
 
 /** What refused clients read, by the number by which workers know why. */

@@ -60,6 +60,7 @@ export const BAD_PROXY_HEADER = 8;
 export const QUEUE_FULL = 9;
 export const QUEUE_TIMEOUT = 10;
 export const CLIENT_LEFT = 11;
+export const STARVED = 12;
 
 /** Words of a tunnel's record from CHOICE on. */
 const CHOICE_WORDS = 6;

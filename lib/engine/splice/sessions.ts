@@ -11,6 +11,7 @@ import {
   OUT_OF_DESCRIPTORS as NO_DESCRIPTOR,
   QUEUE_FULL as NO_ROOM_TO_WAIT,
   QUEUE_TIMEOUT as WAITED_IN_VAIN,
+  STARVED as NO_TOKEN,
 } from "../../core/dial/dial_policy.ts";
 import type { Dialer } from "./dialer.ts";
 import {
@@ -49,6 +50,7 @@ import {
   QUEUE_FULL,
   QUEUE_TIMEOUT,
   type Recorder,
+  STARVED,
 } from "./records.ts";
 import type { SocketOptions } from "./socket_options.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
@@ -166,6 +168,8 @@ export class Sessions {
         return this.turnAway(slot, QUEUE_TIMEOUT);
       case CLIENT_GONE:
         return this.turnAway(slot, CLIENT_LEFT);
+      case NO_TOKEN:
+        return this.turnAway(slot, STARVED);
       default:
         return this.turnAway(slot, CONNECT_FAILURE);
     }

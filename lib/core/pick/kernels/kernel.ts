@@ -66,6 +66,8 @@ export interface Kernel<
   readonly paces: boolean;
   /** Whether it leaves a score for each row in the choice. */
   readonly scores: boolean;
+  /** Whether a client is to wait where there is no row for it, whoever has a place. Absent: for a place alone. */
+  readonly waitsForMore?: true;
   /** The words that say why the winner won, where it was not the only one. */
   readonly why: Readonly<Record<Why, WhyWords>>;
   /** The words that say why a backend lost that could have been chosen. */

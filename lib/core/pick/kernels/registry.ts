@@ -7,6 +7,7 @@ import { MOST_FREE } from "./most_free.ts";
 import { RANDOM } from "./random_row.ts";
 import { ROTATION } from "./rotation.ts";
 import { SOURCE_HASH } from "./source_hash.ts";
+import { TOKEN } from "./token.ts";
 import { TWO_CHOICES } from "./two_choices.ts";
 
 const LIST = [
@@ -17,6 +18,7 @@ const LIST = [
   TWO_CHOICES,
   SOURCE_HASH,
   FIRST,
+  TOKEN,
 ] as const;
 
 export type AnyKernel = typeof LIST[number];

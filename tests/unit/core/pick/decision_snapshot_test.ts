@@ -33,7 +33,7 @@ import {
 import { KERNEL_NAMES } from "../../../../lib/core/pick/kernels/registry.ts";
 import { Source } from "../../../../lib/core/pick/source.ts";
 import { STANDINGS } from "../../../../lib/core/pool/standing.ts";
-import { setKernel } from "../../../support/tables.ts";
+import { CHOOSING_KERNELS, setKernel } from "../../../support/tables.ts";
 
 const row = fc.record({
   eligible: fc.boolean(),
@@ -49,7 +49,7 @@ const row = fc.record({
 Deno.test("a snapshot says of every backend what the pick saw of it", () => {
   fc.assert(fc.property(
     fc.array(row, { maxLength: 40 }),
-    fc.constantFrom(...KERNEL_NAMES),
+    fc.constantFrom(...CHOOSING_KERNELS),
     fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
     fc.integer({ min: 0, max: 3000 }),
     (rows, kernel, random, nearlyEqual) => {
@@ -131,7 +131,7 @@ Deno.test("a snapshot says why the winner won", () => {
     takeSnapshot(table, null, choice, 0, words);
     return readSnapshot(words, 0, names).why;
   };
-  assertEquals(KERNEL_NAMES.map(why), [
+  assertEquals(CHOOSING_KERNELS.map(why), [
     "turn",
     "most_free",
     "fewest",
@@ -145,7 +145,7 @@ Deno.test("a snapshot says why the winner won", () => {
   table.write(0, ELIGIBLE, 0);
   assertEquals(why("most_free"), "most_free");
   table.write(1, ELIGIBLE, 0);
-  assertEquals([...new Set(KERNEL_NAMES.map(why))], ["only_one"]);
+  assertEquals([...new Set(CHOOSING_KERNELS.map(why))], ["only_one"]);
   table.write(2, ELIGIBLE, 0);
   setKernel(table, "most_free");
   const choice = new Choice();
@@ -155,7 +155,7 @@ Deno.test("a snapshot says why the winner won", () => {
 });
 
 Deno.test("a snapshot tells a backup from a backend that was full", () => {
-  for (const kernel of KERNEL_NAMES) {
+  for (const kernel of CHOOSING_KERNELS) {
     const table = tableOf(kernel, [9000, 1000, 5000]);
     table.write(0, ELIGIBLE, BACKUP);
     table.write(0, STANDING, STANDINGS.indexOf("memory"));

@@ -22,7 +22,7 @@ import {
   WEIGHTED,
 } from "../../../../lib/core/pick/pick_table.ts";
 import { KERNEL_NAMES, type PickKernel } from "../../../../lib/core/pick/kernels/registry.ts";
-import { setKernel } from "../../../support/tables.ts";
+import { CHOOSING_KERNELS, setKernel } from "../../../support/tables.ts";
 
 interface Row {
   readonly eligible?: boolean;
@@ -96,7 +96,7 @@ Deno.test("a pick reserves a place, release gives it back", () => {
 });
 
 Deno.test("rows that were tried are left out", () => {
-  for (const kernel of KERNEL_NAMES) {
+  for (const kernel of CHOOSING_KERNELS) {
     const table = tableOf(kernel, [{ free: 9 }, { free: 5 }, { free: 1 }]);
     const tried = new Tried();
     const seen = new Set<number>();
@@ -111,7 +111,7 @@ Deno.test("rows that were tried are left out", () => {
 });
 
 Deno.test("backups take what no other can, the better ones first, and no more", () => {
-  for (const kernel of KERNEL_NAMES) {
+  for (const kernel of CHOOSING_KERNELS) {
     const rows = [{ free: 9000 }, { free: 1, max: 2 }, { free: 5000, max: 1 }, { free: 90_000 }];
     const table = tableOf(kernel, rows);
     table.write(0, ELIGIBLE, BACKUP_LAST);
@@ -142,7 +142,7 @@ Deno.test("no kernel ever picks a row that is not eligible, full or tried, nor m
   });
   fc.assert(
     fc.property(
-      fc.constantFrom(...KERNEL_NAMES),
+      fc.constantFrom(...CHOOSING_KERNELS),
       fc.array(row, { maxLength: 12 }),
       fc.array(fc.nat(11), { maxLength: 6 }),
       fc.float({ min: 0, max: 1, maxExcluded: true, noNaN: true }),

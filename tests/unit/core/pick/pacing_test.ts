@@ -22,6 +22,7 @@ import { youngOf, YoungSteps } from "../../../../lib/core/pick/young.ts";
 import { Source } from "../../../../lib/core/pick/source.ts";
 import {
   addRow,
+  CHOOSING_KERNELS,
   countRows,
   logIn,
   makeTable,
@@ -61,7 +62,7 @@ Deno.test("far beyond any sshd the strategy alone decides again", () => {
 });
 
 Deno.test("a class that logs in never has more than 10 waiting on one sshd", () => {
-  for (const kernel of KERNEL_NAMES) {
+  for (const kernel of CHOOSING_KERNELS) {
     if (kernel === "source_hash") continue;
     const table = pacedTable(kernel, 8);
     const steps = stepsOf(table);
@@ -206,7 +207,7 @@ Deno.test("nobody waits for a backend that stands back without need", () => {
   logIn(quiet, 0, 4);
   assertEquals(wait(quiet, 3000), { row: 1, waits: false });
   // Kernels that do not score know of none that is better.
-  for (const kernel of KERNEL_NAMES) {
+  for (const kernel of CHOOSING_KERNELS) {
     if (kernel === "most_free") continue;
     const { table } = classroom(2);
     setKernel(table, kernel);

@@ -15,9 +15,8 @@ import {
   SCALE_UNIT,
   UNKNOWN_FREE,
 } from "../../../../lib/core/pick/pick_table.ts";
-import { KERNEL_NAMES } from "../../../../lib/core/pick/kernels/registry.ts";
 import { within } from "../../../support/wait_for.ts";
-import { setKernel } from "../../../support/tables.ts";
+import { CHOOSING_KERNELS, setKernel } from "../../../support/tables.ts";
 
 interface Row {
   readonly free: number;
@@ -105,7 +104,7 @@ Deno.test("picks fill like water: at the end no move of one session makes things
 Deno.test("every kernel gives only rows that may be given, and keeps count", () => {
   fc.assert(
     fc.property(
-      fc.constantFrom(...KERNEL_NAMES),
+      fc.constantFrom(...CHOOSING_KERNELS),
       fc.array(anyRow, { maxLength: 12 }),
       fc.array(
         fc.record({

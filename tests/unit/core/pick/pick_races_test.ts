@@ -17,11 +17,10 @@ import {
   STICKY_SECONDS,
   YOUNG_RING,
 } from "../../../../lib/core/pick/pick_table.ts";
-import { KERNEL_NAMES } from "../../../../lib/core/pick/kernels/registry.ts";
 import { identityOf, Source } from "../../../../lib/core/pick/source.ts";
 import { recall, renew } from "../../../../lib/core/pick/sticky.ts";
 import { newLoginsOf, youngOf, YoungSteps } from "../../../../lib/core/pick/young.ts";
-import { makeTable } from "../../../support/tables.ts";
+import { CHOOSING_KERNELS, makeTable } from "../../../support/tables.ts";
 import { DEADLINE_MS, within } from "../../../support/wait_for.ts";
 
 const WORKERS = 3;
@@ -167,7 +166,7 @@ function sumOf(told: readonly Told[], row: number): number {
 Deno.test("threads that pick at once keep count, keep to limits and to weights", async () => {
   using crew = new Crew(SOURCE);
   const weights = [4, 2, 1, 1];
-  for (const kernel of KERNEL_NAMES) {
+  for (const kernel of CHOOSING_KERNELS) {
     const rows = weights.map((weight, row) => ({
       weight,
       id: `host${row}`,
@@ -226,7 +225,7 @@ Deno.test("threads that pick while time passes leave no young connection behind"
 
 Deno.test("threads that pick at once never pass max_connections, and find the last place", async () => {
   using crew = new Crew(SOURCE);
-  for (const kernel of KERNEL_NAMES) {
+  for (const kernel of CHOOSING_KERNELS) {
     const table = makeTable(kernel, [{ free: 5000 }, { free: 5000, weight: 3 }, { free: 5000 }]);
     for (let row = 0; row < 3; row++) table.write(row, MAX_CONNECTIONS, 40 + row);
     table.words[PACE_LIMIT] = 20;

@@ -14,7 +14,7 @@ import {
   PickTable,
   STICKY_SECONDS,
 } from "../../../../lib/core/pick/pick_table.ts";
-import { KERNEL_NAMES, type PickKernel } from "../../../../lib/core/pick/kernels/registry.ts";
+import { type PickKernel } from "../../../../lib/core/pick/kernels/registry.ts";
 import { identityOf, Source } from "../../../../lib/core/pick/source.ts";
 import {
   forgetAll,
@@ -23,7 +23,7 @@ import {
   renew,
   STANDING_SECONDS,
 } from "../../../../lib/core/pick/sticky.ts";
-import { numbersFrom, setKernel } from "../../../support/tables.ts";
+import { CHOOSING_KERNELS, numbersFrom, setKernel } from "../../../support/tables.ts";
 
 function stickyTable(kernel: PickKernel, rows: number, entries = 1024): PickTable {
   const table = PickTable.allocate(16, entries);
@@ -56,7 +56,7 @@ function visit(table: PickTable, source: Source, random = 0.5, tried: Tried | nu
 }
 
 Deno.test("a client comes back to its backend under every strategy, and the log knows why", () => {
-  for (const kernel of KERNEL_NAMES) {
+  for (const kernel of CHOOSING_KERNELS) {
     const table = stickyTable(kernel, 5);
     const random = numbersFrom(5);
     const home = visit(table, v4(1), random());

@@ -10,6 +10,7 @@ Deno.test("a kernel's number is its place in the list, which tables and recordin
     [4, "two_choices"],
     [5, "source_hash"],
     [6, "first"],
+    [7, "token"],
   ]);
 });
 
