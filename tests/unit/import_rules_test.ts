@@ -13,6 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   asking: [],
   load: ["asking", "schema"],
   discovery: ["asking", "schema"],
+  sp: ["asking"],
   location: [],
   health: [],
   engine: [],
