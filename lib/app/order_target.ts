@@ -13,6 +13,7 @@ import { printable } from "../core/values/printable.ts";
 import type { Config, PoolConfig } from "../config/config.ts";
 import { someOf } from "../config/config_error.ts";
 import { describeLoop, describeReturn } from "../config/loops.ts";
+import { withDefaults } from "../config/build.ts";
 import { defaultPortOf } from "../config/references.ts";
 import { quote } from "../schema/quote.ts";
 import type { Caller, Refusal, When } from "../admin/orders.ts";
@@ -124,7 +125,8 @@ function hashOf(value: unknown): string {
 /** A pool's configuration with what is ordered of its backends. */
 export function withOrders(configured: PoolConfig, { backends }: Administration): PoolConfig {
   const overrides = backends.get(configured.name) ?? NO_OVERRIDES;
-  return { ...configured, backends: administered(configured.backends, overrides) };
+  const defaults = withDefaults({}, configured.backendDefaults);
+  return { ...configured, backends: administered(configured.backends, overrides, defaults) };
 }
 
 /** Why a backend cannot join its pool, which would be this one; undefined: it can. */

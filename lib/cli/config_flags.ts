@@ -34,6 +34,12 @@ export const CONFIG_FLAGS: readonly Flag[] = [
     repeatable: true,
   },
   {
+    name: "discover",
+    argument: "SOURCE",
+    text: "who names backends while it runs: redis://HOST, ... (help discovery); repeatable",
+    repeatable: true,
+  },
+  {
     name: "strategy",
     argument: "NAME",
     text: `${names(STRATEGY_NAMES)} (help strategies)`,
@@ -103,6 +109,11 @@ export function readConfigFlags(given: Given): Reading<ConfigCommand> {
   for (const [flag, name] of Object.entries(LIST_FLAGS)) {
     const texts = given.values.get(flag);
     if (texts === undefined) continue;
+    // A source may have commas of its own.
+    if (flag === "discover") {
+      overrides = { ...overrides, [name]: texts };
+      continue;
+    }
     const items = texts.flatMap(splitList);
     if (items.length === 0) {
       return { ok: false, message: `Cannot read --${flag}: its value is missing` };

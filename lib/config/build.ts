@@ -1,5 +1,6 @@
 // Turns a checked draft into the Config: references resolved, missing ports filled in.
 
+import type { Backend } from "../core/pool/backend.ts";
 import { type Address, formatAddress } from "../core/values/address.ts";
 import { automaticProbe } from "../health/registry.ts";
 import { LOAD_SOURCE_KINDS, loadSourceKindOf } from "../load/registry.ts";
@@ -14,6 +15,8 @@ import { References } from "./references.ts";
 export type PoolDraft = ConfigDraft["pools"][string];
 /** A rule of a frontend's location as the schema leaves it. */
 export type LocationDraft = ConfigDraft["frontends"][string]["location"][number];
+/** What holds for backends that do not say it themselves. */
+type BackendDefaults = PoolDraft["backendDefaults"];
 /** A backend as the schema leaves it. */
 export type BackendDraft = PoolDraft["backends"][number];
 
@@ -72,18 +75,29 @@ function buildBackend(
 ): BackendConfig {
   const partial = known(draft.address, "a backend's address");
   const address = known(completeAddress(partial, defaultPort), "a backend's port");
-  const { loadAddress, cores, weight } = draft;
+  const { loadAddress } = draft;
   const load = loadOf(pool, draft);
   return {
     id: formatAddress(address),
     address,
-    maxConnections: draft.maxConnections,
-    ...(cores === undefined ? {} : { cores }),
-    ...(weight === undefined || weight === 1 ? {} : { weight }),
+    ...withDefaults(draft, pool.backendDefaults),
     ...(loadAddress === undefined ? {} : {
       loadAddress: known(completeAddress(loadAddress, loadPortOf(load, address)), "a load address"),
     }),
     ...(draft.load === undefined ? {} : { load }),
+  };
+}
+
+/** The figures of a backend that says some of them itself. */
+export function withDefaults(
+  own: Partial<BackendDefaults>,
+  defaults: BackendDefaults,
+): Pick<Backend, "cores" | "weight" | "maxConnections"> {
+  const { cores = defaults.cores, weight = defaults.weight } = own;
+  return {
+    maxConnections: own.maxConnections ?? defaults.maxConnections,
+    ...(cores === undefined ? {} : { cores }),
+    ...(weight === 1 ? {} : { weight }),
   };
 }
 

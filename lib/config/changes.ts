@@ -1,6 +1,7 @@
 // What one configuration changes in another, in one line and in the words of lb.conf: what a reload says.
 
 import { counted } from "../core/values/counted.ts";
+import { discoverySource, nameOfSource } from "../discovery/registry.ts";
 import type { Config, PoolConfig } from "./config.ts";
 import type { About, Declaration, Draft } from "../schema/declarations.ts";
 import { document, frontend } from "./document.ts";
@@ -76,6 +77,7 @@ export function describeChanges(
     if (old === undefined || oldKeys === undefined || keys === undefined) continue;
     const changes = [
       ...backendsThatChanged(old, pool),
+      ...sourcesThatChanged(old, pool),
       ...keysThatChanged(poolSection, oldKeys, keys),
     ];
     groups.push({ head: `pool ${pool.name}`, changes });
@@ -96,21 +98,24 @@ export function describeChanges(
   return write(groups.filter(({ changes }) => changes.length > 0));
 }
 
-/** The drafts of a configuration, those of frontends and pools by name; backends are left out. */
+/** The drafts of a configuration, those of frontends and pools by name; who names backends is left out. */
 function split(config: Config) {
   const { frontends, pools, engine: _engine, admin: _admin, user: _user, ...rest } = draftConfig(
     config,
   );
-  return { ...rest, frontends: byName(frontends), pools: byName(pools, "backends") };
+  return { ...rest, frontends: byName(frontends), pools: byName(pools, ["backends", "discovery"]) };
 }
 
-function byName(drafts: Draft | undefined, without?: string): Readonly<Record<string, Drafts>> {
+function byName(
+  drafts: Draft | undefined,
+  without: readonly string[] = [],
+): Readonly<Record<string, Drafts>> {
   const named: [string, Drafts][] = [];
   for (const [name, draft] of Object.entries(isTree(drafts) ? drafts : {})) {
     if (!isTree(draft)) continue;
     named.push([
       name,
-      Object.fromEntries(Object.entries(draft).filter(([key]) => key !== without)),
+      Object.fromEntries(Object.entries(draft).filter(([key]) => !without.includes(key))),
     ]);
   }
   return Object.fromEntries(named);
@@ -118,12 +123,14 @@ function byName(drafts: Draft | undefined, without?: string): Readonly<Record<st
 
 function backendsThatChanged(before: PoolConfig, after: PoolConfig): string[] {
   const [oldIds, ids] = [idsOf(before), idsOf(after)];
-  const old = new Map(before.backends.map((backend) => [backend.id, draftBackend(backend)]));
+  const old = new Map(
+    before.backends.map((backend) => [backend.id, draftBackend(backend, before)]),
+  );
   const changed = after.backends.flatMap((backend) => {
     const was = old.get(backend.id);
     const changes = was === undefined
       ? []
-      : keysThatChanged(backendSection, was, draftBackend(backend));
+      : keysThatChanged(backendSection, was, draftBackend(backend, after));
     return changes.length === 0 ? [] : [`${shorten(backend.id)} (${changes.join(", ")})`];
   });
   const stayed = oldIds.filter((id) => ids.includes(id));
@@ -133,6 +140,26 @@ function backendsThatChanged(before: PoolConfig, after: PoolConfig): string[] {
     ...changed.slice(0, MOST_NAMES),
     ...(changed.length > MOST_NAMES ? [counted(changed.length - MOST_NAMES, "more backend")] : []),
     ...(inOrder ? [] : ["backends in another order"]),
+  ];
+}
+
+/** The discovery sources that come, go and are configured otherwise. */
+function sourcesThatChanged(before: PoolConfig, after: PoolConfig): string[] {
+  const drafts = ({ discovery }: PoolConfig) =>
+    discovery.map((one) =>
+      [nameOfSource(one), JSON.stringify(discoverySource.write(one))] as const
+    );
+  const [was, is] = [new Map(drafts(before)), new Map(drafts(after))];
+  const others = [...is].flatMap(([name, draft]) =>
+    was.has(name) && was.get(name) !== draft ? [`discovery ${shorten(name)} changed`] : []
+  );
+  const order = ([...names]: Iterable<string>, others: ReadonlyMap<string, string>) =>
+    names.filter((name) => others.has(name)).join("\n");
+  const isSameOrder = order(was.keys(), is) === order(is.keys(), was);
+  return [
+    ...comings([...was.keys()], [...is.keys()]).map((change) => `discovery ${change}`),
+    ...others,
+    ...(isSameOrder ? [] : ["discovery in another order"]),
   ];
 }
 

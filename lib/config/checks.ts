@@ -27,6 +27,9 @@ export interface CheckIssue {
 /** The most frontends; engines have room for the names of several reloads. */
 const MAX_FRONTENDS = 64;
 
+/** The most discovery sources of a pool: each holds a connection, or runs programs. */
+const MAX_SOURCES = 16;
+
 /** The most addresses of all frontends; each takes a descriptor. */
 const MAX_LISTEN = 1024;
 
@@ -231,12 +234,22 @@ function checkPool(
 ): CheckIssue[] {
   const path = ["pools", name];
   const issues: CheckIssue[] = [];
-  if (pool.backends.length === 0) {
+  if (pool.backends.length === 0 && pool.discovery.length === 0) {
     issues.push({
       path,
       at: "key",
-      message: "Cannot use a pool without backends: expected at least one under backends",
-      dependsOn: [[...path, "backends"]],
+      message: "Cannot use a pool without backends: expected at least one under backends, or " +
+        "discovery",
+      dependsOn: [[...path, "backends"], [...path, "discovery"]],
+    });
+  }
+  if (pool.discovery.length > MAX_SOURCES) {
+    issues.push({
+      path: [...path, "discovery", MAX_SOURCES],
+      at: "value",
+      message: `Cannot ask ${pool.discovery.length} discovery sources: expected at most ` +
+        `${MAX_SOURCES}`,
+      dependsOn: [[...path, "discovery"]],
     });
   }
   if (pool.backends.length > MAX_BACKENDS) {

@@ -11,6 +11,8 @@ export { LOAD_SOURCES, type LoadSourceName } from "../load/registry.ts";
 
 type FrontendDraft = ConfigDraft["frontends"][string];
 type LocationDraft = FrontendDraft["location"][number];
+export type { DiscoverySourceConfig } from "../discovery/registry.ts";
+
 type PoolDraft = ConfigDraft["pools"][string];
 
 export interface Config extends Omit<ConfigDraft, "frontends" | "pools"> {

@@ -50,6 +50,7 @@ function linesOfKey(key: string, declaration: Declaration, indent: string): stri
   const deeper = `${indent}  `;
   const inner = below?.["*"];
   if (inner === undefined) return [...own, ...linesOf(declaration, deeper, false)];
+  if (inner.kind === "chosen") return linesOfChoices(doc, key, declaration, inner, indent);
   if (kind === "named") {
     return [...own, `${deeper}${about.example}:`, ...linesOf(inner, `${deeper}  `, true)];
   }
@@ -61,6 +62,25 @@ function linesOfKey(key: string, declaration: Declaration, indent: string): stri
     index === at ? line.replace(/^( *) {2}(?=\S)/, "$1- ") : line
   );
   return [...own, ...items, ...lines];
+}
+
+/** A list that nobody must have: all of it stands behind "#", each choice as an item. */
+function linesOfChoices(
+  doc: readonly string[],
+  key: string,
+  { about }: Declaration,
+  { below }: Declaration,
+  indent: string,
+): string[] {
+  const [[by, chooser] = ["", undefined], ...choices] = Object.entries(below ?? {});
+  const items = choices.flatMap(([name, section]) => [
+    ...wrapped(sentence(section.about.doc), WIDTH - indent.length - 6).map((text) => `  # ${text}`),
+    commented(`  - ${by}: ${name}`, tagOf(chooser?.about ?? section.about)),
+    // What is behind "#" twice would not be found.
+    ...linesOf(section, "    ", false).map((line) => line.replace(/^( *)# (?=[a-z_]+: )/, "$1")),
+  ]);
+  const head = commented(`${key}:`, `${tagOf(about)} text or mapping`);
+  return [...doc, ...[head, ...items].map((line) => `${indent}# ${line}`)];
 }
 
 /** Whether a key is written on one line, with all that is below. */

@@ -22,7 +22,7 @@ function keysBelow({ below }: Declaration, path: readonly string[]): Key[] {
   return Object.entries(below ?? {}).flatMap(([key, inner]) => {
     if (key === "*") return keysBelow(inner, inner.kind === "value" ? path : [...path, "NAME"]);
     const own = [...path, key];
-    // What one backend may say otherwise is explained where its pool says it.
+    // Of what is chosen, each choice is a step. What one backend may say otherwise is explained where its pool says it.
     const isOverride = inner.kind === "section" && inner.about.example !== undefined;
     const [items] = inner.kind === "list" ? [inner.below?.["*"]] : [];
     const deeper = isOverride

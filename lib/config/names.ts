@@ -9,5 +9,7 @@ export const LOG_FORMATS = ["text", "json"] as const;
 export const ENGINE_KINDS = ["auto", "splice", "portable"] as const;
 export const SEND_PROXY = ["off", ...PROXY_VERSIONS] as const;
 export const FRONTEND_MODES = ["tcp"] as const;
+/** What an empty list of a discovery source does. */
+export const ON_EMPTY = ["keep", "clear"] as const;
 /** What becomes of clients when a frontend is full. */
 export const WHEN_FULL = ["wait", "close"] as const;

@@ -7,6 +7,7 @@ import { isMapping, mappingOf, valueAt, type YamlValue } from "./yaml.ts";
 const FLAGS = [
   { flag: "--listen", key: "listen", isList: true, only: "frontends", path: ["listen"] },
   { flag: "--backends", key: "backends", isList: true, only: "pools", path: ["backends"] },
+  { flag: "--discover", key: "discover", isList: true, only: "pools", path: ["discovery"] },
   { flag: "--strategy", key: "strategy", only: "pools", path: ["strategy"] },
   { flag: "--load", key: "load", only: "pools", path: ["load", "source"] },
   { flag: "--health", key: "health", only: "pools", path: ["health", "probe"] },

@@ -4,6 +4,7 @@ import { formatAddress, sameAddress } from "../core/values/address.ts";
 import { MOST_QUEUED } from "../core/dial/pool_queue.ts";
 import { parseBackendSpec } from "../core/pool/backend.ts";
 import { failure, success } from "../core/values/result.ts";
+import { discoverySource } from "../discovery/registry.ts";
 import { HEALTH_PROBES } from "../health/registry.ts";
 import { commandLine } from "../schema/command_line.ts";
 import { key, list, section, textOr, type ValueOf } from "../schema/declarations.ts";
@@ -24,7 +25,7 @@ import {
   type Value,
 } from "../schema/values.ts";
 import { FALLBACK_NAMES, STRATEGY_NAMES } from "../strategy/registry.ts";
-import { SEND_PROXY, STICKY_BY } from "./names.ts";
+import { ON_EMPTY, SEND_PROXY, STICKY_BY } from "./names.ts";
 import { load, loadOverride, memory, pressure } from "./load_sections.ts";
 import { blackHoles, outliers, panic, slowStart } from "./resilience_sections.ts";
 
@@ -89,6 +90,8 @@ const connect = section({ doc: "how a backend is called" }, {
   }),
 });
 
+const MOST_SESSIONS = integer(0, 1_000_000);
+
 /** A backend as a mapping. */
 export const backendSection = section({ doc: "" }, {
   address: key(partialAddress, {
@@ -106,8 +109,8 @@ export const backendSection = section({ doc: "" }, {
     example: "1",
     doc: "its share beside others; 0 = no new sessions",
   }),
-  max_connections: key(integer(0, 1_000_000), {
-    default: "0",
+  max_connections: key(MOST_SESSIONS, {
+    unset: "0",
     example: "200",
     doc: "most sessions at a time; 0 = no limit",
   }),
@@ -142,21 +145,31 @@ const backendText: Value<BackendDraft> = {
     return success({
       ...(cores === undefined ? {} : { cores }),
       address: { address, hasPort },
-      maxConnections: 0,
     });
   },
   write: ({ address }) => address === undefined ? "" : formatAddress(address.address),
   what: "a backend",
-  accepts: "1 to 512; each a text or a mapping",
+  accepts: "up to 512; each a text or a mapping",
   unit: "",
 };
 
 /** Whether the address says all of a backend. In the short form, "=" means cores. */
-function isPlain({ address, maxConnections, ...rest }: BackendDraft): boolean {
+function isPlain({ address, ...rest }: BackendDraft): boolean {
   const isSilent = Object.values(rest).every((one) => one === undefined);
-  return isSilent && maxConnections === 0 && address !== undefined &&
-    !formatAddress(address.address).includes("=");
+  return isSilent && address !== undefined && !formatAddress(address.address).includes("=");
 }
+
+const backendDefaults = section({
+  doc:
+    "what holds for backends that do not say it themselves: those above, discovered and added ones",
+}, {
+  cores: key(cores, { unset: "learnt", example: "16", doc: "CPU cores" }),
+  weight: key(weight, { default: "1", doc: "their share beside others" }),
+  max_connections: key(MOST_SESSIONS, {
+    default: "0",
+    doc: "most sessions at a time; 0 = no limit",
+  }),
+});
 
 const health = section({ short: "probe", doc: "how backends are probed" }, {
   probe: key(oneOf(["auto", ...HEALTH_PROBES], "a health probe"), {
@@ -202,7 +215,7 @@ export const pool = section({ doc: "" }, {
   }),
   drain,
   backends: list(
-    { required: "", doc: "where sessions go" },
+    { required: "without discovery", doc: "where sessions go" },
     textOr(backendText, backendSection, isPlain),
     {
       samples: [
@@ -211,6 +224,17 @@ export const pool = section({ doc: "" }, {
       ],
     },
   ),
+  discovery: list({
+    unset: "nobody else",
+    accepts: `${discoverySource.about.accepts}; or { source: NAME, ... }`,
+    doc: "who names backends while the balancer runs, besides those above; several are merged, " +
+      'and one that fails keeps its last list ("compute-lb help discovery")',
+  }, discoverySource),
+  on_empty: key(oneOf(ON_EMPTY, "what an empty list does"), {
+    default: "keep",
+    doc: "whether a discovery source that names nobody any more keeps its last backends",
+  }),
+  backend_defaults: backendDefaults,
   load,
   health,
   memory,

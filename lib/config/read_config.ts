@@ -159,7 +159,8 @@ const MISSING_FLAGS: Readonly<Record<string, ConfigError>> = {
   },
   pools: {
     path: "--backends",
-    message: "Cannot run without backends: expected --backends HOST,..., or --config FILE",
+    message:
+      "Cannot run without backends: expected --backends HOST,... or --discover SOURCE, or --config FILE",
   },
 };
 
@@ -168,14 +169,15 @@ function issuesBeside(tree: YamlValue, found: readonly SchemaIssue[]): Issue[] {
   const faulty = found.map((issue) => issue.path);
   const pruned = prune(tree, faulty);
   const result = applySchema(pruned.tree);
-  if (!result.ok) {
-    return result.issues.map((issue) => ({ ...issue, path: pruned.original(issue.path) }));
-  }
   // A misspelt key stands for the one that was meant.
   const meant = found.flatMap(({ path, at, suggestion }) =>
     at === "key" && suggestion !== undefined ? [[...path.slice(0, -1), suggestion]] : []
   );
   const isDoubtful = doubtsAbout([...faulty, ...meant]);
+  if (!result.ok) {
+    return result.issues.map((issue) => ({ ...issue, path: pruned.original(issue.path) }))
+      .filter(({ path }) => !isDoubtful(path));
+  }
   // Issues may share what they were concluded from.
   const known = new Map<readonly ConfigPath[], boolean>();
   const isNews = ({ dependsOn }: CheckIssue) => {

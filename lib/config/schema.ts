@@ -42,7 +42,7 @@ function wordIssue(issue: SchemaFault, tree: YamlValue): SchemaIssue[] {
   const at = "value";
   switch (issue.code) {
     case "unrecognized_keys": {
-      const known = Object.keys(declarationAt(path)?.below ?? {});
+      const known = Object.keys(declarationAt(path, tree)?.below ?? {});
       return issue.keys.map((key) => unknownKey(path, key, known));
     }
     case "invalid_union": {
@@ -55,12 +55,12 @@ function wordIssue(issue: SchemaFault, tree: YamlValue): SchemaIssue[] {
     case "invalid_key":
       return [{ path, at: "key", message: issue.issues[0]?.message ?? issue.message }];
     case "invalid_type": {
-      const keys = Object.keys(declarationAt(path)?.below ?? {});
+      const keys = Object.keys(declarationAt(path, tree)?.below ?? {});
       const expected = keys.includes("*")
         ? "names, each with its own keys"
         : `keys (${keys.join(", ")})`;
       const value = valueAt(tree, path);
-      const { about, below } = declarationAt(path) ?? {};
+      const { about, below } = declarationAt(path, tree) ?? {};
       const words = below?.[about?.short ?? ""]?.value?.words ?? [];
       const hint = typeof value === "string" && words.includes(value)
         ? `did you mean { ${about?.short}: ${value} }?`
@@ -118,11 +118,16 @@ function existingPath(path: ConfigPath, tree: YamlValue): ConfigPath {
 }
 
 /** What may stand at a path, or undefined where nothing can. */
-function declarationAt(path: ConfigPath): Declaration | undefined {
-  return path.reduce<Declaration | undefined>((at, step) => {
-    const below = at?.below ?? {};
-    return typeof step === "string" && Object.hasOwn(below, step) ? below[step] : below["*"];
-  }, document);
+function declarationAt(path: ConfigPath, tree: YamlValue): Declaration | undefined {
+  let at: Declaration | undefined = document;
+  for (const [index, step] of [...path, undefined].entries()) {
+    // Where it is no mapping, it says itself what it is; its keys stand nowhere.
+    at = at?.chosenBy?.(valueAt(tree, path.slice(0, index))) ?? at;
+    if (step === undefined) break;
+    const below: Declaration["below"] = at?.below ?? {};
+    at = typeof step === "string" && Object.hasOwn(below, step) ? below[step] : below["*"];
+  }
+  return at;
 }
 
 function describeValue(value: YamlValue | undefined): string {

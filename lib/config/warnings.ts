@@ -4,7 +4,7 @@
 import { formatDuration } from "../core/values/duration.ts";
 import { formatNetwork, type Network, widened } from "../core/values/network.ts";
 import { SHORTAGES } from "../core/pool/member.ts";
-import { loadSourceKindOf } from "../load/registry.ts";
+import { loadSourceKindOf, type LoadSourceName } from "../load/registry.ts";
 import type { BackendConfig, Config, FrontendConfig, PoolConfig } from "./config.ts";
 
 /** Rounds go at intervals that are up to a tenth longer. */
@@ -134,10 +134,12 @@ function keyOf({ words, prefix }: Network): string {
 }
 
 function oddPool(pool: PoolConfig): string[] {
-  const { name, backends, strategy, memory, pressure } = pool;
+  const { name, backends, discovery, strategy, memory, pressure } = pool;
   const at = `pools.${name}`;
   const odd: string[] = [];
-  if (backends.every(({ weight }) => weight === 0)) {
+  if (
+    backends.length > 0 && discovery.length === 0 && backends.every(({ weight }) => weight === 0)
+  ) {
     odd.push(`${at}: every backend has weight 0: clients are turned away`);
   }
   const url = sameUrl(pool);
@@ -147,7 +149,7 @@ function oddPool(pool: PoolConfig): string[] {
         "expected {host}, {port} or {backend} in it",
     );
   }
-  const sources = new Set(backends.map((backend) => loadOf(pool, backend).source));
+  const sources = sourcesOf(pool);
   const { intervalMs, timeoutMs, maxAgeMs } = pool.load;
   const longestMs = ROUND_AT_MOST * intervalMs + timeoutMs;
   if (maxAgeMs < longestMs && [...sources].some((source) => source !== "none")) {
@@ -178,7 +180,7 @@ function oddPool(pool: PoolConfig): string[] {
 /** What none of a pool's load sources can tell. */
 export function untoldBySources(pool: PoolConfig): ReadonlySet<typeof SHORTAGES[number]> {
   const tells = { memory: "tellsMemory", pressure: "tellsPressure" } as const;
-  const kinds = pool.backends.map((backend) => loadSourceKindOf(loadOf(pool, backend).source));
+  const kinds = [...sourcesOf(pool)].map(loadSourceKindOf);
   return new Set(
     SHORTAGES.filter((cause) => kinds.every((kind) => kind?.about[tells[cause]] !== true)),
   );
@@ -193,6 +195,15 @@ function sameUrl(pool: PoolConfig): string | undefined {
   const [url = ""] = urls;
   const isSame = urls.length > 1 && urls.every((other) => other === url);
   return isSame && !/\{(host|port|backend)\}/.test(url) ? url : undefined;
+}
+
+/** The load sources that a pool's backends are asked by; discovered ones by the pool's. */
+function sourcesOf(pool: PoolConfig): ReadonlySet<LoadSourceName> {
+  const { backends, discovery, load } = pool;
+  return new Set([
+    ...backends.map((backend) => loadOf(pool, backend).source),
+    ...(discovery.length === 0 ? [] : [load.source]),
+  ]);
 }
 
 function loadOf({ load }: PoolConfig, backend: BackendConfig) {

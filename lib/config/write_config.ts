@@ -1,7 +1,7 @@
 // A configuration as the text of an lb.conf that says all of it: what the declarations make of it.
 
 import type { DraftMapping } from "../schema/declarations.ts";
-import type { BackendConfig, Config } from "./config.ts";
+import type { BackendConfig, Config, PoolConfig } from "./config.ts";
 import { type ConfigDraft, document } from "./document.ts";
 import { load } from "./load_sections.ts";
 import { backendSection } from "./pool_section.ts";
@@ -19,25 +19,28 @@ export function draftConfig(config: Config): DraftMapping {
     ...config,
     frontends: Object.fromEntries(frontends.map((frontend) => [frontend.name, frontend])),
     pools: Object.fromEntries(
-      pools.map((pool) => [pool.name, { ...pool, backends: pool.backends.map(undone) }]),
+      pools.map((
+        pool,
+      ) => [pool.name, { ...pool, backends: pool.backends.map((one) => draftOf(one, pool)) }]),
     ),
   });
 }
 
-/** Every key that is set of a backend. */
-export function draftBackend(backend: BackendConfig): DraftMapping {
-  return backendSection.write(undone(backend));
+/** Every key of a pool's backend that its pool's defaults do not say. */
+export function draftBackend(backend: BackendConfig, pool: PoolConfig): DraftMapping {
+  return backendSection.write(draftOf(backend, pool));
 }
 
 /** A backend as it would be read. */
-function undone(
-  { address, maxConnections, cores, weight, loadAddress, load: own }: BackendConfig,
+function draftOf(
+  { address, maxConnections, cores, weight = 1, loadAddress, load: own }: BackendConfig,
+  { backendDefaults: defaults }: PoolConfig,
 ): ConfigDraft["pools"][string]["backends"][number] {
   return {
     address: { address, hasPort: true },
-    maxConnections,
-    ...(cores === undefined ? {} : { cores }),
-    ...(weight === undefined ? {} : { weight }),
+    ...(maxConnections === defaults.maxConnections ? {} : { maxConnections }),
+    ...(cores === undefined || cores === defaults.cores ? {} : { cores }),
+    ...(weight === defaults.weight ? {} : { weight }),
     ...(loadAddress === undefined ? {} : { loadAddress: { address: loadAddress, hasPort: true } }),
     ...(own === undefined ? {} : { load: withoutTimes(load.write(own)) }),
   };

@@ -1,8 +1,60 @@
 // The discovery sources, in the order in which messages list them.
 
+import { oneLine } from "../asking/reason.ts";
+import { chosen, type ValueOf } from "../schema/declarations.ts";
+import type { DiscoverySource, DiscoverySurroundings } from "./discovery_source.ts";
 import { staticList } from "./static.ts";
 
 /** One line for each. */
 export const DISCOVERY_SOURCE_KINDS = [
   staticList,
 ] as const;
+
+type Kind = typeof DISCOVERY_SOURCE_KINDS[number];
+
+/** As `source` names them, and `refresh`. */
+export type DiscoverySourceName = Kind["name"];
+
+/** One discovery source, as lb.conf has it: a text, or a mapping with `source`. */
+export const discoverySource = chosen(
+  { doc: "who names the backends", accepts: DISCOVERY_SOURCE_KINDS.map(formOf).join(" | ") },
+  "source",
+  "discovery source",
+  DISCOVERY_SOURCE_KINDS,
+);
+
+/** A discovery source as it is configured: its name, and what its section says. */
+export type DiscoverySourceConfig = ValueOf<typeof discoverySource>;
+
+/** The kind of that name. */
+export function discoverySourceKindOf(name: DiscoverySourceName): Kind | undefined {
+  return DISCOVERY_SOURCE_KINDS.find((kind) => kind.name === name);
+}
+
+/** Makes the discovery source that is configured. */
+export function createDiscoverySource(
+  { name, own }: DiscoverySourceConfig,
+  surroundings: DiscoverySurroundings,
+): DiscoverySource {
+  const kind = discoverySourceKindOf(name);
+  if (kind === undefined) throw new Error(`Unknown discovery source "${name}"`);
+  // The section of that name has read it.
+  return kind.create(own as never, surroundings);
+}
+
+/** What people call a discovery source: its name, and what its first key says unless that may be a secret. */
+export function nameOfSource(config: DiscoverySourceConfig): string {
+  const { name } = config;
+  const section = discoverySourceKindOf(name)?.section;
+  const [key, value] = Object.entries(discoverySource.write(config) ?? {})
+    .find(([key]) => key !== "source") ?? [];
+  const isUntold = section?.below[key ?? ""]?.about.isUntold === true;
+  const said = Array.isArray(value) ? value.join(",") : value;
+  return isUntold || said === null || said === undefined || typeof said === "object" || said === ""
+    ? name
+    : `${name} ${oneLine(String(said), 60)}`;
+}
+
+function formOf({ about }: Kind): string {
+  return about.form;
+}

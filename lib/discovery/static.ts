@@ -17,7 +17,7 @@ const entry = {
 
 const staticSection = section({ doc: "backends that never change, with source: static" }, {
   backends: list({
-    required: "with source: static",
+    required: "",
     example: "[hoek:22=12, kelvin:22]",
     doc: "host[:port][=cores], and behind it weight=W, max_connections=N",
   }, item(entry)),

@@ -2,7 +2,9 @@
 // declaration reads, checks, has its default and its documentation, and writes its value back.
 
 import * as z from "zod";
-import { entityName, jsonOf, type JsonSchema, type Value, type Written } from "./values.ts";
+import { didYouMean } from "../core/values/nearest.ts";
+import { quote } from "./quote.ts";
+import { entityName, jsonOf, type JsonSchema, oneOf, type Value, type Written } from "./values.ts";
 
 /** What declarations write: numbers and booleans read back as their text. */
 export type Draft = Written | null | readonly Draft[] | DraftMapping;
@@ -46,9 +48,11 @@ export interface Declaration<T = unknown> {
   readonly below: Readonly<Record<string, Declaration>> | null;
   /** The scalar that it takes, or that its items are. */
   readonly value?: Value<unknown, string>;
-  readonly kind: "value" | "section" | "named" | "list";
+  readonly kind: "value" | "section" | "named" | "list" | "chosen";
   /** Other ways in which an item can be written, each with a comment: for the example. */
   readonly samples?: readonly (readonly [text: string, comment: string])[];
+  /** Of `chosen`: what it is where this is written. */
+  readonly chosenBy?: (written: unknown) => Declaration;
   /** Writes a value so that it reads back the same; undefined: not at all. */
   write(value: T): Draft | undefined;
 }
@@ -119,6 +123,20 @@ export function key<T, U extends string>(
     write: (given) =>
       given === undefined && about.default === undefined ? undefined : value.write(given as T),
   };
+}
+
+/** One scalar that must be set. */
+export function needed<T, U extends string, const A extends About & { required: string }>(
+  value: Value<T, U>,
+  about: A,
+): Key<T, U, A["as"]>;
+export function needed<T, U extends string>(
+  value: Value<T, U>,
+  about: About,
+): Key<T, U, string | undefined> {
+  const one = item(value);
+  const schema = one.schema.register(IN_JSON, { ...jsonOf(value), description: about.doc });
+  return { ...one, about, unit: value.unit, as: about.as, schema };
 }
 
 /** One scalar that must be there: an item of a list, or what stands behind a name. */
@@ -298,6 +316,123 @@ export function textOr<T>(
   };
 }
 
+/** One of the sections that a key chooses. */
+export interface Choice<Name extends string, T> {
+  readonly name: Name;
+  readonly section: Section<T>;
+  readonly about: {
+    /** How it is written as one text. */
+    readonly form: string;
+    /** The keys that a text of this form stands for; undefined: it is of another form. */
+    fromText(text: string): DraftMapping | undefined;
+  };
+}
+
+/** A section that was chosen, by the name of the choice. */
+export type Chosen<C> = C extends Choice<infer Name, infer T>
+  ? { readonly name: Name; readonly own: T }
+  : never;
+
+/**
+ * One of several sections: the key `by` chooses it, and its keys stand flat beside that one. Or one text, of
+ * a form that a choice has.
+ * @param what names a choice: "discovery source".
+ */
+export function chosen<const C extends Choice<string, unknown>>(
+  about: About,
+  by: string,
+  what: string,
+  choices: readonly C[],
+): Declaration<Chosen<C>> {
+  const name = oneOf(choices.map(({ name }) => name), `a ${what}`);
+  const chooser = needed(name, { required: "", doc: about.doc });
+  const flat = new Map(choices.map((choice) => {
+    const section = { ...choice.section, below: { [by]: chooser, ...choice.section.below } };
+    return [choice.name, { ...choice, section }] as const;
+  }));
+  const forms = choices.map(({ about }) => about.form).join(", ");
+  const read = (given: unknown): ReadChoice => {
+    if (typeof given === "string") {
+      for (const { name, section, about } of choices) {
+        const keys = about.fromText(given);
+        if (keys !== undefined) return { name, section, keys: textsOf(keys) };
+      }
+      const [scheme = ""] = given.split(":");
+      const hint = didYouMean(scheme, choices.map(({ name }) => name));
+      const message = `Cannot read ${quote(given)} as a ${what}: expected ${forms}, or a mapping ` +
+        `with ${by}${hint === "" ? "" : `; ${hint}`}`;
+      return { message, path: [] };
+    }
+    if (!isDraftMapping(given)) {
+      return {
+        message: `Cannot read ${describeKind(given)} here: expected a ${what}, ${forms}`,
+        path: [],
+      };
+    }
+    const { [by]: chosen, ...keys } = given;
+    if (chosen === undefined) {
+      const message = `Cannot tell which ${what} this is: expected ${by}: ${name.accepts}`;
+      return { message, path: [] };
+    }
+    const word = readScalar(name, chosen);
+    if (!word.ok) return { message: word.message, path: [by] };
+    const choice = flat.get(word.value);
+    return choice === undefined
+      ? { message: `Unknown ${by}`, path: [by] }
+      : { name: choice.name, section: choice.section, keys };
+  };
+  const schema = z.unknown().transform((given, context): Chosen<C> => {
+    const choice = read(given);
+    if ("message" in choice) {
+      context.addIssue({ code: "custom", ...choice });
+      return z.NEVER;
+    }
+    const { name, section, keys } = choice;
+    // A misspelt key may be the one that is missing.
+    const isKnown = Object.keys(keys).every((key) => Object.hasOwn(section.below, key));
+    const missing = Object.entries(section.below).find(([key, { about }]) =>
+      isKnown && key !== by && about.required !== undefined && !Object.hasOwn(keys, key)
+    );
+    if (missing !== undefined) {
+      const [key, { about }] = missing;
+      const message = `Cannot use ${by}: ${name} without ${key}: expected ${about.doc}`;
+      context.addIssue({ code: "custom", message, path: [] });
+      return z.NEVER;
+    }
+    const result = section.present.safeParse(keys);
+    // The list of choices says which section a name has.
+    if (result.success) return { name, own: result.data } as Chosen<C>;
+    // An issue is a raw one whose message is known; paths are lengthened in place.
+    for (const issue of result.error.issues) {
+      if (!isKnown && issue.code !== "unrecognized_keys") continue;
+      context.issues.push({ ...issue, path: [...issue.path] } as z.core.$ZodRawIssue);
+    }
+    return z.NEVER;
+  });
+  return {
+    kind: "chosen",
+    about,
+    below: { [by]: chooser, ...Object.fromEntries(choices.map((one) => [one.name, one.section])) },
+    chosenBy: (written) => {
+      const choice = read(written);
+      const section = "message" in choice ? undefined : flat.get(choice.name)?.section;
+      return section ?? { ...chooser, below: { [by]: chooser } };
+    },
+    schema,
+    overriding: schema.transform(() => z.NEVER),
+    write: ({ name, own }) => ({ [by]: name, ...flat.get(name)?.section.write(own) }),
+  };
+}
+
+/** The section that was chosen and what stands in it, or why none was. */
+type ReadChoice =
+  | {
+    readonly name: string;
+    readonly section: Section<unknown>;
+    readonly keys: Readonly<Record<string, unknown>>;
+  }
+  | { readonly message: string; readonly path: string[] };
+
 /** What may be said otherwise than a section says: the keys that were set, as they were written. */
 export function override(
   about: About,
@@ -345,10 +480,14 @@ export function mappingIn(draft: DraftMapping, key: string): DraftMapping {
 }
 
 /** What is written as what is read: every scalar a text. */
-function textsOf(draft: Draft): unknown {
-  if (Array.isArray(draft)) return draft.map(textsOf);
+function textsOf(draft: DraftMapping): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(draft).map(([key, value]) => [key, textOf(value)]));
+}
+
+function textOf(draft: Draft): unknown {
+  if (Array.isArray(draft)) return draft.map(textOf);
   if (!isDraftMapping(draft)) return draft === null ? null : String(draft);
-  return Object.fromEntries(Object.entries(draft).map(([key, value]) => [key, textsOf(value)]));
+  return textsOf(draft);
 }
 
 function isDraftMapping(value: unknown): value is DraftMapping {

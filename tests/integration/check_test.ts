@@ -72,7 +72,10 @@ Deno.test("check --probe: a backend is asked for its load in its own way", async
 Deno.test("check: which of the two flags is missing, where there is no file", async (t) => {
   const installed = await Deno.stat(DEFAULT_FILE).then(() => true, () => false);
   const cases = [
-    [["--listen", ":2222"], "Nobody to balance over: give --backends, or --config FILE"],
+    [
+      ["--listen", ":2222"],
+      "Nobody to balance over: give --backends or --discover, or --config FILE",
+    ],
     [["--backends", "a"], "Nowhere to listen: give --listen, or --config FILE"],
     [[], "Nothing to balance: give --listen and --backends, or --config FILE"],
   ] as const;

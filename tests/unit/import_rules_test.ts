@@ -17,7 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   location: [],
   health: [],
   engine: [],
-  config: ["health", "load", "schema", "strategy"],
+  config: ["discovery", "health", "load", "schema", "strategy"],
   admin: ["schema"],
   host: [],
   agent: [],

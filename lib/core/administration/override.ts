@@ -49,10 +49,14 @@ export type Overrides = ReadonlyMap<string, Override>;
 /** A pool without any. */
 export const NO_OVERRIDES: Overrides = new Map();
 
-/** What the backends that a configuration names become: those that remain first, in their order. */
+/**
+ * What the backends that a configuration names become: those that remain first, in their order.
+ * @param defaults what holds for added ones where the order does not say it.
+ */
 export function administered<B extends Backend>(
   backends: readonly B[],
   overrides: Overrides,
+  defaults: Pick<Backend, "cores" | "weight" | "maxConnections"> = { maxConnections: 0 },
 ): (B | Backend)[] {
   if (overrides.size === 0) return [...backends];
   const named = new Set(backends.map(({ id }) => id));
@@ -65,7 +69,7 @@ export function administered<B extends Backend>(
     if (named.has(id) || override.added === undefined || override.removed !== undefined) return [];
     const address = parseBackendAddress(id);
     if (!address.ok) return [];
-    return [{ id, address: address.value, maxConnections: 0, ...changesBy(override) }];
+    return [{ id, address: address.value, ...defaults, ...changesBy(override) }];
   });
   return [...remaining, ...others];
 }

@@ -46,6 +46,20 @@ Deno.test("describeChanges() names backends that come, go and change, and the po
   );
 });
 
+Deno.test("describeChanges() names discovery sources that come, go and change", () => {
+  const before = pool({ discovery: ["static:a", "static:b"] });
+  const after = pool({ discovery: ["static:b", { source: "static", backends: ["c"] }] });
+  assertEquals(changes(before, after), "pool compute: discovery +static c, discovery -static a");
+  assertEquals(
+    changes(before, pool({ discovery: ["static:b", "static:a"], on_empty: "clear" })),
+    "pool compute: discovery in another order, on_empty keep -> clear",
+  );
+  assertEquals(
+    changes({}, pool({ backend_defaults: { weight: 2 } })),
+    "pool compute: backend_defaults.weight 1 -> 2",
+  );
+});
+
 Deno.test("describeChanges() names frontends and pools, and keys of the whole file", () => {
   const after = {
     log: { level: "debug" },

@@ -8,11 +8,11 @@ import { readConfig } from "../../../lib/config/read_config.ts";
 import { exampleConfig } from "../../../lib/config/example.ts";
 import { document } from "../../../lib/config/document.ts";
 import type { Declaration } from "../../../lib/schema/declarations.ts";
-import { isMapping, parseYaml, type YamlValue } from "../../../lib/config/yaml.ts";
+import { isMapping, mappingOf, parseYaml, type YamlValue } from "../../../lib/config/yaml.ts";
 
 const shipped = await Deno.readTextFile(new URL("../../../lb.conf.example", import.meta.url));
 /** Every key that is commented out is set. */
-const complete = shipped.replace(/^( *)# (?=[a-z_]+: \S)/gm, "$1");
+const complete = shipped.replace(/^( *)# (?=(?: {2}(?:- | {2}))?[a-z_]+:(?: \S| {2,}#))/gm, "$1");
 
 function effective(text: string): string {
   const result = readConfig({ file: { path: "lb.conf.example", text } });
@@ -29,6 +29,11 @@ function keysOf(of: Declaration, path: string): string[] {
 
 /** Every key in a document, likewise. */
 function keysIn(value: YamlValue, of: Declaration | undefined, path: string): string[] {
+  if (of?.kind === "chosen" && isMapping(value)) {
+    const { source, ...keys } = value;
+    return [`${path}.source`, `${path}.${source}`]
+      .concat(keysIn(mappingOf(Object.entries(keys)), of.chosenBy?.(value), `${path}.${source}`));
+  }
   if (Array.isArray(value)) {
     return value.flatMap((item: YamlValue) => keysIn(item, of?.below?.["*"], `${path}.*`));
   }

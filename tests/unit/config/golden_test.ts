@@ -46,7 +46,14 @@ function outcome(input: string): string {
 }
 
 /** Names, and keys of a pool that none of its backends can say otherwise. */
-const NEVER_LACKING: ReadonlySet<string> = new Set(["*", "load", "interval", "timeout", "max_age"]);
+const NEVER_LACKING: ReadonlySet<string> = new Set([
+  "*",
+  "load",
+  "interval",
+  "timeout",
+  "max_age",
+  "max_connections",
+]);
 
 /** A configuration that says what it must, its frontend and its pool under "*". */
 const SILENT = silent();

@@ -232,3 +232,21 @@ Deno.test("readConfig() lets flags go to the only pool and frontend, whatever th
     ],
   );
 });
+
+Deno.test("readConfig() says what a discovery source can be", () => {
+  const cases: readonly (readonly [written: string, place: string, message: RegExp])[] = [
+    ["statik:gauss", "", /^Cannot read "statik:gauss" as a discovery source: .*"static"\?$/],
+    ["{ source: statik, backends: [a] }", ".source", /^Cannot read "statik" .*"static"\?$/],
+    ["{ backends: [a] }", "", /^Cannot tell which discovery source .* source: .*static/],
+    ["", "", /^Cannot read nothing here: expected a discovery source, /],
+    ["[a]", "", /^Cannot read a list here: expected a discovery source, /],
+  ];
+  for (const [written, place, message] of cases) {
+    const result = read(
+      `frontends: { f: { listen: ":22" } }\npools:\n  p:\n    discovery:\n      - ${written}\n`,
+    );
+    assert(!result.ok);
+    assertEquals(result.errors.map(({ path }) => path), [`pools.p.discovery[0]${place}`]);
+    assert(message.test(result.errors[0]?.message ?? ""), result.errors[0]?.message);
+  }
+});
