@@ -1,43 +1,22 @@
 // The load source "gmond": Ganglia's daemon, which sends all it knows as XML to whoever connects. Each
 // backend's own gmond is asked, or one collector for all; an answer serves everybody who asks soon after.
 
-import { closeQuietly } from "../core/serving/accept_loop.ts";
 import { formatAddress, type TcpAddress } from "../core/values/address.ts";
 import type { Backend } from "../core/pool/backend.ts";
 import type { Clock } from "../core/timing/clock.ts";
-import { closeOnAbort } from "../core/serving/close_on_abort.ts";
 import { failed, type LoadResult } from "../core/pool/load.ts";
-import { failure, type Result, success } from "../core/values/result.ts";
-import { findHost, type GmondHost, GmondReader, sampleOf } from "./gmond_hosts.ts";
+import type { Result } from "../core/values/result.ts";
+import { askGmond, GMOND_PORT, type GmondHost } from "../asking/gmond.ts";
+import { findHost, sampleOf } from "./gmond_hosts.ts";
 import { key, section, type ValueOf } from "../schema/declarations.ts";
-import { quote } from "../schema/quote.ts";
-import { partialAddress } from "../schema/balancer_values.ts";
-import { port, type Value } from "../schema/values.ts";
+import { tcpPlace } from "../schema/balancer_values.ts";
+import { port } from "../schema/values.ts";
 import { type LoadSource, loadSourceKind } from "./load_source.ts";
-import { abortReason, connectReason } from "../asking/reason.ts";
-
-const GMOND_PORT = 8649;
-
-/** One gmond for all. */
-const collector: Value<TcpAddress> = {
-  read: (text) => {
-    const read = partialAddress.read(text);
-    if (!read.ok) return read;
-    const { address, hasPort } = read.value;
-    if (address.transport !== "tcp") {
-      return failure(`Cannot ask ${quote(text)} by gmond: expected "host[:port]"`);
-    }
-    return success(hasPort ? address : { ...address, port: GMOND_PORT });
-  },
-  write: formatAddress,
-  what: 'an address "host[:port]"',
-  accepts: "host[:port]",
-  unit: "",
-};
+import { abortReason } from "../asking/reason.ts";
 
 const gmondSection = section({ doc: "how a backend is asked with source: gmond (Ganglia)" }, {
   port: key(port, { default: String(GMOND_PORT), doc: "where each backend's own gmond listens" }),
-  address: key(collector, {
+  address: key(tcpPlace(GMOND_PORT), {
     unset: "none",
     example: "ganglia:8649",
     doc: "one gmond that knows all backends is asked instead",
@@ -50,9 +29,6 @@ export interface GmondOptions extends ValueOf<typeof gmondSection> {
   readonly clock: Clock;
 }
 
-/** 16 MiB: more than ten thousand hosts. */
-const MOST_BYTES = 16 * 1_048_576;
-const PIECE_BYTES = 65_536;
 /** Rounds go at intervals that are up to a tenth shorter: nobody is to get an answer twice. */
 const REUSE_SHARE = 0.85;
 
@@ -68,7 +44,7 @@ class Question {
   #waiting = 0;
 
   constructor(place: TcpAddress, readonly askedMs: number, clock: Clock) {
-    this.answer = ask(place, this.#stop.signal)
+    this.answer = askGmond(place, this.#stop.signal)
       .then((hosts) => ({ hosts, answeredMs: clock.now() }));
   }
 
@@ -152,45 +128,6 @@ export class GmondSource implements LoadSource {
 function namesOf({ id, address, loadAddress }: Backend): string[] {
   const hosts = [loadAddress, address].flatMap((one) => one?.transport === "tcp" ? [one.host] : []);
   return [...new Set([...hosts, id])];
-}
-
-/** Connects and reads to the end. Never rejects. */
-async function ask(
-  place: TcpAddress,
-  signal: AbortSignal,
-): Promise<Result<readonly GmondHost[]>> {
-  const text = formatAddress(place);
-  let connection: Deno.TcpConn;
-  try {
-    connection = await Deno.connect({ hostname: place.host, port: place.port, signal });
-  } catch (error) {
-    return failure(signal.aborted ? abortReason(signal) : connectReason(error, text));
-  }
-  using _interrupt = closeOnAbort(signal, connection);
-  try {
-    if (signal.aborted) return failure(abortReason(signal));
-    const hosts = await readHosts(connection);
-    return hosts.ok ? hosts : failure(`${hosts.message} (${text})`);
-  } catch (error) {
-    return failure(signal.aborted ? abortReason(signal) : connectReason(error, text));
-  } finally {
-    closeQuietly(connection);
-  }
-}
-
-async function readHosts(connection: Deno.TcpConn): Promise<Result<readonly GmondHost[]>> {
-  const reader = new GmondReader();
-  // As gmond declares it; and every byte is a character then.
-  const decoder = new TextDecoder("iso-8859-1");
-  const buffer = new Uint8Array(PIECE_BYTES);
-  for (let bytes = 0;;) {
-    const count = await connection.read(buffer);
-    if (count === null) break;
-    bytes += count;
-    if (bytes > MOST_BYTES) return failure(`gmond sends more than ${MOST_BYTES} bytes`);
-    if (!reader.feed(decoder.decode(buffer.subarray(0, count)))) break;
-  }
-  return reader.end();
 }
 
 export const gmond = loadSourceKind("gmond", gmondSection, {

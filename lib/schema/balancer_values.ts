@@ -9,6 +9,7 @@ import {
   parseBackendAddress,
   parseListenAddress,
   sameAddress,
+  type TcpAddress,
 } from "../core/values/address.ts";
 import { formatNetwork, type Network, parseNetwork } from "../core/values/network.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
@@ -95,6 +96,25 @@ export const partialAddress: Value<PartialAddress> = {
   accepts: 'host[:port] | "[IPv6]:port" | unix:/path',
   unit: "",
 };
+
+/** Where something else than a backend is asked; without a port, at this one. */
+export function tcpPlace(port: number): Value<TcpAddress> {
+  return {
+    read: (text) => {
+      const read = partialAddress.read(text);
+      if (!read.ok) return read;
+      const { address, hasPort } = read.value;
+      if (address.transport !== "tcp") {
+        return failure(`Cannot ask ${quote(text)}: expected "host[:port]"`);
+      }
+      return success(hasPort ? address : { ...address, port });
+    },
+    write: formatAddress,
+    what: 'an address "host[:port]"',
+    accepts: "host[:port]",
+    unit: "",
+  };
+}
 
 /** An amount of memory, as a size or as a percentage of all there is. */
 export const memoryFloor: Value<MemoryFloor> = {

@@ -4,7 +4,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { parseAgentAnswer } from "../../lib/load/agent_answer.ts";
 import { parseCheckLoad } from "../../lib/load/check_load.ts";
-import { GmondReader, sampleOf } from "../../lib/load/gmond_hosts.ts";
+import { GmondReader } from "../../lib/asking/gmond.ts";
+import { sampleOf } from "../../lib/load/gmond_hosts.ts";
 
 Deno.test("a load that no machine can have is none", () => {
   assertEquals(parseCheckLoad("OK|load1=999999999.0;15;30;0;"), {

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { findHost, type GmondHost, GmondReader, sampleOf } from "../../../lib/load/gmond_hosts.ts";
-import { XmlScanner } from "../../../lib/load/gmond_xml.ts";
+import { type GmondHost, GmondReader } from "../../../lib/asking/gmond.ts";
+import { findHost, sampleOf } from "../../../lib/load/gmond_hosts.ts";
+import { XmlScanner } from "../../../lib/asking/gmond_xml.ts";
 
 type Found = readonly (readonly [element: string, attributes: Readonly<Record<string, string>>])[];
 
@@ -218,6 +219,7 @@ Deno.test("sampleOf() leaves out what is old, and says so of the load and the ho
 
 Deno.test("findHost() finds by name and address, whole names first", () => {
   const host = (name: string, ip: string): GmondHost => ({
+    cluster: "test",
     ...{ name, ip, tn: 0, tmax: 20, dmax: 0 },
     metrics: new Map(),
   });

@@ -4,7 +4,7 @@
 // value ends at a quote behind which the tag goes on or ends, not at the first quote.
 
 import { failure, type Result, success } from "../core/values/result.ts";
-import { oneLine } from "../asking/reason.ts";
+import { oneLine } from "./reason.ts";
 
 /** Told what is found, in order. */
 export interface XmlHandler {
