@@ -3,11 +3,13 @@
 import { oneLine } from "../asking/reason.ts";
 import { chosen, type ValueOf } from "../schema/declarations.ts";
 import type { DiscoverySource, DiscoverySurroundings } from "./discovery_source.ts";
+import { dns } from "./dns.ts";
 import { staticList } from "./static.ts";
 
 /** One line for each. */
 export const DISCOVERY_SOURCE_KINDS = [
   staticList,
+  dns,
 ] as const;
 
 type Kind = typeof DISCOVERY_SOURCE_KINDS[number];

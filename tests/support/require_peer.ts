@@ -18,6 +18,7 @@ const PATHS = {
   "libmaxmind-db-writer-perl": ["/var/lib/dpkg/info/libmaxmind-db-writer-perl.list"],
   gmond: ["/usr/sbin/gmond"],
   gmetric: ["/usr/bin/gmetric"],
+  dnsmasq: ["/usr/sbin/dnsmasq"],
   prometheus: ["/usr/bin/prometheus"],
 } as const;
 

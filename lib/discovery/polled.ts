@@ -1,0 +1,38 @@
+// How sources that only answer when they are asked are watched: again and again, each time within a deadline.
+
+import { type Clock, jittered, type Random } from "../core/timing/clock.ts";
+import { withDeadline } from "../core/timing/with_deadline.ts";
+import { describeDuration } from "../core/values/duration.ts";
+import type { Result } from "../core/values/result.ts";
+import type { DiscoveredList } from "./discovery_source.ts";
+
+/** A source asks others; longer than this nobody waits for an answer. */
+const ANSWER_MS = 10_000;
+
+/** What a source was told when it was asked. */
+export interface Polled {
+  readonly list: DiscoveredList;
+  /** When it is asked again, in milliseconds. */
+  readonly againMs: number;
+}
+
+/**
+ * Yields what each question gives, until the signal is aborted.
+ * @param ask ends soon after its signal is aborted.
+ * @throws {Error} saying why there is no list.
+ */
+export async function* polled(
+  ask: (signal: AbortSignal) => Promise<Result<Polled>>,
+  { clock, random }: { readonly clock: Clock; readonly random: Random },
+  signal: AbortSignal,
+  answerMs = ANSWER_MS,
+): AsyncGenerator<DiscoveredList> {
+  const late = () => new Error(`no answer within ${describeDuration(answerMs)}`);
+  while (!signal.aborted) {
+    const asked = await withDeadline(clock, answerMs, ask, signal, late);
+    if (signal.aborted) return;
+    if (!asked.ok) throw new Error(asked.message);
+    yield asked.value.list;
+    await clock.sleep(jittered(asked.value.againMs, random), signal).catch(() => {});
+  }
+}
