@@ -52,7 +52,7 @@ function parseFlags(
   // Somebody who asks for help gets it, whatever else the line says.
   for (const [name, positionals] of [["help", topic], ["version", []]] as const) {
     const asked = commands.find((known) => known.name === name);
-    if (asked === undefined || !isAsked(name, given)) continue;
+    if (asked === undefined || !isAsked(name, given, command)) continue;
     return tasked(asked, { values: new Map(), switches: new Set(), positionals, argv }, commands);
   }
   if (message !== undefined) return wrong(message, hint, help);
@@ -77,8 +77,14 @@ function parseFlags(
 }
 
 /** Whether a switch of all commands is there in a word of its own: a value like -8h is none, though it has an h. */
-function isAsked(name: string, { switches, argv }: Given): boolean {
+function isAsked(
+  name: string,
+  { switches, argv, positionals }: Given,
+  { flagsFirst = false }: Command,
+): boolean {
   const letter = COMMON_FLAGS.find((flag) => flag.name === name)?.letter;
+  // Right behind the first argument, no argument of its own is meant.
+  if (flagsFirst && positionals[1] === `--${name}`) return true;
   return switches.has(name) && (argv.includes(`--${name}`) || argv.includes(`-${letter}`));
 }
 
@@ -107,8 +113,10 @@ function readFlags(command: Command, argv: readonly string[]): ReadFlags {
   const flags = [...command.flags, ...COMMON_FLAGS];
   const valued = flags.filter(({ argument }) => argument !== undefined).map(({ name }) => name);
   const switches = flags.filter(({ argument }) => argument === undefined).map(({ name }) => name);
+  const { flagsFirst = false } = command;
   let unknown: string | undefined;
   const parsed = parseArgs(argv, {
+    stopEarly: flagsFirst,
     string: [...valued, "_"],
     boolean: switches,
     collect: valued,
@@ -137,7 +145,8 @@ function readFlags(command: Command, argv: readonly string[]): ReadFlags {
     const hint = didYouMean(written, flags.map(({ name }) => `--${name}`));
     return { flags, given, message: `Unknown flag "${shown(written)}"`, hint };
   }
-  const misused = valuedSwitch(argv, switches);
+  const behind = flagsFirst ? parsed._.length : 0;
+  const misused = valuedSwitch(argv.slice(0, argv.length - behind), switches);
   if (misused === undefined) return { flags, given };
   return { flags, given, message: `Cannot give --${misused} a value: it is a switch` };
 }

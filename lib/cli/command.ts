@@ -50,6 +50,8 @@ export interface Description {
   readonly flags: readonly Flag[];
   /** What help says below the flags; at most 80 columns wide. */
   readonly notes?: string;
+  /** What help says below them; it takes long to load. */
+  readonly moreNotes?: () => Promise<string>;
   /** Command lines without the program's name. */
   readonly examples: readonly string[];
   /** What completion offers for arguments without a flag; absent: there are none. */
@@ -58,6 +60,8 @@ export interface Description {
   readonly live?: Live;
   /** What may be meant by an argument without a flag where there are none; "": nobody knows. */
   readonly hintFor?: (stray: string) => string;
+  /** Flags end at the first argument: what stands behind it may look like one. */
+  readonly flagsFirst?: boolean;
   /** Whether an init system starts it: a HUP does not end it. */
   readonly isService?: boolean;
 }

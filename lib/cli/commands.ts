@@ -16,6 +16,7 @@ import { help } from "./commands/help.ts";
 import { install } from "./commands/install.ts";
 import { kill } from "./commands/kill.ts";
 import { man } from "./commands/man.ts";
+import { refresh } from "./commands/refresh.ts";
 import { reload } from "./commands/reload.ts";
 import { run } from "./commands/run.ts";
 import { sessions } from "./commands/sessions.ts";
@@ -48,6 +49,7 @@ export const COMMANDS: readonly [Command, ...Command[]] = [
   agent,
   simulate,
   grafana,
+  refresh,
   echo,
   install,
   help,

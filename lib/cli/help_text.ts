@@ -36,12 +36,14 @@ Exit codes: 0 done, 1 failed while running, 2 bad configuration, 64 bad usage.
 }
 
 /** The help of one command, at most 80 columns wide. */
-export function describeCommand({ usage, text, flags, notes, examples }: Command): string {
+export async function describeCommand(command: Command): Promise<string> {
+  const { usage, text, flags, notes, moreNotes, examples } = command;
   return [
     `Usage: compute-lb ${usage}\n`,
     text,
     ...(flags.length === 0 ? [] : [`Flags:\n${describeFlags(flags)}`]),
     ...(notes === undefined ? [] : [notes]),
+    ...(moreNotes === undefined ? [] : [await moreNotes()]),
     `Examples:\n${examples.map((line) => `  compute-lb ${line}\n`).join("")}`,
   ].join("\n");
 }

@@ -6,7 +6,11 @@ import { type Command, type Flag } from "./command.ts";
 import { written } from "./help_text.ts";
 
 /** Writes the page compute-lb(8). */
-export function manualPage(commands: readonly Command[], topics: readonly Topic[]): string {
+export async function manualPage(
+  commands: readonly Command[],
+  topics: readonly Topic[],
+): Promise<string> {
+  const described = await Promise.all(commands.map(describe));
   return [
     `.TH COMPUTE\\-LB 8 ${VERSION_DATE} "compute\\-lb ${VERSION}"`,
     // Neither words nor lines are stretched: what is copied can be typed.
@@ -19,7 +23,7 @@ export function manualPage(commands: readonly Command[], topics: readonly Topic[
       `${index === 0 ? "" : ".br\n"}.B compute\\-lb\n${escaped(usage)}`
     ),
     ".SH COMMANDS",
-    ...commands.flatMap(describe),
+    ...described.flat(),
     ...topics.flatMap(({ name, summary, text }) => [
       `.SH ${escaped(name.toUpperCase())}`,
       escaped(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`),
@@ -33,12 +37,14 @@ export function manualPage(commands: readonly Command[], topics: readonly Topic[
   ].join("\n").replaceAll(/^(\.S[HS] .*)\n\.PP$/gm, "$1") + "\n";
 }
 
-function describe({ name, text, flags, notes = "", examples }: Command): string[] {
+async function describe(command: Command): Promise<string[]> {
+  const { name, text, flags, notes = "", moreNotes, examples } = command;
   return [
     `.SS ${escaped(name)}`,
     ...formatBlocks(text),
     ...flags.map(describeFlag),
     ...formatBlocks(notes),
+    ...formatBlocks(await moreNotes?.() ?? ""),
     ".PP\nExamples:",
     ...formatBlocks(examples.map((line) => `    compute-lb ${line}`).join("\n")),
   ];

@@ -45,6 +45,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "app",
     "strategy",
     "load",
+    "discovery",
+    "schema",
     "health",
     "engine",
     "config",

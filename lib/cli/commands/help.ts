@@ -58,7 +58,7 @@ function namesOf(commands: readonly Command[]): string[] {
 /** A command and a topic may have the same name: both then. */
 async function textOf(name: string, commands: readonly Command[]): Promise<string> {
   return [
-    ...commands.filter((known) => known.name === name).map(describeCommand),
+    ...await Promise.all(commands.filter((known) => known.name === name).map(describeCommand)),
     ...(await wholeManual()).filter((known) => known.name === name).map(({ text }) => text),
   ].join("\n");
 }

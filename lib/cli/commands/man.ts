@@ -19,7 +19,7 @@ install.sh installs it.
   examples: ["man"],
   read: () => success({}),
   run: async (_, { commands }) => {
-    print(manualPage(commands, await wholeManual()));
+    print(await manualPage(commands, await wholeManual()));
     return EXIT_OK;
   },
 });

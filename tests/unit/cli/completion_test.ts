@@ -98,7 +98,7 @@ Deno.test({
   fn: async () => {
     await using folder = new TemporaryDirectory();
     const file = `${folder.path}/compute-lb.8`;
-    await Deno.writeTextFile(file, manualPage(COMMANDS, TOPICS));
+    await Deno.writeTextFile(file, await manualPage(COMMANDS, TOPICS));
     const checked = await runProgram(["groff", "-man", "-Tutf8", "-ww", "-z", file]);
     assertEquals([checked.code, checked.stderr], [0, ""]);
     const shown = await runProgram(["man", "-l", file], {
@@ -116,7 +116,7 @@ Deno.test({
   fn: async () => {
     await using folder = new TemporaryDirectory();
     const file = `${folder.path}/compute-lb.8`;
-    await Deno.writeTextFile(file, manualPage(COMMANDS, TOPICS));
+    await Deno.writeTextFile(file, await manualPage(COMMANDS, TOPICS));
     assertEquals(await mustRun("mandoc", "-Tlint", "-W", "warning", file), "");
   },
 });

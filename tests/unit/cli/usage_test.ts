@@ -14,10 +14,15 @@ import {
 import { STRATEGY_NAMES } from "../../../lib/strategy/registry.ts";
 import { TOPICS } from "../../../lib/manual/topics.ts";
 
+const DESCRIBED = new Map(
+  await Promise.all(
+    COMMANDS.map(async (command) => [command.name, await describeCommand(command)] as const),
+  ),
+);
+
 /** The help of a command, or of the program. */
 function usage(name?: string): string {
-  const command = COMMANDS.find((known) => known.name === name);
-  return command === undefined ? describeProgram(COMMANDS) : describeCommand(command);
+  return DESCRIBED.get(name ?? "") ?? describeProgram(COMMANDS);
 }
 
 const NAMES: readonly (string | undefined)[] = [undefined, ...COMMANDS.map(({ name }) => name)];

@@ -1,0 +1,74 @@
+import { assertEquals } from "@std/assert";
+import { describeKinds, type ListForm, Lists, openSource } from "../../../lib/cli/refresh.ts";
+import { parseLines } from "../../../lib/discovery/entries.ts";
+import { ManualClock } from "../../support/manual_clock.ts";
+
+function lists(form: Partial<ListForm> = {}): { lists: Lists; told: string[] } {
+  const told: string[] = [];
+  const whole = { figures: false, clears: false, ...form };
+  return { lists: new Lists(whole, (text) => told.push(text)), told };
+}
+
+const NOTHING = { backends: [], skipped: [] };
+
+Deno.test("a list is an address per line and a blank line", () => {
+  const list = parseLines("a:1=4 weight=2\n[::1]:2\nunix:/s max_connections=9\n");
+  assertEquals(lists().lists.textOf(list), "a:1\n[::1]:2\nunix:/s\n\n");
+  const figures = "a:1 cores=4 weight=2\n[::1]:2\nunix:/s max_connections=9\n\n";
+  assertEquals(lists({ figures: true }).lists.textOf(list), figures);
+});
+
+Deno.test("an address without a port takes that of --port, or is left out", () => {
+  const list = parseLines("a\nb:2\n");
+  assertEquals(lists({ port: 22 }).lists.textOf(list), "a:22\nb:2\n\n");
+  const { lists: without, told } = lists();
+  assertEquals(without.textOf(list), "b:2\n\n");
+  assertEquals(without.textOf(list), "b:2\n\n");
+  assertEquals(told, ['left out: "a" has no port: expected --port N']);
+  assertEquals(without.lackPorts, false);
+  assertEquals([without.textOf(parseLines("a\n")), without.lackPorts], [undefined, true]);
+});
+
+Deno.test("an empty list counts where it is meant, or --on-empty clear obeys it", () => {
+  const { lists: kept, told } = lists();
+  assertEquals(kept.textOf(NOTHING), undefined);
+  assertEquals(told, ["names no backend: its last list holds (--on-empty clear obeys it)"]);
+  assertEquals(kept.textOf({ ...NOTHING, isMeant: true }), "\n");
+  assertEquals(lists({ clears: true }).lists.textOf(NOTHING), "\n");
+});
+
+Deno.test("a list of garbage clears nothing", () => {
+  const { lists: clearing, told } = lists({ clears: true });
+  assertEquals(clearing.textOf(parseLines("a:1=x\n")), undefined);
+  assertEquals(told.length, 2);
+  assertEquals(told[1], "names no backend that can be used: its last list holds");
+});
+
+Deno.test("a trouble of the source is said once, and its end", () => {
+  const { lists: one, told } = lists();
+  for (const reason of ["refused", "refused", "timeout"]) one.failed(reason);
+  one.textOf(parseLines("a:1"));
+  one.textOf(parseLines("a:1"));
+  one.failed("refused");
+  assertEquals(told, [
+    "cannot be asked, its last list holds: refused",
+    "answers again",
+    "cannot be asked, its last list holds: refused",
+  ]);
+});
+
+Deno.test("arguments are read by the section of the kind", () => {
+  const surroundings = { clock: new ManualClock(), random: () => 0, say: () => {} };
+  const open = (kind: string, ...args: string[]) => {
+    const opened = openSource({ kind, args }, surroundings);
+    return opened.ok ? "ok" : opened.message;
+  };
+  assertEquals(open("static", "a:1", "b"), "ok");
+  assertEquals(open("static", "a:1", "b=x").split(":")[0], "backends[1]");
+  assertEquals(open("stattic", "a:1").endsWith('did you mean "static"?'), true);
+  assertEquals(open("static").endsWith("(refresh static BACKEND...)"), true);
+});
+
+Deno.test("the kinds with their arguments are at most 80 columns wide", () => {
+  assertEquals(describeKinds().split("\n").filter((line) => line.length > 80), []);
+});
