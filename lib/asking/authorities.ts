@@ -26,7 +26,7 @@ const BUNDLES: readonly string[] = [
 ];
 
 /** Reads the system's bundle, or the file that SSL_CERT_FILE names; empty where there is none. */
-async function systemAuthorities(): Promise<string[]> {
+export async function systemAuthorities(): Promise<string[]> {
   const named = Deno.env.get("SSL_CERT_FILE");
   for (const path of named === undefined ? BUNDLES : [named]) {
     const text = await Deno.readTextFile(path).catch(() => "");

@@ -9,7 +9,7 @@ import { partialAddress } from "../schema/balancer_values.ts";
 import type { DiscoveredBackend, DiscoveredList } from "./discovery_source.ts";
 
 /** More than a pool can have; what stands beyond is left out and said. */
-const MOST_ENTRIES = 10_000;
+export const MOST_ENTRIES = 10_000;
 
 const MOST_CONNECTIONS = 1_000_000;
 

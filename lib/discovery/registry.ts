@@ -4,12 +4,14 @@ import { oneLine } from "../asking/reason.ts";
 import { chosen, type ValueOf } from "../schema/declarations.ts";
 import type { DiscoverySource, DiscoverySurroundings } from "./discovery_source.ts";
 import { dns } from "./dns.ts";
+import { redis } from "./redis.ts";
 import { staticList } from "./static.ts";
 
 /** One line for each. */
 export const DISCOVERY_SOURCE_KINDS = [
   staticList,
   dns,
+  redis,
 ] as const;
 
 type Kind = typeof DISCOVERY_SOURCE_KINDS[number];

@@ -19,6 +19,8 @@ const PATHS = {
   gmond: ["/usr/sbin/gmond"],
   gmetric: ["/usr/bin/gmetric"],
   dnsmasq: ["/usr/sbin/dnsmasq"],
+  "redis-server": ["/usr/bin/redis-server"],
+  "redis-cli": ["/usr/bin/redis-cli"],
   prometheus: ["/usr/bin/prometheus"],
 } as const;
 

@@ -69,6 +69,7 @@ const PACKAGE_HOME: Readonly<Record<string, string>> = {
   "@std/cli/parse-args": "lib/cli/arguments.ts",
   "@std/yaml": "lib/config/yaml.ts",
   "zod": "lib/schema/declarations.ts",
+  "ioredis": "lib/discovery/redis_link.ts",
   "mmdb-lib": "lib/location/country_database.ts",
 };
 
