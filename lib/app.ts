@@ -5,7 +5,7 @@ import { counted } from "./core/values/counted.ts";
 import { messageOf } from "./core/values/errors.ts";
 import type { Administration } from "./core/administration/administration.ts";
 import { describeChanges } from "./config/changes.ts";
-import type { Config } from "./config/config.ts";
+import type { Config, PoolConfig } from "./config/config.ts";
 import type { AccessLog } from "./log/access_log.ts";
 import type { MetricsReport } from "./admin/metrics.ts";
 import type { StatusReport } from "./admin/report.ts";
@@ -18,8 +18,11 @@ import { NO_RELOADS, type Reloads } from "./admin/orders.ts";
 import { Administrator } from "./app/administrator.ts";
 import type { Turn } from "./app/order_parts.ts";
 import { DecisionJournal } from "./app/decision_journal.ts";
+import { createDiscoverySource } from "./discovery/registry.ts";
 import { DecisionRecorder } from "./record/decision_recorder.ts";
+import { Discoveries, type PreparedSources } from "./app/discoveries.ts";
 import { EventLog } from "./app/event_log.ts";
+import type { FoundNames } from "./app/backend_names.ts";
 import { frontendsOf } from "./app/frontends.ts";
 import { fileChanges, type Locations } from "./app/locations.ts";
 import { Pools, type PoolsParts, type PreparedPool } from "./app/pools.ts";
@@ -52,6 +55,14 @@ export interface ReloadEffect {
   readonly standing: readonly StandingOrder[];
 }
 
+/** What a configuration needs before it takes effect. */
+interface Prepared {
+  /** It with the backends that its discovery sources name. */
+  readonly whole: Config;
+  readonly sources: PreparedSources;
+  readonly pools: readonly PreparedPool[];
+}
+
 interface LastReload {
   readonly wallMs: number;
   readonly told: { readonly error: string } | { readonly changes: string };
@@ -71,7 +82,10 @@ export class App implements AsyncDisposable {
   readonly #tally = new Tally();
   readonly #pools: Pools;
   readonly #startedWallMs: number;
+  readonly #discoveries: Discoveries;
   #config: Config;
+  /** The same with the backends that discovery sources name. */
+  #whole: Config;
   readonly #started: Config;
   /** What was said of where each frontend listens. */
   #toldListening: ReadonlyMap<string, string> = new Map();
@@ -86,6 +100,7 @@ export class App implements AsyncDisposable {
   /** @param locations the configuration's, compiled. */
   constructor(config: Config, locations: Locations, parts: AppParts) {
     this.#config = config;
+    this.#whole = config;
     this.#started = config;
     this.#locations = locations;
     this.#parts = parts;
@@ -97,11 +112,27 @@ export class App implements AsyncDisposable {
       log: parts.log.area("admin"),
       inTurn: (run) => this.#inTurn(run),
       turnAway: () => this.#turnAway(),
-      config: () => this.#config,
+      config: () => this.#whole,
       pools: () => this.#pools,
       closed: () => this.#draining ? "The balancer is stopping: it takes no orders" : undefined,
     });
-    this.#pools = new Pools(parts, this.#recorder, this.orders);
+    this.#discoveries = new Discoveries({
+      ...parts,
+      createDiscoverySource,
+      log: parts.log.area("discovery"),
+      config: () => this.#config,
+      inTurn: (run) => this.#inTurn(run),
+      find: (pool) => this.#pools.find(pool),
+      whyFull: (pool) => this.#pools.whyFull(pool.name, this.orders.applied(pool).backends),
+      take: (pool, found) => this.#takeDiscovered(pool, found),
+      pool: (name) => this.#pools.get(name)?.pool,
+    });
+    this.#pools = new Pools(
+      parts,
+      this.#recorder,
+      this.orders,
+      (pool) => this.#discoveries.weighed(pool),
+    );
     this.#events = this.#readEvents();
   }
 
@@ -126,12 +157,14 @@ export class App implements AsyncDisposable {
   async start(
     beforeAccept: () => Promise<KeptOrders | undefined> = () => Promise.resolve(undefined),
   ): Promise<void> {
-    let pools: readonly PreparedPool[] = [];
-    await this.#switchTo(this.#config, this.#locations, () => pools, async () => {
+    let prepared: Prepared = { whole: this.#config, sources: new Map(), pools: [] };
+    await this.#switchTo(this.#config, this.#locations, () => prepared, async () => {
       const kept = await beforeAccept();
       if (kept !== undefined) this.orders.restore(kept.store, kept.administration);
       await this.#recorder.open(this.#config.log.record);
-      pools = await this.#pools.prepare(this.#config);
+      const sources = await this.#discoveries.prepare(this.#config);
+      const whole = this.#discoveries.merged(this.#config, sources);
+      prepared = { whole, sources, pools: await this.#pools.prepare(whole) };
     });
     await this.#pools.start();
     await this.orders.start();
@@ -156,7 +189,7 @@ export class App implements AsyncDisposable {
     const files = fileChanges(this.#locations, locations);
     return {
       changes: describeChanges(this.#config, config, files, this.#started),
-      standing: this.orders.standing(config, this.#config),
+      standing: this.orders.standing(this.#discoveries.preview(config), this.#whole),
     };
   }
 
@@ -185,8 +218,9 @@ export class App implements AsyncDisposable {
     this.#draining = true;
     // Who stands in for this process may keep orders from now on.
     const closed = this.#inTurn(() => Promise.resolve({ value: this.orders.close() }));
+    const watched = closed.then(() => this.#discoveries[Symbol.asyncDispose]());
     await this.#parts.engine.drain(signal);
-    await closed;
+    await watched;
   }
 
   status(): StatusReport {
@@ -221,7 +255,10 @@ export class App implements AsyncDisposable {
         maxConnections: frontend.maxConnections,
         denials: reportDenials(this.orders.administration.denials.get(frontend.name)),
       })),
-      pools: Array.from(this.#pools, (controller) => this.orders.report(controller)),
+      pools: Array.from(this.#pools, (controller) => ({
+        ...this.orders.report(controller),
+        ...this.#discoveries.report(controller.config.name),
+      })),
       ordersKeptIn: this.orders.keptIn ?? null,
     };
   }
@@ -251,6 +288,7 @@ export class App implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#discoveries[Symbol.asyncDispose]();
     await this.#turn;
     await this.orders[Symbol.asyncDispose]();
     await this.#pools[Symbol.asyncDispose]();
@@ -266,36 +304,56 @@ export class App implements AsyncDisposable {
   ): Promise<ReloadOutcome> {
     const before = this.#config;
     const effect = this.effectOf(config, locations);
-    const full = this.#pools.whyNotTaken(config);
-    if (full !== undefined) return this.#refuse(full);
-    const pools = await this.#pools.prepare(config, signal);
+    const sources = await this.#discoveries.prepare(config, signal);
+    const whole = this.#discoveries.merged(config, sources);
+    const full = this.#pools.whyNotTaken(whole);
+    if (full !== undefined) {
+      this.#discoveries.giveUp(sources);
+      return this.#refuse(full);
+    }
+    const pools = await this.#pools.prepare(whole, signal);
     // From here to the engine's turn nothing is awaited: a drain that begins later closes what this opens.
     const refuse = async (reason: string) => {
+      this.#discoveries.giveUp(sources);
       await this.#pools.giveUp(pools, before);
       return this.#refuse(reason);
     };
     if (signal?.aborted) return await refuse(messageOf(signal.reason));
     if (this.#draining) return await refuse("the balancer is draining");
     try {
-      await this.#switchTo(config, locations, () => pools);
+      await this.#switchTo(config, locations, () => ({ whole, sources, pools }));
     } catch (error) {
       return await refuse(messageOf(error) + this.#ownListenerHint(config));
     }
     await this.#pools.start();
     await this.#record(config);
+    this.#forgetTallies();
+    this.#reloads++;
+    const { changes } = effect;
+    this.#lastReload = { wallMs: this.#parts.clock.wall(), told: { changes } };
+    this.#tellListening();
+    return { ok: true, ...effect };
+  }
+
+  /** Places clients on a pool's backends of the file and of discovery sources. In a turn. */
+  async #takeDiscovered(pool: PoolConfig, found: FoundNames): Promise<void> {
+    const pools = this.#whole.pools.map((one) => one.name === pool.name ? pool : one);
+    this.#whole = { ...this.#whole, pools };
+    const taken = this.#pools.retake(pool, found);
+    this.#forgetTallies();
+    await taken;
+  }
+
+  /** Counts no more for what is gone. */
+  #forgetTallies(): void {
     this.#tally.forget(
       (pool, backend) => {
         const known = this.#pools.get(pool)?.pool;
         return known !== undefined &&
           (backend === undefined || known.member(backend) !== undefined);
       },
-      config.frontends.map(({ name }) => name),
+      this.#config.frontends.map(({ name }) => name),
     );
-    this.#reloads++;
-    const { changes } = effect;
-    this.#lastReload = { wallMs: this.#parts.clock.wall(), told: { changes } };
-    this.#tellListening();
-    return { ok: true, ...effect };
   }
 
   /** A recording that cannot be written is no reason to refuse a reload. */
@@ -336,13 +394,16 @@ export class App implements AsyncDisposable {
   async #switchTo(
     config: Config,
     locations: Locations,
-    pools: () => readonly PreparedPool[],
+    prepared: () => Prepared,
     beforeAccept: () => Promise<void> = () => Promise.resolve(),
   ): Promise<void> {
     let ended: Promise<unknown> = Promise.resolve();
     const atSwitch = () => {
-      ended = this.#pools.take(pools());
+      const { whole, sources, pools } = prepared();
+      ended = this.#pools.take(pools);
       this.#config = config;
+      this.#whole = whole;
+      this.#discoveries.take(sources, config);
       this.#locations = locations;
     };
     const frontends = () => frontendsOf(config, locations, this.orders.administration);

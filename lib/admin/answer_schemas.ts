@@ -7,6 +7,7 @@ import type {
   AdministrationReport,
   BackendReport,
   DenialReport,
+  DiscoveryReport,
   FrontendReport,
   HoldReport,
   PoolReport,
@@ -124,6 +125,20 @@ export const backend = named(
   }),
 );
 
+const discovery = named(
+  "Discovery",
+  object<DiscoveryReport>({
+    source: text,
+    name: text,
+    backends: orNull(count),
+    listedAt: orNull(time),
+    failure: orNull(text),
+    failingSince: orNull(time),
+    emptySince: orNull(time),
+    skipped: list(text),
+  }),
+);
+
 export const pool = named(
   "Pool",
   object<PoolReport>({
@@ -138,6 +153,8 @@ export const pool = named(
     queue: object<QueueReport>({ waiting: count, waited: count, timedOut: count }),
     backends: list(backend),
     removed: list(removedBackend),
+    discovery: list(discovery),
+    discoveryHeld: orNull(text),
   }),
 );
 

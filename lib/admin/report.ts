@@ -92,7 +92,7 @@ export interface RemovedReport extends SaidReport {
   readonly active: number;
 }
 
-export interface PoolReport {
+export interface PoolReport extends PoolDiscoveryReport {
   readonly name: string;
   /** As configured. */
   readonly strategy: string;
@@ -111,6 +111,32 @@ export interface PoolReport {
   readonly backends: readonly BackendReport[];
   /** Backends that are out of the pool by order, though the configuration may name them. */
   readonly removed: readonly RemovedReport[];
+}
+
+/** Who names a pool's backends while the balancer runs. */
+export interface PoolDiscoveryReport {
+  readonly discovery: readonly DiscoveryReport[];
+  /** Why what they name now is not in effect; null: it is. */
+  readonly discoveryHeld: string | null;
+}
+
+/** A discovery source as it is watched; times in ISO 8601. */
+export interface DiscoveryReport {
+  /** As lb.conf names it: "redis". */
+  readonly source: string;
+  /** The same with where it is. */
+  readonly name: string;
+  /** How many backends its last list names; null: it has named none yet. */
+  readonly backends: number | null;
+  /** When the last list came; null: none has. */
+  readonly listedAt: string | null;
+  /** Why it cannot be asked; null: it can. */
+  readonly failure: string | null;
+  readonly failingSince: string | null;
+  /** Since when it names nobody, and its last list is kept all the same; null: it does not. */
+  readonly emptySince: string | null;
+  /** Entries of its list that cannot be used. */
+  readonly skipped: readonly string[];
 }
 
 /** Clients that every backend that should take them was full for. */

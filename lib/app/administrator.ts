@@ -21,7 +21,6 @@ import type {
   Orders,
   Refusal,
 } from "../admin/orders.ts";
-import type { PoolReport } from "../admin/report.ts";
 import type { SessionReport } from "../admin/session_report.ts";
 import type { StateStore } from "../admin/state_file.ts";
 import { describeOrder, describeStanding, type StandingOrder } from "./administration_words.ts";
@@ -121,7 +120,7 @@ export class Administrator implements Orders, Ordering, AsyncDisposable {
   }
 
   /** What is known of a pool, with what is ordered. */
-  report(controller: PoolController): PoolReport {
+  report(controller: PoolController): ReturnType<typeof reportPool> {
     const { clock, config } = this.#parts;
     const { name } = controller.config;
     const configured = config().pools.find((pool) => pool.name === name)?.backends ?? [];
@@ -302,12 +301,9 @@ export class Administrator implements Orders, Ordering, AsyncDisposable {
   }
 
   /** Makes orders so, for clients that are placed from now on; what it promises is about rounds of probes. */
-  #take({ configured, controller }: OrderTarget, names: FoundNames): Promise<void> {
-    const asked = signatureOf(controller.config);
-    const config = this.applied(configured);
-    controller.take(config, names);
-    if (signatureOf(config) === asked) return Promise.resolve();
-    return controller.start().catch((error: unknown) => this.#parts.log.error(messageOf(error)));
+  #take({ configured }: OrderTarget, names: FoundNames): Promise<void> {
+    return this.#parts.pools().retake(configured, names)
+      .catch((error: unknown) => this.#parts.log.error(messageOf(error)));
   }
 
   #find(pool: string, name: string, mayBeNew = false): OrderTarget | Refusal {
@@ -336,11 +332,6 @@ export class Administrator implements Orders, Ordering, AsyncDisposable {
     const member = pool?.member(backend);
     return member && pool?.table.read(member.row, ACTIVE);
   }
-}
-
-/** What the rounds of probes and samples go by. */
-function signatureOf({ backends }: PoolConfig): string {
-  return JSON.stringify(backends.map(({ id, admin }) => [id, admin === "disabled"]));
 }
 
 /** What a backend's own side says against sessions. */

@@ -2,7 +2,7 @@
 // configuration at one instant, ends those that go and keeps their tables for others.
 
 import type { Clock, Random } from "../core/timing/clock.ts";
-import type { Backend } from "../core/pool/backend.ts";
+import { type Backend, MAX_BACKENDS } from "../core/pool/backend.ts";
 import { counted } from "../core/values/counted.ts";
 import type { Address } from "../core/values/address.ts";
 import type { PickTable } from "../core/pick/pick_table.ts";
@@ -44,6 +44,7 @@ export class Pools implements AsyncDisposable {
   readonly #parts: PoolsParts;
   readonly #recorder: DecisionRecorder;
   readonly #orders: Ordering;
+  readonly #weighed: (pool: string) => void;
   readonly #controllers = new Map<string, PoolController>();
   /**
    * Those of pools that have gone. They are used again: V8 does not count shared memory when it decides to
@@ -53,10 +54,17 @@ export class Pools implements AsyncDisposable {
   /** Those of the configuration, and during a reload of the one to come. */
   #frontends: readonly FrontendConfig[] = [];
 
-  constructor(parts: PoolsParts, recorder: DecisionRecorder, orders: Ordering) {
+  /** @param weighed told of a pool that has been weighed. */
+  constructor(
+    parts: PoolsParts,
+    recorder: DecisionRecorder,
+    orders: Ordering,
+    weighed: (pool: string) => void,
+  ) {
     this.#parts = parts;
     this.#recorder = recorder;
     this.#orders = orders;
+    this.#weighed = weighed;
   }
 
   get(name: string): PoolController | undefined {
@@ -74,6 +82,9 @@ export class Pools implements AsyncDisposable {
 
   /** Why a pool, that of this name, has no room for these backends; undefined: it has. */
   whyFull(name: string, backends: readonly Backend[]): string | undefined {
+    if (backends.length > MAX_BACKENDS) {
+      return `pool ${name} would have ${backends.length} backends: expected at most ${MAX_BACKENDS}`;
+    }
     const pool = this.get(name)?.pool;
     if (pool === undefined || pool.hasRoomFor(backends)) return undefined;
     const sessions = pool.leavingSessions;
@@ -133,6 +144,25 @@ export class Pools implements AsyncDisposable {
     );
   }
 
+  /**
+   * Places clients on the backends that a pool is configured with now.
+   * @returns what resolves when the rounds of probes go by it.
+   */
+  async retake(configured: PoolConfig, found: FoundNames): Promise<void> {
+    const controller = this.get(configured.name);
+    if (controller === undefined) return;
+    const asked = signatureOf(controller.config);
+    const config = this.#orders.applied(configured);
+    controller.take(config, found);
+    if (signatureOf(config) !== asked) await controller.start();
+  }
+
+  /** Looks up the names of backends that are new to a pool. */
+  find(configured: PoolConfig): Promise<FoundNames> {
+    const controller = this.get(configured.name);
+    return controller?.find(this.#orders.applied(configured)) ?? Promise.resolve(new Map());
+  }
+
   /** Starts, keeps or replaces what goes the rounds in each. */
   async start(): Promise<void> {
     await Promise.all(this.#controllers.values().map((controller) => controller.start()));
@@ -171,7 +201,15 @@ export class Pools implements AsyncDisposable {
       frontendReached: (address) => this.frontendReached(pool.name, address),
       ownWordChanged: (id, overruled) => this.#orders.ownWordChanged(pool.name, id, overruled),
       publish: (plan) => engine.publish(pool.name, plan),
-      weighed: (...seen) => this.#recorder.weighed(...seen),
+      weighed: (...seen) => {
+        this.#recorder.weighed(...seen);
+        this.#weighed(pool.name);
+      },
     });
   }
+}
+
+/** What the rounds of probes and samples go by. */
+function signatureOf({ backends }: PoolConfig): string {
+  return JSON.stringify(backends.map(({ id, admin }) => [id, admin === "disabled"]));
 }

@@ -20,6 +20,7 @@ import type {
   AdministrationReport,
   BackendReport,
   DenialReport,
+  PoolDiscoveryReport,
   PoolReport,
   SaidReport,
 } from "../admin/report.ts";
@@ -39,7 +40,7 @@ export function reportPool(
   overrides: Overrides,
   nowMs: number,
   wallMs: number,
-): PoolReport {
+): Omit<PoolReport, keyof PoolDiscoveryReport> {
   const { config, pool } = controller;
   return {
     name: config.name,

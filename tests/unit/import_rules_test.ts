@@ -28,6 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   version: [],
   app: [
     "asking",
+    "discovery",
     "strategy",
     "load",
     "location",

@@ -47,6 +47,8 @@ export const POOL: PoolReport = {
   queue: { waiting: 0, waited: 0, timedOut: 0 },
   backends: [BACKEND],
   removed: [],
+  discovery: [],
+  discoveryHeld: null,
 };
 
 export const REPORT: StatusReport = {

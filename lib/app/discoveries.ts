@@ -1,0 +1,331 @@
+// Has discovery sources watched, and pools take in what they name: their lists are merged, looked up and then
+// taken in turn with orders and reloads. What does not fit leaves the lists of before in effect.
+
+import { messageOf } from "../core/values/errors.ts";
+import type { Pool } from "../core/pool/pool.ts";
+import { withDeadline } from "../core/timing/with_deadline.ts";
+import type { Config, PoolConfig } from "../config/config.ts";
+import { frontendReached } from "../config/loops.ts";
+import { defaultPortOf } from "../config/references.ts";
+import { type DiscoveredBackend } from "../discovery/discovery_source.ts";
+import { discoverySource } from "../discovery/registry.ts";
+import type { PoolDiscoveryReport } from "../admin/report.ts";
+import { ownAddresses } from "../host/own_addresses.ts";
+import type { FoundNames } from "./backend_names.ts";
+import { mergeDiscovered } from "./discovered.ts";
+import type { Turn } from "./order_parts.ts";
+import { SourceWatch, type SourceWatchParts } from "./source_watch.ts";
+
+export interface DiscoveriesParts extends SourceWatchParts {
+  /** The configuration of the file that is in effect now. */
+  readonly config: () => Config;
+  /** Runs when no reload and no order is being carried out. */
+  readonly inTurn: <T>(run: () => Promise<Turn<T>>) => Promise<T>;
+  /** Looks up the names of backends that are new to a pool. */
+  readonly find: (pool: PoolConfig) => Promise<FoundNames>;
+  /** Why a pool has no room for these backends; undefined: it has. */
+  readonly whyFull: (pool: PoolConfig) => string | undefined;
+  /** Places clients on these backends from now on. In a turn. */
+  readonly take: (pool: PoolConfig, found: FoundNames) => Promise<void>;
+  /** The pool as it stands; undefined: it is gone. */
+  readonly pool: (name: string) => Pool | undefined;
+}
+
+/** How long a start or a reload waits for the first lists of new sources. */
+const FIRST_LISTS_MS = 2000;
+/** Lists of a pool are taken so far apart, however fast they change. */
+const TAKE_GAP_MS = 200;
+/** After so long it is tried again whether lists that did not fit do. */
+const RETRY_MS = 1000;
+/** How the backends do is reported so far apart. */
+const REPORT_GAP_MS = 250;
+
+/** A source with the list of it that is in effect. */
+interface Followed {
+  readonly key: string;
+  readonly watch: SourceWatch;
+  inEffect: readonly DiscoveredBackend[];
+  /** The one that a configuration is prepared with. */
+  planned: readonly DiscoveredBackend[];
+}
+
+/** The sources of a configuration, by pool, before it takes effect. */
+export type PreparedSources = ReadonlyMap<string, readonly Followed[]>;
+
+/** What is known of a pool's sources besides themselves. */
+class Standing {
+  /** Lists wait to be taken, or a report to be made. */
+  isChanged = false;
+  isReportDue = false;
+  taking: Promise<void> | undefined;
+  reporting: Promise<void> | undefined;
+  /** Why the latest lists are not in effect. */
+  heldBack: string | undefined;
+  leftOut = "";
+  reported = "";
+}
+
+export class Discoveries implements AsyncDisposable {
+  readonly #parts: DiscoveriesParts;
+  #sources: PreparedSources = new Map();
+  readonly #standings = new Map<string, Standing>();
+  readonly #ending = new Set<Promise<void>>();
+  readonly #stop = new AbortController();
+
+  constructor(parts: DiscoveriesParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Begins to watch what a configuration adds, and waits a moment for first lists. What it has already goes on
+   * with the lists it has. Nothing changes for clients.
+   */
+  async prepare(config: Config, signal?: AbortSignal): Promise<PreparedSources> {
+    const fresh: SourceWatch[] = [];
+    const prepared = new Map(config.pools.map((pool) => {
+      const own = this.#followed(pool).map(({ source, key, known }): Followed => {
+        if (known !== undefined) return known;
+        const clears = pool.onEmpty === "clear";
+        const changed = () => this.#wake(pool.name);
+        const watch = new SourceWatch(pool.name, source, clears, this.#parts, changed);
+        fresh.push(watch);
+        return { key, watch, inEffect: watch.backends, planned: watch.backends };
+      });
+      return [pool.name, own] as const;
+    }));
+    const spoken = Promise.all(fresh.map(({ spoken }) => spoken)).then(() => {});
+    await withDeadline(
+      this.#parts.clock,
+      FIRST_LISTS_MS,
+      (late) => untilAborted(spoken, late),
+      signal,
+    );
+    return prepared;
+  }
+
+  /** A configuration with the backends that those of its sources name which are followed already. */
+  preview(config: Config): Config {
+    const pools = config.pools.map((pool) => {
+      const lists = this.#followed(pool).flatMap(({ known }) => known?.inEffect ?? []);
+      return lists.length === 0 ? pool : this.#merge(config, pool, [lists]);
+    });
+    return { ...config, pools };
+  }
+
+  /** Gives up what was prepared; the sources of before go on. */
+  giveUp(prepared: PreparedSources): void {
+    this.#endOthers(prepared, this.#sources);
+  }
+
+  /** A configuration with the backends that the sources prepared for it name. */
+  merged(config: Config, prepared: PreparedSources): Config {
+    const pools = config.pools.map((pool) => {
+      const sources = prepared.get(pool.name) ?? [];
+      if (sources.length === 0) return pool;
+      for (const one of sources) one.planned = one.watch.backends;
+      const latest = this.#merge(config, pool, sources.map(({ planned }) => planned));
+      if (this.#parts.whyFull(latest) === undefined) return latest;
+      for (const one of sources) one.planned = one.inEffect;
+      return this.#merge(config, pool, sources.map(({ planned }) => planned));
+    });
+    return { ...config, pools };
+  }
+
+  /** Makes what was prepared what is followed; what is gone ends. At the instant of the switch. */
+  take(prepared: PreparedSources, { pools }: Config): void {
+    const before = this.#sources;
+    this.#sources = prepared;
+    for (const { name, onEmpty } of pools) {
+      const sources = prepared.get(name) ?? [];
+      if (sources.length === 0) this.#standings.delete(name);
+      for (const one of sources) {
+        one.inEffect = one.planned;
+        one.watch.setObeysEmpty(onEmpty === "clear");
+      }
+      // Lists that came meanwhile, or did not fit, and what the sources have to be told.
+      if (sources.length > 0) this.#wake(name);
+      const standing = this.#standings.get(name);
+      if (standing !== undefined) standing.reported = "";
+    }
+    this.#endOthers(before, prepared);
+  }
+
+  /** Has sources told how the backends of a pool do, soon. */
+  weighed(pool: string): void {
+    if (this.#sources.get(pool)?.some(({ watch }) => watch.isReportedTo) !== true) return;
+    const standing = this.#standingOf(pool);
+    standing.isReportDue = true;
+    standing.reporting ??= this.#reports(pool, standing);
+  }
+
+  /** What is known of a pool's sources. */
+  report(pool: string): PoolDiscoveryReport {
+    const { clock } = this.#parts;
+    const sources = this.#sources.get(pool) ?? [];
+    return {
+      discovery: sources.map(({ watch }) => watch.status(clock.now(), clock.wall())),
+      discoveryHeld: this.#standings.get(pool)?.heldBack ?? null,
+    };
+  }
+
+  /** Watches nothing any more. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    this.#endOthers(this.#sources, new Map());
+    this.#sources = new Map();
+    const standings = [...this.#standings.values()];
+    await Promise.all(standings.flatMap(({ taking, reporting }) => [taking, reporting]));
+    await Promise.all(this.#ending);
+  }
+
+  /** The sources of a pool, with those of them that are followed already. */
+  #followed({ name, discovery }: PoolConfig) {
+    const left = [...this.#sources.get(name) ?? []];
+    return discovery.map((source) => {
+      const key = JSON.stringify(discoverySource.write(source));
+      const at = left.findIndex((known) => known.key === key);
+      const [known] = at < 0 ? [] : left.splice(at, 1);
+      return { source, key, known };
+    });
+  }
+
+  #merge(
+    config: Config,
+    pool: PoolConfig,
+    lists: readonly (readonly DiscoveredBackend[])[],
+  ): PoolConfig {
+    const own = ownAddresses();
+    const { backends, leftOut } = mergeDiscovered(
+      pool,
+      lists,
+      defaultPortOf(config, pool.name),
+      (address) => frontendReached(config.frontends, pool.name, address, own),
+    );
+    this.#tellLeftOut(pool.name, leftOut);
+    return { ...pool, backends };
+  }
+
+  #endOthers(before: PreparedSources, after: PreparedSources): void {
+    const kept = new Set([...after.values()].flat().map(({ watch }) => watch));
+    for (const { watch } of [...before.values()].flat()) {
+      if (kept.has(watch)) continue;
+      const ended = watch[Symbol.asyncDispose]().finally(() => this.#ending.delete(ended));
+      this.#ending.add(ended);
+    }
+  }
+
+  #standingOf(pool: string): Standing {
+    let standing = this.#standings.get(pool);
+    if (standing === undefined) this.#standings.set(pool, standing = new Standing());
+    return standing;
+  }
+
+  /** Has the lists of a pool taken in, at once or with those that change meanwhile. */
+  #wake(pool: string): void {
+    // What a configuration brings that is not in effect yet comes with it.
+    if (!this.#sources.has(pool) || this.#stop.signal.aborted) return;
+    const standing = this.#standingOf(pool);
+    standing.isChanged = true;
+    standing.taking ??= this.#takes(pool, standing);
+  }
+
+  async #takes(pool: string, standing: Standing): Promise<void> {
+    const { log, clock } = this.#parts;
+    const { signal } = this.#stop;
+    while (standing.isChanged && !signal.aborted) {
+      standing.isChanged = false;
+      let why: string | undefined;
+      try {
+        why = await this.#takeLists(pool);
+      } catch (error) {
+        why = messageOf(error);
+      }
+      if (why !== undefined && standing.heldBack === undefined) {
+        log.warning(`${pool}: keeps the backends of before: ${why}`, { pool });
+      } else if (why === undefined && standing.heldBack !== undefined) {
+        log.info(`${pool}: takes the backends that its sources name again`, { pool });
+      }
+      standing.heldBack = why;
+      if (why !== undefined) standing.isChanged = true;
+      await clock.sleep(why === undefined ? TAKE_GAP_MS : RETRY_MS, signal).catch(() => {});
+    }
+    standing.taking = undefined;
+  }
+
+  /** @returns why the lists that there are now are not taken. */
+  async #takeLists(name: string): Promise<string | undefined> {
+    const merged = () => {
+      const config = this.#parts.config();
+      const pool = config.pools.find((one) => one.name === name);
+      const sources = this.#sources.get(name) ?? [];
+      if (pool === undefined || sources.length === 0) return undefined;
+      const lists = sources.map(({ watch }) => watch.backends);
+      return { sources, pool: this.#merge(config, pool, lists) };
+    };
+    const first = merged();
+    if (first === undefined || isInEffect(first.sources)) return undefined;
+    const why = this.#parts.whyFull(first.pool);
+    if (why !== undefined) return why;
+    // Who orders something does not wait for names.
+    const found = await this.#parts.find(first.pool);
+    return await this.#parts.inTurn(() => {
+      const now = merged();
+      if (now === undefined || this.#stop.signal.aborted) {
+        return Promise.resolve({ value: undefined });
+      }
+      const why = this.#parts.whyFull(now.pool);
+      if (why !== undefined) return Promise.resolve({ value: why });
+      setInEffect(now.sources);
+      const rest = this.#parts.take(now.pool, found);
+      return Promise.resolve({ value: undefined, rest });
+    });
+  }
+
+  #tellLeftOut(pool: string, leftOut: readonly string[]): void {
+    const standing = this.#standingOf(pool);
+    const text = leftOut.join("\n");
+    if (standing.leftOut === text) return;
+    standing.leftOut = text;
+    const [first] = leftOut;
+    if (first === undefined) return;
+    const more = leftOut.length > 1 ? ` (and ${leftOut.length - 1} more)` : "";
+    this.#parts.log.warning(`${pool}: ${first}${more}`, { pool });
+  }
+
+  async #reports(name: string, standing: Standing): Promise<void> {
+    const { clock, pool } = this.#parts;
+    while (standing.isReportDue && !this.#stop.signal.aborted) {
+      await clock.sleep(REPORT_GAP_MS, this.#stop.signal).catch(() => {});
+      standing.isReportDue = false;
+      const told = (this.#sources.get(name) ?? []).filter(({ watch }) => watch.isReportedTo);
+      const one = pool(name);
+      if (told.length === 0 || one === undefined) continue;
+      const backends = one.members.map((member) => ({
+        id: member.backend.id,
+        isUsable: one.isUsable(member),
+      }));
+      const text = JSON.stringify(backends);
+      if (text === standing.reported) continue;
+      standing.reported = text;
+      for (const { watch } of told) watch.report(backends);
+    }
+    standing.reporting = undefined;
+  }
+}
+
+function isInEffect(sources: readonly Followed[]): boolean {
+  return sources.every(({ watch, inEffect }) => watch.backends === inEffect);
+}
+
+function setInEffect(sources: readonly Followed[]): void {
+  for (const one of sources) one.inEffect = one.watch.backends;
+}
+
+/** Waits for something, or until the signal is aborted. */
+function untilAborted(done: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    done.then(resolve);
+  });
+}

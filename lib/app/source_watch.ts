@@ -1,0 +1,228 @@
+// One discovery source of a pool as it is watched: its last list, which it keeps while it cannot be asked, and
+// what people are told of it. Asks again after a back-off with jitter.
+
+import { oneLine } from "../asking/reason.ts";
+import type {
+  DiscoveredBackend,
+  DiscoveredList,
+  DiscoverySource,
+  DiscoverySurroundings,
+  ReportedBackend,
+} from "../discovery/discovery_source.ts";
+import { type DiscoverySourceConfig, nameOfSource } from "../discovery/registry.ts";
+import type { DiscoveryReport } from "../admin/report.ts";
+import type { Clock, Random } from "../core/timing/clock.ts";
+import { isNews } from "../core/timing/throttled_condition.ts";
+import { counted } from "../core/values/counted.ts";
+import { messageOf } from "../core/values/errors.ts";
+import type { LogArea } from "../log/setup.ts";
+
+export interface SourceWatchParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: LogArea;
+  readonly createDiscoverySource: (
+    config: DiscoverySourceConfig,
+    surroundings: DiscoverySurroundings,
+  ) => DiscoverySource;
+}
+
+/** After so long a source that failed is asked again; each time twice as long, up to the most. */
+const FIRST_BACKOFF_MS = 500;
+const MOST_BACKOFF_MS = 30_000;
+/** How long the end of a watch is waited for. */
+const END_MS = 2000;
+const NOBODY: readonly DiscoveredBackend[] = [];
+/** So many entries that cannot be used are said. */
+const MOST_SKIPPED = 5;
+
+export class SourceWatch implements AsyncDisposable {
+  /** What people call it. */
+  readonly name: string;
+  /** Resolves when it has named backends for the first time, or has said why it cannot. */
+  readonly spoken: Promise<void>;
+  readonly #pool: string;
+  readonly #config: DiscoverySourceConfig;
+  readonly #parts: SourceWatchParts;
+  readonly #source: DiscoverySource;
+  readonly #changed: () => void;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+  #speak: () => void;
+  #obeysEmpty: boolean;
+  #backends: readonly DiscoveredBackend[] | undefined;
+  /** The list that names nobody is not obeyed: since when. */
+  #emptySinceMs: number | undefined;
+  #listedAtMs: number | undefined;
+  #skipped: readonly string[] = [];
+  #failure: { readonly reason: string; readonly sinceMs: number } | undefined;
+  #failures = 0;
+  /** Whether people were told that it fails; and when it was felt last. */
+  #isTold = false;
+  readonly #felt = new Int32Array(1);
+
+  /**
+   * Begins to watch.
+   * @param obeysEmpty whether a list that names nobody empties it.
+   * @param changed told when it names others.
+   */
+  constructor(
+    pool: string,
+    config: DiscoverySourceConfig,
+    obeysEmpty: boolean,
+    parts: SourceWatchParts,
+    changed: () => void,
+  ) {
+    this.#pool = pool;
+    this.#config = config;
+    this.name = nameOfSource(config);
+    this.#obeysEmpty = obeysEmpty;
+    this.#parts = parts;
+    this.#changed = changed;
+    const { clock, random } = parts;
+    this.#source = parts.createDiscoverySource(config, {
+      clock,
+      random,
+      say: (level, text) => this.#say(level, oneLine(text, 400)),
+    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.spoken = promise;
+    this.#speak = resolve;
+    this.#running = this.#run();
+  }
+
+  /** The backends that it named last; none before it has spoken. */
+  get backends(): readonly DiscoveredBackend[] {
+    return this.#backends ?? NOBODY;
+  }
+
+  /** Whether it wants to know how the backends do. */
+  get isReportedTo(): boolean {
+    return this.#source.report !== undefined;
+  }
+
+  report(backends: readonly ReportedBackend[]): void {
+    this.#source.report?.(backends);
+  }
+
+  /** Sets whether a list that names nobody empties it; one that was not obeyed so far is then. */
+  setObeysEmpty(obeysEmpty: boolean): void {
+    this.#obeysEmpty = obeysEmpty;
+    if (!obeysEmpty || this.#emptySinceMs === undefined) return;
+    this.#emptySinceMs = undefined;
+    this.#backends = [];
+  }
+
+  /** What is known of it. @param wallMs the wall clock's time when the clock has `nowMs`. */
+  status(nowMs: number, wallMs: number): DiscoveryReport {
+    const at = (ms: number | undefined) =>
+      ms === undefined ? null : new Date(wallMs - nowMs + ms).toISOString();
+    const more = this.#skipped.length - MOST_SKIPPED;
+    return {
+      source: this.#config.name,
+      name: this.name,
+      backends: this.#backends?.length ?? null,
+      listedAt: at(this.#listedAtMs),
+      failure: this.#failure?.reason ?? null,
+      failingSince: at(this.#failure?.sinceMs),
+      emptySince: at(this.#emptySinceMs),
+      skipped: [
+        ...this.#skipped.slice(0, MOST_SKIPPED).map((text) => oneLine(text)),
+        ...(more > 0 ? [`and ${more} more`] : []),
+      ],
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    const over = new AbortController();
+    const ended = this.#running.then(() => this.#source[Symbol.asyncDispose]()).catch(
+      (error: unknown) => this.#say("warning", `ended badly: ${oneLine(messageOf(error))}`),
+    );
+    // One that does not heed its signal holds nobody up.
+    const late = this.#parts.clock.sleep(END_MS, over.signal).catch(() => {});
+    await Promise.race([ended, late]);
+    over.abort();
+    await late;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, random } = this.#parts;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      let reason = "has ended its watch";
+      try {
+        for await (const list of this.#source.watch(signal)) {
+          if (signal.aborted) return;
+          this.#take(list);
+        }
+      } catch (error) {
+        reason = oneLine(messageOf(error), 300);
+      }
+      if (signal.aborted) return;
+      this.#fail(reason);
+      const longest = Math.min(MOST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failures++);
+      // Many balancers that lost one server do not come back to it in step.
+      await clock.sleep(longest * (0.5 + 0.5 * random()), signal).catch(() => {});
+    }
+  }
+
+  #take({ backends, skipped, isMeant }: DiscoveredList): void {
+    if (backends.length === 0 && skipped.length > 0) {
+      return this.#fail(`nothing in its list can be used: ${oneLine(skipped[0] ?? "")}`);
+    }
+    this.#listedAtMs = this.#parts.clock.now();
+    this.#failures = 0;
+    this.#failure = undefined;
+    if (this.#isTold) {
+      this.#say("info", `answers again, with ${counted(backends.length, "backend")}`);
+    }
+    this.#isTold = false;
+    this.#tellSkipped(skipped);
+    const had = this.#backends;
+    const isSame = had !== undefined && JSON.stringify(had) === JSON.stringify(backends);
+    const isKept = backends.length === 0 && isMeant !== true && !this.#obeysEmpty &&
+      (had?.length ?? 0) > 0;
+    if (!isKept) {
+      this.#emptySinceMs = undefined;
+      if (!isSame) this.#backends = backends;
+    } else if (this.#emptySinceMs === undefined) {
+      this.#emptySinceMs = this.#listedAtMs;
+      const stay = counted(had?.length ?? 0, "backend");
+      this.#say("warning", `names nobody any more: its last ${stay} stay (on_empty: keep)`);
+    }
+    if (had === undefined) {
+      this.#say("info", `names ${counted(backends.length, "backend")}`);
+      this.#speak();
+    }
+    if (this.#backends !== had) this.#changed();
+  }
+
+  #fail(reason: string): void {
+    const { clock } = this.#parts;
+    const nowMs = clock.now();
+    this.#failure = { reason, sinceMs: this.#failure?.sinceMs ?? nowMs };
+    this.#speak();
+    // One that comes and goes all the time is not told each time.
+    if (!isNews(this.#felt, 0, nowMs) || this.#isTold) return;
+    this.#isTold = true;
+    const kept = this.#backends === undefined
+      ? "it is asked again and again"
+      : `its last ${counted(this.#backends.length, "backend")} stay`;
+    this.#say("warning", `${reason}; ${kept}`);
+  }
+
+  #tellSkipped(skipped: readonly string[]): void {
+    const isSame = skipped.length === this.#skipped.length &&
+      skipped.every((text, at) => text === this.#skipped[at]);
+    this.#skipped = skipped;
+    const [first] = skipped;
+    if (isSame || first === undefined) return;
+    const more = skipped.length > 1 ? ` (and ${skipped.length - 1} more)` : "";
+    this.#say("warning", `cannot use an entry of its list: ${oneLine(first)}${more}`);
+  }
+
+  #say(level: "info" | "warning", text: string): void {
+    this.#parts.log[level](`${this.#pool}: ${this.name}: ${text}`, { pool: this.#pool });
+  }
+}

@@ -1,0 +1,319 @@
+import { assert, assertEquals } from "@std/assert";
+import type { PoolDiscoveryReport } from "../../../lib/admin/report.ts";
+import { Discoveries } from "../../../lib/app/discoveries.ts";
+import type { Config } from "../../../lib/config/config.ts";
+import { readConfig } from "../../../lib/config/read_config.ts";
+import type {
+  DiscoveredBackend,
+  DiscoveredList,
+  DiscoverySource,
+  ReportedBackend,
+} from "../../../lib/discovery/discovery_source.ts";
+import { listOf, parseEntry } from "../../../lib/discovery/entries.ts";
+import { runningPool } from "../../support/pools.ts";
+import { ManualClock, settled } from "../../support/manual_clock.ts";
+
+/** Names what the test has it name. */
+class Scripted implements DiscoverySource {
+  watches = 0;
+  isDisposed = false;
+  readonly reports: (readonly ReportedBackend[])[] = [];
+  #next = Promise.withResolvers<DiscoveredList>();
+
+  names(texts: readonly string[], more: Partial<DiscoveredList> = {}): void {
+    const backends: DiscoveredBackend[] = listOf(
+      texts.map((text) => ({ place: "", backend: parseEntry(text) })),
+    ).backends.slice();
+    this.#next.resolve({ backends, skipped: [], ...more });
+  }
+
+  fails(reason: string): void {
+    this.#next.reject(new Error(reason));
+  }
+
+  async *watch(signal: AbortSignal): AsyncGenerator<DiscoveredList> {
+    this.watches++;
+    const aborted = new Promise<never>((_, reject) =>
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true })
+    );
+    while (true) {
+      try {
+        yield await Promise.race([this.#next.promise, aborted]);
+      } finally {
+        this.#next = Promise.withResolvers<DiscoveredList>();
+        this.#next.promise.catch(() => {});
+      }
+    }
+  }
+
+  report(backends: readonly ReportedBackend[]): void {
+    this.reports.push(backends);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.isDisposed = true;
+    return Promise.resolve();
+  }
+}
+
+function configOf(pool: object): Config {
+  const text = JSON.stringify({ frontends: { f: { listen: ":22" } }, pools: { p: pool } });
+  const read = readConfig({ file: { path: "lb.conf", text } });
+  if (!read.ok) throw new Error(read.errors[0]?.message);
+  return read.config;
+}
+
+class Site implements AsyncDisposable {
+  readonly clock = new ManualClock();
+  readonly sources = new Map<string, Scripted>();
+  readonly log: string[] = [];
+  readonly taken: string[][] = [];
+  readonly pool = runningPool(["a:22", "b:22"]);
+  full: string | undefined;
+  config: Config;
+  whole: Config;
+  readonly discoveries: Discoveries;
+
+  constructor(pool: object) {
+    this.whole = this.config = configOf(pool);
+    const note = (text: string) => {
+      this.log.push(text);
+    };
+    this.discoveries = new Discoveries({
+      clock: this.clock,
+      random: () => 0.5,
+      log: { debug: note, info: note, warning: note, error: note },
+      createDiscoverySource: (
+        { own: { backends: [name = ""] = [] } }: { own: object & { backends?: readonly string[] } },
+      ) => {
+        const source = new Scripted();
+        this.sources.set(name, source);
+        return source;
+      },
+      config: () => this.config,
+      inTurn: async (run) => {
+        const { value, rest } = await run();
+        await rest;
+        return value;
+      },
+      find: () => Promise.resolve(new Map()),
+      whyFull: () => this.full,
+      take: (pool) => {
+        this.taken.push(pool.backends.map(({ id }) => id));
+        return Promise.resolve();
+      },
+      pool: () => this.pool,
+    });
+  }
+
+  source(name: string): Scripted {
+    const source = this.sources.get(name);
+    if (source === undefined) throw new Error(`No source ${name} is watched`);
+    return source;
+  }
+
+  /** Takes a configuration in, as a start or a reload does; the clock goes on for two seconds. */
+  async switchTo(config: Config, meanwhile: () => void = () => {}): Promise<string[]> {
+    const preparing = this.discoveries.prepare(config);
+    await settled();
+    meanwhile();
+    await this.clock.advance(2000);
+    const prepared = await preparing;
+    this.whole = this.discoveries.merged(config, prepared);
+    this.config = config;
+    this.discoveries.take(prepared, config);
+    await this.clock.advance(200);
+    return this.whole.pools[0]?.backends.map(({ id }) => id) ?? [];
+  }
+
+  get report(): PoolDiscoveryReport {
+    return this.discoveries.report("p");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const ending = this.discoveries[Symbol.asyncDispose]();
+    await this.clock.advance(5000);
+    await ending;
+  }
+}
+
+Deno.test("discoveries: the first lists are there when a configuration takes effect", async () => {
+  await using site = new Site({ backends: ["x"], discovery: ["static:s1", "static:s2"] });
+  const ids = await site.switchTo(site.config, () => {
+    site.source("s2").names(["c", "B=4"]);
+    site.source("s1").names(["a", "b=2", "x=8"]);
+  });
+  // The file's first, then the sources' in their order; of one address, the first.
+  assertEquals(ids, ["x:22", "a:22", "b:22", "c:22"]);
+  const cores = site.whole.pools[0]?.backends.map(({ cores }) => cores);
+  assertEquals(cores, [8, undefined, 2, undefined]);
+  assertEquals(site.taken, []);
+  site.source("s1").names(["a", "d"]);
+  await site.clock.advance(200);
+  assertEquals(site.taken, [["x:22", "a:22", "d:22", "c:22", "B:22"]]);
+});
+
+Deno.test("discoveries: a source that is silent, or fails, hinders no start", async () => {
+  await using site = new Site({ discovery: ["static:s1", "static:s2"] });
+  assertEquals(await site.switchTo(site.config, () => site.source("s2").fails("nobody there")), []);
+  assertEquals(site.report.discovery.map(({ backends }) => backends), [null, null]);
+  assertEquals(site.report.discovery.map(({ failure }) => failure), [null, "nobody there"]);
+  site.source("s1").names(["a"]);
+  await site.clock.advance(200);
+  assertEquals(site.taken, [["a:22"]]);
+});
+
+Deno.test("discoveries: a source that fails keeps its list, is asked again ever later, and is told once", async () => {
+  await using site = new Site({ discovery: ["static:s1"] });
+  await site.switchTo(site.config, () => site.source("s1").names(["a", "b"]));
+  const source = site.source("s1");
+  const pauses: number[] = [];
+  for (let time = 0; time < 9; time++) {
+    source.fails("connection refused");
+    await settled();
+    const { watches } = source;
+    const failedMs = site.clock.now();
+    while (source.watches === watches) await site.clock.advance(125);
+    pauses.push(site.clock.now() - failedMs);
+  }
+  assertEquals(pauses, [375, 750, 1500, 3000, 6000, 12_000, 22_500, 22_500, 22_500]);
+  assertEquals(site.taken, []);
+  assertEquals(site.report.discovery[0]?.backends, 2);
+  const told = () => site.log.filter((line) => /refused|again/.test(line));
+  assertEquals(told(), ["p: static s1: connection refused; its last 2 backends stay"]);
+  source.names(["a", "b"]);
+  await settled();
+  assertEquals(told().slice(1), ["p: static s1: answers again, with 2 backends"]);
+  assertEquals(site.report.discovery[0]?.failure, null);
+  // Asked again as early as at first; that it comes and goes within seconds is no news.
+  source.fails("connection refused");
+  await settled();
+  const { watches } = source;
+  await site.clock.advance(375);
+  assertEquals(source.watches, watches + 1);
+  assertEquals(told().length, 3);
+  source.names(["a", "b"]);
+  await settled();
+  source.fails("connection refused");
+  await site.clock.advance(500);
+  assertEquals(told().length, 4);
+});
+
+Deno.test("discoveries: an empty list is obeyed when it is meant, or the pool says so", async () => {
+  for (const onEmpty of ["keep", "clear"]) {
+    const pool = { discovery: ["static:s1"], on_empty: onEmpty };
+    await using site = new Site(pool);
+    await site.switchTo(site.config, () => site.source("s1").names(["a"]));
+    site.source("s1").names([]);
+    await site.clock.advance(200);
+    assertEquals(site.taken, onEmpty === "keep" ? [] : [[]]);
+    assertEquals(site.report.discovery[0]?.emptySince === null, onEmpty === "clear");
+    site.source("s1").names(["a", "b"]);
+    await site.clock.advance(200);
+    assertEquals(site.taken.at(-1), ["a:22", "b:22"]);
+    assertEquals(site.report.discovery[0]?.emptySince, null);
+    site.source("s1").names([], { isMeant: true });
+    await site.clock.advance(200);
+    assertEquals(site.taken.at(-1), []);
+    // Nothing that can be used is not the same as nothing.
+    site.source("s1").names(["b"]);
+    await site.clock.advance(200);
+    site.source("s1").names([], { skipped: ["line 1: no backend"] });
+    await site.clock.advance(200);
+    assertEquals(site.taken.at(-1), ["b:22"]);
+    assert(site.report.discovery[0]?.failure?.includes("line 1: no backend"));
+  }
+});
+
+Deno.test("discoveries: an empty list that was kept is obeyed once the pool says so", async () => {
+  await using site = new Site({ discovery: ["static:s1"] });
+  await site.switchTo(site.config, () => site.source("s1").names(["a"]));
+  site.source("s1").names([]);
+  await site.clock.advance(200);
+  assertEquals(site.taken, []);
+  const source = site.source("s1");
+  await site.switchTo(configOf({ discovery: ["static:s1"], on_empty: "clear" }));
+  assert(source === site.source("s1"));
+  assertEquals(site.taken, [[]]);
+});
+
+Deno.test("discoveries: lists that do not fit leave those of before in effect, until they do", async () => {
+  await using site = new Site({ discovery: ["static:s1"] });
+  await site.switchTo(site.config, () => site.source("s1").names(["a"]));
+  site.full = "pool p has no room";
+  site.source("s1").names(["b"]);
+  await site.clock.advance(5000);
+  assertEquals([site.taken, site.report.discoveryHeld], [[], "pool p has no room"]);
+  assertEquals(site.log.filter((line) => line.includes("no room")).length, 1);
+  // A reload goes on with them, too.
+  assertEquals(await site.switchTo(configOf({ backends: ["x"], discovery: ["static:s1"] })), [
+    "x:22",
+    "a:22",
+  ]);
+  site.full = undefined;
+  await site.clock.advance(1000);
+  assertEquals([site.taken, site.report.discoveryHeld], [[["x:22", "b:22"]], null]);
+});
+
+Deno.test("discoveries: a reload keeps the sources that are configured as before", async () => {
+  await using site = new Site({ discovery: ["static:s1", "static:s2"] });
+  await site.switchTo(site.config, () => {
+    site.source("s1").names(["a"]);
+    site.source("s2").names(["b"]);
+  });
+  const [one, two] = [site.source("s1"), site.source("s2")];
+  const ids = await site.switchTo(
+    configOf({ discovery: ["static:s3", "static:s1"] }),
+    () => site.source("s3").names(["c"]),
+  );
+  assertEquals(ids, ["c:22", "a:22"]);
+  assertEquals([one.watches, one.isDisposed, two.isDisposed], [1, false, true]);
+  // One that is given up ends what it began, and nothing else.
+  const preparing = site.discoveries.prepare(configOf({ discovery: ["static:s1", "static:s4"] }));
+  await site.clock.advance(2000);
+  site.discoveries.giveUp(await preparing);
+  await settled();
+  assertEquals([one.isDisposed, site.source("s4").isDisposed], [false, true]);
+  one.names(["a", "d"]);
+  await site.clock.advance(200);
+  assertEquals(site.taken.at(-1), ["c:22", "a:22", "d:22"]);
+});
+
+Deno.test("discoveries: lists that change all the time are taken some times a second", async () => {
+  await using site = new Site({ discovery: ["static:s1"] });
+  await site.switchTo(site.config, () => site.source("s1").names(["a"]));
+  for (let time = 0; time < 1000; time++) {
+    site.source("s1").names([`b${time}`]);
+    await site.clock.advance(1);
+  }
+  await site.clock.advance(200);
+  assert(site.taken.length >= 4 && site.taken.length <= 7, `${site.taken.length}`);
+  assertEquals(site.taken.at(-1), ["b999:22"]);
+});
+
+Deno.test("discoveries: a source is told how the backends do when that changes", async () => {
+  await using site = new Site({ discovery: ["static:s1"] });
+  await site.switchTo(site.config, () => site.source("s1").names(["a", "b"]));
+  const told = () =>
+    site.source("s1").reports.map((report) => report.map(({ isUsable }) => isUsable));
+  for (let time = 0; time < 5; time++) {
+    site.discoveries.weighed("p");
+    await site.clock.advance(300);
+  }
+  assertEquals(told(), [[true, true]]);
+  site.pool.hold("b:22", "outlier", "slow", 0);
+  site.discoveries.weighed("p");
+  site.discoveries.weighed("p");
+  await site.clock.advance(300);
+  assertEquals(told(), [[true, true], [true, false]]);
+});
+
+Deno.test("discoveries: a backend that is the balancer itself is left out, and that is said once", async () => {
+  await using site = new Site({ discovery: ["static:s1"] });
+  const ids = await site.switchTo(
+    site.config,
+    () => site.source("s1").names(["127.0.0.1:22", "127.0.0.1:23"]),
+  );
+  assertEquals(ids, ["127.0.0.1:23"]);
+  assertEquals(site.log.filter((line) => line.includes("frontend f itself")).length, 1);
+});
