@@ -11,15 +11,20 @@ const NEVER = new AbortController().signal;
 
 /**
  * Listens on a unix socket. A file left behind by a process that died is replaced.
+ * @param mode of the file.
  * @throws {Error} when another process listens there, or the path cannot be used.
  */
-export async function listenAt(path: string, clock: Clock): Promise<Deno.UnixListener> {
+export async function listenAt(
+  path: string,
+  clock: Clock,
+  mode: number = 0o660,
+): Promise<Deno.UnixListener> {
   try {
     // Of two that find the same stale file, the slower one would remove the socket of the other.
     using _folder = await lockFolder(folderOf(path), clock);
     await removeStale(path);
     // Made with its final mode: a chmod afterwards could be led elsewhere by a symbolic link.
-    const umask = Deno.umask(0o117);
+    const umask = Deno.umask(0o777 & ~mode);
     try {
       return Deno.listen({ transport: "unix", path });
     } finally {

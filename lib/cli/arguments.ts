@@ -47,7 +47,8 @@ function parseFlags(
   commands: Commands,
   topic: readonly string[],
 ): Parsed {
-  const { flags, given, message, hint = "" } = readFlags(command, argv);
+  const meant = argv.map((argument) => command.synonyms?.[argument] ?? argument);
+  const { flags, given, message, hint = "" } = readFlags(command, meant);
   const help = helpOn(command, commands);
   // Somebody who asks for help gets it, whatever else the line says.
   for (const [name, positionals] of [["help", topic], ["version", []]] as const) {

@@ -62,6 +62,8 @@ export interface Description {
   readonly hintFor?: (stray: string) => string;
   /** Flags end at the first argument: what stands behind it may look like one. */
   readonly flagsFirst?: boolean;
+  /** Flags as other programs spell them, and what they stand for. */
+  readonly synonyms?: Readonly<Record<string, string>>;
   /** Whether an init system starts it: a HUP does not end it. */
   readonly isService?: boolean;
 }

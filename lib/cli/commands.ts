@@ -11,6 +11,7 @@ import { disable } from "./commands/disable.ts";
 import { drain } from "./commands/drain.ts";
 import { echo } from "./commands/echo.ts";
 import { enable } from "./commands/enable.ts";
+import { gen } from "./commands/gen.ts";
 import { grafana } from "./commands/grafana.ts";
 import { help } from "./commands/help.ts";
 import { install } from "./commands/install.ts";
@@ -48,6 +49,7 @@ export const COMMANDS: readonly [Command, ...Command[]] = [
   reload,
   agent,
   simulate,
+  gen,
   grafana,
   refresh,
   echo,

@@ -40,7 +40,7 @@ export async function echo(addresses: readonly string[]): Promise<number> {
 }
 
 /** How a TCP socket is bound; replaced in tests of what this machine cannot show. */
-export type ListenTcp = (hostname: string, port: number) => Deno.Listener;
+export type ListenTcp = (hostname: string, port: number) => Deno.TcpListener;
 
 const LISTEN_TCP: ListenTcp = (hostname, port) => Deno.listen({ hostname, port });
 
@@ -52,7 +52,7 @@ const LISTEN_TCP: ListenTcp = (hostname, port) => Deno.listen({ hostname, port }
 export async function listen(
   address: Address,
   listenTcp: ListenTcp = LISTEN_TCP,
-): Promise<Deno.Listener> {
+): Promise<Deno.TcpListener | Deno.UnixListener> {
   if (address.transport === "unix") {
     await removeStale(address.path);
     return Deno.listen({ transport: "unix", path: address.path });

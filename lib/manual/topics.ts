@@ -7,6 +7,7 @@ import { REMOTE_COMMAND } from "../load/ssh_remote.ts";
 import administration from "./administration.txt" with { type: "text" };
 import agent from "./agent.txt" with { type: "text" };
 import api from "./api.txt" with { type: "text" };
+import chain from "./chain.txt" with { type: "text" };
 import config from "./config.txt" with { type: "text" };
 import engines from "./engines.txt" with { type: "text" };
 import health from "./health.txt" with { type: "text" };
@@ -48,6 +49,7 @@ export const TOPICS: readonly Topic[] = [
   health,
   location,
   proxy,
+  chain,
   status,
   administration,
   logs,

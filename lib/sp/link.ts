@@ -1,5 +1,6 @@
 // One connection between two SP sockets, as both of them keep it: header, messages, signs of life.
 
+import { connectReason } from "../asking/reason.ts";
 import { closeQuietly } from "../core/serving/accept_loop.ts";
 import type { Clock } from "../core/timing/clock.ts";
 import { formatDuration } from "../core/values/duration.ts";
@@ -24,6 +25,9 @@ const SILENCE_MS = 3 * BEAT_MS;
 /** What is read at once at most. */
 export const BUFFER_BYTES = 4096;
 
+/** What carries SP. */
+export type Connection = Deno.TcpConn | Deno.UnixConn;
+
 /** Why a conversation cannot go on, in words about the other side. */
 export class SpError extends Error {
   override readonly name = "SpError";
@@ -31,7 +35,6 @@ export class SpError extends Error {
 
 export interface LinkParts {
   readonly clock: Clock;
-  readonly carrier: Carrier;
   readonly own: SocketType;
   /** A longer message of the other side ends the link. */
   readonly mostBytes: number;
@@ -43,6 +46,7 @@ export class SpLink implements AsyncDisposable {
   /** Whether the other side has shown that it gives signs of life, so that it must. */
   beats = false;
   readonly #conn: Deno.Conn;
+  readonly #carrier: Carrier;
   readonly #parts: LinkParts;
   readonly #reader: SpReader;
   readonly #outbox: Outbox;
@@ -52,14 +56,15 @@ export class SpLink implements AsyncDisposable {
   #heardMs: number;
 
   /** Says the header, in one write with what is put in this turn of the event loop. */
-  constructor(conn: Deno.TcpConn | Deno.UnixConn, parts: LinkParts) {
+  constructor(conn: Connection, parts: LinkParts) {
     this.#conn = conn;
+    this.#carrier = conn.localAddr.transport === "tcp" ? "tcp" : "unix";
     this.#parts = parts;
-    const { clock, carrier, own, mostBytes, drained } = parts;
-    this.#reader = new SpReader(carrier, own === PUSH ? PULL : PUSH, mostBytes);
-    this.#outbox = new Outbox(conn, drained);
+    const { clock, own, mostBytes, drained } = parts;
+    this.#reader = new SpReader(this.#carrier, own === PUSH ? PULL : PUSH, mostBytes);
+    this.#outbox = new Outbox(conn, { drained, failed: (error) => this.#end(error) });
     this.#heardMs = clock.now();
-    if ("setNoDelay" in conn) tune(conn);
+    tune(conn);
     this.#outbox.put(headerOf(own));
   }
 
@@ -70,7 +75,7 @@ export class SpLink implements AsyncDisposable {
 
   /** Has a message written. */
   put(body: Uint8Array): void {
-    this.#outbox.put(framed(body, this.#parts.carrier));
+    this.#outbox.put(framed(body, this.#carrier));
   }
 
   /** Waits for the other side's header. @throws {Error} when another one comes, or none in time. */
@@ -112,13 +117,17 @@ export class SpLink implements AsyncDisposable {
 
   /** Ends it at once; whoever waits for a message is told why. */
   close(reason: string): void {
-    this.#over.abort(new SpError(reason));
-    closeQuietly(this.#conn);
+    this.#end(new SpError(reason));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.close("stopped");
     await Promise.all([...this.#tasks, this.#outbox.ended()]);
+  }
+
+  #end(reason: unknown): void {
+    this.#over.abort(reason);
+    closeQuietly(this.#conn);
   }
 
   async #read(mostBytes: number): Promise<void> {
@@ -147,13 +156,19 @@ export class SpLink implements AsyncDisposable {
 }
 
 /** No Nagle: a token must not wait for the one before it to be acknowledged. */
-function tune(conn: Deno.TcpConn): void {
+function tune(conn: Connection): void {
+  if (!("setNoDelay" in conn)) return;
   try {
     conn.setNoDelay(true);
     conn.setKeepAlive(true);
   } catch {
     // Reset already; whoever reads finds out.
   }
+}
+
+/** Why a link to this place has ended, for an administrator. */
+export function endReason(error: unknown, place: string): string {
+  return error instanceof SpError ? `${error.message} (${place})` : connectReason(error, place);
 }
 
 function valueOf<T>(result: Result<T>): T {

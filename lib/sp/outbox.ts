@@ -1,27 +1,29 @@
 // What waits to be written to a connection: in order, of bounded size, one write at a time.
 
-import { writeAll } from "../core/serving/write_all.ts";
-
 /** More than the ends of all sessions of a large site take. */
 const MOST_BYTES = 1_048_576;
 
-const NEVER = new AbortController().signal;
+interface Told {
+  /**
+   * The connection has taken all that was put.
+   * @param lost whether some of it was not kept meanwhile for lack of room.
+   */
+  readonly drained: (lost: boolean) => void;
+  /** It takes nothing any more. */
+  readonly failed: (error: unknown) => void;
+}
 
 export class Outbox {
-  readonly #conn: Deno.Conn;
-  readonly #drained: (lost: boolean) => void;
+  readonly #conn: Pick<Deno.Conn, "write">;
+  readonly #told: Told;
   #waiting: Uint8Array[] = [];
   #bytes = 0;
   #lost = false;
   #writing: Promise<void> | undefined;
 
-  /**
-   * @param drained told when the connection has taken all that was put, and whether some of it was not kept
-   *   meanwhile for lack of room.
-   */
-  constructor(conn: Deno.Conn, drained: (lost: boolean) => void) {
+  constructor(conn: Pick<Deno.Conn, "write">, told: Told) {
     this.#conn = conn;
-    this.#drained = drained;
+    this.#told = told;
   }
 
   /** Whether nothing waits. */
@@ -45,7 +47,6 @@ export class Outbox {
     await this.#writing;
   }
 
-  /** Never rejects: whoever reads the connection finds out why it has failed. */
   async #write(): Promise<void> {
     // What is put in this turn of the event loop goes in one write.
     await Promise.resolve();
@@ -53,17 +54,17 @@ export class Outbox {
       while (this.#waiting.length > 0) {
         const all = joined(this.#waiting);
         this.#waiting = [];
-        await writeAll(this.#conn, all, NEVER);
+        for (let at = 0; at < all.length;) at += await this.#conn.write(all.subarray(at));
         this.#bytes -= all.length;
       }
-    } catch {
-      this.#lost = true;
+    } catch (error) {
+      this.#told.failed(error);
       return;
     }
     const lost = this.#lost;
     this.#lost = false;
     this.#writing = undefined;
-    this.#drained(lost);
+    this.#told.drained(lost);
   }
 }
 

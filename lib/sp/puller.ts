@@ -1,7 +1,6 @@
 // A PULL socket towards one endpoint: dials, dials again, and takes no more messages than its owner wants. It says
 // by the back-channel how many that are.
 
-import { connectReason } from "../asking/reason.ts";
 import { type Clock, jittered, type Random } from "../core/timing/clock.ts";
 import { withDeadline } from "../core/timing/with_deadline.ts";
 import type { Address } from "../core/values/address.ts";
@@ -9,7 +8,7 @@ import { formatDuration } from "../core/values/duration.ts";
 import { formatWord } from "./back_channel.ts";
 import { formatEndpoint } from "./endpoint.ts";
 import { PULL } from "./framing.ts";
-import { BUFFER_BYTES, SpError, SpLink } from "./link.ts";
+import { BUFFER_BYTES, endReason, SpError, SpLink } from "./link.ts";
 
 export interface PullerOptions {
   readonly clock: Clock;
@@ -107,7 +106,7 @@ export class Puller implements AsyncDisposable {
       link.beat(encoder.encode(formatWord({ kind: "want", count: 0 })));
       return await this.#receive(link);
     } catch (error) {
-      return error instanceof SpError ? `${error.message} (${place})` : connectReason(error, place);
+      return endReason(error, place);
     } finally {
       this.#link = undefined;
     }
@@ -135,7 +134,6 @@ export class Puller implements AsyncDisposable {
     );
     const link: SpLink = new SpLink(conn, {
       clock,
-      carrier: address.transport,
       own: PULL,
       mostBytes: maxBytes,
       // It reads after all, so it is to be told anew what stands and what is wanted.

@@ -20,7 +20,7 @@ Deno.test("listen() takes IPv4 alone where there is no IPv6", async () => {
 
 Deno.test("listen() does not take another family for a port that is taken", async () => {
   const asked: string[] = [];
-  const taken = (hostname: string): Deno.Listener => {
+  const taken = (hostname: string): Deno.TcpListener => {
     asked.push(hostname);
     throw new Deno.errors.AddrInUse("taken");
   };
