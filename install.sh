@@ -15,6 +15,9 @@ log=/var/log/compute-lb.log
 # How long sessions may go on after "stop" or "restart" before they are cut.
 stop_seconds=60
 descriptors=524288
+# The names of lbtk's programs, each a link to this one with --lbtk.
+lbtk_names='refresh-static refresh-file refresh-zk refresh-etcd refresh-dns refresh-oio-cluster.sh
+  refresh-oio-proxy.py gen proxy-tcp proxy-tcp-splice echo-tcp echo-tcp-splice'
 # What is installed: the balancer, or its agent on compute servers.
 service=compute-lb
 agent_log=/var/log/compute-lb-agent.log
@@ -28,7 +31,7 @@ PATH=$PATH:/usr/sbin:/sbin
 
 usage() {
   cat <<END
-usage: $called [--listen ADDRESS] [--backends A,B,...] [--init NAME] [--no-start]
+usage: $called [--listen ADDRESS] [--backends A,B,...] [--init NAME] [--no-start] [--lbtk]
        $called --agent [--listen ADDRESS] [--init NAME] [--no-start]
        $called --uninstall [--purge]
 
@@ -41,6 +44,7 @@ sessions go on, the running balancer stays the old one until it is restarted.
   --backends LIST    the compute servers, host[:port][=cores] each, for the first lb.conf
   --init NAME        systemd, openrc, sysv, upstart or none (default: what this system runs)
   --no-start         do not start the service now
+  --lbtk             make links by the names of lbtk's programs (gen, proxy-tcp, ...) beside the program
   --uninstall        stop balancer and agent and remove both; configuration, keys and logs stay
   --purge            with --uninstall: remove those and the user $user too
   --help             show this text
@@ -202,6 +206,26 @@ install_program() {
   say "wrote $target"
   # The first start of a new file reads all of it; root's is remembered for everybody.
   [ -n "$destdir" ] || "$target" --version >/dev/null
+}
+
+# Makes links by lbtk's names. What has such a name and is no link to the program stays as it is.
+install_links() {
+  for name in $lbtk_names; do
+    link=$destdir$prefix/bin/$name
+    if is_link "$link"; then
+      continue
+    elif [ -e "$link" ] || [ -L "$link" ]; then
+      say "kept $link as it is: it is another program's"
+    else
+      ln -s compute-lb "$link"
+      say "wrote $link"
+    fi
+  done
+}
+
+# Tells whether $1 is a link that install_links has made.
+is_link() {
+  [ -L "$1" ] && [ "$(readlink "$1")" = compute-lb ]
 }
 
 # The manual page and what shells complete, which the program writes itself. One that cannot run here,
@@ -939,6 +963,7 @@ install() {
   fi
   make_directories
   install_program
+  [ "$lbtk" = no ] || install_links
   install_documents
   if [ "$service" = compute-lb-agent ]; then
     install_agent_conf
@@ -1001,6 +1026,9 @@ uninstall() {
     "$destdir$prefix/share/bash-completion/completions/compute-lb" \
     "$destdir$prefix/share/zsh/site-functions/_compute-lb" \
     "$destdir$prefix/share/fish/vendor_completions.d/compute-lb.fish"
+  for name in $lbtk_names; do
+    if is_link "$destdir$prefix/bin/$name"; then remove "$destdir$prefix/bin/$name"; fi
+  done
   if [ -z "$destdir" ]; then
     case $init in
       systemd) systemctl daemon-reload || : ;;
@@ -1058,7 +1086,7 @@ check_words() {
 
 main() {
   umask 022
-  action=install init='' listen='' backends='' start=yes purge=no
+  action=install init='' listen='' backends='' start=yes purge=no lbtk=no
   while [ $# -gt 0 ]; do
     case $1 in
       --help | -h) usage && exit 0 ;;
@@ -1066,6 +1094,7 @@ main() {
       --uninstall) action=uninstall ;;
       --purge) purge=yes ;;
       --no-start) start=no ;;
+      --lbtk) lbtk=yes ;;
       --listen=* | --backends=* | --init=* | --program=*)
         option=$1
         shift

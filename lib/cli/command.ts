@@ -137,6 +137,20 @@ export function optional<Name extends string>(
   return found;
 }
 
+/** What lbtk's services take besides. */
+export const DETACH_FLAGS: readonly Flag[] = [
+  {
+    name: "detach",
+    letter: "d",
+    text: "serve in the background and log to syslog (local0); returns once it serves",
+  },
+  {
+    name: "fork",
+    letter: "f",
+    text: "changes nothing: where lbtk had a process per core, threads do here",
+  },
+];
+
 /** Whether JSON is asked for. */
 export const JSON_FLAG: Flag = { name: "json", text: "JSON instead of text" };
 

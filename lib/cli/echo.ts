@@ -5,6 +5,7 @@ import { acceptEach, closeQuietly } from "../core/serving/accept_loop.ts";
 import { type Address, formatAddress, parseListenAddress } from "../core/values/address.ts";
 import { classify, listenHint, messageOf } from "../core/values/errors.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
+import { tellServing } from "./background.ts";
 import { EXIT_FAILURE, EXIT_USAGE } from "./exit_code.ts";
 import { complain, print } from "./output.ts";
 
@@ -27,14 +28,16 @@ export async function echo(addresses: readonly string[]): Promise<number> {
       return EXIT_FAILURE;
     }
   }
-  for (const { addr } of listeners) {
+  const places = listeners.map(({ addr }) => {
     const place = addr.transport === "tcp"
       ? formatAddress({ transport: "tcp", host: addr.hostname, port: addr.port })
       : "path" in addr
       ? `unix:${addr.path}`
       : "?";
-    print(`echo listens on ${place}\n`);
-  }
+    return `echo listens on ${place}\n`;
+  });
+  print(places.join(""));
+  tellServing(places.join(""));
   await Promise.all(listeners.map(serve));
   return EXIT_FAILURE;
 }

@@ -2,6 +2,7 @@
 
 import { ignoreUserSignals, outliveHangups } from "../host/signals.ts";
 import { parseCommand } from "./arguments.ts";
+import { asCalled, calledAs } from "./called_as.ts";
 import { COMMANDS } from "./commands.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
 import { complain, outputTrouble } from "./output.ts";
@@ -17,7 +18,7 @@ function completePath(): void {
 
 /** Runs one command line, without the program's own name, and returns the exit status. */
 export async function main(args: readonly string[]): Promise<number> {
-  const parsed = parseCommand(args, COMMANDS);
+  const parsed = parseCommand(asCalled(calledAs(), args), COMMANDS);
   if (!parsed.ok) {
     complain(parsed.message);
     return EXIT_USAGE;

@@ -19,11 +19,11 @@ import { SYSTEM_CLOCK } from "../host/clock.ts";
 import { raiseDescriptorLimit } from "../host/limits.ts";
 import type { Engine } from "../engine/engine.ts";
 import { becomeUser, findUser } from "../host/privileges.ts";
-import { isJournal } from "../host/journal.ts";
 import { returnFreeMemory } from "../host/memory.ts";
 import type { LogArea } from "../log/setup.ts";
 import { VERSION } from "../version.ts";
 import { addressOf, listenForHttp, makeGate, tellHttp } from "./admin_http.ts";
+import { outlet, tellServing } from "./background.ts";
 import { type ConfigCommand, readRunnableConfig } from "./config_source.ts";
 import { cutTime, describeCutTime, grantedMs, STOP_SECONDS } from "./cut_time.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
@@ -57,12 +57,8 @@ export async function run(command: ConfigCommand): Promise<number> {
   }
   const { config, locations, path, token } = read;
   const clock = SYSTEM_CLOCK;
-  await using logs = makeLogs(
-    Deno.stderr,
-    Deno.stdout,
-    isJournal(Deno.env.get("JOURNAL_STREAM")),
-    clock,
-  );
+  const { service, access, isJournal } = outlet();
+  await using logs = makeLogs(service, access, isJournal, clock);
   await logs.configure(config.log);
   const log = logs.log.area("app");
   const die = (text: string) => {
@@ -146,6 +142,7 @@ async function serve(
   tellHttp(http, token !== undefined, log);
   warnOfLimit(config, engine.name, descriptorLimit, log);
   log.info("ready", { event: "ready", pid: Deno.pid });
+  tellServing();
   returnFreeMemory();
   signals.whenLeaving(() => {
     clock.sleep(LEAVE_MS, NEVER).then(() => die("what had to end at once has not: leaving it"));

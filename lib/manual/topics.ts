@@ -13,6 +13,7 @@ import engines from "./engines.txt" with { type: "text" };
 import health from "./health.txt" with { type: "text" };
 import install from "./install.txt" with { type: "text" };
 import limits from "./limits.txt" with { type: "text" };
+import lbtk from "./lbtk.txt" with { type: "text" };
 import load from "./load.txt" with { type: "text" };
 import location from "./location.txt" with { type: "text" };
 import logs from "./logs.txt" with { type: "text" };
@@ -56,6 +57,7 @@ export const TOPICS: readonly Topic[] = [
   metrics,
   api,
   recording,
+  lbtk,
   engines,
   limits,
 ].map((text) => {

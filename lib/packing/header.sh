@@ -13,7 +13,14 @@ set -eu
 # What would end the program before it can listen to signals. Signals that are ignored stay so through
 # exec, until the program asks for them: a service reads its configuration after a HUP that comes now.
 trap '' USR1 USR2
-case ${1-} in
+called=${0##*/}
+case $called in
+  # lbtk's names: the program knows what they stand for.
+  proxy-tcp | proxy-tcp-splice) command=proxy ;;
+  gen | echo-tcp* | refresh-*) command=$called ;;
+  *) command=${1-} ;;
+esac
+case $command in
   run | agent | '') service=yes ;;
   --version | -V | --help | -h) service=no ;;
   -*) service=yes ;;
@@ -198,6 +205,7 @@ main() {
     exit 0
   fi
   COMPUTE_LB_SELF=$self
+  COMPUTE_LB_CALLED_AS=$called
   # A service may become another user, which must not hold root's caches open. It starts without
   # them; in a path below a file none can be made.
   set -- "$runtime/main.js" "$@"
@@ -208,7 +216,7 @@ main() {
   fi
   DENO_NO_PACKAGE_JSON=1
   DENO_NO_UPDATE_CHECK=1
-  export COMPUTE_LB_SELF DENO_DIR DENO_NO_PACKAGE_JSON DENO_NO_UPDATE_CHECK
+  export COMPUTE_LB_SELF COMPUTE_LB_CALLED_AS DENO_DIR DENO_NO_PACKAGE_JSON DENO_NO_UPDATE_CHECK
   # The runtime dies of a HUP between the instant at which it asks for signals and the one at which it
   # knows our listener. GNU's env keeps HUP waiting until the program lets it in.
   block=

@@ -2,6 +2,7 @@
 // what it refuses. tests/integration/init_test.ts runs what it installs.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { LBTK_NAMES } from "../../lib/cli/called_as.ts";
 import { COMMANDS } from "../../lib/cli/commands.ts";
 import { needs } from "../support/needs.ts";
 import { mustRun, type Outcome, runProgram, TemporaryDirectory } from "../support/run_program.ts";
@@ -227,6 +228,30 @@ Deno.test("install.sh --uninstall keeps the configuration, with --purge it does 
   assertEquals((await staging.run("--uninstall", "--purge")).code, 0);
   assertEquals(await staging.files(), {});
   assertEquals((await staging.run("--uninstall", "--purge")).code, 0);
+});
+
+Deno.test("install.sh --lbtk links lbtk's names to the program, and overwrites none", async () => {
+  await using staging = new Staging();
+  const bin = `${staging.root}/usr/local/bin`;
+  await Deno.mkdir(bin, { recursive: true });
+  // One of another program, one that leads elsewhere, one that leads nowhere.
+  await Deno.writeTextFile(`${bin}/gen`, "of somebody else");
+  await Deno.symlink("/opt/lbtk/bin/echo-tcp", `${bin}/echo-tcp`);
+  await Deno.symlink("gone", `${bin}/proxy-tcp`);
+  const first = await staging.run("--init", "none", "--lbtk");
+  assertEquals(first.code, 0, first.stderr);
+  const foreign = ["gen", "echo-tcp", "proxy-tcp"];
+  for (const name of foreign) {
+    assertStringIncludes(first.stdout, `kept ${bin}/${name} as it is: it is another program's`);
+  }
+  const own = LBTK_NAMES.filter((name) => !foreign.includes(name));
+  for (const name of own) assertEquals(await Deno.readLink(`${bin}/${name}`), "compute-lb");
+  const again = await staging.run("--init", "none", "--lbtk");
+  assertEquals([again.code, again.stdout.includes("wrote")], [0, false], again.stdout);
+  const removed = await staging.run("--uninstall", "--init", "none");
+  assertEquals(removed.code, 0, removed.stderr);
+  const left = Array.from(Deno.readDirSync(bin), ({ name }) => name).sort();
+  assertEquals(left, foreign.toSorted());
 });
 
 Deno.test("install.sh goes on without a manual page where the program cannot run", async () => {

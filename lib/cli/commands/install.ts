@@ -35,6 +35,11 @@ that exists; what --listen and --backends ask for goes to lb.conf.new then.
     },
     { name: "no-start", text: "do not start the service now" },
     {
+      name: "lbtk",
+      text: "make links by the names of lbtk's programs beside the program: called by one of " +
+        "them, it does what that one did (compute-lb help lbtk)",
+    },
+    {
       name: "uninstall",
       text: "stop the service and remove the program; configuration, keys and logs stay",
     },

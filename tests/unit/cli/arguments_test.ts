@@ -82,7 +82,17 @@ const ACCEPTED: Record<string, object> = {
     replay: "f",
     strategy: "random",
   },
-  "echo 7000 :1,:2": { name: "echo", addresses: ["7000", ":1", ":2"] },
+  "echo 7000 :1,:2": { name: "echo", addresses: ["7000", ":1", ":2"], detach: false },
+  "echo -d -f :1": { name: "echo", addresses: [":1"], detach: true },
+  "refresh --port 22 static a --port -h": {
+    name: "refresh",
+    kind: "static",
+    args: ["a", "--port", "-h"],
+    figures: false,
+    clears: false,
+    port: 22,
+  },
+  "refresh dns --help": { name: "help", topic: "refresh" },
   "install": { name: "install", argv: [] },
   "install --agent --init=none --no-start": {
     name: "install",
