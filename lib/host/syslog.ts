@@ -61,7 +61,8 @@ export class Syslog {
     const header = `<${LOCAL0 * 8 + Number(level)}>${timeOf(clock.wall())} ${tag}[${Deno.pid}]: `;
     const message = new TextEncoder().encode(header + text).subarray(0, MOST_BYTES);
     // Whoever takes the log may have been started anew: called again, once.
-    for (let full = 0, calls = 0; full < FULL_TIMES && calls < 2;) {
+    let calls = 0;
+    for (let full = 0; full < FULL_TIMES && calls < 2;) {
       if (this.#socket < 0 && !this.#connect(libc)) return;
       const sent = libc.send(this.#socket, message, BigInt(message.length), MSG_NOSIGNAL);
       if (sent >= 0n) return;
