@@ -23,6 +23,7 @@ import { DecisionRecorder } from "./record/decision_recorder.ts";
 import { Discoveries, type PreparedSources } from "./app/discoveries.ts";
 import { EventLog } from "./app/event_log.ts";
 import type { FoundNames } from "./app/backend_names.ts";
+import { Feeds } from "./app/feeds.ts";
 import { frontendsOf } from "./app/frontends.ts";
 import { fileChanges, type Locations } from "./app/locations.ts";
 import { Pools, type PoolsParts, type PreparedPool } from "./app/pools.ts";
@@ -81,10 +82,11 @@ export class App implements AsyncDisposable {
   readonly #recorder: DecisionRecorder;
   readonly #tally = new Tally();
   readonly #pools: Pools;
+  readonly #feeds: Feeds;
   readonly #startedWallMs: number;
   readonly #discoveries: Discoveries;
   #config: Config;
-  /** The same with the backends that discovery sources name. */
+  /** The same with the backends that discovery sources and feeds name. */
   #whole: Config;
   readonly #started: Config;
   /** What was said of where each frontend listens. */
@@ -107,6 +109,13 @@ export class App implements AsyncDisposable {
     this.#startedWallMs = parts.clock.wall();
     this.#journal = new DecisionJournal(this.#strategyOf);
     this.#recorder = new DecisionRecorder(parts.clock, parts.log.area("record"));
+    this.#feeds = new Feeds({
+      ...parts,
+      log: parts.log.area("feed"),
+      config: () => this.#config,
+      pools: () => this.#pools,
+      join: (pool) => this.#join(pool),
+    });
     this.orders = new Administrator({
       ...parts,
       log: parts.log.area("admin"),
@@ -124,7 +133,7 @@ export class App implements AsyncDisposable {
       inTurn: (run) => this.#inTurn(run),
       find: (pool) => this.#pools.find(pool),
       whyFull: (pool) => this.#pools.whyFull(pool.name, this.orders.applied(pool).backends),
-      take: (pool, found) => this.#takeDiscovered(pool, found),
+      take: (pool, found) => this.#takeFound(pool, found),
       pool: (name) => this.#pools.get(name)?.pool,
     });
     this.#pools = new Pools(
@@ -167,6 +176,7 @@ export class App implements AsyncDisposable {
       prepared = { whole, sources, pools: await this.#pools.prepare(whole) };
     });
     await this.#pools.start();
+    await this.#feeds.follow(this.#config);
     await this.orders.start();
     this.#tellListening();
   }
@@ -189,7 +199,10 @@ export class App implements AsyncDisposable {
     const files = fileChanges(this.#locations, locations);
     return {
       changes: describeChanges(this.#config, config, files, this.#started),
-      standing: this.orders.standing(this.#discoveries.preview(config), this.#whole),
+      standing: this.orders.standing(
+        this.#feeds.applied(this.#discoveries.preview(config)),
+        this.#whole,
+      ),
     };
   }
 
@@ -226,6 +239,8 @@ export class App implements AsyncDisposable {
   status(): StatusReport {
     const { clock, engine, engineReason, access, log } = this.#parts;
     const wallMs = clock.wall();
+    const nowMs = clock.now();
+    const timeOf = (atMs: number) => new Date(wallMs - (nowMs - atMs)).toISOString();
     const counters = engine.counters();
     const { activeByFrontend, ...totals } = counters;
     return {
@@ -258,6 +273,7 @@ export class App implements AsyncDisposable {
       pools: Array.from(this.#pools, (controller) => ({
         ...this.orders.report(controller),
         ...this.#discoveries.report(controller.config.name),
+        feed: this.#feeds.get(controller.config.name)?.report(timeOf) ?? null,
       })),
       ordersKeptIn: this.orders.keptIn ?? null,
     };
@@ -290,6 +306,7 @@ export class App implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#discoveries[Symbol.asyncDispose]();
     await this.#turn;
+    await this.#feeds[Symbol.asyncDispose]();
     await this.orders[Symbol.asyncDispose]();
     await this.#pools[Symbol.asyncDispose]();
     await this.#parts.engine[Symbol.asyncDispose]();
@@ -305,7 +322,7 @@ export class App implements AsyncDisposable {
     const before = this.#config;
     const effect = this.effectOf(config, locations);
     const sources = await this.#discoveries.prepare(config, signal);
-    const whole = this.#discoveries.merged(config, sources);
+    const whole = this.#feeds.applied(this.#discoveries.merged(config, sources));
     const full = this.#pools.whyNotTaken(whole);
     if (full !== undefined) {
       this.#discoveries.giveUp(sources);
@@ -326,6 +343,7 @@ export class App implements AsyncDisposable {
       return await refuse(messageOf(error) + this.#ownListenerHint(config));
     }
     await this.#pools.start();
+    await this.#feeds.follow(config);
     await this.#record(config);
     this.#forgetTallies();
     this.#reloads++;
@@ -335,8 +353,20 @@ export class App implements AsyncDisposable {
     return { ok: true, ...effect };
   }
 
-  /** Places clients on a pool's backends of the file and of discovery sources. In a turn. */
-  async #takeDiscovered(pool: PoolConfig, found: FoundNames): Promise<void> {
+  /** Has a pool take in the backends that its feed names. */
+  #join(name: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const pool = this.#feeds.applied(this.#whole).pools.find((pool) => pool.name === name);
+      if (pool === undefined) return { value: undefined };
+      const full = this.#pools.whyFull(name, this.orders.applied(pool).backends);
+      if (full !== undefined) throw new Error(full);
+      const found = await this.#pools.find(pool);
+      return { value: undefined, rest: this.#takeFound(pool, found) };
+    });
+  }
+
+  /** Places clients on a pool's backends of the file, of discovery sources or of its feed. In a turn. */
+  async #takeFound(pool: PoolConfig, found: FoundNames): Promise<void> {
     const pools = this.#whole.pools.map((one) => one.name === pool.name ? pool : one);
     this.#whole = { ...this.#whole, pools };
     const taken = this.#pools.retake(pool, found);
@@ -436,6 +466,7 @@ export class App implements AsyncDisposable {
       this.#recorder.note(event, this.#strategyOf);
       this.#tally.observe(event);
       if (event.kind !== "accept_failed") this.#pools.get(event.pool)?.observe(event, nowMs);
+      this.#feeds.observe(event);
     });
   }
 
@@ -459,7 +490,7 @@ export class App implements AsyncDisposable {
         ? ""
         : `; by location also ${locationPools.join(", ")}`;
       const text = `frontend ${name} listens on ${listen}: pool ${pool}, ` +
-        `${counted(backends, "backend")}, ${controller?.config.strategy}${located}`;
+        `${counted(backends, "backend")}, ${controller?.strategy}${located}`;
       now.set(name, text);
       if (before.get(name) !== text) log.info(text, { frontend: name, listen });
     }

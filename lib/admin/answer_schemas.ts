@@ -8,6 +8,8 @@ import type {
   BackendReport,
   DenialReport,
   DiscoveryReport,
+  FeedReport,
+  FeedSourceReport,
   FrontendReport,
   HoldReport,
   PoolReport,
@@ -139,6 +141,28 @@ const discovery = named(
   }),
 );
 
+const feed = named(
+  "Feed",
+  object<FeedReport>({
+    uses: words("primary", "secondary"),
+    waiting: count,
+    received: count,
+    used: count,
+    discarded: count,
+    bad: count,
+    starved: count,
+    sources: list(object<FeedSourceReport>({
+      endpoint: text,
+      tier: words("primary", "secondary"),
+      connected: flag,
+      state: text,
+      since: time,
+      received: count,
+      standing: count,
+    })),
+  }),
+);
+
 export const pool = named(
   "Pool",
   object<PoolReport>({
@@ -151,6 +175,7 @@ export const pool = named(
     panic: orNull(text),
     burstCost: number,
     queue: object<QueueReport>({ waiting: count, waited: count, timedOut: count }),
+    feed: orNull(feed),
     backends: list(backend),
     removed: list(removedBackend),
     discovery: list(discovery),

@@ -2,7 +2,13 @@
 // exposition_formats). Names and units as its conventions have it; a metric with no value is left out.
 
 import type { ProcessFigures } from "../core/values/process_figures.ts";
-import type { BackendReport, FrontendReport, PoolReport, StatusReport } from "./report.ts";
+import type {
+  BackendReport,
+  FeedReport,
+  FrontendReport,
+  PoolReport,
+  StatusReport,
+} from "./report.ts";
 
 /** Bytes that sessions have moved. */
 export interface BytesCount {
@@ -174,6 +180,40 @@ export function* formatMetrics(report: MetricsReport): Generator<string> {
     "pool_queue_timeouts_total",
     "clients whose time in a pool's queue was over before there was a place",
     perPool(({ queue }) => queue.timedOut),
+  );
+
+  const perFeed = (value: (feed: FeedReport) => readonly (readonly [Labels, number])[]) =>
+    pools.flatMap(({ name, feed }) =>
+      feed === null
+        ? []
+        : value(feed).map(([labels, one]): Sample => [{ pool: name, ...labels }, one])
+    );
+  yield* gauge(
+    "feed_connected",
+    "1 while a generator is connected that feeds a pool",
+    perFeed(({ sources }) =>
+      sources.map(({ endpoint, tier, connected }) => [{ endpoint, tier }, connected ? 1 : 0])
+    ),
+  );
+  yield* counter(
+    "feed_tokens_received_total",
+    "tokens that a generator has sent",
+    perFeed(({ sources }) =>
+      sources.map(({ endpoint, tier, received }) => [{ endpoint, tier }, received])
+    ),
+  );
+  yield* counter(
+    "pool_tokens_total",
+    "tokens by what became of them: used for a client, discarded because their backend could take " +
+      "none, bad because they named none",
+    perFeed(({ used, discarded, bad }) =>
+      Object.entries({ used, discarded, bad }).map(([outcome, one]) => [{ outcome }, one])
+    ),
+  );
+  yield* gauge(
+    "pool_tokens_waiting",
+    "tokens that wait for clients",
+    perFeed(({ waiting }) => [[{}, waiting]]),
   );
 
   yield* gauge(

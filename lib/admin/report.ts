@@ -108,6 +108,8 @@ export interface PoolReport extends PoolDiscoveryReport {
   /** Cores that each new login counts for, beside `free`, while a burst is dealt out; 0: there is none. */
   readonly burstCost: number;
   readonly queue: QueueReport;
+  /** Who names the backend of each client; null: the strategy chooses it. */
+  readonly feed: FeedReport | null;
   readonly backends: readonly BackendReport[];
   /** Backends that are out of the pool by order, though the configuration may name them. */
   readonly removed: readonly RemovedReport[];
@@ -147,6 +149,37 @@ export interface QueueReport {
   readonly waited: number;
   /** Those of them whose time was over before there was a place. */
   readonly timedOut: number;
+}
+
+/** The feeds of a pool, and what has become of their tokens since they were asked first. */
+export interface FeedReport {
+  /** Which of them are asked: the secondary ones beside the primary ones while those starve. */
+  readonly uses: "primary" | "secondary";
+  /** Tokens that wait for clients. */
+  readonly waiting: number;
+  readonly received: number;
+  /** Those that clients were sent by. */
+  readonly used: number;
+  /** Those whose backends could not take a client. */
+  readonly discarded: number;
+  /** Those that named no backend. */
+  readonly bad: number;
+  /** Clients that were turned away because there was no token. */
+  readonly starved: number;
+  readonly sources: readonly FeedSourceReport[];
+}
+
+/** One generator. */
+export interface FeedSourceReport {
+  readonly endpoint: string;
+  readonly tier: "primary" | "secondary";
+  readonly connected: boolean;
+  /** "connected", or why it is not. */
+  readonly state: string;
+  readonly since: string;
+  readonly received: number;
+  /** Its tokens that wait for clients, and sessions by them that stand. */
+  readonly standing: number;
 }
 
 /** One thing that holds a backend back. */

@@ -9,10 +9,13 @@ import { FreeCores } from "../core/estimate/free_cores.ts";
 import { strategyNamed } from "../strategy/registry.ts";
 import type { MemberView, PoolView } from "../core/pool/member_view.ts";
 import type { Strategy } from "../strategy/strategy.ts";
+import { BY_TOKEN } from "../strategy/token.ts";
 import { weigh } from "../strategy/weigh.ts";
-import type { PoolConfig } from "../config/config.ts";
+import { isFed, type PoolConfig } from "../config/config.ts";
 
-type PlacementConfig = Pick<PoolConfig, "strategy" | "fallback">;
+type PlacementConfig =
+  & Pick<PoolConfig, "strategy" | "fallback">
+  & Partial<Pick<PoolConfig, "feed">>;
 
 /** What has changed, as a sentence about the pool. */
 export interface PlacementChange {
@@ -40,9 +43,14 @@ export class Placement {
   #nobody = false;
 
   constructor(config: PlacementConfig) {
-    this.#strategy = strategyNamed(config.strategy);
+    this.#strategy = strategyOf(config);
     this.#fallback = strategyNamed(config.fallback);
     this.#placing = this.#strategy;
+  }
+
+  /** The name of what is to place sessions. */
+  get strategy(): string {
+    return this.#strategy.name;
   }
 
   /** The name of what places sessions. */
@@ -57,8 +65,9 @@ export class Placement {
 
   setConfig(config: PlacementConfig): void {
     this.#fallback = strategyNamed(config.fallback);
-    if (config.strategy === this.#strategy.name) return;
-    this.#strategy = strategyNamed(config.strategy);
+    const strategy = strategyOf(config);
+    if (strategy === this.#strategy) return;
+    this.#strategy = strategy;
     this.#placing = this.#strategy;
     this.#degraded = false;
   }
@@ -80,7 +89,10 @@ export class Placement {
   ): PlacementChange[] {
     const placing = weigh(this.#strategy, this.#fallback, view, table, nowMs, this.#freeCores);
     const changes: PlacementChange[] = [];
-    const nobody = !view.some(({ usable, backupTier = 0 }) => usable || backupTier > 0);
+    // Without a token yet, clients wait for the first.
+    const isBeginning = view.length === 0 && this.#strategy === BY_TOKEN;
+    const nobody = !isBeginning &&
+      !view.some(({ usable, backupTier = 0 }) => usable || backupTier > 0);
     if (nobody !== this.#nobody) {
       this.#nobody = nobody;
       changes.push(
@@ -111,6 +123,10 @@ export class Placement {
       }]
       : [{ level: "info", text: `${instead}: ${name} needs a load, load.source is none` }];
   }
+}
+
+function strategyOf(config: PlacementConfig): Strategy {
+  return isFed(config) ? BY_TOKEN : strategyNamed(config.strategy);
 }
 
 /** What a pool's strategy is shown of its backends. */

@@ -10,13 +10,13 @@ import { Ticker } from "../core/timing/polling.ts";
 import { writeStandings } from "../core/pool/standing.ts";
 import { QUEUE_SIZE } from "../core/dial/pool_queue.ts";
 import { STICKY_CLIENTS } from "../core/pick/sticky.ts";
-import type { PoolConfig } from "../config/config.ts";
+import { isFed, type PoolConfig } from "../config/config.ts";
 import type { EngineEvent, PoolPlan } from "../engine/engine.ts";
 import { BackendNames, type BackendNamesParts, type FoundNames } from "./backend_names.ts";
 import { type LoadProspect, Placement, viewOf } from "./placement.ts";
 import { Resilience } from "./resilience.ts";
 import { askedOf, Rounds, type RoundsParts } from "./rounds.ts";
-import { RulesTicker, TableRules } from "../core/pick/table_rules.ts";
+import { type KernelRules, RulesTicker, TableRules } from "../core/pick/table_rules.ts";
 import type { PoolView } from "../core/pool/member_view.ts";
 
 export interface PoolControllerParts extends RoundsParts, BackendNamesParts {
@@ -64,7 +64,7 @@ export class PoolController implements AsyncDisposable {
     this.#resilience = new Resilience(this.pool, config);
     const { clock, random } = parts;
     this.#rules = new TableRules(this.pool.table, clock.now());
-    this.#rules.set(config);
+    this.#rules.set(kernelRulesOf(config));
     this.#rulesTicker = new RulesTicker(this.#rules, clock);
     this.#ticker = new Ticker(clock, random, TICK_MS, () => {
       this.#tell(this.#resilience.tick(clock.now()));
@@ -84,6 +84,10 @@ export class PoolController implements AsyncDisposable {
 
   get resilience(): Resilience {
     return this.#resilience;
+  }
+
+  get strategy(): string {
+    return this.#placement.strategy;
   }
 
   get strategyInUse(): string {
@@ -117,7 +121,7 @@ export class PoolController implements AsyncDisposable {
     this.#placement.setConfig(config);
     this.pool.setRules(rulesOf(config));
     this.#tell(this.#resilience.setConfig(config));
-    this.#rules.set(config);
+    this.#rules.set(kernelRulesOf(config));
     const nowMs = this.#parts.clock.now();
     this.#tell(this.pool.setBackends(config.backends, nowMs));
     this.#resilience.observeBackends(nowMs);
@@ -170,7 +174,7 @@ export class PoolController implements AsyncDisposable {
     const nowMs = this.#parts.clock.now();
     this.#publish();
     const prospect = this.#loadProspect();
-    if (COUNTS_CORES.has(this.#config.strategy) && !prospect.awaited) {
+    if (COUNTS_CORES.has(this.strategy) && !prospect.awaited) {
       this.#tell(this.pool.tellAssumedCores());
     }
     const { changes, panic } = this.#resilience.settle(nowMs);
@@ -230,6 +234,11 @@ export class PoolController implements AsyncDisposable {
       });
     }
   }
+}
+
+/** Where tokens say where clients go, nobody goes where it was before. */
+function kernelRulesOf(config: PoolConfig): KernelRules {
+  return isFed(config) ? { ...config, sticky: { ...config.sticky, by: "off" } } : config;
 }
 
 function rulesOf(config: PoolConfig): ConstructorParameters<typeof Pool>[1] {

@@ -40,11 +40,11 @@ export function reportPool(
   overrides: Overrides,
   nowMs: number,
   wallMs: number,
-): Omit<PoolReport, keyof PoolDiscoveryReport> {
+): Omit<PoolReport, "feed" | keyof PoolDiscoveryReport> {
   const { config, pool } = controller;
   return {
     name: config.name,
-    strategy: config.strategy,
+    strategy: controller.strategy,
     strategyInUse: controller.strategyInUse,
     loadSource: describeSources(config),
     healthProbe: config.health.probe,

@@ -40,6 +40,13 @@ export const CONFIG_FLAGS: readonly Flag[] = [
     repeatable: true,
   },
   {
+    name: "feed",
+    argument: "ENDPOINT,...",
+    text:
+      "generators that name the backend of each client: tcp://gen:7000 (help chain); repeatable",
+    repeatable: true,
+  },
+  {
     name: "strategy",
     argument: "NAME",
     text: `${names(STRATEGY_NAMES)} (help strategies)`,

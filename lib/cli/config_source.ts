@@ -15,7 +15,7 @@ import { ownAddresses } from "../host/own_addresses.ts";
 import { findUser } from "../host/privileges.ts";
 import { readRegularFile } from "../host/regular_file.ts";
 
-/** Read when neither --config nor both --listen and --backends or --discover are given. */
+/** Read when neither --config nor both --listen and --backends, --discover or --feed are given. */
 export const DEFAULT_FILE = "/etc/compute-lb/lb.conf";
 
 /** The most characters that are read as YAML (2^20) take no more in UTF-8. */
@@ -88,11 +88,11 @@ export async function readRunnableConfig(
 }
 
 /** Flags alone take both of the two that say from where to where. */
-function whatIsMissing({ listen, backends, discover }: Overrides): string {
+function whatIsMissing({ listen, backends, discover, feed }: Overrides): string {
   if (listen !== undefined) {
-    return "Nobody to balance over: give --backends or --discover, or --config FILE";
+    return "Nobody to balance over: give --backends, --discover or --feed, or --config FILE";
   }
-  if ((backends ?? discover) !== undefined) {
+  if ((backends ?? discover ?? feed) !== undefined) {
     return "Nowhere to listen: give --listen, or --config FILE";
   }
   return "Nothing to balance: give --listen and --backends, or --config FILE";
@@ -116,7 +116,7 @@ function inheritedFault(
 export async function readCommandConfig(command: ConfigCommand): Promise<CommandConfig> {
   const { overrides } = command;
   const flagsSuffice = overrides.listen !== undefined &&
-    (overrides.backends ?? overrides.discover) !== undefined;
+    (overrides.backends ?? overrides.discover ?? overrides.feed) !== undefined;
   const path = command.configFile ?? (flagsSuffice ? undefined : DEFAULT_FILE);
   let text: string | undefined;
   if (path !== undefined) {

@@ -6,6 +6,7 @@ import { describeDuration } from "../core/values/duration.ts";
 import { describePercent } from "../core/watch/shortages.ts";
 import { describeSize } from "../core/values/size.ts";
 import { toDecimals, toThousandths } from "../core/values/thousandths.ts";
+import { describeFeed } from "./status_feed.ts";
 import {
   ageOf,
   describeDenials,
@@ -123,7 +124,7 @@ export function renderPool(
     ? pool.strategy
     : `${pool.strategyInUse} (${pool.strategy} ${why})`;
   // A report of an older balancer does not tell.
-  const { sticky = "off", burstCost = 0, queue }: Partial<PoolReport> = pool;
+  const { sticky = "off", burstCost = 0, queue, feed }: Partial<PoolReport> = pool;
   const title =
     `pool ${pool.name}: ${inUse}, load by ${pool.loadSource}, health by ${pool.healthProbe}` +
     (sticky === "off" ? "" : `, sticky by ${sticky}`);
@@ -146,7 +147,9 @@ export function renderPool(
     return paint(`removed: ${one.id}${left}: ${describeSaid(one, nowMs)}`, DIM, colours);
   });
   const panic = pool.panic ?? null;
-  const nobody = pool.backends.every(({ usable }) => !usable);
+  const isFed = feed !== undefined && feed !== null;
+  const nobody = pool.backends.every(({ usable }) => !usable) &&
+    (!isFed || pool.backends.length > 0);
   const alarms = [
     ...(panic === null ? [] : [panic]),
     ...(nobody ? ["no backend can be used: new clients are turned away"] : []),
@@ -157,7 +160,9 @@ export function renderPool(
   const waiting = queue?.waiting ?? 0;
   const waits = waiting === 0 ? [] : [
     paint(
-      `${counted(waiting, "client")} wait${waiting === 1 ? "s" : ""} for a place`,
+      `${counted(waiting, "client")} wait${waiting === 1 ? "s" : ""} for a ${
+        isFed ? "token" : "place"
+      }`,
       YELLOW,
       colours,
     ),
@@ -167,6 +172,7 @@ export function renderPool(
     ...alarms,
     ...waits,
     ...burst,
+    ...describeFeed(feed, nowMs, colours),
     first,
     ...withRemarks,
     ...gone,

@@ -2,6 +2,8 @@
 // ports that cannot be told, times that contradict each other, more than there is room for.
 
 import { type Address, formatAddress } from "../core/values/address.ts";
+import { MOST_TOKENS } from "../core/pick/pick_table.ts";
+import { formatEndpoint } from "../sp/endpoint.ts";
 import { MAX_BACKENDS } from "../core/pool/backend.ts";
 import { formatDuration } from "../core/values/duration.ts";
 import { completeAddress, loadOf } from "./build.ts";
@@ -234,13 +236,14 @@ function checkPool(
 ): CheckIssue[] {
   const path = ["pools", name];
   const issues: CheckIssue[] = [];
-  if (pool.backends.length === 0 && pool.discovery.length === 0) {
+  const isFed = pool.feed.primary.length > 0;
+  if (pool.backends.length === 0 && pool.discovery.length === 0 && !isFed) {
     issues.push({
       path,
       at: "key",
-      message: "Cannot use a pool without backends: expected at least one under backends, or " +
-        "discovery",
-      dependsOn: [[...path, "backends"], [...path, "discovery"]],
+      message: "Cannot use a pool without backends: expected at least one under backends, " +
+        "discovery or feed",
+      dependsOn: [[...path, "backends"], [...path, "discovery"], [...path, "feed"]],
     });
   }
   if (pool.discovery.length > MAX_SOURCES) {
@@ -275,6 +278,7 @@ function checkPool(
   return [
     ...issues,
     ...checkBackends(references, name, pool),
+    ...checkFeed([...path, "feed"], pool),
     ...checkTimes(path, pool),
     ...checkSource([...path, "load"], pool.load),
     ...pool.backends.flatMap((backend, index) =>
@@ -283,6 +287,40 @@ function checkPool(
         : checkSource([...path, "backends", index, "load"], loadOf(pool, backend))
     ),
   ];
+}
+
+function checkFeed(path: ConfigPath, { feed, backends, discovery }: PoolDraft): CheckIssue[] {
+  const { primary, secondary } = feed;
+  const issue = (message: string, at: ConfigPath = path): CheckIssue => ({
+    path: at,
+    at: "value",
+    message,
+    dependsOn: [path, at],
+  });
+  const issues: CheckIssue[] = [];
+  const others = Object.entries({ backends, discovery });
+  for (const [key] of others.filter(([, { length }]) => primary.length > 0 && length > 0)) {
+    const message = `Cannot use feed beside ${key}: tokens name the backends; remove one of both`;
+    issues.push({ ...issue(message), dependsOn: [path, [...path.slice(0, -1), key]] });
+  }
+  if (primary.length === 0 && secondary.length > 0) {
+    issues.push(issue("Cannot use secondary feeds alone: expected one under primary"));
+  }
+  const seen = new Set<string>();
+  for (const [key, endpoints] of Object.entries(feed)) {
+    if (endpoints.length > MOST_TOKENS) {
+      const message = `Cannot ask ${endpoints.length} feeds: expected at most ${MOST_TOKENS}`;
+      issues.push(issue(message, [...path, key, MOST_TOKENS]));
+    }
+    for (const [index, endpoint] of endpoints.entries()) {
+      const name = formatEndpoint(endpoint);
+      if (seen.has(name)) {
+        issues.push(issue(`Cannot ask ${quote(name)} twice`, [...path, key, index]));
+      }
+      seen.add(name);
+    }
+  }
+  return issues;
 }
 
 function checkBackends(references: References, name: string, pool: PoolDraft): CheckIssue[] {

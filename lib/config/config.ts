@@ -51,6 +51,14 @@ export interface BackendConfig extends Backend {
   readonly load?: LoadConfig;
 }
 
+/** Who names the backend of each client; without a primary one, a strategy does. */
+export type FeedConfig = PoolDraft["feed"];
+
+/** Whether the clients of a pool go by tokens. */
+export function isFed({ feed }: { readonly feed?: FeedConfig }): boolean {
+  return feed !== undefined && feed.primary.length > 0;
+}
+
 export type LoadConfig = PoolDraft["load"];
 export type MemoryConfig = PoolDraft["memory"];
 export type PressureConfig = PoolDraft["pressure"];

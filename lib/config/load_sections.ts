@@ -20,7 +20,10 @@ import {
 const source = oneOf(LOAD_SOURCES, "a load source");
 
 export const load = section({ doc: "how backends are asked for their load", short: "source" }, {
-  source: key(source, { default: "nrpe", doc: "who tells the load; with none, nobody is asked" }),
+  source: key(source, {
+    default: "nrpe",
+    doc: "who tells the load; with none, as in pools with a feed, nobody is asked",
+  }),
   interval: key(interval, { default: "10s", doc: "how often each backend is asked" }),
   timeout: key(timeout, {
     unset: "2s, at most the interval",

@@ -8,6 +8,7 @@ const FLAGS = [
   { flag: "--listen", key: "listen", isList: true, only: "frontends", path: ["listen"] },
   { flag: "--backends", key: "backends", isList: true, only: "pools", path: ["backends"] },
   { flag: "--discover", key: "discover", isList: true, only: "pools", path: ["discovery"] },
+  { flag: "--feed", key: "feed", isList: true, only: "pools", path: ["feed"] },
   { flag: "--strategy", key: "strategy", only: "pools", path: ["strategy"] },
   { flag: "--load", key: "load", only: "pools", path: ["load", "source"] },
   { flag: "--health", key: "health", only: "pools", path: ["health", "probe"] },

@@ -7,7 +7,7 @@ import { failure, success } from "../core/values/result.ts";
 import { discoverySource } from "../discovery/registry.ts";
 import { HEALTH_PROBES } from "../health/registry.ts";
 import { commandLine } from "../schema/command_line.ts";
-import { key, list, section, textOr, type ValueOf } from "../schema/declarations.ts";
+import { key, list, rewritten, section, textOr, type ValueOf } from "../schema/declarations.ts";
 import { quote } from "../schema/quote.ts";
 import { cores, partialAddress, weight } from "../schema/balancer_values.ts";
 import {
@@ -26,6 +26,7 @@ import {
 } from "../schema/values.ts";
 import { FALLBACK_NAMES, STRATEGY_NAMES } from "../strategy/registry.ts";
 import { ON_EMPTY, SEND_PROXY, STICKY_BY } from "./names.ts";
+import { feed, withoutLoad } from "./feed_section.ts";
 import { load, loadOverride, memory, pressure } from "./load_sections.ts";
 import { blackHoles, outliers, panic, slowStart } from "./resilience_sections.ts";
 
@@ -191,56 +192,60 @@ const health = section({ short: "probe", doc: "how backends are probed" }, {
   }),
 }, ({ intervalMs }) => ({ timeoutMs: Math.min(2 * SECOND, intervalMs) }));
 
-export const pool = section({ doc: "" }, {
-  strategy: key(oneOf(STRATEGY_NAMES, "a strategy"), {
-    default: "least_load",
-    doc: "which backend a new session goes to",
+export const pool = rewritten(
+  section({ doc: "" }, {
+    strategy: key(oneOf(STRATEGY_NAMES, "a strategy"), {
+      default: "least_load",
+      doc: "which backend a new session goes to",
+    }),
+    fallback: key({ ...oneOf(FALLBACK_NAMES, "a fallback"), what: "a strategy" }, {
+      default: "round_robin",
+      accepts: "a strategy other than least_load",
+      doc: "the strategy while no load is fresh",
+    }),
+    hash_balance: key({ ...offOr(integer(101, 10_000)), what: "a percentage or off" }, {
+      default: "125",
+      doc: "percent of its share that a backend may hold (source_hash)",
+    }),
+    sticky,
+    pace,
+    queue,
+    connect,
+    send_proxy: key(oneOf(SEND_PROXY, "a version of the PROXY protocol"), {
+      default: "off",
+      doc: "the PROXY header that backends and probes are sent first; they must expect it",
+    }),
+    drain,
+    backends: list(
+      { required: "without discovery or feed", doc: "where sessions go" },
+      textOr(backendText, backendSection, isPlain),
+      {
+        samples: [
+          ["hoek", "host[:port][=cores]; without a port, the frontend's"],
+          ["kelvin:22=24", "24 cores; without, as learnt from the load source"],
+        ],
+      },
+    ),
+    discovery: list({
+      unset: "nobody else",
+      accepts: `${discoverySource.about.accepts}; or { source: NAME, ... }`,
+      doc: "who names backends while the balancer runs, besides those above; several are merged, " +
+        'and one that fails keeps its last list ("compute-lb help discovery")',
+    }, discoverySource),
+    on_empty: key(oneOf(ON_EMPTY, "what an empty list does"), {
+      default: "keep",
+      doc: "whether a discovery source that names nobody any more keeps its last backends",
+    }),
+    backend_defaults: backendDefaults,
+    feed,
+    load,
+    health,
+    memory,
+    pressure,
+    slow_start: slowStart,
+    outliers,
+    black_holes: blackHoles,
+    panic,
   }),
-  fallback: key({ ...oneOf(FALLBACK_NAMES, "a fallback"), what: "a strategy" }, {
-    default: "round_robin",
-    accepts: "a strategy other than least_load",
-    doc: "the strategy while no load is fresh",
-  }),
-  hash_balance: key({ ...offOr(integer(101, 10_000)), what: "a percentage or off" }, {
-    default: "125",
-    doc: "percent of its share that a backend may hold (source_hash)",
-  }),
-  sticky,
-  pace,
-  queue,
-  connect,
-  send_proxy: key(oneOf(SEND_PROXY, "a version of the PROXY protocol"), {
-    default: "off",
-    doc: "the PROXY header that backends and probes are sent first; they must expect it",
-  }),
-  drain,
-  backends: list(
-    { required: "without discovery", doc: "where sessions go" },
-    textOr(backendText, backendSection, isPlain),
-    {
-      samples: [
-        ["hoek", "host[:port][=cores]; without a port, the frontend's"],
-        ["kelvin:22=24", "24 cores; without, as learnt from the load source"],
-      ],
-    },
-  ),
-  discovery: list({
-    unset: "nobody else",
-    accepts: `${discoverySource.about.accepts}; or { source: NAME, ... }`,
-    doc: "who names backends while the balancer runs, besides those above; several are merged, " +
-      'and one that fails keeps its last list ("compute-lb help discovery")',
-  }, discoverySource),
-  on_empty: key(oneOf(ON_EMPTY, "what an empty list does"), {
-    default: "keep",
-    doc: "whether a discovery source that names nobody any more keeps its last backends",
-  }),
-  backend_defaults: backendDefaults,
-  load,
-  health,
-  memory,
-  pressure,
-  slow_start: slowStart,
-  outliers,
-  black_holes: blackHoles,
-  panic,
-});
+  withoutLoad,
+);

@@ -160,7 +160,7 @@ const MISSING_FLAGS: Readonly<Record<string, ConfigError>> = {
   pools: {
     path: "--backends",
     message:
-      "Cannot run without backends: expected --backends HOST,... or --discover SOURCE, or --config FILE",
+      "Cannot run without backends: expected --backends HOST,..., --discover SOURCE or --feed ENDPOINT, or --config FILE",
   },
 };
 

@@ -5,13 +5,22 @@ import { formatDuration } from "../core/values/duration.ts";
 import { formatNetwork, type Network, widened } from "../core/values/network.ts";
 import { SHORTAGES } from "../core/pool/member.ts";
 import { loadSourceKindOf, type LoadSourceName } from "../load/registry.ts";
-import type { BackendConfig, Config, FrontendConfig, PoolConfig } from "./config.ts";
+import {
+  type BackendConfig,
+  type Config,
+  type FrontendConfig,
+  isFed,
+  type PoolConfig,
+} from "./config.ts";
 
 /** Rounds go at intervals that are up to a tenth longer. */
 const ROUND_AT_MOST = 1.1;
 
 /** So many are told: each is a line of the log, at every start and reload. */
 const MOST_TOLD = 100;
+
+/** The default of pace.sessions. */
+const USUAL_PACE = 6;
 
 /** Every warning as a sentence that begins with where it is; of more than 100, the first. */
 export function warningsOf({ admin, frontends, pools }: Config): string[] {
@@ -23,6 +32,7 @@ export function warningsOf({ admin, frontends, pools }: Config): string[] {
     ...frontends.flatMap(oddLists),
     ...frontends.flatMap(oddLimits),
     ...pools.flatMap(oddPool),
+    ...pools.flatMap(oddFeed),
   ];
   const more = odd.length - MOST_TOLD;
   return more > 0 ? [...odd.slice(0, MOST_TOLD), `and ${more} more such settings`] : odd;
@@ -131,6 +141,21 @@ function oddLocations({ name, location }: FrontendConfig): string[] {
 
 function keyOf({ words, prefix }: Network): string {
   return `${words.join(".")}/${prefix}`;
+}
+
+/** What a strategy would heed, in a pool whose clients go by tokens. */
+function oddFeed(pool: PoolConfig): string[] {
+  if (!isFed(pool)) return [];
+  const { name, strategy, sticky, pace, onEmpty } = pool;
+  const said = [
+    ...(strategy === "least_load" ? [] : ["strategy"]),
+    ...(sticky.by === "off" ? [] : ["sticky"]),
+    ...(pace.sessions === USUAL_PACE ? [] : ["pace"]),
+    ...(onEmpty === "keep" ? [] : ["on_empty"]),
+  ];
+  return said.map((key) =>
+    `pools.${name}.${key}: has no effect: tokens of the feed say where clients go`
+  );
 }
 
 function oddPool(pool: PoolConfig): string[] {

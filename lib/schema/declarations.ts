@@ -217,6 +217,17 @@ export function section<S extends Shape>(
   };
 }
 
+/** A section that is read as `rewrite` has it: for other ways to write it, and defaults that depend on others. */
+export function rewritten<T>(of: Section<T>, rewrite: (given: unknown) => unknown): Section<T> {
+  const present = z.preprocess(rewrite, of.present);
+  return {
+    ...of,
+    present,
+    schema: present.prefault({}),
+    overriding: z.preprocess(rewrite, of.overriding).exactOptional(),
+  };
+}
+
 /** A section that may be missing: undefined then. */
 export function optional<T>(of: Section<T>): Declaration<T | undefined> {
   return {
@@ -490,7 +501,7 @@ function textOf(draft: Draft): unknown {
   return textsOf(draft);
 }
 
-function isDraftMapping(value: unknown): value is DraftMapping {
+export function isDraftMapping(value: unknown): value is DraftMapping {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

@@ -17,7 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   location: [],
   health: [],
   engine: [],
-  config: ["discovery", "health", "load", "schema", "strategy"],
+  config: ["discovery", "health", "load", "schema", "sp", "strategy"],
   admin: ["schema"],
   host: [],
   agent: [],
@@ -29,6 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   app: [
     "asking",
     "discovery",
+    "sp",
     "strategy",
     "load",
     "location",

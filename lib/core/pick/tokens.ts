@@ -66,14 +66,23 @@ export function takeToken(words: Int32Array): number {
     const row = Atomics.load(words, at);
     const identity = Atomics.load(words, at + 1);
     if (Atomics.compareExchange(words, TOKEN_HEAD, head, head + 1 | 0) !== head) continue;
-    if (left <= FEW) Atomics.notify(words, TOKEN_HEAD);
+    if (left - 1 <= FEW) Atomics.notify(words, TOKEN_HEAD);
     return words[HEADER_WORDS + row * ROW_WORDS + IDENTITY] === identity ? row : LEFT_ROW;
   }
 }
 
-/** Counts a token that was of no use. */
-export function discardToken(words: Int32Array): void {
-  Atomics.add(words, TOKENS_DISCARDED, 1);
+/** Takes all tokens that wait; for the thread that puts. @returns the head as it was. */
+export function takeAllTokens({ words }: PickTable): number {
+  const tail = Atomics.load(words, TOKEN_TAIL);
+  for (;;) {
+    const head = Atomics.load(words, TOKEN_HEAD);
+    if (Atomics.compareExchange(words, TOKEN_HEAD, head, tail) === head) return head;
+  }
+}
+
+/** Counts tokens that were of no use. */
+export function discardTokens(words: Int32Array, count: number): void {
+  Atomics.add(words, TOKENS_DISCARDED, count);
 }
 
 /** Counts a client that was turned away because there was no token for it. */

@@ -45,6 +45,7 @@ export const POOL: PoolReport = {
   panic: null,
   burstCost: 0,
   queue: { waiting: 0, waited: 0, timedOut: 0 },
+  feed: null,
   backends: [BACKEND],
   removed: [],
   discovery: [],

@@ -3,7 +3,7 @@
 import { isCandidate } from "../candidate.ts";
 import { type Choice, NO_ROW, type Tried } from "../choice.ts";
 import { ACTIVE, BACKUP_LAST, HEADER_WORDS, type PickTable, ROW_WORDS } from "../pick_table.ts";
-import { discardToken, takeToken, TOKEN_KERNEL } from "../tokens.ts";
+import { discardTokens, takeToken, TOKEN_KERNEL } from "../tokens.ts";
 import { defineKernel } from "./kernel.ts";
 
 /** Tokens of backends that cannot take the client are of no use to the next one either, and are thrown away. */
@@ -20,7 +20,7 @@ function nextToken(table: PickTable, tried: Tried | null, choice: Choice): numbe
       choice.active = words[at + ACTIVE]!;
       return row;
     }
-    discardToken(words);
+    discardTokens(words, 1);
   }
 }
 

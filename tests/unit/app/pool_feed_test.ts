@@ -1,0 +1,270 @@
+// What feeds a pool, towards generators of this process; threads that pick are the test itself.
+
+import { assert, assertEquals } from "@std/assert";
+import { PoolFeed } from "../../../lib/app/pool_feed.ts";
+import { TokenAccount } from "../../../lib/app/token_account.ts";
+import type { FeedConfig } from "../../../lib/config/config.ts";
+import { parseBackendSpec } from "../../../lib/core/pool/backend.ts";
+import { Pool } from "../../../lib/core/pool/pool.ts";
+import { Choice, pick, release } from "../../../lib/core/pick/pick_kernels.ts";
+import { ELIGIBLE, MOST_TOKENS, PickTable } from "../../../lib/core/pick/pick_table.ts";
+import { tokensIn } from "../../../lib/core/pick/tokens.ts";
+import { ManualClock } from "../../support/manual_clock.ts";
+import { makeTable, setKernel } from "../../support/tables.ts";
+import { TokenFeed } from "../../support/token_feed.ts";
+import { waitFor } from "../../support/wait_for.ts";
+
+const choice = new Choice();
+
+/** A pool that is fed, whose clients the test is. */
+class FedPool implements AsyncDisposable {
+  readonly clock = new ManualClock();
+  readonly said: string[] = [];
+  readonly pool: Pool;
+  readonly feed: PoolFeed;
+  joins = 0;
+
+  constructor() {
+    const rules = { rise: 2, fall: 3, loadMaxAgeMs: 60_000, rowRestMs: 0 };
+    this.pool = new Pool("p", rules, PickTable.allocate(1024));
+    setKernel(this.pool.table, "token");
+    const say = (text: string) => this.said.push(text);
+    this.feed = new PoolFeed({
+      clock: this.clock,
+      random: () => 0.5,
+      log: { error: say, warning: say, info: say, debug: say },
+      pool: this.pool,
+      read: (text) => {
+        const read = parseBackendSpec(text);
+        return read.ok ? { ok: true, value: { ...read.value } } : read;
+      },
+      join: () => Promise.resolve(this.#join()),
+    });
+  }
+
+  get report() {
+    return this.feed.report(String);
+  }
+
+  follow(primary: readonly TokenFeed[], secondary: readonly TokenFeed[] = []): Promise<void> {
+    const endpoints = (feeds: readonly TokenFeed[]) => feeds.map(({ endpoint }) => endpoint);
+    const config: FeedConfig = { primary: endpoints(primary), secondary: endpoints(secondary) };
+    return this.feed.follow(config);
+  }
+
+  /** A client comes. @returns the backend that its token names; undefined: there is none. */
+  pick(): string | undefined {
+    const row = pick(this.pool.table, null, 0, choice);
+    return this.pool.members.find((member) => member.row === row)?.backend.id;
+  }
+
+  /** The session of a client ends. */
+  end(id: string): void {
+    const row = this.pool.member(id)?.row;
+    assert(row !== undefined);
+    release(this.pool.table, row, choice.step);
+    this.feed.sessionOver();
+  }
+
+  async waiting(count: number): Promise<void> {
+    await waitFor(`${count} tokens to wait`, () => tokensIn(this.pool.table) === count);
+  }
+
+  /** Time passes until something is so. */
+  async ticksUntil(what: string, holds: () => boolean): Promise<void> {
+    await waitFor(what, async () => {
+      await this.clock.advance(1000);
+      return holds();
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.feed[Symbol.asyncDispose]();
+  }
+
+  #join(): void {
+    this.joins++;
+    this.pool.setBackends(this.feed.backends, this.clock.now());
+    for (const { backend, row } of this.pool.members) {
+      this.pool.observeName(backend.id, [backend.address]);
+      this.pool.table.write(row, ELIGIBLE, 1);
+    }
+  }
+}
+
+const A = "10.0.0.1:22";
+const B = "10.0.0.2:22";
+
+Deno.test("no more tokens are asked for than may wait, and each is used once", async () => {
+  await using feed = new TokenFeed();
+  await using fed = new FedPool();
+  await fed.follow([feed]);
+  const tokens = Array.from({ length: 100 }, (_, at) => `10.0.0.${at % 7}:22`);
+  feed.send(...tokens);
+  const picked: string[] = [];
+  while (picked.length < tokens.length) {
+    await fed.waiting(Math.min(MOST_TOKENS, tokens.length - picked.length));
+    assertEquals(feed.sent, Math.min(tokens.length, picked.length + MOST_TOKENS));
+    for (let i = 0; i < MOST_TOKENS / 2 && picked.length < tokens.length; i++) {
+      picked.push(fed.pick() ?? "");
+    }
+  }
+  // Those whose backend is new come a moment later than others.
+  assertEquals(picked.sort(), tokens.sort());
+  assertEquals(fed.pool.members.length, 7);
+  const { received, used, waiting, discarded, bad } = fed.report;
+  assertEquals([received, used, waiting, discarded, bad], [100, 100, 0, 0, 0]);
+});
+
+Deno.test("a generator hears when sessions end, when tokens were of no use, and what stands", async () => {
+  await using fed = new FedPool();
+  let port = 0;
+  {
+    await using feed = new TokenFeed();
+    ({ port } = feed);
+    await fed.follow([feed]);
+    feed.send(A, A, A, B, B);
+    await fed.waiting(5);
+    assertEquals([fed.pick(), fed.pick()], [A, A]);
+    for (let i = 0; i < 3; i++) await fed.clock.advance(1000);
+    assertEquals(feed.words, []);
+    fed.end(A);
+    await waitFor("the end of a session", () => feed.words.length === 1);
+    // An administrator drains A: its token is thrown away for the next.
+    fed.pool.table.write(0, ELIGIBLE, 0);
+    assertEquals(fed.pick(), B);
+    await fed.ticksUntil("the end of a token", () => feed.words.length === 2);
+    assertEquals(feed.words, [`end ${A}`, `end ${A}`]);
+    assertEquals([fed.report.discarded, fed.report.sources[0]?.standing], [1, 3]);
+  }
+  await waitFor("the feed to be gone", () => fed.report.sources[0]?.connected === false);
+  // What it has given goes on.
+  fed.end(B);
+  assertEquals(fed.pick(), B);
+  await using again = new TokenFeed(port);
+  await fed.ticksUntil("the feed to be back", () => again.words.length === 2);
+  assertEquals(again.words, [`have ${A} 1`, `have ${B} 1`]);
+});
+
+Deno.test("tokens that name no backend are counted, said once, and asked for slowly", async () => {
+  await using feed = new TokenFeed();
+  await using fed = new FedPool();
+  feed.always = "no\taddress \u001b[31m";
+  await fed.follow([feed]);
+  await waitFor("all that may be of no use", () => fed.report.bad === MOST_TOKENS);
+  await waitFor("their ends", () => feed.words.length === MOST_TOKENS);
+  const warnings = fed.said.filter((text) => text.includes("of no use"));
+  assertEquals([feed.sent, warnings.length], [MOST_TOKENS, 1]);
+  assert(!warnings[0]?.includes("\u001b"), warnings[0]);
+  feed.always = A;
+  await fed.ticksUntil("good ones", () => tokensIn(fed.pool.table) > 0);
+});
+
+Deno.test("secondary feeds give tokens while the primary ones give none, and no longer", async () => {
+  await using second = new TokenFeed();
+  second.always = B;
+  await using fed = new FedPool();
+  let port = 0;
+  {
+    await using first = new TokenFeed();
+    first.always = A;
+    ({ port } = first);
+    await fed.follow([first], [second]);
+    await fed.waiting(MOST_TOKENS);
+    await waitFor("both to be connected", () => second.isPulled);
+    for (let i = 0; i < 5; i++) await fed.clock.advance(1000);
+    assertEquals([second.sent, fed.report.uses], [0, "primary"]);
+  }
+  for (let i = 0; i < MOST_TOKENS; i++) assertEquals(fed.pick(), A);
+  await fed.ticksUntil("the secondary one to be asked", () => tokensIn(fed.pool.table) > 0);
+  await fed.waiting(MOST_TOKENS);
+  assertEquals([fed.pick(), fed.report.uses], [B, "secondary"]);
+  await using first = new TokenFeed(port);
+  first.always = A;
+  await fed.ticksUntil("the primary one to be back", () => fed.report.uses === "primary");
+  // Its tokens have taken the place of the others.
+  for (let i = 0; i < 40; i++) {
+    await waitFor("a token", () => tokensIn(fed.pool.table) > 0);
+    assertEquals(fed.pick(), A);
+  }
+});
+
+Deno.test("a primary feed that is connected and starves is stood in for, too", async () => {
+  await using first = new TokenFeed();
+  await using second = new TokenFeed();
+  second.always = B;
+  await using fed = new FedPool();
+  await fed.follow([first], [second]);
+  await fed.ticksUntil("the secondary one to be asked", () => tokensIn(fed.pool.table) > 0);
+  assertEquals(fed.pick(), B);
+});
+
+Deno.test("a reload leaves feeds that stay alone, and replaces the others with their tokens", async () => {
+  await using first = new TokenFeed();
+  await using second = new TokenFeed();
+  await using third = new TokenFeed();
+  [first.always, second.always, third.always] = [A, B, "10.0.0.3:22"];
+  await using fed = new FedPool();
+  await fed.follow([first, second]);
+  await fed.waiting(MOST_TOKENS);
+  assertEquals([first.sent, second.sent], [8, 8]);
+  await fed.follow([first, second]);
+  assertEquals([first.sent, second.sent, tokensIn(fed.pool.table)], [8, 8, MOST_TOKENS]);
+  await fed.follow([first, third]);
+  await fed.waiting(MOST_TOKENS);
+  const picked = new Set(Array.from({ length: MOST_TOKENS }, () => fed.pick()));
+  assertEquals([...picked].sort(), [A, "10.0.0.3:22"]);
+  assertEquals(second.isPulled, false);
+});
+
+Deno.test("a backend that no token names leaves after a while, unless it has a session", async () => {
+  await using feed = new TokenFeed();
+  await using fed = new FedPool();
+  await fed.follow([feed]);
+  feed.send(A, B);
+  await fed.waiting(2);
+  assertEquals([fed.pick(), fed.pick()], [A, B]);
+  fed.end(B);
+  for (let i = 0; i < 310; i++) await fed.clock.advance(1000);
+  await waitFor("B to leave", () => fed.pool.members.length === 1);
+  assertEquals(fed.pool.members[0]?.backend.id, A);
+  feed.send(B);
+  await fed.ticksUntil("B to be back", () => tokensIn(fed.pool.table) === 1);
+  assertEquals(fed.pick(), B);
+});
+
+Deno.test("a pool that is full of backends makes room for those that tokens name now", async () => {
+  await using feed = new TokenFeed();
+  await using fed = new FedPool();
+  await fed.follow([feed]);
+  const name = (at: number) => `10.1.${at >> 8}.${at & 255}:22`;
+  for (let at = 0; at < 700; at++) {
+    feed.send(name(at));
+    if (at % 8 === 7) {
+      await waitFor("the tokens", () => tokensIn(fed.pool.table) === 8);
+      for (let i = 7; i >= 0; i--) {
+        const id = fed.pick() ?? "";
+        assertEquals(id, name(at - i));
+        fed.end(id);
+      }
+    }
+  }
+  assertEquals(fed.pool.members.length, 512);
+  await fed.clock.advance(10_000);
+});
+
+Deno.test("an account tells which tokens are over only once a thread has had the time to say so", () => {
+  const table = makeTable("token", [{ id: A }]);
+  const account = new TokenAccount<{ readonly id: string }>(table);
+  account.put({ id: A }, 0);
+  account.put({ id: A }, 0);
+  assertEquals(pick(table, null, 0, choice), 0);
+  account.look(0);
+  assertEquals([account.waiting.length, account.isTaken(A)], [1, true]);
+  // A thread has taken it and has not counted its session yet.
+  assertEquals(account.settle(49, () => 0), []);
+  assertEquals(account.settle(50, () => 1), []);
+  assertEquals(account.settle(50, () => 0), [{ id: A }]);
+  assertEquals([account.isTaken(A), account.withdraw(50)], [false, [{ id: A }]]);
+  assertEquals(tokensIn(table), 0);
+});
