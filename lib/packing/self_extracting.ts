@@ -7,6 +7,12 @@ import { packTar } from "./tar.ts";
 import { V8_FLAGS } from "./v8_flags.ts";
 
 /**
+ * What packages of CommonJS ask for modules of the runtime by. The bundler brings its own, but not in a
+ * script that is minified with names kept.
+ */
+const REQUIRE = "function require(name){return process.getBuiltinModule(name)}\n";
+
+/**
  * Bundles the program into one script that needs no cache, no network and no other file. Dynamic
  * imports end up inside, each evaluated only when it is reached.
  * @param root the directory of main.ts, as a URL with a final slash.
@@ -25,7 +31,8 @@ export async function bundle(root: URL): Promise<Uint8Array> {
       stderr: "inherit",
     }).output();
     if (!success) throw new Error('Cannot bundle "main.ts": deno bundle failed');
-    return await Deno.readFile(`${directory}/main.js`);
+    const script = await Deno.readTextFile(`${directory}/main.js`);
+    return new TextEncoder().encode(REQUIRE + script);
   } finally {
     await Deno.remove(directory, { recursive: true });
   }

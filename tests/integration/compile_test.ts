@@ -142,6 +142,24 @@ Deno.test("the process that is started is the balancer: same pid, TERM ends it w
   }
 });
 
+Deno.test("packages that are loaded when they are needed are in it", async () => {
+  for (const args of [["redis", "redis://127.0.0.1:1"]]) {
+    const child = new Deno.Command(await compiledBinary(), {
+      args: ["refresh", ...args],
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    try {
+      const reader = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+      assertStringIncludes((await reader.read()).value ?? "", "connection refused (127.0.0.1:1)");
+      await reader.cancel();
+    } finally {
+      await endNow(child);
+    }
+  }
+});
+
 Deno.test("two builds of the same sources are equal", async () => {
   await using directory = new TemporaryDirectory();
   const again = `${directory.path}/compute-lb`;
