@@ -298,10 +298,10 @@ export class RedisSource implements DiscoverySource {
   #sayMissing(): void {
     if (this.#isMissingSaid) return;
     this.#isMissingSaid = true;
-    const { key, addChannel, url } = this.#own;
+    const { key, addChannel } = this.#own;
     this.#surroundings.say(
       "info",
-      `No key "${key}" in ${url}: waiting for it, or for a server on the channel "${addChannel}"`,
+      `has no key "${key}": waiting for it, or for a server on the channel "${addChannel}"`,
     );
   }
 

@@ -101,8 +101,7 @@ Deno.test({
     await using watcher = new RedisWatcher(redis.url);
     await waitFor("a word about the key", () => watcher.said.length > 0);
     assertEquals(watcher.said, [
-      `No key "serverPool" in ${redis.url}: waiting for it, or for a server on the channel ` +
-      '"addServer"',
+      'has no key "serverPool": waiting for it, or for a server on the channel "addServer"',
     ]);
     await redis.cli("publish", "addServer", A);
     await holds(redis, "serverPool", `["${A}"]`);

@@ -3,12 +3,12 @@
 import { TcpPeer } from "../peers/tcp_peer.ts";
 import { receive } from "./bytes.ts";
 
-/** A backend that greets with its digit and keeps the session. */
-export function greeter(digit: number): TcpPeer {
+/** A backend that greets with its digit and keeps the session. @param port 0: one that is free. */
+export function greeter(digit: number, port = 0): TcpPeer {
   return new TcpPeer(async (conn) => {
     await conn.write(new TextEncoder().encode(`${digit}`));
     while (await conn.read(new Uint8Array(64)) !== null);
-  });
+  }, { port });
 }
 
 /** A session that stands, and the digit of the backend that has it. */
