@@ -31,9 +31,43 @@ export async function fetchText(request: Request): Promise<Result<string>> {
 
 /** The same, with the headers of the answer. */
 export async function fetchAnswer(
-  { url, client, headers, body, signal, mostBytes = MOST_BYTES }: Request,
+  request: Request,
 ): Promise<Result<{ readonly text: string; readonly headers: Headers }>> {
-  const place = `${url.host}${url.pathname}`;
+  return await withAnswer(request, async (response) => {
+    const text = await readBody(response, request.mostBytes ?? MOST_BYTES);
+    return text.ok ? success({ text: text.value, headers: response.headers }) : text;
+  });
+}
+
+/**
+ * Asks for an answer that goes on: its lines are handed on as they come, until `take` says that it has
+ * enough, or the answer ends. A line that is longer than `mostBytes` is an end, too.
+ */
+export async function fetchLines(
+  request: Request,
+  take: (line: string) => boolean,
+): Promise<Result<void>> {
+  const { mostBytes = MOST_BYTES } = request;
+  return await withAnswer(request, async (response) => {
+    const decoder = new TextDecoder();
+    let rest = "";
+    for await (const piece of response.body ?? []) {
+      const text = decoder.decode(piece, { stream: true });
+      // A long line is not looked through again with each piece.
+      const lines = text.includes("\n") ? (rest + text).split("\n") : [];
+      rest = lines.pop() ?? rest + text;
+      // Leaving the loop cancels what is still to come.
+      if (lines.some((line) => line !== "" && take(line))) return success(undefined);
+      if (rest.length > mostBytes) return failure(`sends a line of more than ${mostBytes} bytes`);
+    }
+    return success(undefined);
+  });
+}
+
+async function withAnswer<T>(
+  { url, client, headers, body, signal }: Request,
+  read: (response: Response) => Promise<Result<T>>,
+): Promise<Result<T>> {
   try {
     // A redirect may lead away from whoever is to be asked.
     const response = await fetch(url, {
@@ -43,11 +77,8 @@ export async function fetchAnswer(
       redirect: "manual",
       signal,
     });
-    if (response.status !== 200) {
-      return failure(await statusReason(response, place));
-    }
-    const text = await readBody(response, mostBytes);
-    return text.ok ? success({ text: text.value, headers: response.headers }) : text;
+    if (response.status === 200) return await read(response);
+    return failure(await statusReason(response, `${url.host}${url.pathname}`));
   } catch (error) {
     return failure(signal.aborted ? abortReason(signal) : fetchReason(error, url.host));
   }

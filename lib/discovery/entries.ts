@@ -1,6 +1,7 @@
 // Backends as sources write them: a text ("host:port=cores weight=2"), lines of such texts, or JSON.
 
 import { MAX_CORES, MAX_WEIGHT, parseCores, parseWeight } from "../core/pool/backend.ts";
+import { isIpv6 } from "../core/values/address.ts";
 import { messageOf } from "../core/values/errors.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import { shownJson } from "../core/values/shown_json.ts";
@@ -62,17 +63,32 @@ export function parseLines(text: string): DiscoveredList {
   return listOf(entries.map(({ place, entry }) => ({ place, backend: parseEntry(entry) })));
 }
 
-/** Reads a JSON array whose items are texts, or objects with address, cores, weight, max_connections. */
+/** Reads a JSON array whose items are texts, or objects with address, port, cores, weight, max_connections. */
 export function parseJsonList(text: string): Result<DiscoveredList> {
-  let document: unknown;
+  const document = parseJson(text);
+  return document.ok ? listOfJson(document.value) : document;
+}
+
+/** Reads JSON, or says what stands there instead. */
+export function parseJson(text: string): Result<unknown> {
   try {
-    document = JSON.parse(text);
+    return success(JSON.parse(text));
   } catch (error) {
     return failure(
       `Cannot read "${oneLine(text, 40)}" as JSON: ${oneLine(messageOf(error), 100)}`,
     );
   }
-  return listOfJson(document);
+}
+
+/**
+ * Reads what a directory has under a name: a text as in a list, or a JSON object. Where nothing stands there,
+ * or no address, the name is the address.
+ */
+export function parseNamed(name: string, value: string): Result<DiscoveredBackend> {
+  const text = value.trim();
+  if (!text.startsWith("{")) return parseEntry(text === "" ? name : text);
+  const object = parseJson(text);
+  return object.ok ? parseJsonEntry({ address: name, ...Object(object.value) }) : object;
 }
 
 /** The same of what was read as JSON. */
@@ -98,10 +114,12 @@ function parseJsonEntry(item: unknown): Result<DiscoveredBackend> {
       `Cannot use ${oneLine(shownJson(item.address), 60)} as an address: expected a text`,
     );
   }
+  const port = "port" in item && item.port !== null ? `:${item.port}` : "";
+  const host = port !== "" && isIpv6(item.address) ? `[${item.address}]` : item.address;
   const words = Object.entries(item).flatMap(([name, value]) =>
     isFigure(name) && value !== null && value !== undefined ? [`${name}=${value}`] : []
   );
-  return parseEntry([item.address, ...words].join(" "));
+  return parseEntry([host + port, ...words].join(" "));
 }
 
 function isFigure(name: string): boolean {

@@ -4,6 +4,7 @@ import { oneLine } from "../asking/reason.ts";
 import { chosen, type ValueOf } from "../schema/declarations.ts";
 import type { DiscoverySource, DiscoverySurroundings } from "./discovery_source.ts";
 import { dns } from "./dns.ts";
+import { etcd } from "./etcd.ts";
 import { redis } from "./redis.ts";
 import { staticList } from "./static.ts";
 
@@ -12,6 +13,7 @@ export const DISCOVERY_SOURCE_KINDS = [
   staticList,
   dns,
   redis,
+  etcd,
 ] as const;
 
 type Kind = typeof DISCOVERY_SOURCE_KINDS[number];

@@ -22,6 +22,9 @@ const PATHS = {
   "redis-server": ["/usr/bin/redis-server"],
   "redis-cli": ["/usr/bin/redis-cli"],
   prometheus: ["/usr/bin/prometheus"],
+  etcd: ["/usr/bin/etcd"],
+  zookeeper: ["/usr/share/java/zookeeper.jar"],
+  java: ["/usr/bin/java"],
 } as const;
 
 export type PeerName = keyof typeof PATHS;

@@ -17,6 +17,8 @@ export const WAITING: readonly string[] = [
   "tests/integration/dns_source_test.ts",
   // A class waits for sshd to take its logins.
   "tests/integration/ssh_class_test.ts",
+  // Servers of lists keep silent, and are found out.
+  "tests/integration/etcd_source_test.ts",
   // Prometheus scrapes once a second.
   "tests/integration/prometheus_test.ts",
   // Sessions are cut before the service manager's deadline.

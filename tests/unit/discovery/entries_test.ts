@@ -1,5 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { parseEntry, parseJsonList, parseLines } from "../../../lib/discovery/entries.ts";
+import {
+  parseEntry,
+  parseJsonList,
+  parseLines,
+  parseNamed,
+} from "../../../lib/discovery/entries.ts";
 
 function shown(text: string) {
   const entry = parseEntry(text);
@@ -60,4 +65,28 @@ Deno.test("a JSON list holds texts and objects", () => {
     ok: false,
     message: "Cannot use an object: expected a list of backends",
   });
+});
+
+Deno.test("what stands under a name is an entry, an object, or nothing: then the name is one", () => {
+  const text = (name: string, value: string) => {
+    const entry = parseNamed(name, value);
+    return entry.ok ? { ...entry.value.address, ...entry.value } : entry.message;
+  };
+  assertEquals(text("x", "hoek:22=12"), text("", "hoek:22=12"));
+  assertEquals(text("hoek:22", " \n"), text("", "hoek:22"));
+  assertEquals(text("hoek:22", '{"cores": 12, "port": null}'), text("", "hoek:22=12"));
+  assertEquals(text("x", '{"address": "fe80::1", "port": 22}'), text("", "[fe80::1]:22"));
+  assertEquals(
+    text("x", '{"address": "hoek:22", "port": 22}'),
+    'Cannot read "hoek:22:22" as an address: expected "host:port", "[IPv6]:port" or "unix:/path"',
+  );
+  assertEquals(
+    text("x", '{"address": 3}'),
+    "Cannot use 3 as an address: expected a text",
+  );
+  assertEquals(
+    text("x", "{"),
+    'Cannot read "{" as JSON: ' +
+      "Expected property name or '}' in JSON at position 1 (line 1 column 2)",
+  );
 });
