@@ -2,17 +2,17 @@
 // there counts as a session of its backend, as far as proxies say so by the back-channel.
 
 import type { PoolConfig } from "../config/config.ts";
-import { withDefaults } from "../config/build.ts";
 import { Choice, countTunnel, pick, release } from "../core/pick/pick_kernels.ts";
 import { ACTIVE } from "../core/pick/pick_table.ts";
 import type { Pool } from "../core/pool/pool.ts";
-import { formatAddress } from "../core/values/address.ts";
+import { formatHost } from "../core/values/address.ts";
 import { counted } from "../core/values/counted.ts";
 import { messageOf } from "../core/values/errors.ts";
 import type { DiscoveredBackend } from "../discovery/discovery_source.ts";
 import { parseLines } from "../discovery/entries.ts";
 import type { Word } from "../sp/back_channel.ts";
 import type { Peer } from "../sp/pusher.ts";
+import { mergeDiscovered } from "./discovered.ts";
 import { PoolController, type PoolControllerParts } from "./pool_controller.ts";
 import type { TokenSupply } from "./token_supply.ts";
 
@@ -70,12 +70,15 @@ export class PlacedSupply implements TokenSupply {
     const decoder = new TextDecoder();
     const { backends, skipped } = parseLines(lines.map((line) => decoder.decode(line)).join("\n"));
     const { config } = this.#controller;
-    const found: PoolConfig["backends"][number][] = [];
+    const whole: DiscoveredBackend[] = [];
     const faults = [...skipped];
     for (const backend of backends) {
-      if (backend.address.hasPort) found.push(backendOf(backend, config));
-      else faults.push(`${formatAddress(backend.address.address)}: expected a port`);
+      const { hasPort, address } = backend.address;
+      if (hasPort || address.transport === "unix") whole.push(backend);
+      else faults.push(`${formatHost(address.host)}: expected a port`);
     }
+    const none = { ...config, backends: [] };
+    const { backends: found } = mergeDiscovered(none, [whole], undefined, () => undefined);
     for (const fault of faults.slice(0, MOST_TOLD)) log.warning(`cannot use a line: ${fault}`);
     if (faults.length > MOST_TOLD) {
       log.warning(`nor ${counted(faults.length - MOST_TOLD, "line")} more`);
@@ -203,11 +206,4 @@ export class PlacedSupply implements TokenSupply {
     }
     this.#parts.kick();
   }
-}
-
-function backendOf(
-  { address: { address }, ...own }: DiscoveredBackend,
-  { backendDefaults }: PoolConfig,
-): PoolConfig["backends"][number] {
-  return { id: formatAddress(address), address, ...withDefaults(own, backendDefaults) };
 }

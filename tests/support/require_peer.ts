@@ -21,6 +21,7 @@ const PATHS = {
   dnsmasq: ["/usr/sbin/dnsmasq"],
   "redis-server": ["/usr/bin/redis-server"],
   "redis-cli": ["/usr/bin/redis-cli"],
+  nanocat: ["/usr/bin/nanocat"],
   prometheus: ["/usr/bin/prometheus"],
   etcd: ["/usr/bin/etcd"],
   zookeeper: ["/usr/share/java/zookeeper.jar"],
