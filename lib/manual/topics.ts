@@ -22,6 +22,7 @@ import placement from "./placement.txt" with { type: "text" };
 import proxy from "./proxy.txt" with { type: "text" };
 import quickstart from "./quickstart.txt" with { type: "text" };
 import recording from "./recording.txt" with { type: "text" };
+import redis from "./redis.txt" with { type: "text" };
 import sshd from "./sshd.txt" with { type: "text" };
 import status from "./status.txt" with { type: "text" };
 import strategies from "./strategies.txt" with { type: "text" };
@@ -57,6 +58,7 @@ export const TOPICS: readonly Topic[] = [
   metrics,
   api,
   recording,
+  redis,
   lbtk,
   engines,
   limits,
