@@ -24,6 +24,8 @@ export interface Told {
   readonly input?: string;
   /** Variables besides those of this process. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Longer output is no answer; absent: more than a load needs is none. */
+  readonly mostBytes?: number;
   /** It is to do something: what it prints is no answer, and may be long. */
   readonly isErrand?: boolean;
 }
@@ -43,6 +45,7 @@ export async function runCommand(
   told: Told = {},
 ): Promise<Result<string>> {
   if (signal.aborted) return failure(abortReason(signal));
+  const { mostBytes = MOST_OUTPUT_BYTES } = told;
   let process: Deno.ChildProcess;
   try {
     process = spawnLeader(program, args, told.input === undefined ? "null" : "piped", told.env);
@@ -69,7 +72,7 @@ export async function runCommand(
     const readers = Promise.all([
       told.isErrand === true
         ? readTail(process.stdout, enough.signal, MOST_OUTPUT_BYTES)
-        : readStart(process.stdout, enough.signal, end),
+        : readStart(process.stdout, enough.signal, mostBytes, end),
       readTail(process.stderr, enough.signal, MOST_OUTPUT_BYTES),
     ]);
     const status = await Promise.race([process.status, givenUp.promise]);
@@ -84,7 +87,7 @@ export async function runCommand(
     await finishReading(readers, enough, clock);
     const [stdout, stderr] = await readers;
     if (signal.aborted) return failure(abortReason(signal));
-    if (stdout === undefined) return failure(`printed more than ${MOST_OUTPUT_BYTES} bytes`);
+    if (stdout === undefined) return failure(`printed more than ${mostBytes} bytes`);
     if (status.success) return success(stdout);
     const how = describeStatus(status);
     const last = lastLine(stderr);
@@ -118,13 +121,14 @@ export function describeUnkillable(pid: number): string {
 async function readStart(
   stream: ReadableStream<Uint8Array>,
   enough: AbortSignal,
+  mostBytes: number,
   tooMuch: () => void,
 ): Promise<string | undefined> {
   let text: string | undefined = "";
   await readText(stream, enough, (piece) => {
     if (text === undefined) return;
     text += piece;
-    if (text.length <= MOST_OUTPUT_BYTES) return;
+    if (text.length <= mostBytes) return;
     text = undefined;
     tooMuch();
   });

@@ -7,19 +7,21 @@ import type { Result } from "../core/values/result.ts";
 import type { DiscoveredList } from "./discovery_source.ts";
 
 /** A source asks others; longer than this nobody waits for an answer. */
-const ANSWER_MS = 10_000;
+const ANSWER_MS = 5000;
 
 /** What a source was told when it was asked. */
 export interface Polled {
   readonly list: DiscoveredList;
   /** When it is asked again, in milliseconds. */
   readonly againMs: number;
+  /** Resolves when the answer may be another before that. Ends soon after its signal is aborted. */
+  readonly changed?: (signal: AbortSignal) => Promise<void>;
 }
 
 /**
  * Yields what each question gives, until the signal is aborted.
  * @param ask ends soon after its signal is aborted.
- * @throws {Error} saying why there is no list.
+ * @throws {Error} saying why there is no list; also where nothing in it could be read.
  */
 export async function* polled(
   ask: (signal: AbortSignal) => Promise<Result<Polled>>,
@@ -32,7 +34,17 @@ export async function* polled(
     const asked = await withDeadline(clock, answerMs, ask, signal, late);
     if (signal.aborted) return;
     if (!asked.ok) throw new Error(asked.message);
-    yield asked.value.list;
-    await clock.sleep(jittered(asked.value.againMs, random), signal).catch(() => {});
+    const { list, againMs, changed = aborted } = asked.value;
+    const [skipped] = list.skipped;
+    if (list.backends.length === 0 && skipped !== undefined) throw new Error(skipped);
+    yield list;
+    await withDeadline(clock, jittered(againMs, random), changed, signal);
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }

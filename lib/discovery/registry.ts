@@ -3,9 +3,12 @@
 import { oneLine } from "../asking/reason.ts";
 import { chosen, type ValueOf } from "../schema/declarations.ts";
 import type { DiscoverySource, DiscoverySurroundings } from "./discovery_source.ts";
+import { containers } from "./containers.ts";
 import { dns } from "./dns.ts";
 import { etcd } from "./etcd.ts";
 import { redis } from "./redis.ts";
+import { ganglia } from "./gmond.ts";
+import { oioCluster, oioProxy } from "./oio.ts";
 import { staticList } from "./static.ts";
 
 /** One line for each. */
@@ -14,6 +17,10 @@ export const DISCOVERY_SOURCE_KINDS = [
   dns,
   redis,
   etcd,
+  ganglia,
+  containers,
+  oioProxy,
+  oioCluster,
 ] as const;
 
 type Kind = typeof DISCOVERY_SOURCE_KINDS[number];

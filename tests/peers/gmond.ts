@@ -1,7 +1,7 @@
 // The real gmond of this machine (Ganglia 3), on a loopback port of its own, which sends its metrics to
 // itself by UDP and tells them by TCP. gmetric of the same package reports hosts that are not there.
 
-import { endTree, freePort } from "../support/processes.ts";
+import { endTree, freePort, signal } from "../support/processes.ts";
 import { peerProgram } from "../support/require_peer.ts";
 import { mustRun } from "../support/run_program.ts";
 import { waitFor } from "../support/wait_for.ts";
@@ -21,15 +21,9 @@ const MODULE_FOLDERS = [
 ];
 
 export class Gmond implements AsyncDisposable {
-  readonly #process: Deno.ChildProcess;
+  #process: Deno.ChildProcess | undefined;
 
-  private constructor(
-    readonly port: number,
-    readonly directory: string,
-    process: Deno.ChildProcess,
-  ) {
-    this.#process = process;
-  }
+  private constructor(readonly port: number, readonly directory: string) {}
 
   /** Starts a daemon and waits until it knows its own load, cores and memory. */
   static async start(options: GmondOptions = {}): Promise<Gmond> {
@@ -38,29 +32,54 @@ export class Gmond implements AsyncDisposable {
     for (let attempt = 1;; attempt++) {
       const port = freePort();
       await Deno.writeTextFile(`${directory}/gmond.conf`, await configuration(options, port));
-      const process = new Deno.Command(peerProgram("gmond"), {
-        args: ["-f", "-c", `${directory}/gmond.conf`],
-        stdin: "null",
-        stdout: "null",
-        stderr: "null",
-      }).spawn();
-      const gmond = new Gmond(port, directory, process);
-      let ended = false;
-      process.status.then(() => ended = true);
+      const gmond = new Gmond(port, directory);
       try {
-        const ready = await waitFor("gmond to know its own metrics", async () => {
-          if (ended) return "ended";
-          const xml = await gmond.xml().catch(() => "");
-          const names = ["load_one", "cpu_num", "mem_free", "mem_cached", "mem_total"];
-          return names.every((name) => xml.includes(`<METRIC NAME="${name}"`)) && "ready";
-        });
-        if (ready === "ready") return gmond;
+        if (await gmond.#run() === "ready") return gmond;
         if (attempt >= 5) throw new Error("gmond does not start");
       } catch (error) {
         await gmond[Symbol.asyncDispose]();
         throw error;
       }
     }
+  }
+
+  /** Starts it again on the same port; it knows nobody yet but itself. */
+  async restart(): Promise<void> {
+    await this.kill();
+    if (await this.#run() !== "ready") throw new Error("gmond does not start again");
+  }
+
+  async #run(): Promise<"ready" | "ended"> {
+    const process = new Deno.Command(peerProgram("gmond"), {
+      args: ["-f", "-c", `${this.directory}/gmond.conf`],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    this.#process = process;
+    let ended = false;
+    process.status.then(() => ended = true);
+    return await waitFor("gmond to know its own metrics", async () => {
+      if (ended) return "ended";
+      const xml = await this.xml().catch(() => "");
+      const names = ["load_one", "cpu_num", "mem_free", "mem_cached", "mem_total"];
+      return names.every((name) => xml.includes(`<METRIC NAME="${name}"`)) && "ready";
+    });
+  }
+
+  /** It is there and says nothing more. */
+  stop(): void {
+    if (this.#process !== undefined) signal(this.#process.pid, "SIGSTOP");
+  }
+
+  go(): void {
+    if (this.#process !== undefined) signal(this.#process.pid, "SIGCONT");
+  }
+
+  async kill(): Promise<void> {
+    this.go();
+    if (this.#process !== undefined) await endTree(this.#process);
+    this.#process = undefined;
   }
 
   /** All that it tells. */
@@ -83,7 +102,7 @@ export class Gmond implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await endTree(this.#process);
+    await this.kill();
     await Deno.remove(this.directory, { recursive: true });
   }
 }

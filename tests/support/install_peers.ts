@@ -34,6 +34,8 @@ const PEERS: readonly Program[] = [
   { program: "/usr/share/zookeeper/bin/zkServer.sh", package: "zookeeper" },
   { program: "/usr/bin/nanocat", package: "nanomsg-utils" },
   { program: "/usr/sbin/dnsmasq", package: "dnsmasq-base" },
+  { program: "/usr/bin/podman", package: "podman" },
+  { program: "/usr/sbin/runc", package: "runc" },
 ];
 
 /** Downloaded, never installed here: a test installs them on a throwaway copy of the machine. */

@@ -19,6 +19,8 @@ const PATHS = {
   gmond: ["/usr/sbin/gmond"],
   gmetric: ["/usr/bin/gmetric"],
   dnsmasq: ["/usr/sbin/dnsmasq"],
+  podman: ["/usr/bin/podman"],
+  runc: ["/usr/sbin/runc", "/usr/bin/runc"],
   "redis-server": ["/usr/bin/redis-server"],
   "redis-cli": ["/usr/bin/redis-cli"],
   nanocat: ["/usr/bin/nanocat"],

@@ -13,8 +13,10 @@ export const WAITING: readonly string[] = [
   // Loads that go stale, agents' words as HAProxy takes them, by the daemons' own intervals.
   "tests/integration/haproxy_agent_test.ts",
   "tests/integration/gmond_source_test.ts",
-  // Name servers that are dead or silent.
+  // Name servers, gmonds and proxies that are dead or silent.
   "tests/integration/dns_source_test.ts",
+  "tests/integration/gmond_discovery_test.ts",
+  "tests/integration/oio_source_test.ts",
   // A class waits for sshd to take its logins.
   "tests/integration/ssh_class_test.ts",
   // Servers of lists keep silent, and are found out.
