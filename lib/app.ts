@@ -355,13 +355,13 @@ export class App implements AsyncDisposable {
 
   /** Has a pool take in the backends that its feed names. */
   #join(name: string): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#inTurn(() => {
       const pool = this.#feeds.applied(this.#whole).pools.find((pool) => pool.name === name);
-      if (pool === undefined) return { value: undefined };
+      if (pool === undefined) return Promise.resolve({ value: undefined });
       const full = this.#pools.whyFull(name, this.orders.applied(pool).backends);
       if (full !== undefined) throw new Error(full);
-      const found = await this.#pools.find(pool);
-      return { value: undefined, rest: this.#takeFound(pool, found) };
+      // Names are looked up afterwards: nobody waits for them.
+      return Promise.resolve({ value: undefined, rest: this.#takeFound(pool, new Map()) });
     });
   }
 

@@ -98,8 +98,8 @@ export class PoolFeed implements AsyncDisposable {
   readonly #known = new Map<string, Known>();
   /** What tokens have been read as. */
   readonly #read = new Map<string, Result<BackendConfig>>();
-  /** Tokens whose backends are about to join. */
-  #joining: FedToken[] = [];
+  /** Tokens whose backends are about to join, and those behind them: their order is the generator's choice. */
+  readonly #joining: FedToken[] = [];
   #join: Promise<void> | undefined;
   #sources: readonly Source[] = [];
   readonly #closing = new Set<Promise<void>>();
@@ -269,9 +269,8 @@ export class PoolFeed implements AsyncDisposable {
     const nowMs = clock.now();
     if (known !== undefined) {
       known.namedMs = nowMs;
-      const isOnItsWay = this.#joining.some((one) => one.id === id);
       const isMissing = this.#rowOf(id) === NO_ROW && nowMs - known.joinedMs >= REJOIN_MS;
-      if (!isOnItsWay && !isMissing) return this.#put(token);
+      if (this.#joining.length === 0 && !isMissing) return this.#put(token);
       if (isMissing) known.joinedMs = nowMs;
       this.#joining.push(token);
       return this.#joinNow();
@@ -353,9 +352,9 @@ export class PoolFeed implements AsyncDisposable {
         const isNew = isNews(this.#told, 0, clock.now());
         if (isNew) log.error(`${pool.name}: ${messageOf(error)}`);
       }
-      const joined = this.#joining;
-      this.#joining = joined.filter(({ id }) => !ids.has(id));
-      for (const token of joined) if (ids.has(token.id)) this.#put(token);
+      const next = this.#joining.findIndex(({ id }) => !ids.has(id));
+      const joined = this.#joining.splice(0, next < 0 ? this.#joining.length : next);
+      for (const token of joined) this.#put(token);
       this.#ask();
     }
   }

@@ -17,6 +17,7 @@ import { help } from "./commands/help.ts";
 import { install } from "./commands/install.ts";
 import { kill } from "./commands/kill.ts";
 import { man } from "./commands/man.ts";
+import { proxy } from "./commands/proxy.ts";
 import { refresh } from "./commands/refresh.ts";
 import { reload } from "./commands/reload.ts";
 import { run } from "./commands/run.ts";
@@ -50,6 +51,7 @@ export const COMMANDS: readonly [Command, ...Command[]] = [
   agent,
   simulate,
   gen,
+  proxy,
   grafana,
   refresh,
   echo,

@@ -23,6 +23,8 @@ const MOST_BYTES = 3 * 2 ** 20;
 
 export interface ConfigCommand {
   readonly configFile?: string;
+  /** Instead of a file: what an lb.conf would say, as arguments have it. */
+  readonly text?: string;
   readonly overrides: Overrides;
 }
 
@@ -117,8 +119,9 @@ export async function readCommandConfig(command: ConfigCommand): Promise<Command
   const { overrides } = command;
   const flagsSuffice = overrides.listen !== undefined &&
     (overrides.backends ?? overrides.discover ?? overrides.feed) !== undefined;
-  const path = command.configFile ?? (flagsSuffice ? undefined : DEFAULT_FILE);
-  let text: string | undefined;
+  const isMade = command.text !== undefined;
+  const path = command.configFile ?? (flagsSuffice || isMade ? undefined : DEFAULT_FILE);
+  let { text } = command;
   if (path !== undefined) {
     try {
       const bytes = await readRegularFile(path, MOST_BYTES, "an lb.conf");
@@ -140,7 +143,7 @@ export async function readCommandConfig(command: ConfigCommand): Promise<Command
     }
   }
   const input: ConfigInput = {
-    ...(path === undefined || text === undefined ? {} : { file: { path, text } }),
+    ...(text === undefined ? {} : { file: { path: path ?? "command line", text } }),
     overrides,
   };
   const read = readConfig(input);
