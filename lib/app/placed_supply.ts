@@ -7,7 +7,6 @@ import { ACTIVE } from "../core/pick/pick_table.ts";
 import type { Pool } from "../core/pool/pool.ts";
 import { formatHost } from "../core/values/address.ts";
 import { counted } from "../core/values/counted.ts";
-import { messageOf } from "../core/values/errors.ts";
 import type { DiscoveredBackend } from "../discovery/discovery_source.ts";
 import { parseLines } from "../discovery/entries.ts";
 import type { Word } from "../sp/back_channel.ts";
@@ -50,9 +49,8 @@ export class PlacedSupply implements TokenSupply {
   /** The bytes of each backend's token, by its row. */
   #tokens: Uint8Array[] = [];
   #ids: string[] = [];
-  /** The configuration that is to be taken next. */
-  #waiting: PoolConfig | undefined;
-  #taking: Promise<void> | undefined;
+  /** What was wrong with the last list. */
+  #told = "";
 
   /** @param config of a pool; its backends are those of the lists. */
   constructor(config: PoolConfig, parts: PlacedSupplyParts) {
@@ -79,21 +77,19 @@ export class PlacedSupply implements TokenSupply {
     }
     const none = { ...config, backends: [] };
     const { backends: found } = mergeDiscovered(none, [whole], undefined, () => undefined);
-    for (const fault of faults.slice(0, MOST_TOLD)) log.warning(`cannot use a line: ${fault}`);
-    if (faults.length > MOST_TOLD) {
-      log.warning(`nor ${counted(faults.length - MOST_TOLD, "line")} more`);
+    const more = faults.length - MOST_TOLD;
+    const told = faults.slice(0, MOST_TOLD).map((fault) => `cannot use a line: ${fault}`);
+    if (more > 0) told.push(`nor ${counted(more, "line")} more`);
+    const isEmpty = found.length === 0 && lines.length > 0;
+    const hasRoom = this.#controller.pool.hasRoomFor(found);
+    if (isEmpty) told.push("keeps its last list: this one holds no backend");
+    else if (!hasRoom) {
+      told.push(`keeps its last list: there is no room for ${counted(found.length, "backend")}`);
     }
-    if (found.length === 0 && lines.length > 0) {
-      log.error("keeps its last list: this one holds no backend");
-      return;
-    }
-    if (!this.#controller.pool.hasRoomFor(found)) {
-      log.error(`keeps its last list: there is no room for ${counted(found.length, "backend")}`);
-      return;
-    }
-    this.#waiting = { ...config, backends: found };
-    this.#taking ??= this.#takeWaiting().finally(() => this.#taking = undefined);
-    await this.#taking;
+    // Refreshers say the same list again and again.
+    if (told.join() !== this.#told) { for (const text of told) log.warning(text); }
+    this.#told = told.join();
+    if (!isEmpty && hasRoom) await this.#controller.reconfigure({ ...config, backends: found });
   }
 
   next(peer: Peer): Uint8Array | undefined {
@@ -138,21 +134,7 @@ export class PlacedSupply implements TokenSupply {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#waiting = undefined;
-    await this.#taking;
     await this.#controller[Symbol.asyncDispose]();
-  }
-
-  /** Lists that come while names of another are looked up wait; the last of them counts. */
-  async #takeWaiting(): Promise<void> {
-    for (let config = this.#waiting; config !== undefined; config = this.#waiting) {
-      this.#waiting = undefined;
-      try {
-        await this.#controller.reconfigure(config);
-      } catch (error) {
-        this.#parts.log.error(`keeps its last list: ${messageOf(error)}`);
-      }
-    }
   }
 
   #rowOf(id: string): number | undefined {

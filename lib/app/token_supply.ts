@@ -5,7 +5,7 @@ import type { Word } from "../sp/back_channel.ts";
 import type { Peer } from "../sp/pusher.ts";
 
 export interface TokenSupply extends AsyncDisposable {
-  /** Makes these lines the list. Never rejects. */
+  /** Makes these lines the list, once the one before is. Never rejects. */
   take(lines: readonly Uint8Array[]): Promise<void>;
   /** A token for this peer, which is under way to it then; undefined: there is none. */
   next(peer: Peer): Uint8Array | undefined;

@@ -7,6 +7,7 @@ import { PlainSupply, type TokenSupply } from "../app/token_supply.ts";
 import type { PoolConfig } from "../config/config.ts";
 import { formatConfigErrors } from "../config/config_error.ts";
 import type { Address } from "../core/values/address.ts";
+import { isNews } from "../core/timing/throttled_condition.ts";
 import { counted } from "../core/values/counted.ts";
 import { listenHint, messageOf } from "../core/values/errors.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
@@ -42,6 +43,9 @@ export interface GenCommand extends ConfigCommand {
  * list would take hours to reach one that has a client now and then.
  */
 const SEND_BYTES = 2048;
+
+/** Lists are taken so far apart, however fast they come. */
+const LIST_GAP_MS = 100;
 
 /** What a configuration must have, and a generator has otherwise: lists to come, and no clients. */
 const NEEDED = { listen: ["127.0.0.1:1"], backends: ["127.0.0.1:2"] };
@@ -136,7 +140,7 @@ async function serve(
   returnFreeMemory();
   const stop = new AbortController();
   const stopped = signals.stopped.then(() => stop.abort());
-  await Promise.race([stopped, readLists(supply, () => pusher.kick(), log, stop.signal)]);
+  await readLists(supply, () => pusher.kick(), log, stop.signal);
   await stopped;
 }
 
@@ -174,9 +178,12 @@ async function readLists(
   log: LogArea,
   signal: AbortSignal,
 ): Promise<void> {
+  let waiting: readonly Uint8Array[] | undefined;
   let last: string | undefined;
-  const lists = new ListReader({
-    took: (items) => {
+  /** Of lists that come faster than they can be taken, the last one counts. */
+  const takeWaiting = async () => {
+    for (let items = waiting; items !== undefined && !signal.aborted; items = waiting) {
+      waiting = undefined;
       const list = items.join("\n");
       if (list !== last) {
         log.info(
@@ -186,11 +193,21 @@ async function readLists(
         );
       }
       last = list;
-      // The supply itself waits for it in the end.
-      void supply.take(items).then(kick);
+      await supply.take(items);
+      kick();
+      await SYSTEM_CLOCK.sleep(LIST_GAP_MS, signal).catch(() => {});
+    }
+    taking = undefined;
+  };
+  let taking: Promise<void> | undefined;
+  const lists = new ListReader({
+    took: (items) => {
+      waiting = items;
+      taking ??= takeWaiting();
     },
-    leftOut: (text) => log.warning(text),
+    leftOut: (text) => isNews(told, 0, SYSTEM_CLOCK.now()) && log.warning(text),
   });
+  const told = new Int32Array(1);
   const reader = Deno.stdin.readable.getReader();
   signal.addEventListener("abort", () => void reader.cancel().catch(() => {}), { once: true });
   let why = "stdin has ended";
@@ -201,8 +218,11 @@ async function readLists(
   } catch (error) {
     why = `stdin cannot be read: ${messageOf(error)}`;
   }
+  if (!signal.aborted) lists.end();
+  await taking;
   if (signal.aborted) return;
-  lists.end();
-  if (last === undefined) throw new Error(`${why} without a list: there is nothing to hand out`);
+  if (last === undefined) {
+    throw new Error(`there is nothing to hand out: no list has come, and ${why}`);
+  }
   log.info(`${why}: the last list goes on`);
 }
