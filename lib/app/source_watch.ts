@@ -9,6 +9,7 @@ import type {
   DiscoverySurroundings,
   ReportedBackend,
 } from "../discovery/discovery_source.ts";
+import { follow } from "../discovery/followed.ts";
 import { type DiscoverySourceConfig, nameOfSource } from "../discovery/registry.ts";
 import type { DiscoveryReport } from "../admin/report.ts";
 import type { Clock, Random } from "../core/timing/clock.ts";
@@ -27,9 +28,6 @@ export interface SourceWatchParts {
   ) => DiscoverySource;
 }
 
-/** After so long a source that failed is asked again; each time twice as long, up to the most. */
-const FIRST_BACKOFF_MS = 500;
-const MOST_BACKOFF_MS = 30_000;
 /** How long the end of a watch is waited for. */
 const END_MS = 2000;
 const NOBODY: readonly DiscoveredBackend[] = [];
@@ -56,7 +54,6 @@ export class SourceWatch implements AsyncDisposable {
   #listedAtMs: number | undefined;
   #skipped: readonly string[] = [];
   #failure: { readonly reason: string; readonly sinceMs: number } | undefined;
-  #failures = 0;
   /** Whether people were told that it fails; and when it was felt last. */
   #isTold = false;
   readonly #felt = new Int32Array(1);
@@ -88,7 +85,12 @@ export class SourceWatch implements AsyncDisposable {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.spoken = promise;
     this.#speak = resolve;
-    this.#running = this.#run();
+    this.#running = follow(this.#source, this.#stop.signal, {
+      clock,
+      random,
+      took: (list) => this.#take(list),
+      failed: (reason) => this.#fail(reason),
+    });
   }
 
   /** The backends that it named last; none before it has spoken. */
@@ -146,33 +148,11 @@ export class SourceWatch implements AsyncDisposable {
     await late;
   }
 
-  async #run(): Promise<void> {
-    const { clock, random } = this.#parts;
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      let reason = "has ended its watch";
-      try {
-        for await (const list of this.#source.watch(signal)) {
-          if (signal.aborted) return;
-          this.#take(list);
-        }
-      } catch (error) {
-        reason = oneLine(messageOf(error), 300);
-      }
-      if (signal.aborted) return;
-      this.#fail(reason);
-      const longest = Math.min(MOST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failures++);
-      // Many balancers that lost one server do not come back to it in step.
-      await clock.sleep(longest * (0.5 + 0.5 * random()), signal).catch(() => {});
-    }
-  }
-
   #take({ backends, skipped, isMeant }: DiscoveredList): void {
     if (backends.length === 0 && skipped.length > 0) {
       return this.#fail(`nothing in its list can be used: ${oneLine(skipped[0] ?? "")}`);
     }
     this.#listedAtMs = this.#parts.clock.now();
-    this.#failures = 0;
     this.#failure = undefined;
     if (this.#isTold) {
       this.#say("info", `answers again, with ${counted(backends.length, "backend")}`);

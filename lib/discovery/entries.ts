@@ -63,6 +63,12 @@ export function parseLines(text: string): DiscoveredList {
   return listOf(entries.map(({ place, entry }) => ({ place, backend: parseEntry(entry) })));
 }
 
+/** Reads a list as people and programs write it: a JSON array, or lines. */
+export function parseText(text: string): Result<DiscoveredList> {
+  // A line may begin with "[", too: of an IPv6 address.
+  return /^\s*\[\s*(["{\]]|$)/.test(text) ? parseJsonList(text) : success(parseLines(text));
+}
+
 /** Reads a JSON array whose items are texts, or objects with address, port, cores, weight, max_connections. */
 export function parseJsonList(text: string): Result<DiscoveredList> {
   const document = parseJson(text);

@@ -2,7 +2,7 @@
 // watched again, after a pause that grows from failure to failure.
 
 import { oneLine } from "../asking/reason.ts";
-import { type Clock, jittered, type Random } from "../core/timing/clock.ts";
+import type { Clock, Random } from "../core/timing/clock.ts";
 import { messageOf } from "../core/values/errors.ts";
 import type { DiscoveredList, DiscoverySource } from "./discovery_source.ts";
 
@@ -15,8 +15,8 @@ export interface Follower {
   readonly failed: (reason: string) => void;
 }
 
-const FIRST_PAUSE_MS = 1000;
-const LONGEST_PAUSE_MS = 60_000;
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 30_000;
 
 /** Watches a source until the signal is aborted. Never rejects. */
 export async function follow(
@@ -38,7 +38,8 @@ export async function follow(
     }
     if (signal.aborted) return;
     failed(reason);
-    await clock.sleep(jittered(pauseMs, random), signal).catch(() => {});
+    // Many that lost one server do not come back to it in step.
+    await clock.sleep(pauseMs * (0.5 + random()), signal).catch(() => {});
     pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
   }
 }

@@ -6,6 +6,9 @@ import type { DiscoverySource, DiscoverySurroundings } from "./discovery_source.
 import { containers } from "./containers.ts";
 import { dns } from "./dns.ts";
 import { etcd } from "./etcd.ts";
+import { exec } from "./exec.ts";
+import { file } from "./file.ts";
+import { http } from "./http.ts";
 import { redis } from "./redis.ts";
 import { ganglia } from "./gmond.ts";
 import { oioCluster, oioProxy } from "./oio.ts";
@@ -14,6 +17,9 @@ import { staticList } from "./static.ts";
 /** One line for each. */
 export const DISCOVERY_SOURCE_KINDS = [
   staticList,
+  file,
+  exec,
+  http,
   dns,
   redis,
   etcd,
@@ -62,10 +68,9 @@ export function nameOfSource(config: DiscoverySourceConfig): string {
   const [key, value] = Object.entries(discoverySource.write(config) ?? {})
     .find(([key]) => key !== "source") ?? [];
   const isUntold = section?.below[key ?? ""]?.about.isUntold === true;
-  const said = Array.isArray(value) ? value.join(",") : value;
-  return isUntold || said === null || said === undefined || typeof said === "object" || said === ""
-    ? name
-    : `${name} ${oneLine(String(said), 60)}`;
+  // What is secret in a URL stands behind "?".
+  const said = Array.isArray(value) ? value.join(",") : String(value ?? "").split("?")[0];
+  return isUntold || said === undefined || said === "" ? name : `${name} ${oneLine(said, 60)}`;
 }
 
 function formOf({ about }: Kind): string {

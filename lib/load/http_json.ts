@@ -6,15 +6,14 @@ import type { Backend } from "../core/pool/backend.ts";
 import type { Clock } from "../core/timing/clock.ts";
 import { failed, type FigureName, type LoadResult } from "../core/pool/load.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
-import { item, key, named, section, type ValueOf } from "../schema/declarations.ts";
+import { key, section, type ValueOf } from "../schema/declarations.ts";
+import { HTTP_KEYS } from "../schema/http_keys.ts";
 import { quote } from "../schema/quote.ts";
-import { absolutePath, line, text } from "../schema/values.ts";
-import { fetchText } from "../asking/fetch_text.ts";
+import { line, text } from "../schema/values.ts";
 import { parseHttpAnswer } from "./http_answer.ts";
-import { httpClient } from "../asking/authorities.ts";
+import { HttpAccess } from "../asking/http_access.ts";
 import { type LoadSource, loadSourceKind } from "./load_source.ts";
-import { abortReason, oneLine } from "../asking/reason.ts";
-import { readSecret } from "../asking/secret_file.ts";
+import { oneLine } from "../asking/reason.ts";
 import { UnderWay } from "../asking/under_way.ts";
 
 /** The URL of a JSON document, in which {host}, {port} and {backend} may stand. */
@@ -53,16 +52,6 @@ const loadPath = text(
       : jsonPath.read(text),
 );
 
-/** The value of a header field: printable ASCII (RFC 9110 section 5.5). */
-const headerValue = text(
-  "the value of a header",
-  "names and values",
-  (text) =>
-    /^[!-~]([ -~]{0,2046}[!-~])?$/.test(text)
-      ? success(text)
-      : failure(`Cannot use ${quote(text)} in a header: expected printable ASCII`),
-);
-
 /** Where a figure stands; without a word in lb.conf, under its own name. */
 function figure<const Name extends FigureName>(name: Name, doc: string) {
   return key(jsonPath, { as: name, default: name, doc });
@@ -83,20 +72,7 @@ const httpSection = section({ doc: "how a backend is asked with source: http" },
     memory_pressure: figure("memory_pressure", "0 to 1 (PSI)"),
     sessions: figure("sessions", "people logged in"),
   }),
-  headers: named(
-    { unset: "none", isUntold: true, doc: 'sent with each request: { X-Key: "abc" }' },
-    item(headerValue),
-  ),
-  token_file: key(absolutePath, {
-    unset: "none",
-    example: "/etc/compute-lb/load-token",
-    doc: 'its first line is sent as "Authorization: Bearer ..."; read for each sample',
-  }),
-  ca: key(absolutePath, {
-    unset: "the system's authorities",
-    example: "/etc/compute-lb/load-ca.pem",
-    doc: "PEM: authorities to trust, too",
-  }),
+  ...HTTP_KEYS,
 });
 
 export interface HttpOptions extends ValueOf<typeof httpSection> {
@@ -105,11 +81,12 @@ export interface HttpOptions extends ValueOf<typeof httpSection> {
 
 export class HttpSource implements LoadSource {
   readonly #options: HttpOptions;
-  #client: Deno.HttpClient | undefined;
+  readonly #access: HttpAccess;
   readonly #underWay = new UnderWay();
 
   constructor(options: HttpOptions) {
     this.#options = options;
+    this.#access = new HttpAccess(options);
   }
 
   async sample(backend: Backend, signal: AbortSignal): Promise<LoadResult> {
@@ -123,46 +100,14 @@ export class HttpSource implements LoadSource {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#underWay[Symbol.asyncDispose]();
-    this.#client?.close();
-    this.#client = undefined;
+    this.#access[Symbol.dispose]();
   }
 
   /** The document, or why there is none. */
   async #ask(backend: Backend, signal: AbortSignal): Promise<Result<string>> {
-    if (signal.aborted) return failure(abortReason(signal));
     const url = urlFor(this.#options.url, backend);
     if (!url.ok) return url;
-    const client = await this.#connected();
-    if (!client.ok) return client;
-    const headers = await this.#headers();
-    if (!headers.ok) return headers;
-    return await fetchText({
-      url: url.value,
-      client: client.value,
-      headers: headers.value,
-      signal,
-    });
-  }
-
-  async #connected(): Promise<Result<Deno.HttpClient>> {
-    if (this.#client !== undefined) return success(this.#client);
-    const { ca, url } = this.#options;
-    const client = await httpClient(url.startsWith("https:"), ca === undefined ? {} : { ca });
-    if (!client.ok) return client;
-    // Another sample may have been faster.
-    if (this.#client === undefined) this.#client = client.value;
-    else client.value.close();
-    return success(this.#client);
-  }
-
-  async #headers(): Promise<Result<Headers>> {
-    const { headers, tokenFile } = this.#options;
-    const all = new Headers({ accept: "application/json", ...headers });
-    if (tokenFile === undefined) return success(all);
-    const token = await readSecret(tokenFile, "token");
-    if (!token.ok) return token;
-    all.set("authorization", `Bearer ${token.value}`);
-    return success(all);
+    return await this.#access.get(url.value, signal);
   }
 }
 

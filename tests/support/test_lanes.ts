@@ -13,6 +13,8 @@ export const WAITING: readonly string[] = [
   // Loads that go stale, agents' words as HAProxy takes them, by the daemons' own intervals.
   "tests/integration/haproxy_agent_test.ts",
   "tests/integration/gmond_source_test.ts",
+  // Sources that are asked again after a pause.
+  "tests/integration/local_sources_test.ts",
   // Name servers, gmonds and proxies that are dead or silent.
   "tests/integration/dns_source_test.ts",
   "tests/integration/gmond_discovery_test.ts",
