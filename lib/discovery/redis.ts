@@ -40,6 +40,8 @@ import {
 const DEFAULT_PORT = 6379;
 /** Attempts to write before a pause, when the keys change each time in between. */
 const MOST_ATTEMPTS = 5;
+/** The keys are looked at so far apart, however much is published. */
+const GAP_MS = 20;
 /** A lease is good for so many intervals. */
 const LEASE_INTERVALS = 3;
 
@@ -97,6 +99,8 @@ const redisSection = section({ doc: "a pool in Redis, with source: redis" }, {
 });
 
 type RedisOwn = ValueOf<typeof redisSection>;
+
+const NEVER = new AbortController().signal;
 
 export class RedisSource implements DiscoverySource {
   readonly #own: RedisOwn;
@@ -346,6 +350,7 @@ export class RedisSource implements DiscoverySource {
   /** Waits until something was heard, reported or lost, and no longer than the interval. */
   async #rest(): Promise<void> {
     const { clock, random } = this.#surroundings;
+    await clock.sleep(GAP_MS, NEVER);
     this.#waiting = new AbortController();
     if (!this.#isRung) {
       await clock.sleep(jittered(this.#own.intervalMs, random), this.#waiting.signal).catch(

@@ -52,8 +52,8 @@ export interface RedisLinkOptions {
 /** A reason that lies in what Redis answered: the connections stand. */
 class Refusal extends Error {}
 
-/** No pool is longer. */
-const MOST_BYTES = 1_048_576;
+/** No pool of MOST_ENTRIES servers is longer. */
+const MOST_BYTES = 4_194_304;
 /** How long the lease's return may take at the end, and the connections' close. */
 const GOODBYE_MS = 500;
 
@@ -94,7 +94,7 @@ export class RedisLink implements AsyncDisposable {
     const stop = () => link.#disconnect();
     signal.addEventListener("abort", stop, { once: true });
     try {
-      await Promise.all([link.#commands.connect(), link.#channels.connect()]);
+      await Promise.all([link.#enter(link.#commands), link.#enter(link.#channels)]);
       await link.#channels.subscribe(...options.names.channels, options.names.written);
       return link;
     } catch (error) {
@@ -122,13 +122,23 @@ export class RedisLink implements AsyncDisposable {
     this.#channels.on("message", (channel, text) => options.heard(channel, text));
   }
 
+  async #enter(connection: Redis): Promise<void> {
+    const { user, password, database } = this.#options.place;
+    await connection.connect();
+    // The package would take a password that nobody wants for right, and write on stderr.
+    if (password !== undefined) {
+      await (user === undefined ? connection.auth(password) : connection.auth(user, password));
+    }
+    if (database !== 0) await connection.select(database);
+  }
+
   /** Reads all keys at one instant. @returns a failure where they hold what nobody can read. */
   async read(): Promise<Result<Snapshot>> {
     const { pool, retired, lease } = this.#options.names;
     const replies = await this.#ask(() =>
       Promise.all([
         this.#commands.multi().exists(pool).getrangeBuffer(pool, 0, MOST_BYTES)
-          .getrangeBuffer(retired, 0, MOST_BYTES).get(lease).exec(),
+          .getrangeBuffer(retired, 0, MOST_BYTES).getrangeBuffer(lease, 0, MOST_BYTES).exec(),
         // The other connection has nothing to say for long, and would not be missed.
         this.#channels.ping(),
       ])
@@ -282,7 +292,6 @@ function connectionOptions({ place, timeoutMs }: RedisLinkOptions) {
   return {
     host: place.host,
     port: place.port,
-    db: place.database,
     // What all servers speak, and what needs no right of its own (HELLO, CLIENT, INFO).
     protocol: 2,
     disableClientInfo: true,
@@ -297,8 +306,6 @@ function connectionOptions({ place, timeoutMs }: RedisLinkOptions) {
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
     lazyConnect: true,
-    ...(place.user === undefined ? {} : { username: place.user }),
-    ...(place.password === undefined ? {} : { password: place.password }),
     ...(place.authorities === undefined ? {} : { tls: { ca: [...place.authorities] } }),
   } as const;
 }
@@ -334,8 +341,6 @@ function readText(
     const reason = error.message.startsWith("WRONGTYPE") ? "it holds no string" : error.message;
     return failure(`Cannot read the key "${key}": ${oneLine(reason)}, expected a list as text`);
   }
-  if (value === null) return success("");
-  if (typeof value === "string") return success(value);
   if (!(value instanceof Uint8Array)) return failure(`Cannot read the key "${key}"`);
   if (value.length > MOST_BYTES) {
     return failure(`Cannot use the key "${key}": expected at most ${MOST_BYTES} bytes`);

@@ -34,10 +34,15 @@ export interface Change {
 
 export const NO_POOL: RedisPool = { inUse: [], retired: [], skipped: [] };
 
+/** No address with its figures is longer. */
+const LONGEST = 400;
 const EXPECTED = 'expected a JSON list such as ["127.0.0.1:6000"]';
 
 /** Reads `host[:port]`; behind it may stand figures, as in all lists of backends. */
 export function parseServer(text: string): Result<Server> {
+  if (text.length > LONGEST) {
+    return failure(`Cannot use a text of ${text.length} characters: expected a server`);
+  }
   const read = parseEntry(text);
   if (!read.ok) return read;
   const { address, hasPort } = read.value.address;
@@ -61,6 +66,9 @@ export function readPool(inUse: string, retired: string): Result<RedisPool> {
     ? success({ servers: [], skipped: [] })
     : readServers(retired, seen);
   if (!second.ok) return failure(`${second.message} in the key of those retired`);
+  if (seen.size > MOST_ENTRIES) {
+    return failure(`Cannot use ${seen.size} servers: expected at most ${MOST_ENTRIES}`);
+  }
   return success({
     inUse: first.value.servers,
     retired: second.value.servers,
@@ -108,12 +116,17 @@ export function writtenServers(servers: readonly Server[]): string {
   return JSON.stringify(servers.map(({ text }) => text));
 }
 
-/** The pool after these changes, in their order. Each may come again and does no more then. */
+/**
+ * The pool after these changes, in their order. Each may come again and does no more then. A pool that has as
+ * many servers as can be read takes no more.
+ */
 export function changedPool(pool: RedisPool, changes: readonly Change[]): RedisPool {
   if (changes.length === 0) return pool;
   const inUse = new Map(pool.inUse.map((server) => [server.id, server]));
   const retired = new Map(pool.retired.map((server) => [server.id, server]));
   for (const { kind, server } of changes) {
+    const isNew = !inUse.has(server.id) && !retired.has(server.id);
+    if (kind === "add" && isNew && inUse.size + retired.size >= MOST_ENTRIES) continue;
     if (kind === "add") (retired.has(server.id) ? retired : inUse).set(server.id, server);
     else if (!inUse.delete(server.id)) retired.delete(server.id);
   }

@@ -132,12 +132,12 @@ Deno.test({
     };
     await has(watcher, A);
     await redis.cli("lpush", "list", A);
-    await redis.cli("setrange", "long", "1048577", "x");
+    await redis.cli("setrange", "long", "4194305", "x");
     await redis.cli("eval", "redis.call('set', 'binary', string.char(34, 255, 34))", "0");
     for (
       const [name, pattern] of [
         ["list", /^Cannot read the key "serverPool": it holds no string/],
-        ["long", /expected at most 1048576 bytes/],
+        ["long", /expected at most 4194304 bytes/],
         ["binary", /it is no UTF-8/],
       ] as const
     ) {
@@ -315,6 +315,7 @@ Deno.test({
     for (
       const [other, keys, pattern] of [
         [redis.url, {}, /^Redis says: NOAUTH/],
+        [`${url}/99`, files, /^Redis says: ERR DB index is out of range/],
         [url, { password_file: files.password_file }, /certificate|UnknownIssuer/i],
         [`redis://127.0.0.1:${tls}`, {}, /^connection (closed|reset)|no answer/],
       ] as const
