@@ -1,12 +1,14 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { BlackHole } from "../peers/black_hole.ts";
 import { RedisServer } from "../peers/redis.ts";
 import { Chance } from "../support/chance.ts";
+import { TcpPeer } from "../peers/tcp_peer.ts";
 import { makeCertificates } from "../support/certificates.ts";
 import { freePort } from "../support/processes.ts";
 import { RedisWatcher } from "../support/redis_watcher.ts";
 import { requirePeer } from "../support/require_peer.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
-import { waitFor } from "../support/wait_for.ts";
+import { waitFor, within } from "../support/wait_for.ts";
 
 const REDIS = requirePeer("redis-server", "redis-cli");
 const A = "127.0.0.1:6000";
@@ -350,4 +352,30 @@ Deno.test({
     await has(watcher, B, C);
     assertEquals([watcher.said.length, watcher.failures], [1, []]);
   },
+});
+
+Deno.test("who is no Redis, or says nothing, is found out in time, and an end does not wait", async () => {
+  await using hole = await BlackHole.open();
+  await using stranger = new TcpPeer(async (conn) => {
+    await conn.write(new TextEncoder().encode("HTTP/1.0 400 Bad Request\r\n\r\n"));
+  });
+  await using silent = new TcpPeer(async (conn) => {
+    while (await conn.read(new Uint8Array(64)) !== null);
+  });
+  for (
+    const [address, pattern] of [
+      [hole.address, /^no answer within 300ms/],
+      [silent.address, /^no answer within 300ms/],
+      [stranger.address, /^it does not speak as Redis does/],
+      ["nobody.invalid", /^host name not found \(nobody\.invalid:6379\)/],
+    ] as const
+  ) {
+    await using watcher = new RedisWatcher(`redis://${address}`);
+    await waitFor("a failure", () => watcher.failures.length > 0);
+    assertMatch(watcher.failures[0] ?? "", pattern);
+  }
+  const { accepted } = silent;
+  const watcher = new RedisWatcher(`redis://${silent.address}`, { timeout: "1h" });
+  await waitFor("its connections", () => silent.accepted === accepted + 2);
+  await within("its end", watcher[Symbol.asyncDispose](), 5000);
 });
