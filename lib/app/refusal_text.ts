@@ -1,6 +1,7 @@
 // What refused clients of a frontend read, by the reason, as bytes that are ready to be sent.
 
 import { BY_APPLICATION, sshRefusal, TOO_MANY_CONNECTIONS } from "../core/serving/ssh_refusal.ts";
+import type { Address } from "../core/values/address.ts";
 import type { FrontendConfig, PoolConfig } from "../config/config.ts";
 import type { RefusalReason, RefusalText } from "../engine/engine.ts";
 
@@ -57,12 +58,12 @@ const SENTENCES: ReadonlyMap<RefusalReason, Sentence> = new Map([
  * @returns undefined when they are told nothing.
  */
 export function refusalTextOf(
-  { refusalText, pool, location }: FrontendConfig,
+  { refusalText, pool, location, listen }: FrontendConfig,
   pools: readonly PoolConfig[],
 ): RefusalText | undefined {
   if (refusalText === "off") return undefined;
   const names = new Set([pool, ...location.map((rule) => rule.pool)]);
-  const isSsh = pools.every((one) => !names.has(one.name) || speaksSsh(one));
+  const isSsh = pools.every((one) => !names.has(one.name) || speaksSsh(one, listen));
   if (refusalText === "auto" && !isSsh) return undefined;
   const texts = new Map<RefusalReason, Uint8Array<ArrayBuffer>>();
   for (const [reason, { text, code }] of SENTENCES) {
@@ -72,8 +73,12 @@ export function refusalTextOf(
   return texts;
 }
 
-/** Whether the configuration shows that a pool's backends speak ssh. */
-function speaksSsh({ health, backends }: PoolConfig): boolean {
+/**
+ * Whether the configuration shows that a pool's backends speak ssh. Of those that others name at run time, the
+ * frontend's port tells.
+ */
+function speaksSsh({ health, backends }: PoolConfig, listen: readonly Address[]): boolean {
   if (health.probe === "banner") return health.expect.startsWith("SSH-");
-  return backends.every(({ address }) => address.transport === "tcp" && address.port === SSH_PORT);
+  const addresses = backends.length === 0 ? listen : backends.map(({ address }) => address);
+  return addresses.every((one) => one.transport === "tcp" && one.port === SSH_PORT);
 }

@@ -43,6 +43,8 @@ export async function runProgram(args: readonly string[], stdin?: string): Promi
 export interface BalancerOptions {
   /** The text of lb.conf; absent: flags alone. */
   readonly config?: string;
+  /** The command, with its arguments. @default ["run"] */
+  readonly command?: readonly string[];
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Put before the program, such as ["prlimit", …]. */
@@ -117,7 +119,7 @@ export class Balancer implements AsyncDisposable {
     const command = [...options.prefix ?? [], ...options.program ?? programCommand()];
     const [program = "", ...first] = command;
     const child = new Deno.Command(program, {
-      args: [...first, "run", ...flags],
+      args: [...first, ...options.command ?? ["run"], ...flags],
       ...(options.workingFolder === undefined ? {} : { cwd: options.workingFolder }),
       env: { NO_COLOR: "1", ...options.env },
       stdin: "null",

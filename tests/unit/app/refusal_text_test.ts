@@ -38,6 +38,7 @@ Deno.test("auto tells ssh clients, by what the configuration shows, and nobody e
     ['listen: ":2222"', "backends: [a:22, b:22]"],
     ['listen: ":2222"', "backends: [a:22, b:22], health: { probe: tcp }"],
     ['listen: ":2222"', "backends: [a:2200], health: { probe: banner, expect: SSH-2.0-Open }"],
+    ['listen: ":22"', 'feed: ["tcp://gen:1024"], health: { probe: none }'],
   ] as const;
   for (const [frontend, pool] of ssh) {
     const text = told(frontend, pool) ?? "";
@@ -46,6 +47,7 @@ Deno.test("auto tells ssh clients, by what the configuration shows, and nobody e
   }
   const others = [
     ['listen: ":2222"', "backends: [a:8080]"],
+    ['listen: ":8080"', 'feed: ["tcp://gen:1024"], health: { probe: none }'],
     ['listen: ":2222"', "backends: [a:22, b:8080], health: { probe: tcp }"],
     [
       'listen: ":2222"',
