@@ -1,0 +1,130 @@
+// lbtk's whole chain with real ssh at its end: refresh | gen, and proxy. Each part dies once.
+
+import { assert, assertEquals } from "@std/assert";
+import { Sshd } from "../peers/sshd.ts";
+import { Balancer, programCommand } from "../support/balancer.ts";
+import { descendantsOf, freePort } from "../support/processes.ts";
+import { requirePeer } from "../support/require_peer.ts";
+import { endNow, runProgram, TemporaryDirectory } from "../support/run_program.ts";
+import { waitFor } from "../support/wait_for.ts";
+
+const peers = requirePeer("sshd", "ssh", "ssh-keygen");
+
+/** `refresh … | gen …`, with a pipe of the system's between them. */
+class Pipeline implements AsyncDisposable {
+  readonly #shell: Deno.ChildProcess;
+
+  constructor(refresh: readonly string[], endpoint: string) {
+    const quoted = (words: readonly string[]) =>
+      [...programCommand(), ...words].map((word) => `'${word}'`).join(" ");
+    this.#shell = new Deno.Command("/bin/sh", {
+      args: ["-c", `${quoted(["refresh", ...refresh])} | ${quoted(["gen", endpoint])}`],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+  }
+
+  /** Kills one of its programs as nothing else can. */
+  async kill(command: "refresh" | "gen"): Promise<void> {
+    for (const pid of await descendantsOf(this.#shell.pid)) {
+      const words = (await Deno.readTextFile(`/proc/${pid}/cmdline`)).split("\0");
+      if (words.includes(command)) Deno.kill(pid, "SIGKILL");
+    }
+  }
+
+  /** All of it has ended. */
+  async ended(): Promise<void> {
+    await this.#shell.status;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill("gen");
+    await this.kill("refresh");
+    await endNow(this.#shell);
+  }
+}
+
+Deno.test({
+  ...peers,
+  name:
+    "refresh | gen, proxy, ssh: each part is killed once, and nobody but its own sessions feels it",
+  fn: async () => {
+    await using folder = new TemporaryDirectory();
+    await using one = await Sshd.start({ address: "127.11.0.1" });
+    await using two = await Sshd.start({ address: "127.11.0.2", port: one.port, keysOf: one });
+    const list = `${folder.path}/servers`;
+    await Deno.writeTextFile(list, `${one.address}:${one.port}\n${two.address}:${two.port}\n`);
+    const endpoint = `tcp://127.0.0.1:${freePort()}`;
+    const front = `127.0.0.1:${freePort()}`;
+    const port = front.slice(front.indexOf(":") + 1);
+    const ssh = [...one.clientArguments(), "-p", port, "127.0.0.1"];
+    /** Logs in. @returns the address of the server. */
+    const login = async () => {
+      const { code, stdout, stderr } = await runProgram([
+        "/usr/bin/ssh",
+        ...ssh,
+        "echo $SSH_CONNECTION",
+      ]);
+      assertEquals(code, 0, stderr);
+      return stdout.split(" ")[2] ?? "";
+    };
+    const logins = async (count: number) =>
+      [...new Set(await Array.fromAsync({ length: count }, login))].sort();
+    await using first = new Pipeline(["file", list], endpoint);
+    const proxy = () => Balancer.start({ command: ["proxy", front, endpoint] });
+    const balancer = await proxy();
+    await using stack = new AsyncDisposableStack();
+    stack.use(balancer);
+
+    assertEquals(await logins(4), [one.address, two.address]);
+    const standing = new Deno.Command("/usr/bin/ssh", {
+      args: [...ssh, "echo up; while read line; do echo $line; done"],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    let heard = "";
+    const hearing = (async () => {
+      const texts = standing.stdout.pipeThrough(new TextDecoderStream());
+      for await (const text of texts) heard += text;
+    })();
+    const writer = standing.stdin.getWriter();
+    const answers = async (text: string) => {
+      await writer.write(new TextEncoder().encode(`${text}\n`));
+      await waitFor(`"${text}" from the session`, () => heard.includes(`${text}\n`));
+    };
+    await waitFor("the session", () => heard.startsWith("up\n"));
+
+    // The generator keeps the last list.
+    await first.kill("refresh");
+    assertEquals(await logins(4), [one.address, two.address]);
+    await answers("without refresh");
+
+    // The proxy goes on with the tokens that it has, and finds the next generator.
+    await first.kill("gen");
+    await first.ended();
+    await balancer.until("no feed", ({ pools }) => pools[0]?.feed?.sources[0]?.connected === false);
+    assertEquals(await logins(4), [one.address, two.address]);
+    await using _second = new Pipeline(["file", list], endpoint);
+    await balancer.until("a feed", ({ pools }) => pools[0]?.feed?.sources[0]?.connected === true);
+    assertEquals(await logins(4), [one.address, two.address]);
+    await answers("without gen");
+
+    // A server whose port is closed: its tokens are passed over.
+    const [, , , , used] = balancer.records("opened").map(({ backend }) => backend);
+    const dying = used === `${one.address}:${one.port}` ? two : one;
+    const living = dying === one ? two : one;
+    await dying.stop();
+    assertEquals(await logins(6), [living.address]);
+    await answers("without a server");
+
+    // Sessions through the proxy are its own.
+    await balancer[Symbol.asyncDispose]();
+    assert((await standing.status).code !== 0);
+    await hearing;
+    stack.use(await proxy());
+    assertEquals(await logins(2), [living.address]);
+    await writer.abort().catch(() => {});
+  },
+});
