@@ -96,6 +96,16 @@ const redisSection = section({ doc: "a pool in Redis, with source: redis" }, {
     example: "/etc/compute-lb/redis-ca.pem",
     doc: "PEM: authorities to trust with rediss:// instead",
   }),
+  cert: key(absolutePath, {
+    unset: "none",
+    example: "/etc/compute-lb/redis-client.pem",
+    doc: "PEM: our certificate, for a Redis that wants one (tls-auth-clients)",
+  }),
+  cert_key: key(absolutePath, {
+    unset: "none",
+    example: "/etc/compute-lb/redis-client-key.pem",
+    doc: "PEM: its key",
+  }),
 });
 
 type RedisOwn = ValueOf<typeof redisSection>;
@@ -246,8 +256,9 @@ export class RedisSource implements DiscoverySource {
 
   /** The pool in the keys. If it has gone from there, it is the one that was known; undefined: none was. */
   #poolIn({ pool, retired }: Snapshot): Result<RedisPool | undefined> {
-    if (pool === undefined && retired === "") return success(this.#known);
-    return readPool(pool ?? "[]", retired);
+    if (pool !== undefined) return readPool(pool, retired);
+    if (this.#known !== undefined || retired === "") return success(this.#known);
+    return readPool("[]", retired);
   }
 
   /** Whether the lease is ours, which it becomes if it is free or its holder has left a change unwritten. */
@@ -383,22 +394,30 @@ function readNotice(
 }
 
 /** Where the Redis is, and what it takes to get in. @throws {Error} when a file cannot be used. */
-async function redisPlace({ url: text, passwordFile, ca }: RedisOwn): Promise<RedisPlace> {
+async function redisPlace(
+  { url: text, passwordFile, ca, cert, certKey }: RedisOwn,
+): Promise<RedisPlace> {
   const url = new URL(text);
   const password = passwordFile === undefined
     ? undefined
     : await readSecret(passwordFile, "password");
   if (password?.ok === false) throw new Error(password.message);
-  const files = ca === undefined ? undefined : await readTlsFiles({ ca });
-  if (files?.ok === false) throw new Error(files.message);
+  const isTls = url.protocol === "rediss:";
+  const files = await readTlsFiles({
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(certKey === undefined ? {} : { key: certKey }),
+  });
+  if (!files.ok) throw new Error(files.message);
+  const { caCerts, ...identity } = files.value;
   return {
     host: url.hostname.replace(/^\[|\]$/g, ""),
     port: url.port === "" ? DEFAULT_PORT : Number(url.port),
     database: Number(url.pathname.slice(1)),
     user: url.username === "" ? undefined : decodeURIComponent(url.username),
     password: password?.value,
-    authorities: url.protocol === "rediss:"
-      ? files?.value.caCerts ?? await systemAuthorities()
+    tls: isTls
+      ? { ca: caCerts.length > 0 ? caCerts : await systemAuthorities(), ...identity }
       : undefined,
   };
 }

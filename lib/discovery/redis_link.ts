@@ -14,8 +14,10 @@ export interface RedisPlace {
   readonly database: number;
   readonly user: string | undefined;
   readonly password: string | undefined;
-  /** Authorities in PEM to trust; undefined: no TLS. */
-  readonly authorities: readonly string[] | undefined;
+  /** In PEM: authorities to trust, our certificate and its key; undefined: no TLS. */
+  readonly tls:
+    | { readonly ca: string[]; readonly cert?: string; readonly key?: string }
+    | undefined;
 }
 
 /** The names of what is in Redis. */
@@ -306,7 +308,7 @@ function connectionOptions({ place, timeoutMs }: RedisLinkOptions) {
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
     lazyConnect: true,
-    ...(place.authorities === undefined ? {} : { tls: { ca: [...place.authorities] } }),
+    ...(place.tls === undefined ? {} : { tls: place.tls }),
   } as const;
 }
 

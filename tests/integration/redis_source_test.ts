@@ -113,9 +113,17 @@ Deno.test({
       'item 2: Cannot read "junk!" as a host: expected a name, IPv4 or [IPv6]',
       'item 3: Cannot use 7: expected "host:port"',
     ]);
+    watcher.setDown(C);
+    await holds(redis, "serverPool:retired", `["${C}"]`);
     // Gone by mistake: those that are known are written again.
     await redis.cli("del", "serverPool");
-    await holds(redis, "serverPool", `["${B}","${C}"]`);
+    await holds(redis, "serverPool", `["${B}"]`);
+    await redis.cli("flushall");
+    await holds(redis, "serverPool", `["${B}"]`);
+    await holds(redis, "serverPool:retired", `["${C}"]`);
+    await has(watcher, B, C);
+    await redis.cli("publish", "removeServer", C);
+    await holds(redis, "serverPool:retired", "");
     await redis.cli("set", "serverPool", "[]");
     await has(watcher);
     assertEquals(watcher.lists.at(-1)?.isMeant, true);
@@ -282,7 +290,6 @@ Deno.test({
         "--tls-ca-cert-file",
         `${folder.path}/ca.pem`,
       ],
-      ...["--tls-auth-clients", "no"],
     ]);
     const tls = freePort();
     await redis.cli("config", "set", "tls-port", String(tls));
@@ -296,7 +303,12 @@ Deno.test({
     );
     await redis.cli("acl", "setuser", "default", "off");
     await Deno.writeTextFile(`${folder.path}/password`, "wrong\n");
-    const files = { ca: `${folder.path}/ca.pem`, password_file: `${folder.path}/password` };
+    const files = {
+      ca: `${folder.path}/ca.pem`,
+      cert: `${folder.path}/client.pem`,
+      cert_key: `${folder.path}/client.key`,
+      password_file: `${folder.path}/password`,
+    };
     const url = `rediss://lb@127.0.0.1:${tls}`;
     await using watcher = new RedisWatcher(url, files);
     const failure = async (pattern: RegExp) => {
@@ -319,6 +331,7 @@ Deno.test({
         [redis.url, {}, /^Redis says: NOAUTH/],
         [`${url}/99`, files, /^Redis says: ERR DB index is out of range/],
         [url, { password_file: files.password_file }, /certificate|UnknownIssuer/i],
+        [url, { ca: files.ca, password_file: files.password_file }, /certificate|closed|reset/i],
         [`redis://127.0.0.1:${tls}`, {}, /^connection (closed|reset)|no answer/],
       ] as const
     ) {
