@@ -229,6 +229,7 @@ export class App implements AsyncDisposable {
    */
   async drain(signal: AbortSignal): Promise<void> {
     this.#draining = true;
+    for (const { scaling } of this.#pools) scaling.stop();
     // Who stands in for this process may keep orders from now on.
     const closed = this.#inTurn(() => Promise.resolve({ value: this.orders.close() }));
     const watched = closed.then(() => this.#discoveries[Symbol.asyncDispose]());

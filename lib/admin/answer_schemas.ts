@@ -16,6 +16,7 @@ import type {
   QueueReport,
   RemovedReport,
   SaidReport,
+  ScaleReport,
   StatusReport,
 } from "./report.ts";
 import type { ReloadReport } from "./orders.ts";
@@ -163,6 +164,29 @@ const feed = named(
   }),
 );
 
+const scale = named(
+  "Scale",
+  object<ScaleReport>({
+    backends: count,
+    min: count,
+    max: count,
+    upWhen: orNull(text),
+    upSince: orNull(time),
+    downWhen: orNull(text),
+    downSince: orNull(time),
+    running: orNull({ enum: ["up", "down"] }),
+    restsUntil: orNull(time),
+    last: orNull(object<NonNullable<ScaleReport["last"]>>({
+      direction: { enum: ["up", "down"] },
+      at: time,
+    })),
+    failure: orNull(text),
+    doneUp: count,
+    doneDown: count,
+    failed: count,
+  }),
+);
+
 export const pool = named(
   "Pool",
   object<PoolReport>({
@@ -178,6 +202,7 @@ export const pool = named(
     feed: orNull(feed),
     backends: list(backend),
     removed: list(removedBackend),
+    scale: orNull(scale),
     discovery: list(discovery),
     discoveryHeld: orNull(text),
   }),

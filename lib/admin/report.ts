@@ -113,6 +113,33 @@ export interface PoolReport extends PoolDiscoveryReport {
   readonly backends: readonly BackendReport[];
   /** Backends that are out of the pool by order, though the configuration may name them. */
   readonly removed: readonly RemovedReport[];
+  /** How it is scaled; null: it is not. */
+  readonly scale: ScaleReport | null;
+}
+
+/** When a command is run to have more or fewer backends; times in ISO 8601. */
+export interface ScaleReport {
+  /** In the pool and not taken out by order: what min and max bound. */
+  readonly backends: number;
+  readonly min: number;
+  readonly max: number;
+  readonly upWhen: string | null;
+  /** Since when it holds; null: it does not, or nobody knows. */
+  readonly upSince: string | null;
+  readonly downWhen: string | null;
+  readonly downSince: string | null;
+  /** The command that runs now. */
+  readonly running: "up" | "down" | null;
+  /** Before that, none is run; null: one may be. */
+  readonly restsUntil: string | null;
+  /** The last command. */
+  readonly last: { readonly direction: "up" | "down"; readonly at: string } | null;
+  /** Why it has failed; null: it has not. */
+  readonly failure: string | null;
+  /** Commands that have ended well, and those that have not. */
+  readonly doneUp: number;
+  readonly doneDown: number;
+  readonly failed: number;
 }
 
 /** Who names a pool's backends while the balancer runs. */

@@ -3,13 +3,11 @@
 
 import type { StateOrder } from "../core/administration/override.ts";
 import type { Clock } from "../core/timing/clock.ts";
-import { withDeadline } from "../core/timing/with_deadline.ts";
 import { parseBackendAddress } from "../core/values/address.ts";
 import { counted } from "../core/values/counted.ts";
-import { failure, type Result } from "../core/values/result.ts";
 import type { Engine, Session } from "../engine/engine.ts";
-import { describeUnkillable, runCommand } from "../asking/run_command.ts";
 import type { LogArea } from "../log/setup.ts";
+import { Errand } from "./errand.ts";
 import { timeOf } from "./administration_words.ts";
 import { reportSession } from "./sessions.ts";
 
@@ -50,11 +48,11 @@ export class Drains implements AsyncDisposable {
   readonly #stop = new AbortController();
   /** Commands run one at a time. */
   #turn: Promise<void> = Promise.resolve();
-  /** One that goes on although it was killed. */
-  #unkillable: number | undefined;
+  readonly #errand: Errand;
 
   constructor(parts: DrainsParts) {
     this.#parts = parts;
+    this.#errand = new Errand(parts.clock, this.#stop.signal);
   }
 
   /** A drain has begun, or has another deadline. */
@@ -150,29 +148,10 @@ export class Drains implements AsyncDisposable {
         sessions: sessions.map(reportSession),
       })
     }\n`;
-    const ran = await this.#run(command, { env, input });
+    const ran = await this.#errand.run(command, { env, input }, NOTIFY_MS);
     const people = `${pool}: people with ${counted(sessions.length, "session")} on ${backend}`;
     if (ran.ok) log.info(`${people} are warned of its drain`);
     else log.warning(`${people} may not know of its drain: drain.notify: ${ran.message}`);
-  }
-
-  async #run(
-    command: readonly string[],
-    told: { readonly env: Readonly<Record<string, string>>; readonly input: string },
-  ): Promise<Result<string>> {
-    if (this.#unkillable !== undefined) return failure(describeUnkillable(this.#unkillable));
-    const { clock } = this.#parts;
-    const goesOn = (pid: number, ended: Promise<unknown>) => {
-      this.#unkillable = pid;
-      ended.finally(() => this.#unkillable = undefined);
-    };
-    return await withDeadline(
-      clock,
-      NOTIFY_MS,
-      (signal) => runCommand(command, signal, clock, goesOn, { ...told, isErrand: true }),
-      this.#stop.signal,
-      () => new Error(`it took more than ${NOTIFY_MS / 1000} s and was killed`),
-    );
   }
 }
 

@@ -15,6 +15,7 @@ import type { EngineEvent, PoolPlan } from "../engine/engine.ts";
 import { BackendNames, type BackendNamesParts, type FoundNames } from "./backend_names.ts";
 import { type LoadProspect, Placement, viewOf } from "./placement.ts";
 import { Resilience } from "./resilience.ts";
+import { Scaling } from "./scaling.ts";
 import { askedOf, Rounds, type RoundsParts } from "./rounds.ts";
 import { type KernelRules, RulesTicker, TableRules } from "../core/pick/table_rules.ts";
 import type { PoolView } from "../core/pool/member_view.ts";
@@ -47,6 +48,8 @@ export class PoolController implements AsyncDisposable {
   #config: PoolConfig;
   readonly #placement: Placement;
   readonly #resilience: Resilience;
+  /** Has backends added and removed. */
+  readonly scaling: Scaling;
   readonly #rules: TableRules;
   readonly #rulesTicker: RulesTicker;
   #published = "";
@@ -62,6 +65,7 @@ export class PoolController implements AsyncDisposable {
     const table = parts.table ?? PickTable.allocate(ROWS, STICKY_CLIENTS, QUEUE_SIZE);
     this.pool = new Pool(config.name, rulesOf(config), table);
     this.#resilience = new Resilience(this.pool, config);
+    this.scaling = new Scaling(this.pool, config.scale, parts);
     const { clock, random } = parts;
     this.#rules = new TableRules(this.pool.table, clock.now());
     this.#rules.set(kernelRulesOf(config));
@@ -69,6 +73,7 @@ export class PoolController implements AsyncDisposable {
     this.#ticker = new Ticker(clock, random, TICK_MS, () => {
       this.#tell(this.#resilience.tick(clock.now()));
       this.#weigh();
+      this.scaling.tick(clock.now());
     });
     const observed = (changes: readonly PoolChange[]) => {
       this.#tell(changes);
@@ -119,6 +124,7 @@ export class PoolController implements AsyncDisposable {
   take(config: PoolConfig, found: FoundNames): void {
     this.#config = config;
     this.#placement.setConfig(config);
+    this.scaling.setConfig(config.scale);
     this.pool.setRules(rulesOf(config));
     this.#tell(this.#resilience.setConfig(config));
     this.#rules.set(kernelRulesOf(config));
@@ -156,6 +162,7 @@ export class PoolController implements AsyncDisposable {
       this.#rulesTicker[Symbol.asyncDispose](),
       this.#ticker[Symbol.asyncDispose](),
       this.#names[Symbol.asyncDispose](),
+      this.scaling[Symbol.asyncDispose](),
       this.#rounds[Symbol.asyncDispose](),
     ]);
   }

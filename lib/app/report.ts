@@ -73,6 +73,7 @@ export function reportPool(
         configuredWeight: own === undefined ? null : own.weight ?? 1,
       };
     }),
+    scale: controller.scaling.report(nowMs, wallMs),
     removed: [...overrides].flatMap(([id, { removed }]) => {
       if (removed === undefined) return [];
       const member = pool.member(id);

@@ -46,8 +46,5 @@ export function calledAs(): string | undefined {
 /** The command line that a call by this name stands for. */
 export function asCalled(name: string | undefined, args: readonly string[]): readonly string[] {
   const command = name !== undefined && Object.hasOwn(LBTK, name) ? LBTK[name] : undefined;
-  if (command === undefined) return args;
-  // Go's flags are long with one dash.
-  const isGen = name === "gen";
-  return [...command, ...args.map((text) => isGen && text === "-rand" ? "--random" : text)];
+  return command === undefined ? args : [...command, ...args];
 }

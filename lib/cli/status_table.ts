@@ -1,6 +1,12 @@
 // Draws a StatusReport for people: one line per backend, and one below it for what is wrong with it.
 
-import type { BackendReport, HoldReport, PoolReport, StatusReport } from "../admin/report.ts";
+import type {
+  BackendReport,
+  HoldReport,
+  PoolReport,
+  ScaleReport,
+  StatusReport,
+} from "../admin/report.ts";
 import { counted } from "../core/values/counted.ts";
 import { describeDuration } from "../core/values/duration.ts";
 import { describePercent } from "../core/watch/shortages.ts";
@@ -167,9 +173,13 @@ export function renderPool(
       colours,
     ),
   ];
+  const scaling = pool.scale === undefined || pool.scale === null ? [] : [
+    paint(describeScale(pool.scale, nowMs), pool.scale.failure === null ? DIM : YELLOW, colours),
+  ];
   return [
     paint(title, BOLD, colours),
     ...alarms,
+    ...scaling,
     ...waits,
     ...burst,
     ...describeFeed(feed, nowMs, colours),
@@ -177,6 +187,35 @@ export function renderPool(
     ...withRemarks,
     ...gone,
   ];
+}
+
+/** How a pool is scaled, and what that waits for. */
+function describeScale(scale: ScaleReport, nowMs: number): string {
+  const { backends, min, max, running, last, failure, restsUntil } = scale;
+  const ago = (at: string) => describeDuration(nowMs - Date.parse(at));
+  const texts = [
+    running !== null && last !== null ? `goes ${running} for ${ago(last.at)}` : undefined,
+    failure !== null && last !== null ? `${last.direction} failed: ${failure}` : undefined,
+    running === null && failure === null && last !== null
+      ? `went ${last.direction} ${ago(last.at)} ago`
+      : undefined,
+    restsUntil === null ? undefined : `rests ${describeDuration(Date.parse(restsUntil) - nowMs)}`,
+    describeWish("up", scale.upWhen, scale.upSince, backends >= max, ago),
+    describeWish("down", scale.downWhen, scale.downSince, backends <= min, ago),
+  ].filter((text) => text !== undefined);
+  return `scale: ${counted(backends, "backend")} of ${min} to ${max}, ${texts.join(", ")}`;
+}
+
+function describeWish(
+  direction: string,
+  when: string | null,
+  since: string | null,
+  isAtLimit: boolean,
+  ago: (at: string) => string,
+): string | undefined {
+  if (when === null) return undefined;
+  if (since === null) return `${direction} when ${when}`;
+  return `${direction} since ${when} (${ago(since)}${isAtLimit ? ", but there it ends" : ""})`;
 }
 
 /** Headings and rows. */

@@ -280,6 +280,7 @@ function checkPool(
     ...checkBackends(references, name, pool),
     ...checkFeed([...path, "feed"], pool),
     ...checkTimes(path, pool),
+    ...checkScale([...path, "scale"], pool.scale),
     ...checkSource([...path, "load"], pool.load),
     ...pool.backends.flatMap((backend, index) =>
       backend.load === undefined
@@ -406,6 +407,29 @@ function missingPort(
       ...frontends.map((frontend) => ["frontends", frontend, "listen"]),
     ],
   };
+}
+
+function checkScale(path: ConfigPath, scale: PoolDraft["scale"]): CheckIssue[] {
+  const issues: CheckIssue[] = [];
+  const { upWhen, downWhen, exec, min, max } = scale;
+  if (exec.length === 0 && (upWhen !== undefined || downWhen !== undefined)) {
+    const key = upWhen === undefined ? "down_when" : "up_when";
+    issues.push({
+      path: [...path, key],
+      at: "key",
+      message: `Cannot scale without a command: expected exec beside ${key}`,
+      dependsOn: [[...path, key], [...path, "exec"]],
+    });
+  }
+  if (min > max) {
+    issues.push({
+      path: [...path, "min"],
+      at: "value",
+      message: `Cannot use a min of ${min}: expected at most the max, ${max}`,
+      dependsOn: [[...path, "min"], [...path, "max"]],
+    });
+  }
+  return issues;
 }
 
 function checkTimes(path: ConfigPath, pool: PoolDraft): CheckIssue[] {

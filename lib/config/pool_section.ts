@@ -28,6 +28,7 @@ import { FALLBACK_NAMES, STRATEGY_NAMES } from "../strategy/registry.ts";
 import { ON_EMPTY, SEND_PROXY, STICKY_BY } from "./names.ts";
 import { feed, withoutLoad } from "./feed_section.ts";
 import { load, loadOverride, memory, pressure } from "./load_sections.ts";
+import { scale } from "./scale_section.ts";
 import { blackHoles, outliers, panic, slowStart } from "./resilience_sections.ts";
 
 const sticky = section({
@@ -246,6 +247,7 @@ export const pool = rewritten(
     outliers,
     black_holes: blackHoles,
     panic,
+    scale,
   }),
   withoutLoad,
 );

@@ -174,6 +174,10 @@ function oddPool(pool: PoolConfig): string[] {
         "expected {host}, {port} or {backend} in it",
     );
   }
+  const { exec, upWhen, downWhen } = pool.scale;
+  if (exec.length > 0 && upWhen === undefined && downWhen === undefined) {
+    odd.push(`${at}.scale.exec: has no effect: expected up_when or down_when beside it`);
+  }
   const sources = sourcesOf(pool);
   const { intervalMs, timeoutMs, maxAgeMs } = pool.load;
   const longestMs = ROUND_AT_MOST * intervalMs + timeoutMs;

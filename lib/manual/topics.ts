@@ -23,6 +23,7 @@ import proxy from "./proxy.txt" with { type: "text" };
 import quickstart from "./quickstart.txt" with { type: "text" };
 import recording from "./recording.txt" with { type: "text" };
 import redis from "./redis.txt" with { type: "text" };
+import scale from "./scale.txt" with { type: "text" };
 import sshd from "./sshd.txt" with { type: "text" };
 import status from "./status.txt" with { type: "text" };
 import strategies from "./strategies.txt" with { type: "text" };
@@ -54,6 +55,7 @@ export const TOPICS: readonly Topic[] = [
   chain,
   status,
   administration,
+  scale,
   logs,
   metrics,
   api,

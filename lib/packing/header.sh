@@ -17,11 +17,11 @@ called=${0##*/}
 case $called in
   # lbtk's names: the program knows what they stand for.
   proxy-tcp | proxy-tcp-splice) command=proxy ;;
-  gen | echo-tcp* | refresh-*) command=$called ;;
+  gen | echo-tcp | echo-tcp-splice | refresh-*) command=$called ;;
   *) command=${1-} ;;
 esac
 case $command in
-  run | agent | '') service=yes ;;
+  run | agent | proxy | gen | '') service=yes ;;
   --version | -V | --help | -h) service=no ;;
   -*) service=yes ;;
   *) service=no ;;

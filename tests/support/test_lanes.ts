@@ -27,6 +27,8 @@ export const WAITING: readonly string[] = [
   "tests/integration/prometheus_test.ts",
   // Leases and answers of Redis are waited for.
   "tests/integration/redis_source_test.ts",
+  // A pool rests between commands that scale it.
+  "tests/integration/scale_test.ts",
   // Sessions are cut before the service manager's deadline.
   "tests/regress/0071_cut_before_the_service_manager_kills_test.ts",
 ];

@@ -139,6 +139,6 @@ Deno.test("a command that takes too long is killed, and the next one runs", asyn
   assertEquals(
     site.log[0],
     "p: people with 2 sessions on a:22 may not know of its drain: " +
-      "drain.notify: it took more than 30 s and was killed",
+      "drain.notify: it took more than 30s and was killed",
   );
 });

@@ -11,7 +11,7 @@ const CALLS: Readonly<Record<string, string>> = {
   "refresh-oio-cluster.sh NS rawx": "refresh oio_cluster NS rawx",
   "refresh-oio-proxy.py --proxy h:1 NS rawx": "refresh oio_proxy --proxy h:1 NS rawx",
   "gen tcp://127.0.0.1:1024": "gen tcp://127.0.0.1:1024",
-  "gen -rand tcp://127.0.0.1:1024": "gen --random tcp://127.0.0.1:1024",
+  "gen -rand tcp://127.0.0.1:1024": "gen -rand tcp://127.0.0.1:1024",
   "proxy-tcp 127.0.0.1:8080,tcp://127.0.0.1:1024": "proxy 127.0.0.1:8080,tcp://127.0.0.1:1024",
   "proxy-tcp-splice -f -d 127.0.0.1:80 tcp://127.0.0.1:1":
     "proxy -f -d 127.0.0.1:80 tcp://127.0.0.1:1",

@@ -44,6 +44,7 @@ export const POOL: PoolReport = {
   sticky: "off",
   panic: null,
   burstCost: 0,
+  scale: null,
   queue: { waiting: 0, waited: 0, timedOut: 0 },
   feed: null,
   backends: [BACKEND],
