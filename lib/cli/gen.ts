@@ -4,7 +4,7 @@ import { listenAt } from "../admin/listen.ts";
 import { loadSourceMaker, type Logs, makeLogs } from "../app/parts.ts";
 import { PlacedSupply } from "../app/placed_supply.ts";
 import { PlainSupply, type TokenSupply } from "../app/token_supply.ts";
-import type { PoolConfig } from "../config/config.ts";
+import { isFed, type PoolConfig } from "../config/config.ts";
 import { formatConfigErrors } from "../config/config_error.ts";
 import type { Address } from "../core/values/address.ts";
 import { isNews } from "../core/timing/throttled_condition.ts";
@@ -100,8 +100,11 @@ function poolOf(pools: readonly PoolConfig[], name: string | undefined): Result<
   }
   const found = pools.find((pool) => pool.name === (name ?? pool.name));
   if (found === undefined) return failure(`There is no pool "${name}": expected one of ${names}`);
-  return found.strategy === "source_hash"
-    ? failure("Cannot place by source_hash: a generator knows no clients")
+  if (found.strategy === "source_hash") {
+    return failure("Cannot place by source_hash: a generator knows no clients");
+  }
+  return isFed(found)
+    ? failure(`Cannot place as pool ${found.name} does: another generator places for it`)
     : success(found);
 }
 

@@ -16,6 +16,11 @@ const SHARED: ReadonlySet<string> = new Set([
   "log-format",
 ]);
 
+const OWN_TEXTS: Readonly<Record<string, string>> = {
+  config: "place as a pool of FILE does, but for its backends; flags win",
+  strategy: "any but source_hash: least_load (default), round_robin, ... (help strategies)",
+};
+
 /** Any of these has a strategy place the tokens. */
 const PLACING = ["config", "strategy", "load", "health", "pool"];
 
@@ -38,11 +43,10 @@ a pool, and each token names the one that is best then.
 `,
   flags: [
     { name: "random", text: "draw each line by chance; -rand does the same" },
-    ...CONFIG_FLAGS.filter(({ name }) => SHARED.has(name)).map((flag) =>
-      flag.name === "config"
-        ? { ...flag, text: "place as a pool of FILE does, but for its backends; flags win" }
-        : flag
-    ),
+    ...CONFIG_FLAGS.filter(({ name }) => SHARED.has(name)).map((flag) => ({
+      ...flag,
+      text: OWN_TEXTS[flag.name] ?? flag.text,
+    })),
     { name: "pool", argument: "NAME", text: "which pool of FILE, where it has several" },
     {
       name: "session-time",

@@ -1,6 +1,6 @@
 // The PULL socket towards real sockets of this process, which say what they like.
 
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Address } from "../../../lib/core/values/address.ts";
 import { framed, headerOf, PULL, PUSH, SpReader } from "../../../lib/sp/framing.ts";
 import { Puller, type PullerOptions } from "../../../lib/sp/puller.ts";
@@ -228,6 +228,33 @@ Deno.test("one that has given signs of life and gives none any more is given up"
   await waitFor("its close", () => generator.closed);
   assertMatch(noted.states[1] ?? "", /^silent for 30s/);
   assertEquals(generator.words, ["want 1"]);
+});
+
+Deno.test("a generator that has not read for long is told anew what stands, once it reads", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  await using noted = new Noted(addressOf(listener), { greeting: () => ["have a:1 3"] });
+  const stuck = await listener.accept();
+  using _stuck = stuck;
+  await stuck.write(headerOf(PUSH));
+  await waitFor("connected", () => noted.states.at(-1) === "connected");
+  // More than the kernel and the puller keep; they keep no more.
+  const word = `end ${"x".repeat(1000)}`;
+  for (let i = 0; i < 12_000; i++) {
+    noted.puller.send(word);
+    if (i % 1000 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  let bytes = 0;
+  const buffer = new Uint8Array(65_536);
+  const readAll = async () => {
+    for (let n = await stuck.read(buffer); n !== null; n = await stuck.read(buffer)) bytes += n;
+  };
+  await within("the end", readAll().catch(() => {}));
+  assert(bytes > 1_000_000 && bytes < 12_000 * word.length, `${bytes} bytes`);
+  assertMatch(noted.states.at(-1) ?? "", /^has not read for long/);
+  await noted.clock.advance(100);
+  using again = new Generator(await within("a connection", listener.accept()));
+  await again.say(headerOf(PUSH));
+  await waitFor("what stands", () => again.words.includes("have a:1 3"));
 });
 
 Deno.test("a puller ends at once, wherever it is", async () => {
