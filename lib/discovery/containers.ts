@@ -15,6 +15,7 @@ import {
 } from "./discovery_source.ts";
 import { parseContainers } from "./container_list.ts";
 import { type Polled, polled } from "./polled.ts";
+import { SETTLE_MS } from "./servers.ts";
 
 const containersSection = section({ doc: "containers with labels, with source: containers" }, {
   labels: list(
@@ -54,8 +55,6 @@ type Own = ValueOf<typeof containersSection>;
 
 /** More than the list of a large host. */
 const MOST_BYTES = 16 * 1_048_576;
-/** One change seldom comes alone. */
-const SETTLE_MS = 100;
 /** After an end of the events. */
 const PAUSE_MS = 1000;
 /** Events of a running container that change nothing here. */

@@ -5,9 +5,7 @@ import { withDeadline } from "../core/timing/with_deadline.ts";
 import { describeDuration } from "../core/values/duration.ts";
 import type { Result } from "../core/values/result.ts";
 import type { DiscoveredList } from "./discovery_source.ts";
-
-/** A source asks others; longer than this nobody waits for an answer. */
-const ANSWER_MS = 5000;
+import { ANSWER_MS } from "./servers.ts";
 
 /** What a source was told when it was asked. */
 export interface Polled {
