@@ -16,7 +16,7 @@ const FIGURES: readonly string[] = ["cores", "weight", "max_connections"];
 export interface Reach {
   /** The network in which it has its address; absent: the first. */
   readonly network?: string;
-  /** Its port, where no label says another; absent: the pool's. */
+  /** Its port, where no label says another; absent: the frontend's. */
   readonly port?: number;
   /** Whether the host's port is taken that leads to it. */
   readonly published: boolean;

@@ -37,7 +37,7 @@ const containersSection = section({ doc: "containers with labels, with source: c
     doc: "the network in which a container's address is taken",
   }),
   port: key(port, {
-    unset: "the pool's",
+    unset: "the frontend's",
     example: "22",
     doc: "the container's port, unless its label compute-lb.port says another",
   }),

@@ -51,7 +51,7 @@ const dnsSection = section({ doc: "addresses of a name, with source: dns" }, {
     doc: "A and AAAA records; of a name _service._protocol.domain SRV records",
   }),
   port: key(port, {
-    unset: "the pool's",
+    unset: "the frontend's",
     example: "22",
     doc: "where no SRV record says it",
   }),

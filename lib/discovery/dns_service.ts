@@ -38,7 +38,7 @@ export function weighted(
   });
 }
 
-/** A backend at an address; without a port, at the pool's. */
+/** A backend at an address; without a port, at the frontend's. */
 export function backendAt(host: string, port: number | undefined): DiscoveredBackend {
   return {
     address: {

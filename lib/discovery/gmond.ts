@@ -3,10 +3,11 @@
 import { askGmond, freshValue, GMOND_PORT, type GmondHost, STALE_AFTER } from "../asking/gmond.ts";
 import { oneLine } from "../asking/reason.ts";
 import type { Clock } from "../core/timing/clock.ts";
+import { formatHost } from "../core/values/address.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import { partialAddress, tcpPlace } from "../schema/balancer_values.ts";
 import { key, needed, section, type ValueOf } from "../schema/declarations.ts";
-import { duration, HOUR, line, oneOf, SECOND } from "../schema/values.ts";
+import { duration, HOUR, line, oneOf, port, SECOND } from "../schema/values.ts";
 import {
   type DiscoveredBackend,
   type DiscoverySource,
@@ -32,6 +33,7 @@ const gmondSection = section({ doc: "hosts that Ganglia knows, with source: gmon
     default: "ip",
     doc: "the address that Ganglia knows, or the name",
   }),
+  port: key(port, { unset: "the frontend's", example: "22", doc: "where sessions go on a host" }),
   interval: key(duration(SECOND, HOUR), { default: "15s", doc: "how often it is asked" }),
 });
 
@@ -80,7 +82,7 @@ class GmondDiscovery implements DiscoverySource {
   }
 
   async #ask(signal: AbortSignal): Promise<Result<Polled>> {
-    const { address, cluster, reachedBy, intervalMs } = this.#own;
+    const { address, cluster, intervalMs } = this.#own;
     const told = await askGmond(address, signal);
     if (!told.ok) return told;
     const clock: Clock = this.#surroundings.clock;
@@ -95,14 +97,15 @@ class GmondDiscovery implements DiscoverySource {
       );
     }
     const list = listOf(
-      hosts.map((host) => ({ place: oneLine(host.name, 80), backend: backendOf(host, reachedBy) })),
+      hosts.map((host) => ({ place: oneLine(host.name, 80), backend: backendOf(host, this.#own) })),
     );
     return success({ list, againMs: intervalMs });
   }
 }
 
-function backendOf(host: GmondHost, reachedBy: "ip" | "name"): Result<DiscoveredBackend> {
-  const address = partialAddress.read(host[reachedBy]);
+function backendOf(host: GmondHost, { reachedBy, port }: Own): Result<DiscoveredBackend> {
+  const at = port === undefined ? "" : `:${port}`;
+  const address = partialAddress.read(`${formatHost(host[reachedBy])}${at}`);
   if (!address.ok) return address;
   const cores = freshValue(host, "cpu_num");
   return success({

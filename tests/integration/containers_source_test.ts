@@ -1,27 +1,28 @@
 // The discovery source containers against the real podman, and against what only pretends to be an engine.
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { Podman } from "../peers/podman.ts";
+import { needs } from "../support/needs.ts";
 import { requirePeer } from "../support/require_peer.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
 import { waitFor } from "../support/wait_for.ts";
-import { Watched } from "../support/watched.ts";
+import { SourceWatcher } from "../support/source_watcher.ts";
 
 const LABEL = "compute-lb.pool=compute";
 
 Deno.test({
-  ...requirePeer("podman", "runc"),
+  ignore: requirePeer("podman", "runc").ignore || needs("root", "unshare", "nsenter").ignore,
   name: "containers: those with the label are backends, as they come and go and as the engine does",
   async fn() {
     await using podman = await Podman.make();
     const { socket } = podman;
-    await using watched = new Watched({
+    await using watched = new SourceWatcher({
       source: "containers",
       socket,
       labels: [LABEL],
       port: "22",
     });
-    assertMatch(await watched.fails(), /^\S+\/api\.sock: .*No such file/);
+    await watched.fails(/^\S+\/api\.sock: .*No such file/);
     await podman.serve();
     await watched.has();
     await podman.run("other");
@@ -35,17 +36,16 @@ Deno.test({
     await watched.has(`${kelvin}:2222`);
     await podman.start("hoek");
     await watched.has(`${await podman.addressOf("hoek")}:22 cores=12`, `${kelvin}:2222`);
-    const { last } = watched;
+    const { pool, failures: { length } } = watched;
     await podman.kill();
-    assertMatch(await watched.fails(), /^\S+\/api\.sock: /);
-    assertEquals(watched.last, last);
+    await watched.fails(/^\S+\/api\.sock: /, length);
+    assertEquals(watched.pool, pool);
     const next = watched.next();
     await podman.serve();
     await next;
-    assertEquals(watched.last, last);
+    assertEquals(watched.pool, pool);
     await podman.remove("hoek", "kelvin");
     await watched.has();
-    assertEquals(watched.words, []);
   },
 });
 
@@ -58,8 +58,8 @@ async function reasonOf(answer: () => Response): Promise<string> {
   await using directory = new TemporaryDirectory();
   const socket = `${directory.path}/s`;
   await using _engine = engineAt(socket, answer);
-  await using watched = new Watched({ source: "containers", socket, labels: [LABEL] });
-  const reason = await watched.fails();
+  await using watched = new SourceWatcher({ source: "containers", socket, labels: [LABEL] });
+  const reason = await watched.fails(/./);
   assertEquals(watched.lists, []);
   return reason.replace(socket, "it");
 }
@@ -100,11 +100,11 @@ Deno.test("containers: without events the engine is asked at intervals", async (
     return Response.json([container(`192.0.2.${++lists}`)]);
   });
   const keys = { source: "containers", socket, labels: [LABEL], interval: "1s" };
-  await using watched = new Watched(keys);
-  await watched.has("192.0.2.1");
-  await watched.has("192.0.2.2");
-  await watched.has("192.0.2.3");
-  assertEquals(watched.words, [
+  await using watched = new SourceWatcher(keys);
+  await watched.has("192.0.2.1:1?");
+  await watched.has("192.0.2.2:1?");
+  await watched.has("192.0.2.3:1?");
+  assertEquals(watched.failures, [
     `${socket} tells of no events (HTTP 403 Forbidden): it is asked every 1.0s alone`,
   ]);
 });
@@ -123,7 +123,7 @@ Deno.test("containers: an event has the engine asked, one of a health check does
   });
   const event = (action: string) =>
     new TextEncoder().encode(`${JSON.stringify({ Type: "container", Action: action })}\n`);
-  await using watched = new Watched({ source: "containers", socket, labels: [LABEL] });
+  await using watched = new SourceWatcher({ source: "containers", socket, labels: [LABEL] }, 1);
   await watched.has();
   await waitFor("events to be asked for", () => tell);
   tell?.enqueue(event("exec_start: sh"));
@@ -132,6 +132,6 @@ Deno.test("containers: an event has the engine asked, one of a health check does
   const [half, rest] = [event("start").slice(0, 9), event("start").slice(9)];
   tell?.enqueue(half);
   tell?.enqueue(rest);
-  await watched.next();
-  assert(asked === 2);
+  await watched.next(1);
+  assertEquals(asked, 2);
 });

@@ -14,12 +14,19 @@ import {
   writeAnswer,
   type WrittenAnswer,
 } from "../support/dns_writer.ts";
+import { needs } from "../support/needs.ts";
 import { requirePeer } from "../support/require_peer.ts";
 import { waitFor } from "../support/wait_for.ts";
-import { Watched } from "../support/watched.ts";
+import { SeparateNetwork } from "../support/separate_network.ts";
+import { SourceWatcher } from "../support/source_watcher.ts";
 
-function watch(server: { readonly address: string }, name: string, more: object = {}): Watched {
-  return new Watched({ source: "dns", name, server: server.address, ...more });
+function watch(
+  server: { readonly address: string },
+  name: string,
+  more: Readonly<Record<string, string>> = {},
+  speed = 10,
+): SourceWatcher {
+  return new SourceWatcher({ source: "dns", name, server: server.address, ...more }, speed);
 }
 
 Deno.test({
@@ -29,8 +36,7 @@ Deno.test({
   async fn() {
     await using dnsmasq = Dnsmasq.onFreePort();
     await using watched = watch(dnsmasq, "hosts.example", { port: "2222" });
-    assertMatch(
-      await watched.fails(),
+    await watched.fails(
       /^hosts\.example: name server 127\.0\.0\.1:\d+: no answer within 2(\.0)?s$/,
     );
     await dnsmasq.serve(
@@ -45,18 +51,19 @@ Deno.test({
       "host-record=hoek.example,192.0.2.1,2001:db8::1",
     );
     await watched.has("192.0.2.1:2222", "[2001:db8::1]:2222");
-    const lists = watched.lists.length;
+    const [lists, failures] = [watched.lists.length, watched.failures.length];
     await dnsmasq.kill();
-    await watched.fails();
+    await watched.fails(/./, failures);
     await dnsmasq.serve("host-record=hosts.example,192.0.2.9");
     await watched.has("192.0.2.9:2222");
     // Between there were no empty ones.
     assert(watched.lists.slice(lists).every(({ backends }) => backends.length > 0));
+    const before = watched.failures.length;
     dnsmasq.stop();
-    assertMatch(await watched.fails(), /no answer within/);
+    await watched.fails(/no answer within/, before);
     dnsmasq.go();
     await watched.next();
-    assertEquals(watched.last, ["192.0.2.9:2222"]);
+    await watched.has("192.0.2.9:2222");
     // No such name, which a server that is asked with authority says.
     await dnsmasq.serve();
     await watched.has();
@@ -90,6 +97,25 @@ Deno.test({
 });
 
 Deno.test({
+  ignore: requirePeer("dnsmasq").ignore || needs("root", "ip", "unshare").ignore,
+  name: "dns: the last list holds while the name server is cut off",
+  async fn() {
+    await using network = await SeparateNetwork.make();
+    await using dnsmasq = Dnsmasq.in(network);
+    await dnsmasq.serve("host-record=a.example,192.0.2.1");
+    await using watched = watch(dnsmasq, "a.example");
+    await watched.has("192.0.2.1:1?");
+    const [lists, failures] = [watched.lists.length, watched.failures.length];
+    await network.cut();
+    await watched.fails(/no answer within/, failures);
+    await network.mend();
+    await dnsmasq.serve("host-record=a.example,192.0.2.2");
+    await watched.has("192.0.2.2:1?");
+    assert(watched.lists.slice(lists).every(({ backends }) => backends.length === 1));
+  },
+});
+
+Deno.test({
   ...requirePeer("dnsmasq"),
   name: "dns: a list of very many comes by TCP",
   async fn() {
@@ -97,8 +123,8 @@ Deno.test({
     await using dnsmasq = await Dnsmasq.start(
       ...names.map((at) => `host-record=many.example,10.1.0.${at}`),
     );
-    await using watched = watch(dnsmasq, "many.example");
-    const { backends } = await watched.next();
+    await using watched = watch(dnsmasq, "many.example", {}, 1);
+    const { backends } = await watched.next(0);
     assertEquals(backends.length, 256);
     assertEquals(watched.failures, []);
   },
@@ -116,7 +142,7 @@ function answerTo({ id, name, type }: Query, answer: Partial<WrittenAnswer>) {
 async function reasonOf(answering: Answering, name = "a.example"): Promise<string> {
   await using server = await NameServer.start(answering);
   await using watched = watch(server, name, { family: "ipv4" });
-  const reason = await watched.fails();
+  const reason = await watched.fails(/./);
   assertEquals(watched.lists, []);
   return reason.replace(server.address, "it");
 }
@@ -155,8 +181,8 @@ Deno.test("dns: forged answers before the true one change nothing", async () => 
       answers: [aRecord("b.example", "203.0.113.66"), aRecord("a.example", "192.0.2.1")],
     }),
   ]);
-  await using watched = watch(server, "a.example", { family: "ipv4" });
-  await watched.has("192.0.2.1");
+  await using watched = watch(server, "a.example", { family: "ipv4" }, 1);
+  await watched.has("192.0.2.1:1?");
   assertEquals(watched.failures, []);
 });
 
@@ -169,8 +195,8 @@ Deno.test("dns: a server that knows no EDNS is asked without, and one that tells
         : [aRecord("b.example", "192.0.2.1")],
     })];
   });
-  await using watched = watch(server, "a.example", { family: "ipv4" });
-  await watched.has("192.0.2.1");
+  await using watched = watch(server, "a.example", { family: "ipv4" }, 1);
+  await watched.has("192.0.2.1:1?");
   assertEquals(server.queries.map(({ name, hasEdns }) => `${name} ${hasEdns}`), [
     "a.example true",
     "a.example false",
@@ -184,15 +210,15 @@ Deno.test("dns: the next server is asked when the first is of no use", async () 
   await using second = await NameServer.start((query) => [
     answerTo(query, { answers: [aRecord("a.example", "192.0.2.1", 0)] }),
   ]);
-  await using watched = new Watched({
+  await using watched = new SourceWatcher({
     source: "dns",
     name: "a.example",
     family: "ipv4",
     server: [first.address, second.address],
-  });
-  await watched.has("192.0.2.1");
+  }, 1);
+  await watched.has("192.0.2.1:1?");
   // A TTL of 0 means once a second.
-  await watched.next();
+  await watched.next(1);
   assertEquals(watched.failures, []);
 });
 
@@ -226,7 +252,7 @@ Deno.test("dns: addresses that are sent along need no look-up; a target that fai
     "a list with one that failed",
     () => watched.lists.find(({ skipped }) => skipped.length > 0),
   );
-  assertEquals(watched.last, ["192.0.2.1:22", "192.0.2.2:22"]);
+  await watched.has("192.0.2.1:22", "192.0.2.2:22");
   assertMatch(skipped.join(), /^b\.example: b\.example: name server .* \(SERVFAIL\)$/);
   assert(server.queries.every(({ name }) => name !== "a.example"));
 });

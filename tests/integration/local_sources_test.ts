@@ -1,10 +1,10 @@
 // The discovery sources file, exec and http with real files, programs and servers.
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { makeCertificates } from "../support/certificates.ts";
 import { endByFile, isAlive } from "../support/processes.ts";
 import { mustRun, TemporaryDirectory } from "../support/run_program.ts";
-import { Watched } from "../support/watched.ts";
+import { SourceWatcher } from "../support/source_watcher.ts";
 import { waitFor } from "../support/wait_for.ts";
 
 /** As many backends as are asked for, and what a list of them is written as. */
@@ -16,16 +16,16 @@ Deno.test("file: a list is there at once, and each change within a second", asyn
   await using folder = new TemporaryDirectory();
   const path = `${folder.path}/backends`;
   await Deno.writeTextFile(path, "a:1=4 # the first\n\n# b:2\nc:3 weight=0.5 max_connections=7\n");
-  await using watched = new Watched(`file:${path}`);
-  await watched.has("a:1 cores=4", "c:3 weight=0.5 max_connections=7");
+  await using watched = new SourceWatcher(`file:${path}`, 1);
+  await watched.has("a:1 cores=4", "c:3 weight=0.5 maxConnections=7");
   // Written over, renamed over, removed and made anew, linked.
   await Deno.writeTextFile(path, "b:2\n");
   await watched.has("b:2");
   await Deno.writeTextFile(`${path}.new`, '["[::1]:22", {"address": "d", "cores": 2}]');
   await Deno.rename(`${path}.new`, path);
-  await watched.has("[::1]:22", "d cores=2");
+  await watched.has("[::1]:22", "d:1? cores=2");
   await Deno.remove(path);
-  assertMatch(await watched.fails(), /: there is no such file$/);
+  await watched.fails(/: there is no such file$/);
   await Deno.writeTextFile(path, "[::1]:22\ne:1");
   await watched.has("[::1]:22", "e:1");
   await Deno.writeTextFile(`${path}.2`, "f:1");
@@ -41,8 +41,8 @@ Deno.test("file: a list is there at once, and each change within a second", asyn
 Deno.test("file: what is half written, or cannot be read, is no list", async () => {
   await using folder = new TemporaryDirectory();
   const path = `${folder.path}/backends`;
-  await using watched = new Watched({ source: "file", path });
-  assertMatch(await watched.fails(), /: there is no such file$/);
+  await using watched = new SourceWatcher({ source: "file", path }, 1);
+  await watched.fails(/: there is no such file$/);
   await Deno.writeTextFile(path, "a:1");
   await watched.has("a:1");
   const lists = watched.lists.length;
@@ -82,12 +82,12 @@ Deno.test("exec: runs again and again, and its list is whole or none", async () 
   const script = `read -r first <${file}; case $first in fail) echo no database >&2; exit 3;; ` +
     `hang) sleep 1000 & echo $! >${file}.pid; wait;; flood) yes;; esac; cat ${file}`;
   const command = ["/bin/sh", "-c", script];
-  await using watched = new Watched({
+  await using watched = new SourceWatcher({
     source: "exec",
     command,
     interval: "100ms",
     timeout: "500ms",
-  });
+  }, 1);
   await watched.has("a:1", "b:2");
   await Deno.writeTextFile(file, many(512).join("\n"));
   await watched.has(...many(512));
@@ -109,13 +109,16 @@ Deno.test("exec: runs again and again, and its list is whole or none", async () 
 });
 
 Deno.test("exec: a program that is not there, and one whose end nobody sees", async () => {
-  await using missing = new Watched("exec:/nonexistent/lister --all");
-  assertMatch(await missing.fails(), /^Cannot run "\/nonexistent\/lister"/);
+  await using missing = new SourceWatcher("exec:/nonexistent/lister --all", 1);
+  await missing.fails(/^Cannot run "\/nonexistent\/lister"/);
   await using folder = new TemporaryDirectory();
   const pid = `${folder.path}/pid`;
   const script = `setsid sh -c 'echo $$ >${pid}; exec sleep 1000' & ` +
     `until test -s ${pid}; do sleep 0.01; done; echo a:1`;
-  await using watched = new Watched({ source: "exec", command: ["/bin/sh", "-c", script] });
+  await using watched = new SourceWatcher(
+    { source: "exec", command: ["/bin/sh", "-c", script] },
+    1,
+  );
   await watched.has("a:1");
   await endByFile(pid);
 });
@@ -141,11 +144,11 @@ Deno.test("http: a JSON array, and whatever else servers answer", async () => {
     headers: { "X-Key": "abc" },
   };
   try {
-    await using watched = new Watched(written);
+    await using watched = new SourceWatcher(written, 1);
     await watched.has("a:1", "b:2");
     assertEquals(seen[0], "Bearer secret-token-of-16 abc");
     answer = () => Response.json([{ address: "c", cores: 8, weight: 2.5, more: [] }, "[::1]:9=2"]);
-    await watched.has("c cores=8 weight=2.5", "[::1]:9 cores=2");
+    await watched.has("c:1? cores=8 weight=2.5", "[::1]:9 cores=2");
     for (
       const [next, reason] of [
         [() => new Response("gone", { status: 503 }), /^HTTP 503/],
@@ -186,8 +189,8 @@ Deno.test("http: by TLS, when it trusts the server's authority", async () => {
     () => Response.json(["a:1"]),
   );
   const url = `https://127.0.0.1:${server.addr.port}/`;
-  await using trusting = new Watched({ source: "http", url, ca: `${folder.path}/ca.pem` });
+  await using trusting = new SourceWatcher({ source: "http", url, ca: `${folder.path}/ca.pem` }, 1);
   await trusting.has("a:1");
-  await using wary = new Watched(url);
-  assertMatch(await wary.fails(), /certificate/i);
+  await using wary = new SourceWatcher(url, 1);
+  await wary.fails(/certificate/i);
 });

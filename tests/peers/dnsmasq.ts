@@ -2,16 +2,26 @@
 
 import { endTree, freePort, signal } from "../support/processes.ts";
 import { peerProgram } from "../support/require_peer.ts";
+import type { SeparateNetwork } from "../support/separate_network.ts";
 import { waitFor } from "../support/wait_for.ts";
 
 export class Dnsmasq implements AsyncDisposable {
   #process: Deno.ChildProcess | undefined;
 
-  private constructor(readonly port: number) {}
+  private constructor(
+    readonly host: string,
+    readonly port: number,
+    readonly network?: SeparateNetwork,
+  ) {}
 
   /** Nobody serves yet. */
   static onFreePort(): Dnsmasq {
-    return new Dnsmasq(freePort());
+    return new Dnsmasq("127.0.0.1", freePort());
+  }
+
+  /** The same in a network of its own. */
+  static in(network: SeparateNetwork): Dnsmasq {
+    return new Dnsmasq(network.address, 53, network);
   }
 
   /** Starts one that knows these records, and that there is nothing else in the domain "example". */
@@ -22,25 +32,29 @@ export class Dnsmasq implements AsyncDisposable {
   }
 
   get address(): string {
-    return `127.0.0.1:${this.port}`;
+    return `${this.host}:${this.port}`;
   }
 
   /** Starts anew with other records: "host-record=hoek.example,192.0.2.1". */
   async serve(...records: readonly string[]): Promise<void> {
     await this.kill();
-    const process = new Deno.Command(peerProgram("dnsmasq"), {
-      args: [
-        ...["--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--no-resolv"],
-        ...["--no-hosts", "--listen-address=127.0.0.1", "--bind-interfaces", `--port=${this.port}`],
-        ...["--local-ttl=1", "--local=/example/", ...records.map((record) => `--${record}`)],
-      ],
+    const command = [
+      peerProgram("dnsmasq"),
+      ...["--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--no-resolv"],
+      ...["--no-hosts", `--listen-address=${this.host}`, "--bind-interfaces"],
+      ...[`--port=${this.port}`, "--local-ttl=1", "--local=/example/"],
+      ...records.map((record) => `--${record}`),
+    ];
+    const [program = "", ...args] = this.network?.command(...command) ?? command;
+    const process = new Deno.Command(program, {
+      args,
       stdin: "null",
       stdout: "null",
       stderr: "null",
     }).spawn();
     this.#process = process;
     await waitFor("dnsmasq to answer", async () => {
-      (await Deno.connect({ hostname: "127.0.0.1", port: this.port })).close();
+      (await Deno.connect({ hostname: this.host, port: this.port })).close();
       return true;
     });
   }

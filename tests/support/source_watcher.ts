@@ -3,7 +3,11 @@
 
 import type { Clock } from "../../lib/core/timing/clock.ts";
 import { formatAddress } from "../../lib/core/values/address.ts";
-import type { DiscoveredList, DiscoverySource } from "../../lib/discovery/discovery_source.ts";
+import type {
+  DiscoveredBackend,
+  DiscoveredList,
+  DiscoverySource,
+} from "../../lib/discovery/discovery_source.ts";
 import { follow } from "../../lib/discovery/followed.ts";
 import { createDiscoverySource, discoverySource } from "../../lib/discovery/registry.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
@@ -17,6 +21,14 @@ function clockAt(speed: number): Clock {
     wall: () => SYSTEM_CLOCK.wall(),
     sleep: (ms, signal) => SYSTEM_CLOCK.sleep(ms / speed, signal),
   };
+}
+
+/** A backend as one text: "host:port" or "host:1?", and behind it what else is said of it. */
+export function backendText({ address, ...figures }: DiscoveredBackend): string {
+  return [
+    address.hasPort ? formatAddress(address.address) : `${formatAddress(address.address)}?`,
+    ...Object.entries(figures).map((figure) => figure.join("=")),
+  ].join(" ");
 }
 
 export class SourceWatcher implements AsyncDisposable {
@@ -36,7 +48,8 @@ export class SourceWatcher implements AsyncDisposable {
       say: (_, text) => this.failures.push(text),
     });
     this.#following = follow(this.#source, this.#stop.signal, {
-      clock,
+      // A pause after a failure is nothing that tests are about.
+      clock: clockAt(Math.max(10, speed)),
       random: Math.random,
       took: (list) => this.lists.push(list),
       failed: (reason) => this.failures.push(reason),
@@ -45,12 +58,7 @@ export class SourceWatcher implements AsyncDisposable {
 
   /** What the last list names, in order. */
   get pool(): string | undefined {
-    return this.lists.at(-1)?.backends.map(({ address, ...figures }) =>
-      [
-        address.hasPort ? formatAddress(address.address) : `${formatAddress(address.address)}?`,
-        ...Object.entries(figures).map((figure) => figure.join("=")),
-      ].join(" ")
-    ).sort().join(", ");
+    return this.lists.at(-1)?.backends.map(backendText).sort().join(", ");
   }
 
   /** Waits until the last list names these. */
@@ -62,12 +70,19 @@ export class SourceWatcher implements AsyncDisposable {
     });
   }
 
-  /** Waits for a failure of this kind that comes after the first so many. */
-  async fails(pattern: RegExp, after = 0): Promise<void> {
-    await waitFor(`a failure ${pattern}`, () => {
-      if (this.failures.slice(after).some((reason) => pattern.test(reason))) return true;
-      throw new Error(this.failures.slice(after).join(" | "));
+  /** Waits for a failure of this kind that comes after the first so many, and gives it. */
+  async fails(pattern: RegExp, after = 0): Promise<string> {
+    return await waitFor(`a failure ${pattern}`, () => {
+      const failures = this.failures.slice(after);
+      const found = failures.find((reason) => pattern.test(reason));
+      if (found !== undefined) return found;
+      throw new Error(failures.join(" | "));
     });
+  }
+
+  /** Waits for a list that comes after the first so many. */
+  async next(after = this.lists.length): Promise<DiscoveredList> {
+    return await waitFor("another list", () => this.lists[after]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -15,14 +15,12 @@ export const WAITING: readonly string[] = [
   "tests/integration/gmond_source_test.ts",
   // Sources that are asked again after a pause.
   "tests/integration/local_sources_test.ts",
-  // Name servers, gmonds and proxies that are dead or silent.
-  "tests/integration/dns_source_test.ts",
-  "tests/integration/gmond_discovery_test.ts",
-  "tests/integration/oio_source_test.ts",
   // A class waits for sshd to take its logins.
   "tests/integration/ssh_class_test.ts",
   // Servers of lists keep silent, and are found out.
   "tests/integration/etcd_source_test.ts",
+  // Sources come late and are lost, by their own intervals.
+  "tests/integration/discovery_sources_test.ts",
   // Prometheus scrapes once a second.
   "tests/integration/prometheus_test.ts",
   // Leases and answers of Redis are waited for.

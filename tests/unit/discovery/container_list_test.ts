@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import { parseContainers, type Reach } from "../../../lib/discovery/container_list.ts";
-import { textOf } from "../../support/watched.ts";
+import { backendText } from "../../support/source_watcher.ts";
 
 function container(name: string, more: object = {}) {
   return {
@@ -28,12 +28,12 @@ function container(name: string, more: object = {}) {
 function read(containers: readonly unknown[], reach: Partial<Reach> = {}) {
   const list = parseContainers(JSON.stringify(containers), { published: false, ...reach });
   assert(list.ok);
-  return { backends: list.value.backends.map(textOf), skipped: list.value.skipped.join("; ") };
+  return { backends: list.value.backends.map(backendText), skipped: list.value.skipped.join("; ") };
 }
 
 Deno.test("a container is reached in its network, by its label's port or the source's", () => {
   const labels = (labels: object) => ({ Labels: labels });
-  assertEquals(read([container("b"), container("a")]).backends, ["172.18.0.7"]);
+  assertEquals(read([container("b"), container("a")]).backends, ["172.18.0.7:1?"]);
   assertEquals(read([container("a")], { network: "internal", port: 22 }).backends, [
     "[2001:db8::7]:22",
   ]);
@@ -44,7 +44,7 @@ Deno.test("a container is reached in its network, by its label's port or the sou
     "compute-lb.max_connections": "9",
   };
   assertEquals(read([container("a", labels(figures))], { port: 22 }).backends, [
-    "172.18.0.7:2222 cores=8 weight=0.5 max_connections=9",
+    "172.18.0.7:2222 cores=8 weight=0.5 maxConnections=9",
   ]);
   for (const [label, message] of [["port", /"x" as a port/], ["cores", /"x" as cores/]] as const) {
     const { backends, skipped } = read([container("a", labels({ [`compute-lb.${label}`]: "x" }))]);
