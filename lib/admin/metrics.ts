@@ -4,6 +4,7 @@
 import type { ProcessFigures } from "../core/values/process_figures.ts";
 import type {
   BackendReport,
+  DiscoveryReport,
   FeedReport,
   FrontendReport,
   PoolReport,
@@ -180,6 +181,33 @@ export function* formatMetrics(report: MetricsReport): Generator<string> {
     "pool_queue_timeouts_total",
     "clients whose time in a pool's queue was over before there was a place",
     perPool(({ queue }) => queue.timedOut),
+  );
+
+  const perSource = (value: (source: DiscoveryReport) => number | null) =>
+    pools.flatMap(({ name: pool, discovery }) =>
+      discovery.map((source): Sample => [{ pool, source: source.name }, value(source)])
+    );
+  yield* gauge(
+    "discovery_up",
+    "1 while a discovery source can be asked",
+    perSource(({ failure }) => failure === null ? 1 : 0),
+  );
+  yield* gauge(
+    "discovery_backends",
+    "backends that a discovery source names",
+    perSource(({ backends }) => backends),
+  );
+  yield* gauge(
+    "discovery_last_list_seconds",
+    "when a discovery source gave its last list, since the epoch",
+    perSource(({ listedAt }) => listedAt === null ? null : Date.parse(listedAt) / 1000),
+  );
+  yield* gauge(
+    "pool_discovery_held",
+    "1 while the latest lists of a pool are not in effect",
+    pools.flatMap(({ name: pool, discovery, discoveryHeld }): Sample[] =>
+      discovery.length === 0 ? [] : [[{ pool }, discoveryHeld === null ? 0 : 1]]
+    ),
   );
 
   const perFeed = (value: (feed: FeedReport) => readonly (readonly [Labels, number])[]) =>

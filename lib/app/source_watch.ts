@@ -9,13 +9,12 @@ import type {
   DiscoverySurroundings,
   ReportedBackend,
 } from "../discovery/discovery_source.ts";
-import { follow } from "../discovery/followed.ts";
+import { endSource, follow } from "../discovery/followed.ts";
 import { type DiscoverySourceConfig, nameOfSource } from "../discovery/registry.ts";
 import type { DiscoveryReport } from "../admin/report.ts";
 import type { Clock, Random } from "../core/timing/clock.ts";
 import { isNews } from "../core/timing/throttled_condition.ts";
 import { counted } from "../core/values/counted.ts";
-import { messageOf } from "../core/values/errors.ts";
 import type { LogArea } from "../log/setup.ts";
 
 export interface SourceWatchParts {
@@ -28,8 +27,6 @@ export interface SourceWatchParts {
   ) => DiscoverySource;
 }
 
-/** How long the end of a watch is waited for. */
-const END_MS = 2000;
 const NOBODY: readonly DiscoveredBackend[] = [];
 /** So many entries that cannot be used are said. */
 const MOST_SKIPPED = 5;
@@ -137,15 +134,7 @@ export class SourceWatch implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    const over = new AbortController();
-    const ended = this.#running.then(() => this.#source[Symbol.asyncDispose]()).catch(
-      (error: unknown) => this.#say("warning", `ended badly: ${oneLine(messageOf(error))}`),
-    );
-    // One that does not heed its signal holds nobody up.
-    const late = this.#parts.clock.sleep(END_MS, over.signal).catch(() => {});
-    await Promise.race([ended, late]);
-    over.abort();
-    await late;
+    await endSource(this.#source, this.#running, this.#parts.clock);
   }
 
   #take({ backends, skipped, isMeant }: DiscoveredList): void {
@@ -168,8 +157,8 @@ export class SourceWatch implements AsyncDisposable {
       if (!isSame) this.#backends = backends;
     } else if (this.#emptySinceMs === undefined) {
       this.#emptySinceMs = this.#listedAtMs;
-      const stay = counted(had?.length ?? 0, "backend");
-      this.#say("warning", `names nobody any more: its last ${stay} stay (on_empty: keep)`);
+      const last = counted(had?.length ?? 0, "backend");
+      this.#say("warning", `names nobody any more; its last list stays: ${last} (on_empty: keep)`);
     }
     if (had === undefined) {
       this.#say("info", `names ${counted(backends.length, "backend")}`);
@@ -188,7 +177,7 @@ export class SourceWatch implements AsyncDisposable {
     this.#isTold = true;
     const kept = this.#backends === undefined
       ? "it is asked again and again"
-      : `its last ${counted(this.#backends.length, "backend")} stay`;
+      : `its last list stays: ${counted(this.#backends.length, "backend")}`;
     this.#say("warning", `${reason}; ${kept}`);
   }
 

@@ -4,21 +4,31 @@
 
 import { NAME_TIMEOUT_MS } from "../app/backend_names.ts";
 import { describeSources, LoadSources } from "../app/load_sources.ts";
+import { mergeDiscovered } from "../app/discovered.ts";
 import { loadSourceMaker } from "../app/parts.ts";
 import type { Config, FrontendConfig, PoolConfig } from "../config/config.ts";
 import { formatConfigErrors } from "../config/config_error.ts";
 import { formatConfig } from "../config/write_config.ts";
 import { describeReturn, frontendReached } from "../config/loops.ts";
+import { defaultPortOf } from "../config/references.ts";
 import { warningsOf } from "../config/warnings.ts";
 import { AgentStanding, describeAdvice } from "../core/pool/agent_advice.ts";
 import type { Address } from "../core/values/address.ts";
-import type { Backend } from "../core/pool/backend.ts";
+import { type Backend, MAX_BACKENDS } from "../core/pool/backend.ts";
 import { counted } from "../core/values/counted.ts";
 import type { LoadResult, LoadSample } from "../core/pool/load.ts";
+import { formatDuration } from "../core/values/duration.ts";
 import { printable } from "../core/values/printable.ts";
 import { describePercent } from "../core/watch/shortages.ts";
 import { describeSize } from "../core/values/size.ts";
 import { toDecimals } from "../core/values/thousandths.ts";
+import { endSource, follow } from "../discovery/followed.ts";
+import type { DiscoveredList } from "../discovery/discovery_source.ts";
+import {
+  createDiscoverySource,
+  type DiscoverySourceConfig,
+  nameOfSource,
+} from "../discovery/registry.ts";
 import { createHealthProbe } from "../health/registry.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
 import { ownAddresses } from "../host/own_addresses.ts";
@@ -71,7 +81,7 @@ export async function check(
   return EXIT_OK;
 }
 
-/** Listens on every address for a moment, asks every backend once, and shows what came of it. */
+/** Listens on every address for a moment, asks every source and backend once, and shows what came of it. */
 async function tryIt(config: Config, files: readonly Trial[]): Promise<number> {
   const { frontends, http, admin } = await tryListening(config);
   for (const [name, trials] of frontends) show(`frontend ${name}`, trials);
@@ -81,7 +91,10 @@ async function tryIt(config: Config, files: readonly Trial[]): Promise<number> {
   const recording = await tryRecording(config);
   if (recording !== undefined) show("recording", [recording]);
   const all = [...frontends.values(), http, files, admin ?? [], recording ?? []].flat();
-  for (const pool of config.pools) {
+  for (const configured of config.pools) {
+    const { sources, pool } = await askSources(config, configured);
+    if (sources.length > 0) show(`pool ${pool.name}: discovery`, sources);
+    all.push(...sources);
     const trials = await probePool(pool, config.frontends);
     show(
       `pool ${pool.name}: health by ${pool.health.probe}, load by ${describeSources(pool)}`,
@@ -100,6 +113,68 @@ function show(heading: string, trials: readonly Trial[]): void {
     const verdict = paint(well ? "ok  " : "FAIL", well ? GREEN : RED, colourful());
     printWrapped(`  ${verdict} ${what}: ${printable(text)}\n`);
   }
+}
+
+/** How long a source may take to name its backends. */
+const LIST_MS = 10_000;
+/** So many entries that cannot be used are shown. */
+const MOST_SKIPPED = 5;
+
+/** Asks every discovery source of a pool once. @returns what came of it, and the pool with its backends. */
+async function askSources(
+  { frontends, ...config }: Config,
+  pool: PoolConfig,
+): Promise<{ sources: Trial[]; pool: PoolConfig }> {
+  const asked = await Promise.all(pool.discovery.map(askSource));
+  const own = ownAddresses();
+  const { backends, leftOut } = mergeDiscovered(
+    pool,
+    asked.map(({ list }) => list?.backends ?? []),
+    defaultPortOf({ frontends, ...config }, pool.name),
+    (address) => frontendReached(frontends, pool.name, address, own),
+  );
+  const sources = asked.flatMap(({ what, list, text }) => {
+    const { backends = [], skipped = [] } = list ?? {};
+    const unusable = skipped.slice(0, MOST_SKIPPED).map((text) => ({ what, well: false, text }));
+    const more = skipped.length - unusable.length;
+    const names = `names ${counted(backends.length, "backend")}` +
+      (more > 0 ? `, and ${more} more entries that cannot be used` : "");
+    return [{ what, well: list !== undefined, text: text ?? names }, ...unusable];
+  });
+  const unused = leftOut.map((text) => ({ what: "left out", well: false, text }));
+  const full = pool.discovery.length > 0 && backends.length > MAX_BACKENDS
+    ? [{
+      what: "all",
+      well: false,
+      text: `${backends.length} backends: at most ${MAX_BACKENDS} fit`,
+    }]
+    : [];
+  return { sources: [...sources, ...unused, ...full], pool: { ...pool, backends } };
+}
+
+async function askSource(config: DiscoverySourceConfig) {
+  const what = nameOfSource(config);
+  const said: string[] = [];
+  const source = createDiscoverySource(config, {
+    clock: SYSTEM_CLOCK,
+    random: Math.random,
+    isTrial: true,
+    say: (_, text) => said.push(text),
+  });
+  const stop = new AbortController();
+  const { promise, resolve } = Promise.withResolvers<{ list?: DiscoveredList; text?: string }>();
+  const following = follow(source, stop.signal, {
+    clock: SYSTEM_CLOCK,
+    random: Math.random,
+    took: (list) => resolve({ list }),
+    failed: (text) => resolve({ text }),
+  });
+  const late = () => resolve({ text: said[0] ?? `no list within ${formatDuration(LIST_MS)}` });
+  const deadline = SYSTEM_CLOCK.sleep(LIST_MS, stop.signal).then(late, () => {});
+  const { list, text } = await promise;
+  stop.abort();
+  await Promise.all([deadline, endSource(source, following, SYSTEM_CLOCK)]);
+  return { what, list, text };
 }
 
 async function probePool(

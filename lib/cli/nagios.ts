@@ -17,7 +17,7 @@ const UNKNOWN = 3;
 const WORDS: readonly string[] = ["OK", "WARNING", "CRITICAL", "UNKNOWN"];
 
 /**
- * OK when all backends can be used, WARNING when some cannot, CRITICAL when a pool has none that can or the
+ * OK when all backends can be used, WARNING when some or a discovery source cannot, CRITICAL when a pool has none that can or the
  * balancer takes no clients any more.
  */
 export function pluginResult({ state, counters, pools }: StatusReport): PluginResult {
@@ -28,13 +28,14 @@ export function pluginResult({ state, counters, pools }: StatusReport): PluginRe
   const empty = pools.filter(({ backends }) => backends.every((backend) => !backend.usable));
   const exitCode = state === "draining" || empty.length > 0
     ? CRITICAL
-    : usable.length < members.length
+    : usable.length < members.length || pools.some((pool) => describeSources(pool).length > 0)
     ? WARNING
     : OK;
   const findings = [
     ...(state === "draining" ? ["it is draining and takes no clients"] : []),
     ...empty.map(({ name }) => `pool ${name} has no usable backend`),
     ...pools.flatMap(describeUnusable),
+    ...pools.flatMap(describeSources),
   ];
   const text = `${usable.length} of ${counted(members.length, "backend")} usable, ` +
     counted(counters.active, "session") + findings.map((finding) => `; ${finding}`).join("");
@@ -74,6 +75,11 @@ function describeUnusable({ backends }: PoolReport): string[] {
   return backends
     .filter(({ usable, state }) => !usable && state !== "leaving")
     .map(({ id, reason }) => `${id}: ${reason}`);
+}
+
+/** Discovery sources that cannot be asked. */
+function describeSources({ discovery = [] }: Partial<PoolReport>): string[] {
+  return discovery.flatMap(({ name, failure }) => failure === null ? [] : [`${name}: ${failure}`]);
 }
 
 /** A label of performance data: quotes where it has a space or "=". */

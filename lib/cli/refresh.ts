@@ -13,7 +13,7 @@ import type {
   DiscoverySourceKind,
   DiscoverySurroundings,
 } from "../discovery/discovery_source.ts";
-import { follow } from "../discovery/followed.ts";
+import { endSource, follow } from "../discovery/followed.ts";
 import { DISCOVERY_SOURCE_KINDS } from "../discovery/registry.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
 import { onSignals } from "../host/signals.ts";
@@ -39,8 +39,6 @@ export interface RefreshCommand extends ListForm {
 
 /** So often the list is printed again: within this time it is found out that nobody reads any more. */
 const REPEAT_MS = 60_000;
-/** How long a source may take to end. */
-const END_MS = 2000;
 /** So many faults of one list are told. */
 const MOST_FAULTS = 5;
 
@@ -64,7 +62,7 @@ export async function refresh(command: RefreshCommand): Promise<number> {
   // Whoever waits for a list of addresses without ports would wait for ever.
   let hopeless = false;
   const repeated = repeat(() => printer.again(), clock, ended.signal);
-  await follow(opened.value, ended.signal, {
+  const following = follow(opened.value, ended.signal, {
     clock,
     random,
     took: (list) => {
@@ -76,10 +74,7 @@ export async function refresh(command: RefreshCommand): Promise<number> {
     failed: (reason) => lists.failed(reason),
   });
   await repeated;
-  const over = new AbortController();
-  const late = clock.sleep(END_MS, over.signal).catch(() => {});
-  await Promise.race([opened.value[Symbol.asyncDispose](), late]);
-  over.abort();
+  await endSource(opened.value, following, clock);
   if (hopeless) return EXIT_USAGE;
   if (printer.trouble === undefined) return EXIT_OK;
   complain(`Cannot write to stdout: ${printer.trouble}`);

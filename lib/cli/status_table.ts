@@ -12,6 +12,7 @@ import { describeDuration } from "../core/values/duration.ts";
 import { describePercent } from "../core/watch/shortages.ts";
 import { describeSize } from "../core/values/size.ts";
 import { toDecimals, toThousandths } from "../core/values/thousandths.ts";
+import { describeDiscovery } from "./status_discovery.ts";
 import { describeFeed } from "./status_feed.ts";
 import {
   ageOf,
@@ -182,6 +183,7 @@ export function renderPool(
     ...scaling,
     ...waits,
     ...burst,
+    ...describeDiscovery(pool, nowMs, colours),
     ...describeFeed(feed, nowMs, colours),
     first,
     ...withRemarks,

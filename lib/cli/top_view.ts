@@ -180,6 +180,10 @@ function headOf(
     }, ${rate("connectFailures")}/s connects failed${
       waiting === 0 ? "" : paint(`, ${waiting} wait for a place`, YELLOW, colours)
     }`,
+    ...pools.flatMap(({ name, discovery = [] }: Partial<PoolReport>) =>
+      discovery.filter(({ failure }) => failure !== null)
+        .map((one) => paint(`${name}: ${one.name} fails: ${one.failure}`, YELLOW, colours))
+    ),
     ...(reload.error === undefined
       ? []
       : [paint(`last reload refused: ${reload.error}`, RED, colours)]),

@@ -56,6 +56,8 @@ export interface ReportedBackend {
 export interface DiscoverySurroundings {
   readonly clock: Clock;
   readonly random: Random;
+  /** It is asked once, to see what it says: it writes nothing. */
+  readonly isTrial?: true;
   /** Says something that people should know and that ends no watch. */
   readonly say: (level: "info" | "warning", text: string) => void;
 }

@@ -18,6 +18,27 @@ export interface Follower {
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 
+/** How long a source may take to end. */
+const END_MS = 2000;
+
+/**
+ * Ends a source whose signal is aborted; one that does not heed it holds nobody up.
+ * @param following what {@linkcode follow} gave.
+ */
+export async function endSource(
+  source: AsyncDisposable,
+  following: Promise<void>,
+  clock: Clock,
+): Promise<void> {
+  const over = new AbortController();
+  const late = clock.sleep(END_MS, over.signal).catch(() => {});
+  // What it cannot let go of ends with the process.
+  const ended = following.then(() => source[Symbol.asyncDispose]()).catch(() => {});
+  await Promise.race([ended, late]);
+  over.abort();
+  await late;
+}
+
 /** Watches a source until the signal is aborted. Never rejects. */
 export async function follow(
   source: Pick<DiscoverySource, "watch">,

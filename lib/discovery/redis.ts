@@ -263,6 +263,7 @@ export class RedisSource implements DiscoverySource {
 
   /** Whether the lease is ours, which it becomes if it is free or its holder has left a change unwritten. */
   async #isHolder(link: RedisLink, { holder }: Snapshot): Promise<boolean> {
+    if (this.#surroundings.isTrial) return false;
     const [oldest] = this.#changes;
     const ageMs = oldest === undefined ? 0 : this.#surroundings.clock.now() - oldest.heardAtMs;
     const isLeft = ageMs > 2 * this.#own.intervalMs;

@@ -9,6 +9,7 @@ import agent from "./agent.txt" with { type: "text" };
 import api from "./api.txt" with { type: "text" };
 import chain from "./chain.txt" with { type: "text" };
 import config from "./config.txt" with { type: "text" };
+import discovery from "./discovery.txt" with { type: "text" };
 import engines from "./engines.txt" with { type: "text" };
 import health from "./health.txt" with { type: "text" };
 import install from "./install.txt" with { type: "text" };
@@ -47,6 +48,7 @@ export const TOPICS: readonly Topic[] = [
   strategies,
   placement,
   load.replace("@forced_command@", () => FORCED_COMMAND),
+  discovery,
   agent,
   sshd,
   health,

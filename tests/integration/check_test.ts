@@ -74,7 +74,7 @@ Deno.test("check: which of the two flags is missing, where there is no file", as
   const cases = [
     [
       ["--listen", ":2222"],
-      "Nobody to balance over: give --backends or --discover, or --config FILE",
+      "Nobody to balance over: give --backends, --discover or --feed, or --config FILE",
     ],
     [["--backends", "a"], "Nowhere to listen: give --listen, or --config FILE"],
     [[], "Nothing to balance: give --listen and --backends, or --config FILE"],

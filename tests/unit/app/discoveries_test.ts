@@ -180,7 +180,7 @@ Deno.test("discoveries: a source that fails keeps its list, is asked again ever 
   assertEquals(site.taken, []);
   assertEquals(site.report.discovery[0]?.backends, 2);
   const told = () => site.log.filter((line) => /refused|again/.test(line));
-  assertEquals(told(), ["p: static s1: connection refused; its last 2 backends stay"]);
+  assertEquals(told(), ["p: static s1: connection refused; its last list stays: 2 backends"]);
   source.names(["a", "b"]);
   await settled();
   assertEquals(told().slice(1), ["p: static s1: answers again, with 2 backends"]);
