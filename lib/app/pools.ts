@@ -6,7 +6,13 @@ import { type Backend, MAX_BACKENDS } from "../core/pool/backend.ts";
 import { counted } from "../core/values/counted.ts";
 import type { Address } from "../core/values/address.ts";
 import type { PickTable } from "../core/pick/pick_table.ts";
-import type { Config, FrontendConfig, LoadConfig, PoolConfig } from "../config/config.ts";
+import {
+  type Config,
+  type FrontendConfig,
+  isFed,
+  type LoadConfig,
+  type PoolConfig,
+} from "../config/config.ts";
 import { frontendReached } from "../config/loops.ts";
 import type { Engine } from "../engine/engine.ts";
 import { ownAddresses } from "../host/own_addresses.ts";
@@ -15,6 +21,7 @@ import type { LoadSource } from "../load/load_source.ts";
 import type { ServiceLog } from "../log/setup.ts";
 import type { DecisionRecorder } from "../record/decision_recorder.ts";
 import type { FoundNames } from "./backend_names.ts";
+import { BY_TOKEN } from "../strategy/token.ts";
 import { PoolController } from "./pool_controller.ts";
 
 export interface PoolsParts {
@@ -201,8 +208,9 @@ export class Pools implements AsyncDisposable {
       frontendReached: (address) => this.frontendReached(pool.name, address),
       ownWordChanged: (id, overruled) => this.#orders.ownWordChanged(pool.name, id, overruled),
       publish: (plan) => engine.publish(pool.name, plan),
-      weighed: (...seen) => {
-        this.#recorder.weighed(...seen);
+      weighed: (weighed, config, view) => {
+        const seen = isFed(config) ? { ...config, strategy: BY_TOKEN.name } : config;
+        this.#recorder.weighed(weighed, seen, view);
         this.#weighed(pool.name);
       },
     });

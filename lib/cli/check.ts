@@ -37,6 +37,7 @@ import { type ConfigCommand, readRunnableConfig } from "./config_source.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, EXIT_USAGE } from "./exit_code.ts";
 import { colourful, complain, GREEN, paint, print, printWrapped, RED } from "./output.ts";
 import { diff } from "./reload.ts";
+import { tryFeeds } from "./feed_trial.ts";
 import { tryNamedFiles } from "./named_files.ts";
 import { type Trial, tryListening, tryRecording, tryState } from "./trial_listen.ts";
 
@@ -95,7 +96,7 @@ async function tryIt(config: Config, files: readonly Trial[]): Promise<number> {
     const { sources, pool } = await askSources(config, configured);
     if (sources.length > 0) show(`pool ${pool.name}: discovery`, sources);
     all.push(...sources);
-    const trials = await probePool(pool, config.frontends);
+    const trials = [...await tryFeeds(pool), ...await probePool(pool, config.frontends)];
     show(
       `pool ${pool.name}: health by ${pool.health.probe}, load by ${describeSources(pool)}`,
       trials,

@@ -236,7 +236,7 @@ function checkPool(
 ): CheckIssue[] {
   const path = ["pools", name];
   const issues: CheckIssue[] = [];
-  const isFed = pool.feed.primary.length > 0;
+  const isFed = pool.feed.primary.length + pool.feed.secondary.length > 0;
   if (pool.backends.length === 0 && pool.discovery.length === 0 && !isFed) {
     issues.push({
       path,

@@ -191,6 +191,21 @@ Deno.test("orders and reloads: a drained backend's tokens are passed over, sessi
   assertEquals(backends.find(({ id }) => id === a.address)?.admin, "draining");
 });
 
+Deno.test("check --probe tells which feeds can be pulled from, and takes no token", async () => {
+  await using feed = new TokenFeed();
+  feed.send("127.0.0.1:22");
+  const dead = `tcp://127.0.0.1:${freePort()}`;
+  const { code, stdout } = await runProgram([
+    "check",
+    "--probe",
+    ...["--listen", "127.0.0.1:0", "--feed", `${formatEndpoint(feed.endpoint)},${dead}`],
+  ]);
+  assertEquals([code, feed.left], [1, 1], stdout);
+  const lines = stdout.split("\n").map((line) => line.trim());
+  assert(lines.includes(`ok   ${formatEndpoint(feed.endpoint)}: hands out tokens`), stdout);
+  assert(lines.some((line) => line.startsWith(`FAIL ${dead}: connection refused`)), stdout);
+});
+
 Deno.test("secondary feeds stand in, several fronts have feeds of their own", async () => {
   await using a = new TcpPeer(greetThenEcho("a"));
   await using b = new TcpPeer(greetThenEcho("b"));

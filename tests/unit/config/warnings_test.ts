@@ -152,3 +152,15 @@ Deno.test("widened() leads to the networks that hold every address of another on
     assertEquals(isWithin(inner, outer), from <= first && last <= from + 2 ** (32 - q) - 1);
   }));
 });
+
+Deno.test("warningsOf() finds what a strategy would heed, in a pool that is fed", () => {
+  const fed = { backends: [], feed: "tcp://gen:7000" };
+  assertEquals(warnings(fed), []);
+  const vain = { strategy: "random", sticky: { by: "source" }, pace: { sessions: 7 } };
+  assertEquals(
+    warnings({ ...fed, ...vain, on_empty: "clear" }),
+    ["strategy", "sticky", "pace", "on_empty"].map((key) =>
+      `pools.p.${key}: has no effect: tokens of the feed say where clients go`
+    ),
+  );
+});
