@@ -56,6 +56,11 @@ export class SpReader {
     this.#mostBytes = mostBytes;
   }
 
+  /** Whether bytes wait that no message has been made of yet. */
+  get isHolding(): boolean {
+    return this.#bytes.length > 0;
+  }
+
   /** Takes a copy of the next bytes of the stream. */
   push(bytes: Uint8Array): void {
     const all = new Uint8Array(this.#bytes.length + bytes.length);

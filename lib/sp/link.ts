@@ -92,9 +92,9 @@ export class SpLink implements AsyncDisposable {
     }
   }
 
-  /** A message that has been read already. */
-  held(): Uint8Array<ArrayBuffer> | undefined {
-    return valueOf(this.#reader.next());
+  /** Whether something has come that {@linkcode next} has not given yet, if only the beginning of a message. */
+  get isHolding(): boolean {
+    return this.#reader.isHolding;
   }
 
   /**
@@ -104,7 +104,7 @@ export class SpLink implements AsyncDisposable {
    */
   async next(mostBytes: number): Promise<Uint8Array<ArrayBuffer>> {
     for (;;) {
-      const message = this.held();
+      const message = valueOf(this.#reader.next());
       if (message !== undefined) return message;
       await this.#read(mostBytes);
     }

@@ -123,9 +123,9 @@ export class Pusher implements AsyncDisposable {
     try {
       await using _link = link;
       await link.greeted();
-      this.#peers.add(peer);
       // What it has and wants comes with its header; one that says nothing takes what it gets.
-      for (let said = link.held(); said !== undefined; said = link.held()) this.#hear(peer, said);
+      if (link.isHolding) this.#heed(peer);
+      this.#peers.add(peer);
       const silent = peer.speaks ? "" : ", which does not say when its sessions end";
       say("info", `a proxy has come${silent} (${peer.name})`);
       this.#offer(peer);
@@ -149,14 +149,18 @@ export class Pusher implements AsyncDisposable {
   #hear(peer: Pulling, bytes: Uint8Array): void {
     const word = parseWord(new TextDecoder().decode(bytes));
     if (!word.ok) throw new SpError(word.message);
-    if (!peer.speaks) {
-      peer.speaks = true;
-      peer.link.beats = true;
-      peer.link.beat(BEAT);
-    }
+    this.#heed(peer);
     if (word.value.kind === "want") peer.wanted += word.value.count;
     else this.#options.heard?.(peer, word.value);
     this.#offer(peer);
+  }
+
+  /** From now on a peer gets what it wants, and must give signs of life. */
+  #heed(peer: Pulling): void {
+    if (peer.speaks) return;
+    peer.speaks = true;
+    peer.link.beats = true;
+    peer.link.beat(BEAT);
   }
 
   /** A peer may be able to take a token, or another one now that somebody's session has ended. */

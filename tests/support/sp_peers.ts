@@ -55,15 +55,20 @@ export class SilentProxy implements Disposable {
     this.#conn = conn;
   }
 
-  static async connect(port: number): Promise<SilentProxy> {
+  /** @param more what it says in the same write as its header. */
+  static async connect(port: number, more = new Uint8Array()): Promise<SilentProxy> {
     const conn = await Deno.connect({ hostname: "127.0.0.1", port });
-    await conn.write(headerOf(PULL));
+    await conn.write(Uint8Array.from([...headerOf(PULL), ...more]));
     return new SilentProxy(conn);
   }
 
   /** Says something on the back-channel after all. */
   async say(text: string): Promise<void> {
-    await this.#conn.write(framed(encoder.encode(text), "tcp"));
+    await this.write(framed(encoder.encode(text), "tcp"));
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    await this.#conn.write(bytes);
   }
 
   /** Reads once. @returns whether the other side still stands. */

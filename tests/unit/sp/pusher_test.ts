@@ -98,6 +98,20 @@ Deno.test("what a proxy says is heard, and its end is told once", async () => {
   assertEquals(numbers.pusher.peers.size, 0);
 });
 
+Deno.test("a proxy whose first word comes in two pieces gets no more than it wants", async () => {
+  await using numbers = new Numbers();
+  const words = Uint8Array.from(
+    ["have a:1 1", "want 2"].flatMap((text) => [...framed(encoder.encode(text), "tcp")]),
+  );
+  using proxy = await SilentProxy.connect(numbers.port, words.subarray(0, 3));
+  await waitFor("the proxy", () => numbers.pusher.peers.size === 1);
+  assertEquals(numbers.count, 0);
+  await proxy.write(words.subarray(3));
+  const tokens = () => proxy.tokens.filter((token) => token !== "");
+  while (tokens().length < 2) assert(await within("a token", proxy.read()));
+  assertEquals([tokens(), numbers.count], [["1", "2"], 2]);
+});
+
 Deno.test("a proxy that says nothing gets what its socket takes, and nobody waits for it", async () => {
   await using numbers = new Numbers();
   limitSendBuffers(2048);
