@@ -146,8 +146,10 @@ class DnsSource implements DiscoverySource {
     }
     const known = new Map<string, readonly string[]>();
     const ttls = [found.value.ttlSeconds];
-    const skipped: string[] = [];
-    for (const group of byPriority(targets)) {
+    const usable = targets.filter(({ port }) => port > 0);
+    const skipped = targets.filter(({ port, target }) => port === 0 && target !== "")
+      .map(({ target }) => `${target}: it has port 0`);
+    for (const group of byPriority(usable)) {
       const names = [...new Set(group.map(({ target }) => target))].filter((name) => name !== "");
       const reasons = new Map<string, string>();
       await atOnce(AT_ONCE, names, async (target) => {
@@ -188,12 +190,15 @@ class DnsSource implements DiscoverySource {
       ttls.push(each.value.ttlSeconds);
       addresses.push(
         ...each.value.records.flatMap((record) => "address" in record ? [record.address] : [])
-          .sort(),
+          .filter((address) => !NOBODY.has(address)).sort(),
       );
     }
     return success({ addresses: [...new Set(addresses)], ttlSeconds: shortest(ttls) });
   }
 }
+
+/** What name servers answer for names that they block; to connect there is to connect to this host. */
+const NOBODY: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 
 const FAMILY_TYPES = { both: ["A", "AAAA"], ipv4: ["A"], ipv6: ["AAAA"] } as const;
 

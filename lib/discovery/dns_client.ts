@@ -1,9 +1,9 @@
 // Asks name servers, by UDP and where an answer is too long for that by TCP. Deno.resolveDns tells no TTL, and
 // not an empty answer from a missing name.
 //
-// node:dgram, because Deno.listenDatagram is there with --unstable-net alone.
+// node:dgram, because Deno.listenDatagram is there with --unstable-net alone; loaded when it is used, for it
+// takes 10 ms.
 
-import { createSocket } from "node:dgram";
 import { abortReason, connectReason } from "../asking/reason.ts";
 import { closeOnAbort } from "../core/serving/close_on_abort.ts";
 import { closeQuietly } from "../core/serving/accept_loop.ts";
@@ -180,6 +180,7 @@ async function exchangeByUdp(
   isOurs: (answer: DnsAnswer) => boolean,
   signal: AbortSignal,
 ): Promise<Result<DnsAnswer>> {
+  const { createSocket } = await import("node:dgram");
   const { promise, resolve } = Promise.withResolvers<Result<DnsAnswer>>();
   const socket = createSocket(server.host.includes(":") ? "udp6" : "udp4");
   let other = "";

@@ -77,6 +77,7 @@ Deno.test("containers: an answer that is no list is a failure", async () => {
       () => Response.json({ message: "no" }, { status: 500 }),
       /^it: HTTP 500 Internal Server Error: no/,
     ],
+    [() => new Response(new ReadableStream()), /^it: no answer within 5(\.0)?s$/],
     [
       () => Response.json([{ Id: "abc", Names: ["/hoek"], Labels: {} }]),
       /^container hoek: it has no address in any network: its networks are none$/,

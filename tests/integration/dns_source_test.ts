@@ -231,6 +231,20 @@ Deno.test("dns: a service that is decidedly not there is meant so", async () => 
   assertEquals(await watched.next(), { backends: [], skipped: [], isMeant: true });
 });
 
+Deno.test("dns: port 0 and the address of nobody make no backends", async () => {
+  const name = "_ssh._tcp.example";
+  await using server = await NameServer.start((query) => [
+    answerTo(query, {
+      answers: query.type === TYPES.SRV
+        ? [srvRecord(name, [0, 0, 0], "a.example"), srvRecord(name, [0, 0, 22], "b.example")]
+        : [aRecord(query.name, "0.0.0.0"), aRecord(query.name, "192.0.2.1")],
+    }),
+  ]);
+  await using watched = watch(server, name, { family: "ipv4" });
+  await watched.has("192.0.2.1:22");
+  assertEquals(watched.lists[0]?.skipped, ["a.example: it has port 0"]);
+});
+
 Deno.test("dns: addresses that are sent along need no look-up; a target that fails keeps its last ones", async () => {
   const name = "_ssh._tcp.example";
   let isBroken = false;

@@ -33,6 +33,7 @@ Deno.test("oio_proxy: what is no list of services is a failure", async () => {
     ],
     [() => new Response("[{"), /^Cannot use "\[\{": expected a list of services$/],
     [() => Response.json([{ score: 1 }]), /^item 1: Cannot use an object as a backend/],
+    [() => new Response(new ReadableStream()), /^no answer within 5(\.0)?s$/],
     [
       () => Response.json({ message: "Namespace not managed" }, { status: 404 }),
       /^HTTP 404 Not Found: Namespace not managed \(127\.0\.0\.1:\d+\/v2\.0\/cs\/OPENIO\/rawx\)$/,
