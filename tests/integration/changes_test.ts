@@ -7,25 +7,18 @@ import { requestAdmin } from "../../lib/admin/client.ts";
 import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { Balancer } from "../support/balancer.ts";
 import { receive, send } from "../support/bytes.ts";
+import { openMany, type Visit, visitUntil } from "../support/visits.ts";
 import { heardFrom } from "../support/loopback_client.ts";
 import { numbersFrom } from "../support/tables.ts";
 import { waitFor } from "../support/wait_for.ts";
 
 const CHANGES = 1000;
 const STANDING = 500;
-const PER_SECOND = 500;
 /** Each peer greets with its letter; the first is never closed, so that somebody can take every client. */
 const LETTERS = ["a", "b", "c", "d", "e", "f"] as const;
 /** In the file; the others are added and removed at run time. */
 const CONFIGURED = 4;
 const DENIED = { network: "127.0.9.0/24", client: "127.0.9.7" };
-
-/** One client that came and went: when it began, when it was greeted, by which backend. */
-interface Visit {
-  readonly fromMs: number;
-  readonly toMs: number;
-  readonly letter: string;
-}
 
 /** A time in which no client that began in it may land on a backend. */
 interface Closed {
@@ -159,51 +152,4 @@ for (const engine of ["splice", "portable"]) {
       conn.close();
     }
   });
-}
-
-/** Sessions that stand, each greeted. */
-async function openMany(port: number, count: number): Promise<Deno.TcpConn[]> {
-  const conns: Deno.TcpConn[] = [];
-  while (conns.length < count) {
-    const some = await Promise.all(Array.from({ length: 50 }, async () => {
-      const conn = await Deno.connect({ hostname: "127.0.0.1", port });
-      await receive(conn, 1);
-      return conn;
-    }));
-    conns.push(...some);
-  }
-  return conns;
-}
-
-/** Clients that come at an even pace, are greeted and leave. */
-async function visitUntil(
-  signal: AbortSignal,
-  port: number,
-  visits: Visit[],
-  troubles: string[],
-): Promise<void> {
-  const visiting = new Set<Promise<void>>();
-  const startedMs = performance.now();
-  for (let begun = 0; !signal.aborted;) {
-    const due = (performance.now() - startedMs) * PER_SECOND / 1000;
-    for (; begun < due; begun++) {
-      const visit = visitOnce(port).then(
-        (done) => void visits.push(done),
-        (error) => void troubles.push(String(error)),
-      ).finally(() => visiting.delete(visit));
-      visiting.add(visit);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  await Promise.all(visiting);
-}
-
-async function visitOnce(port: number): Promise<Visit> {
-  const fromMs = performance.now();
-  using conn = await Deno.connect({ hostname: "127.0.0.1", port });
-  const letter = await receive(conn, 1);
-  const toMs = performance.now();
-  await send(conn, "x");
-  if (await receive(conn, 1) !== "x") throw new Error("no echo");
-  return { fromMs, toMs, letter };
 }

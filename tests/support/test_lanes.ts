@@ -35,6 +35,8 @@ export const WAITING: readonly string[] = [
 export const LONG: readonly string[] = [
   // Simulates queues until chance evens out.
   "tests/unit/support/simulation/closed_forms_test.ts",
+  // Hundreds of lists change while clients come.
+  "tests/integration/discovery_changes_test.ts",
   // Starts the program 200 times.
   "tests/integration/administration_kills_test.ts",
   // Builds the program several times; others need one of its builds.
