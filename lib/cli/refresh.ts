@@ -54,15 +54,18 @@ export async function refresh(command: RefreshCommand): Promise<number> {
     complain(opened.message);
     return EXIT_USAGE;
   }
-  const ended = new AbortController();
-  const end = () => ended.abort();
+  const stop = new AbortController();
+  const stopped = Promise.withResolvers<void>();
+  const end = () => {
+    stop.abort();
+    stopped.resolve();
+  };
   using _signals = onSignals({ reload: end, stop: end, leave: end });
   const printer = new ListPrinter(Deno.stdout, end);
   const lists = new Lists(command, say);
   // Whoever waits for a list of addresses without ports would wait for ever.
   let hopeless = false;
-  const repeated = repeat(() => printer.again(), clock, ended.signal);
-  const following = follow(opened.value, ended.signal, {
+  const following = follow(opened.value, stop.signal, {
     clock,
     random,
     took: (list) => {
@@ -73,8 +76,9 @@ export async function refresh(command: RefreshCommand): Promise<number> {
     },
     failed: (reason) => lists.failed(reason),
   });
-  await repeated;
-  await endSource(opened.value, following, clock);
+  const repeating = repeat(() => printer.again(), clock, stop.signal);
+  await stopped.promise;
+  await Promise.all([repeating, endSource(opened.value, following, clock)]);
   if (hopeless) return EXIT_USAGE;
   if (printer.trouble === undefined) return EXIT_OK;
   complain(`Cannot write to stdout: ${printer.trouble}`);
@@ -181,7 +185,7 @@ function lineOf(backend: DiscoveredBackend, { port, figures }: ListForm): Result
 }
 
 /** Prints lists one after the other; of several that come while a slow reader takes one, the last. */
-class ListPrinter {
+export class ListPrinter {
   readonly #stream: { write(bytes: Uint8Array): Promise<number> };
   readonly #closed: () => void;
   #last: string | undefined;

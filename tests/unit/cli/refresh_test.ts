@@ -1,7 +1,13 @@
 import { assertEquals } from "@std/assert";
-import { describeKinds, type ListForm, Lists, openSource } from "../../../lib/cli/refresh.ts";
+import {
+  describeKinds,
+  type ListForm,
+  ListPrinter,
+  Lists,
+  openSource,
+} from "../../../lib/cli/refresh.ts";
 import { parseLines } from "../../../lib/discovery/entries.ts";
-import { ManualClock } from "../../support/manual_clock.ts";
+import { ManualClock, settled } from "../../support/manual_clock.ts";
 
 function lists(form: Partial<ListForm> = {}): { lists: Lists; told: string[] } {
   const told: string[] = [];
@@ -71,4 +77,64 @@ Deno.test("arguments are read by the section of the kind", () => {
 
 Deno.test("the kinds with their arguments are at most 80 columns wide", () => {
   assertEquals(describeKinds().split("\n").filter((line) => line.length > 80), []);
+});
+
+/** A stdout that takes what it is told to take. */
+class SlowStdout {
+  text = "";
+  #next = Promise.withResolvers<number>();
+
+  write(bytes: Uint8Array): Promise<number> {
+    return this.#next.promise.then((count) => {
+      const taken = Math.min(count, bytes.length);
+      this.text += new TextDecoder().decode(bytes.subarray(0, taken));
+      return taken;
+    });
+  }
+
+  async take(count: number): Promise<void> {
+    const next = this.#next;
+    this.#next = Promise.withResolvers();
+    next.resolve(count);
+    await settled();
+  }
+
+  fail(error: Error): Promise<void> {
+    this.#next.reject(error);
+    return settled();
+  }
+}
+
+Deno.test("a slow reader gets whole lists, and of those that it missed the last", async () => {
+  const stdout = new SlowStdout();
+  const printer = new ListPrinter(stdout, () => {});
+  printer.again();
+  assertEquals([printer.hasPrinted, stdout.text], [false, ""]);
+  for (const text of ["a:1\n\n", "a:1\n\n", "b:1\n\n", "c:1\n\n"]) printer.print(text);
+  await stdout.take(2);
+  await stdout.take(9);
+  await stdout.take(9);
+  assertEquals(stdout.text, "a:1\n\nc:1\n\n");
+  printer.print("c:1\n\n");
+  printer.again();
+  await stdout.take(9);
+  assertEquals(stdout.text, "a:1\n\nc:1\n\nc:1\n\n");
+});
+
+Deno.test("a stdout that is closed ends the printing, and is no trouble; a full disk is", async () => {
+  for (
+    const [error, trouble] of [
+      [new Deno.errors.BrokenPipe("Broken pipe"), undefined],
+      [new Error("No space left on device"), "No space left on device"],
+    ] as const
+  ) {
+    const stdout = new SlowStdout();
+    let closed = 0;
+    const printer = new ListPrinter(stdout, () => closed++);
+    printer.print("a:1\n\n");
+    await stdout.fail(error);
+    printer.print("b:1\n\n");
+    await settled();
+    assertEquals([closed, printer.trouble], [1, trouble]);
+  }
 });

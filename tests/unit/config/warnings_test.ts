@@ -164,3 +164,11 @@ Deno.test("warningsOf() finds what a strategy would heed, in a pool that is fed"
     ),
   );
 });
+
+Deno.test("warningsOf() finds a command that nothing sets off", () => {
+  const exec = ["/bin/scale"];
+  assertEquals(warnings({ scale: { exec, up_when: "queued > 0" } }), []);
+  assertEquals(warnings({ scale: { exec } }), [
+    "pools.p.scale.exec: has no effect: expected up_when or down_when beside it",
+  ]);
+});
