@@ -20,9 +20,9 @@ export class NameServer implements AsyncDisposable {
   readonly #tcp: Deno.TcpListener;
   readonly #serving: Promise<void>;
 
-  private constructor(udp: Socket, answering: Answering) {
+  private constructor(udp: Socket, tcp: Deno.TcpListener, answering: Answering) {
     this.#udp = udp;
-    this.#tcp = Deno.listen({ hostname: "127.0.0.1", port: udp.address().port });
+    this.#tcp = tcp;
     udp.on("message", (bytes, from) => {
       for (const answer of answering(this.#take(bytes, false))) {
         udp.send(answer, from.port, from.address);
@@ -33,15 +33,16 @@ export class NameServer implements AsyncDisposable {
 
   static async start(answering: Answering): Promise<NameServer> {
     for (let attempt = 1;; attempt++) {
+      // Of TCP's numbers many may be taken, of UDP's hardly any.
+      const tcp = Deno.listen({ hostname: "127.0.0.1", port: 0 });
       const udp = createSocket("udp4");
-      await new Promise<void>((bound) => udp.bind(0, "127.0.0.1", bound));
-      try {
-        return new NameServer(udp, answering);
-      } catch (error) {
-        // Somebody has the number for TCP.
-        await new Promise<void>((closed) => udp.close(closed));
-        if (attempt >= 5) throw error;
-      }
+      const isBound = await new Promise<boolean>((done) => {
+        udp.once("error", () => done(false));
+        udp.bind(tcp.addr.port, "127.0.0.1", () => done(true));
+      });
+      if (isBound) return new NameServer(udp, tcp, answering);
+      tcp.close();
+      if (attempt >= 5) throw new Error("no port is free for UDP and TCP");
     }
   }
 
