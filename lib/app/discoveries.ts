@@ -254,30 +254,33 @@ export class Discoveries implements AsyncDisposable {
 
   /** @returns why the lists that there are now are not taken. */
   async #takeLists(name: string): Promise<string | undefined> {
+    const { config, find, inTurn, take, whyFull } = this.#parts;
+    const sources = this.#sources.get(name) ?? [];
+    const lists = sources.map(({ watch }) => watch.backends);
     const merged = () => {
-      const config = this.#parts.config();
-      const pool = config.pools.find((one) => one.name === name);
-      const sources = this.#sources.get(name) ?? [];
-      if (pool === undefined || sources.length === 0) return undefined;
-      const lists = sources.map(({ watch }) => watch.backends);
-      return { sources, pool: this.#merge(config, pool, lists) };
+      const whole = config();
+      const pool = whole.pools.find((one) => one.name === name);
+      // A reload has taken what its sources name already.
+      return pool === undefined || this.#sources.get(name) !== sources
+        ? undefined
+        : this.#merge(whole, pool, lists);
     };
+    if (sources.every(({ inEffect }, index) => inEffect === lists[index])) return undefined;
     const first = merged();
-    if (first === undefined || isInEffect(first.sources)) return undefined;
-    const why = this.#parts.whyFull(first.pool);
+    if (first === undefined) return undefined;
+    const why = whyFull(first);
     if (why !== undefined) return why;
-    // Who orders something does not wait for names.
-    const found = await this.#parts.find(first.pool);
-    return await this.#parts.inTurn(() => {
+    // Who orders something does not wait for names. What is named meanwhile is looked up the next time:
+    // without addresses it would stand in for those that it replaces.
+    const found = await find(first);
+    return await inTurn(() => {
       const now = merged();
-      if (now === undefined || this.#stop.signal.aborted) {
-        return Promise.resolve({ value: undefined });
+      const why = now && whyFull(now);
+      if (now === undefined || why !== undefined || this.#stop.signal.aborted) {
+        return Promise.resolve({ value: why });
       }
-      const why = this.#parts.whyFull(now.pool);
-      if (why !== undefined) return Promise.resolve({ value: why });
-      setInEffect(now.sources);
-      const rest = this.#parts.take(now.pool, found);
-      return Promise.resolve({ value: undefined, rest });
+      for (const [index, one] of sources.entries()) one.inEffect = lists[index] ?? one.inEffect;
+      return Promise.resolve({ value: undefined, rest: take(now, found) });
     });
   }
 
@@ -311,14 +314,6 @@ export class Discoveries implements AsyncDisposable {
     }
     standing.reporting = undefined;
   }
-}
-
-function isInEffect(sources: readonly Followed[]): boolean {
-  return sources.every(({ watch, inEffect }) => watch.backends === inEffect);
-}
-
-function setInEffect(sources: readonly Followed[]): void {
-  for (const one of sources) one.inEffect = one.watch.backends;
 }
 
 /** Waits for something, or until the signal is aborted. */

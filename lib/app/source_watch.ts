@@ -15,6 +15,7 @@ import type { DiscoveryReport } from "../admin/report.ts";
 import type { Clock, Random } from "../core/timing/clock.ts";
 import { isNews } from "../core/timing/throttled_condition.ts";
 import { counted } from "../core/values/counted.ts";
+import { messageOf } from "../core/values/errors.ts";
 import type { LogArea } from "../log/setup.ts";
 
 export interface SourceWatchParts {
@@ -46,6 +47,8 @@ export class SourceWatch implements AsyncDisposable {
   #speak: () => void;
   #obeysEmpty: boolean;
   #backends: readonly DiscoveredBackend[] | undefined;
+  /** They as JSON: most lists are those of before. */
+  #text = "";
   /** The list that names nobody is not obeyed: since when. */
   #emptySinceMs: number | undefined;
   #listedAtMs: number | undefined;
@@ -101,7 +104,11 @@ export class SourceWatch implements AsyncDisposable {
   }
 
   report(backends: readonly ReportedBackend[]): void {
-    this.#source.report?.(backends);
+    try {
+      this.#source.report?.(backends);
+    } catch (error) {
+      this.#say("warning", `cannot be told how the backends do: ${oneLine(messageOf(error))}`);
+    }
   }
 
   /** Sets whether a list that names nobody empties it; one that was not obeyed so far is then. */
@@ -110,6 +117,7 @@ export class SourceWatch implements AsyncDisposable {
     if (!obeysEmpty || this.#emptySinceMs === undefined) return;
     this.#emptySinceMs = undefined;
     this.#backends = [];
+    this.#text = "[]";
   }
 
   /** What is known of it. @param wallMs the wall clock's time when the clock has `nowMs`. */
@@ -149,12 +157,13 @@ export class SourceWatch implements AsyncDisposable {
     this.#isTold = false;
     this.#tellSkipped(skipped);
     const had = this.#backends;
-    const isSame = had !== undefined && JSON.stringify(had) === JSON.stringify(backends);
+    const text = JSON.stringify(backends);
     const isKept = backends.length === 0 && isMeant !== true && !this.#obeysEmpty &&
       (had?.length ?? 0) > 0;
     if (!isKept) {
       this.#emptySinceMs = undefined;
-      if (!isSame) this.#backends = backends;
+      if (had === undefined || text !== this.#text) this.#backends = backends;
+      this.#text = text;
     } else if (this.#emptySinceMs === undefined) {
       this.#emptySinceMs = this.#listedAtMs;
       const last = counted(had?.length ?? 0, "backend");

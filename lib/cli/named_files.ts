@@ -2,6 +2,7 @@
 // checks and starts, can read all of them, so nothing else would show it before sessions come.
 
 import type { Config } from "../config/config.ts";
+import { filesOfSource } from "../discovery/registry.ts";
 import { findUnreadable, findUser } from "../host/privileges.ts";
 import type { Trial } from "./trial_listen.ts";
 
@@ -35,7 +36,12 @@ function namedFiles({ admin, locationDatabase, frontends, pools }: Config): Map<
       }
     }
   }
-  for (const { name, load, backends } of pools) {
+  for (const { name, load, backends, discovery } of pools) {
+    for (const source of discovery) {
+      for (const [key, path] of filesOfSource(source)) {
+        add(`pools.${name}.discovery: ${source.name}.${key}`, path);
+      }
+    }
     const loads = new Set([load, ...backends.map((backend) => backend.load ?? load)]);
     for (const { source, ssh, nrpe, http } of loads) {
       const at = `pools.${name}: load.${source}`;

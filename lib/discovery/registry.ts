@@ -2,6 +2,7 @@
 
 import { oneLine } from "../asking/reason.ts";
 import { chosen, type ValueOf } from "../schema/declarations.ts";
+import { absolutePath } from "../schema/values.ts";
 import type { DiscoverySource, DiscoverySurroundings } from "./discovery_source.ts";
 import { containers } from "./containers.ts";
 import { dns } from "./dns.ts";
@@ -71,6 +72,14 @@ export function nameOfSource(config: DiscoverySourceConfig): string {
   // What is secret in a URL stands behind "?".
   const said = Array.isArray(value) ? value.join(",") : String(value ?? "").split("?")[0];
   return isUntold || said === undefined || said === "" ? name : `${name} ${oneLine(said, 60)}`;
+}
+
+/** The files that a discovery source names, each with its key. */
+export function filesOfSource(config: DiscoverySourceConfig): (readonly [string, string])[] {
+  const below = discoverySourceKindOf(config.name)?.section.below ?? {};
+  return Object.entries(discoverySource.write(config) ?? {}).flatMap(([key, value]) =>
+    below[key]?.value === absolutePath && typeof value === "string" ? [[key, value] as const] : []
+  );
 }
 
 function formOf({ about }: Kind): string {

@@ -69,6 +69,8 @@ class Site implements AsyncDisposable {
   readonly log: string[] = [];
   readonly taken: string[][] = [];
   readonly pool = runningPool(["a:22", "b:22"]);
+  readonly lookedUp: string[][] = [];
+  names = Promise.resolve();
   full: string | undefined;
   config: Config;
   whole: Config;
@@ -96,7 +98,11 @@ class Site implements AsyncDisposable {
         await rest;
         return value;
       },
-      find: () => Promise.resolve(new Map()),
+      find: async (pool) => {
+        this.lookedUp.push(pool.backends.map(({ id }) => id));
+        await this.names;
+        return new Map();
+      },
       whyFull: () => this.full,
       take: (pool) => {
         this.taken.push(pool.backends.map(({ id }) => id));
@@ -289,6 +295,31 @@ Deno.test("discoveries: lists that change all the time are taken some times a se
   await site.clock.advance(200);
   assert(site.taken.length >= 4 && site.taken.length <= 7, `${site.taken.length}`);
   assertEquals(site.taken.at(-1), ["b999:22"]);
+});
+
+Deno.test("discoveries: nobody is taken whose name was not looked up before", async () => {
+  await using site = new Site({ discovery: ["static:s1"] });
+  await site.switchTo(site.config, () => site.source("s1").names(["a"]));
+  const found = Promise.withResolvers<void>();
+  site.names = found.promise;
+  site.source("s1").names(["b"]);
+  await site.clock.advance(200);
+  site.source("s1").names(["c"]);
+  await site.clock.advance(200);
+  assertEquals(site.taken, []);
+  found.resolve();
+  await site.clock.advance(500);
+  assertEquals(site.taken, [["b:22"], ["c:22"]]);
+  assertEquals(site.lookedUp, site.taken);
+  // A reload meanwhile has taken what there is.
+  const later = Promise.withResolvers<void>();
+  site.names = later.promise;
+  site.source("s1").names(["d"]);
+  await site.clock.advance(200);
+  assertEquals(await site.switchTo(site.config), ["d:22"]);
+  later.resolve();
+  await site.clock.advance(500);
+  assertEquals(site.taken.length, 2);
 });
 
 Deno.test("discoveries: a source is told how the backends do when that changes", async () => {
