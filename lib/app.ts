@@ -233,7 +233,9 @@ export class App implements AsyncDisposable {
     // Who stands in for this process may keep orders from now on.
     const closed = this.#inTurn(() => Promise.resolve({ value: this.orders.close() }));
     const watched = closed.then(() => this.#discoveries[Symbol.asyncDispose]());
-    await this.#parts.engine.drain(signal);
+    const drained = this.#parts.engine.drain(signal);
+    this.#feeds.rest();
+    await drained;
     await watched;
   }
 
@@ -306,8 +308,8 @@ export class App implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#discoveries[Symbol.asyncDispose]();
-    await this.#turn;
     await this.#feeds[Symbol.asyncDispose]();
+    await this.#turn;
     await this.orders[Symbol.asyncDispose]();
     await this.#pools[Symbol.asyncDispose]();
     await this.#parts.engine[Symbol.asyncDispose]();

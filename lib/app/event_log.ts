@@ -24,7 +24,7 @@ const REFUSAL_TEXT = {
     "(ulimit -n, LimitNOFILE=) or lower max_connections",
   queue_full: "every backend is full, and as many clients wait as queue.max allows",
   queue_timeout: "every backend was full for as long as queue.timeout lets a client wait",
-  starved: "no token of the pool's feed came for it in time",
+  starved: "no token of the pool's feed that it could use came in time",
   client_left: "it has gone while it waited in the queue",
 } as const;
 

@@ -71,6 +71,11 @@ export class Feeds implements AsyncDisposable {
     await Promise.all(gone.map(([, feed]) => feed[Symbol.asyncDispose]()));
   }
 
+  /** No clients come any more. */
+  rest(): void {
+    for (const feed of this.#feeds.values()) feed.rest();
+  }
+
   observe(event: EngineEvent): void {
     if (event.kind === "closed" || event.kind === "connect_failed") {
       this.#feeds.get(event.pool)?.sessionOver();

@@ -12,6 +12,7 @@ import {
   TOKENS_STARVED,
 } from "../core/pick/pick_table.ts";
 import { discardTokens } from "../core/pick/tokens.ts";
+import { queuedIn } from "../core/dial/pool_queue.ts";
 import type { Clock, Random } from "../core/timing/clock.ts";
 import { Ticker } from "../core/timing/polling.ts";
 import { isNews } from "../core/timing/throttled_condition.ts";
@@ -83,7 +84,7 @@ interface FedToken {
 
 /** A backend that tokens have named. */
 interface Known {
-  readonly backend: BackendConfig;
+  backend: BackendConfig;
   namedMs: number;
   /** When the pool was asked to have it. */
   joinedMs: number;
@@ -113,6 +114,7 @@ export class PoolFeed implements AsyncDisposable {
   #received = 0;
   #bad = 0;
   #stopped = false;
+  #resting = false;
   /** What is remembered of backends that could not join (core/timing/throttled_condition.ts). */
   readonly #told = new Int32Array(1);
   #watching: Promise<void> | undefined;
@@ -150,6 +152,12 @@ export class PoolFeed implements AsyncDisposable {
     this.#ask();
     this.#watching ??= this.#watch();
     await this.#ticker.start();
+  }
+
+  /** No clients come any more: tokens go back, but for those who wait. What is told of sessions is told on. */
+  rest(): void {
+    this.#resting = true;
+    this.#giveBack();
   }
 
   /** A session of the pool has ended, or was not made. */
@@ -193,7 +201,7 @@ export class PoolFeed implements AsyncDisposable {
     Atomics.notify(this.#parts.pool.table.words, TOKEN_HEAD);
     await this.#ticker[Symbol.asyncDispose]();
     await this.#watching;
-    await this.#join;
+    // A pool that is asked to take something in may wait until this is done: it is its own business.
     await Promise.all(this.#closing);
   }
 
@@ -260,6 +268,7 @@ export class PoolFeed implements AsyncDisposable {
     const text = decoder.decode(bytes).trim();
     source.standing.set(text, (source.standing.get(text) ?? 0) + 1);
     if (source.tier === "primary") this.#hasGiven = true;
+    if (this.#needsNone) return this.#end([{ id: "", text, source }]);
     const read = this.#readOnce(text);
     if (!read.ok) return this.#refuse(source, text, read.message);
     const backend = read.value;
@@ -269,9 +278,14 @@ export class PoolFeed implements AsyncDisposable {
     const nowMs = clock.now();
     if (known !== undefined) {
       known.namedMs = nowMs;
-      const isMissing = this.#rowOf(id) === NO_ROW && nowMs - known.joinedMs >= REJOIN_MS;
-      if (this.#joining.length === 0 && !isMissing) return this.#put(token);
-      if (isMissing) known.joinedMs = nowMs;
+      const askedMs = nowMs - known.joinedMs;
+      const isMissing = this.#rowOf(id) === NO_ROW && askedMs >= REJOIN_MS;
+      const isOther = askedMs >= TICK_MS && !isSame(known.backend, backend);
+      if (this.#joining.length === 0 && !isMissing && !isOther) return this.#put(token);
+      if (isMissing || isOther) {
+        known.joinedMs = nowMs;
+        known.backend = backend;
+      }
       this.#joining.push(token);
       return this.#joinNow();
     }
@@ -382,8 +396,17 @@ export class PoolFeed implements AsyncDisposable {
     return member === undefined ? 0 : pool.table.read(member.row, ACTIVE);
   }
 
+  get #needsNone(): boolean {
+    return this.#resting && queuedIn(this.#parts.pool.table) === 0;
+  }
+
+  #giveBack(): void {
+    if (this.#needsNone) this.#keepOnly(() => false);
+  }
+
   /** Asks for as many tokens as there may be. */
   #ask(): void {
+    if (this.#needsNone) return;
     const held = new Map<Source, number>();
     for (const { source } of [...this.#account.waiting, ...this.#joining]) {
       held.set(source, (held.get(source) ?? 0) + 1);
@@ -407,6 +430,7 @@ export class PoolFeed implements AsyncDisposable {
     if (this.#stopped) return;
     for (const source of this.#sources) source.useless = 0;
     this.#chooseTier();
+    this.#giveBack();
     this.#settle();
     this.#forgetUnnamed();
   }
@@ -463,6 +487,11 @@ export class PoolFeed implements AsyncDisposable {
 }
 
 const CONNECTED = "connected";
+
+/** Whether two tokens say the same of a backend. What is read once is one object. */
+function isSame(one: BackendConfig, other: BackendConfig): boolean {
+  return one === other || JSON.stringify(one) === JSON.stringify(other);
+}
 
 function sumOf(numbers: Iterable<number>): number {
   let sum = 0;

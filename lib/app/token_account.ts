@@ -63,6 +63,7 @@ export class TokenAccount<T extends Token> {
     const over: T[] = [];
     for (const [id, taken] of this.#taken) {
       let surplus = taken.length - activeOf(id);
+      if (surplus <= 0) continue;
       const isOld = ({ sinceMs }: { readonly sinceMs: number }) => nowMs - sinceMs >= GRACE_MS;
       const ended = taken.filter((one) => isOld(one) && surplus-- > 0);
       if (ended.length === 0) continue;

@@ -27,7 +27,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
   out_of_descriptors: "compute-lb had no file descriptor or memory left for it",
   queue_full: "every backend was full, and as many waited as queue.max allows",
   queue_timeout: "every backend was full for as long as queue.timeout lets it wait",
-  starved: "no token of the pool's feed came for it in time",
+  starved: "no token of the pool's feed that it could use came in time",
   client_left: "it had gone while it waited in the queue",
 };
 

@@ -7,12 +7,12 @@ import type { FeedConfig } from "../../../lib/config/config.ts";
 import { parseBackendSpec } from "../../../lib/core/pool/backend.ts";
 import { Pool } from "../../../lib/core/pool/pool.ts";
 import { Choice, pick, release } from "../../../lib/core/pick/pick_kernels.ts";
-import { ELIGIBLE, MOST_TOKENS, PickTable } from "../../../lib/core/pick/pick_table.ts";
+import { ELIGIBLE, MOST_TOKENS, PickTable, QUEUED } from "../../../lib/core/pick/pick_table.ts";
 import { tokensIn } from "../../../lib/core/pick/tokens.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
 import { makeTable, setKernel } from "../../support/tables.ts";
 import { TokenFeed } from "../../support/token_feed.ts";
-import { waitFor } from "../../support/wait_for.ts";
+import { waitFor, within } from "../../support/wait_for.ts";
 
 const choice = new Choice();
 
@@ -23,6 +23,8 @@ class FedPool implements AsyncDisposable {
   readonly pool: Pool;
   readonly feed: PoolFeed;
   joins = 0;
+  /** Held back until it resolves. */
+  turn: Promise<void> = Promise.resolve();
 
   constructor() {
     const rules = { rise: 2, fall: 3, loadMaxAgeMs: 60_000, rowRestMs: 0 };
@@ -35,10 +37,12 @@ class FedPool implements AsyncDisposable {
       log: { error: say, warning: say, info: say, debug: say },
       pool: this.pool,
       read: (text) => {
-        const read = parseBackendSpec(text);
-        return read.ok ? { ok: true, value: { ...read.value } } : read;
+        const [spec = "", weight] = text.split(" weight=");
+        const read = parseBackendSpec(spec);
+        if (!read.ok) return read;
+        return { ok: true, value: { ...read.value, weight: Number(weight ?? 1) } };
       },
-      join: () => Promise.resolve(this.#join()),
+      join: () => this.turn.then(() => this.#join()),
     });
   }
 
@@ -214,6 +218,58 @@ Deno.test("a reload leaves feeds that stay alone, and replaces the others with t
   const picked = new Set(Array.from({ length: MOST_TOKENS }, () => fed.pick()));
   assertEquals([...picked].sort(), [A, "10.0.0.3:22"]);
   assertEquals(second.isPulled, false);
+});
+
+Deno.test("what tokens say of a backend is news to the pool, once a second at most", async () => {
+  await using feed = new TokenFeed();
+  await using fed = new FedPool();
+  await fed.follow([feed]);
+  const weight = () => fed.pool.members[0]?.backend.weight;
+  for (const text of [A, `${A} weight=0`, A]) feed.send(text);
+  await fed.waiting(3);
+  assertEquals([weight(), fed.joins], [1, 1]);
+  await fed.clock.advance(1000);
+  feed.send(`${A} weight=0`);
+  await waitFor("the new weight", () => weight() === 0);
+  assertEquals([fed.joins, tokensIn(fed.pool.table)], [2, 4]);
+});
+
+Deno.test("who drains gives its tokens back, but for clients that wait", async () => {
+  await using feed = new TokenFeed();
+  await using fed = new FedPool();
+  feed.always = A;
+  await fed.follow([feed]);
+  await fed.waiting(MOST_TOKENS);
+  assertEquals(fed.pick(), A);
+  fed.feed.rest();
+  assertEquals(tokensIn(fed.pool.table), 0);
+  await waitFor("their ends", () => feed.words.length === MOST_TOKENS - 1);
+  await fed.clock.advance(1000);
+  assertEquals(tokensIn(fed.pool.table), 0);
+  // Somebody was accepted before.
+  const { table } = fed.pool;
+  table.words[QUEUED] = 1;
+  await fed.ticksUntil("tokens", () => tokensIn(table) === MOST_TOKENS);
+  table.words[QUEUED] = 0;
+  await fed.clock.advance(1000);
+  assertEquals(tokensIn(table), 0);
+  // The session that stands is told of.
+  const before = () => feed.words.length;
+  await waitFor("ends", () => before() === 2 * MOST_TOKENS - 1);
+  fed.end(A);
+  await waitFor("the end of the session", () => before() === 2 * MOST_TOKENS);
+});
+
+Deno.test("feeds end although the pool that is to take a backend in waits for that", async () => {
+  await using feed = new TokenFeed();
+  const fed = new FedPool();
+  const turn = Promise.withResolvers<void>();
+  fed.turn = turn.promise;
+  await fed.follow([feed]);
+  feed.send(A);
+  await waitFor("the token", () => fed.report.waiting === 1);
+  await within("the end of the feed", fed.feed[Symbol.asyncDispose]());
+  turn.resolve();
 });
 
 Deno.test("a backend that no token names leaves after a while, unless it has a session", async () => {
