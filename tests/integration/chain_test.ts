@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Sshd } from "../peers/sshd.ts";
 import { Balancer, programCommand } from "../support/balancer.ts";
-import { descendantsOf, freePort } from "../support/processes.ts";
+import { descendantsOf, freePort, signal } from "../support/processes.ts";
 import { requirePeer } from "../support/require_peer.ts";
 import { endNow, runProgram, TemporaryDirectory } from "../support/run_program.ts";
 import { waitFor } from "../support/wait_for.ts";
@@ -28,8 +28,9 @@ class Pipeline implements AsyncDisposable {
   /** Kills one of its programs as nothing else can. */
   async kill(command: "refresh" | "gen"): Promise<void> {
     for (const pid of await descendantsOf(this.#shell.pid)) {
-      const words = (await Deno.readTextFile(`/proc/${pid}/cmdline`)).split("\0");
-      if (words.includes(command)) Deno.kill(pid, "SIGKILL");
+      // It may end just now.
+      const words = await Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "");
+      if (words.split("\0").includes(command)) signal(pid, "SIGKILL");
     }
   }
 
