@@ -183,6 +183,18 @@ export function* formatMetrics(report: MetricsReport): Generator<string> {
     perPool(({ queue }) => queue.timedOut),
   );
 
+  yield* counter(
+    "pool_scale_commands_total",
+    "commands that were to scale a pool, by what came of them",
+    pools.flatMap(({ name: pool, scale }): Sample[] =>
+      scale === null ? [] : [
+        [{ pool, outcome: "up" }, scale.doneUp],
+        [{ pool, outcome: "down" }, scale.doneDown],
+        [{ pool, outcome: "failed" }, scale.failed],
+      ]
+    ),
+  );
+
   const perSource = (value: (source: DiscoveryReport) => number | null) =>
     pools.flatMap(({ name: pool, discovery }) =>
       discovery.map((source): Sample => [{ pool, source: source.name }, value(source)])

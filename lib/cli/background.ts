@@ -9,7 +9,7 @@ import { Syslog } from "../host/syslog.ts";
 import type { ByteSink } from "../log/batch_writer.ts";
 import { CALLED_AS, calledAs } from "./called_as.ts";
 import { EXIT_FAILURE, EXIT_OK } from "./exit_code.ts";
-import { complain } from "./output.ts";
+import { complain, print } from "./output.ts";
 
 /** Tells the process in the background that it is the one. */
 const MARK = "COMPUTE_LB_BACKGROUND";
@@ -122,7 +122,7 @@ async function untilServing(stdout: ReadableStream<Uint8Array>): Promise<boolean
   for await (const bytes of stdout) {
     const at = bytes.indexOf(SERVES);
     const text = at < 0 ? bytes : bytes.subarray(0, at);
-    for (let from = 0; from < text.length;) from += await Deno.stdout.write(text.subarray(from));
+    print(new TextDecoder().decode(text));
     if (at >= 0) return true;
   }
   return false;
