@@ -45,17 +45,17 @@ const firstMiB = await residentMiB(balancer.pid);
 const times: number[] = [];
 for (let round = 1; round <= changes; round++) {
   // The rows of those that left rest for so long.
-  await new Promise((resolve) => setTimeout(resolve, 600));
+  await new Promise((resolve) => setTimeout(resolve, 400));
   await Deno.writeTextFile(`${list}.new`, listOf(round).join("\n"));
   const wanted = listOf(round).join();
   const beganMs = performance.now();
   await Deno.rename(`${list}.new`, list);
   await waitFor("the list", async () => {
-    await new Promise((r) => setTimeout(r, 700));
+    await new Promise((r) => setTimeout(r, 900));
     return idsIn(await balancer.status()) === wanted || undefined;
   });
   times.push(performance.now() - beganMs);
-  if (round % 10 === 0) console.log(round, (await residentMiB(balancer.pid)).toFixed(0));
+  if (round % 20 === 0) console.log(round, (await residentMiB(balancer.pid)).toFixed(0));
 }
 times.sort((a, b) => a - b);
 const at = (share: number) => (times[Math.floor(share * (times.length - 1))] ?? NaN).toFixed(0);

@@ -7,6 +7,7 @@ import type { PoolReport, StatusReport } from "../../lib/admin/report.ts";
 import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
 import { Balancer } from "../support/balancer.ts";
 import { receive, send } from "../support/bytes.ts";
+import { freePort } from "../support/processes.ts";
 import { numbersFrom } from "../support/tables.ts";
 import { openMany, type Visit, visitUntil } from "../support/visits.ts";
 import { waitFor } from "../support/wait_for.ts";
@@ -164,6 +165,89 @@ for (const engine of ["splice", "portable"]) {
     }
   });
 }
+
+Deno.test("the first client of a start finds the backend that a source names", async () => {
+  await using peer = new TcpPeer(greetThenEcho("a"));
+  const list = await Deno.makeTempFile();
+  await using removal = new AsyncDisposableStack();
+  removal.defer(() => Deno.remove(list));
+  await Deno.writeTextFile(list, peer.address);
+  await using balancer = await Balancer.start({
+    flags: [
+      ...["--listen", "127.0.0.1:0", "--load", "none", "--health", "none"],
+      ...["--discover", `file:${list}`, "--discover", `http://127.0.0.1:${freePort()}/`],
+    ],
+  });
+  using conn = await Deno.connect({
+    hostname: "127.0.0.1",
+    port: await balancer.port("main"),
+  });
+  assertEquals(await receive(conn, 1), "a");
+  const [file, http] = poolOf(await balancer.status()).discovery;
+  assertEquals([file?.backends, file?.failure, http?.backends], [1, null, null]);
+  assert(http?.failure?.includes("refused"), String(http?.failure));
+});
+
+Deno.test("what counts of a backend: order, discovery, file, defaults", async () => {
+  const list = await Deno.makeTempFile();
+  await using removal = new AsyncDisposableStack();
+  removal.defer(() => Deno.remove(list));
+  await Deno.writeTextFile(list, "192.0.2.1:9=8\n192.0.2.2:9 weight=2\n");
+  await using balancer = await Balancer.start({
+    config: JSON.stringify({
+      frontends: { ssh: { listen: "127.0.0.1:0" } },
+      pools: {
+        compute: {
+          backends: [
+            { address: "192.0.2.1:9", cores: 4, weight: 3, max_connections: 7 },
+            "192.0.2.9:9",
+          ],
+          discovery: `file:${list}`,
+          backend_defaults: { cores: 16, max_connections: 50 },
+          load: { source: "none" },
+          health: { probe: "none" },
+        },
+      },
+    }),
+  });
+  const figures = async () =>
+    poolOf(await balancer.status()).backends.filter(({ state }) => state !== "leaving")
+      .map(({ id, cores, weight, maxConnections }) =>
+        [id, cores, weight, maxConnections].join(" ")
+      );
+  const order = async (method: string, id: string, body?: unknown) => {
+    const resource = `/v1/pools/compute/backends/${encodeURIComponent(id)}`;
+    const request = { method, resource, ...(body === undefined ? {} : { body }) };
+    const answer = await requestAdmin(balancer.adminSocket, request);
+    assert(answer.ok && answer.status < 300, JSON.stringify(answer));
+  };
+  const one = ["192.0.2.1:9 8 3 7", "192.0.2.9:9 16 1 50", "192.0.2.2:9 16 2 50"];
+  assertEquals(await figures(), one);
+  await order("PATCH", "192.0.2.2:9", { weight: 5 });
+  await order("PUT", "192.0.2.3:9", { cores: 2 });
+  await order("DELETE", "192.0.2.1:9");
+  const two = ["192.0.2.9:9 16 1 50", "192.0.2.2:9 16 5 50", "192.0.2.3:9 2 1 50"];
+  assertEquals(await figures(), two);
+  // What is ordered holds for the next list, too.
+  await Deno.writeTextFile(list, "192.0.2.1:9\n192.0.2.2:9=1 weight=9\n192.0.2.4:9\n");
+  await balancer.until("the next list", ({ pools }) => {
+    return pools[0]?.backends.some(({ id }) => id === "192.0.2.4:9") === true;
+  });
+  assertEquals(await figures(), [
+    "192.0.2.9:9 16 1 50",
+    "192.0.2.2:9 1 5 50",
+    "192.0.2.4:9 16 1 50",
+    "192.0.2.3:9 2 1 50",
+  ]);
+  await order("PATCH", "192.0.2.1:9", { state: "enabled" });
+  assertEquals((await figures())[0], "192.0.2.1:9 4 3 7");
+  // What the file's own list has no more of the source is as the file has it.
+  await Deno.writeTextFile(list, "192.0.2.9:9=3\n");
+  await balancer.until("a short list", (report) => {
+    return memberIds(report).join() === "192.0.2.1:9,192.0.2.9:9,192.0.2.3:9";
+  });
+  assertEquals((await figures())[1], "192.0.2.9:9 3 1 50");
+});
 
 /** As many backends as a pool can have, others for each letter. */
 function full(letter: number, count = 512): string[] {
