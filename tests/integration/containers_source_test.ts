@@ -58,7 +58,7 @@ async function reasonOf(answer: () => Response): Promise<string> {
   await using directory = new TemporaryDirectory();
   const socket = `${directory.path}/s`;
   await using _engine = engineAt(socket, answer);
-  await using watched = new SourceWatcher({ source: "containers", socket, labels: [LABEL] });
+  await using watched = new SourceWatcher({ source: "containers", socket, labels: [LABEL] }, 2);
   const reason = await watched.fails(/./);
   assertEquals(watched.lists, []);
   return reason.replace(socket, "it");
