@@ -90,9 +90,8 @@ export function openSource(
   { kind: name, args }: Pick<RefreshCommand, "kind" | "args">,
   surroundings: DiscoverySurroundings,
 ): Result<DiscoverySource> {
-  // lbtk's names have dashes, and one is short.
-  const meant = name === "zk" ? "zookeeper" : name.replaceAll("-", "_");
-  const kind = KINDS.find((known) => known.name === meant);
+  // lbtk's names have dashes.
+  const kind = KINDS.find((known) => known.name === name.replaceAll("-", "_"));
   if (kind === undefined) {
     const names = KINDS.map((known) => known.name);
     const hint = didYouMean(name, names) || `expected ${names.join(", ")}`;
