@@ -161,9 +161,16 @@ export class Discoveries implements AsyncDisposable {
   /** What is known of a pool's sources. */
   report(pool: string): PoolDiscoveryReport {
     const { clock } = this.#parts;
-    const sources = this.#sources.get(pool) ?? [];
+    const counts = new Map<string, number>();
+    const discovery = (this.#sources.get(pool) ?? []).map(({ watch }) => {
+      const status = watch.status(clock.now(), clock.wall());
+      const count = (counts.get(status.name) ?? 0) + 1;
+      counts.set(status.name, count);
+      // Metrics must not have two of a name.
+      return count === 1 ? status : { ...status, name: `${status.name} (${count})` };
+    });
     return {
-      discovery: sources.map(({ watch }) => watch.status(clock.now(), clock.wall())),
+      discovery,
       discoveryHeld: this.#standings.get(pool)?.heldBack ?? null,
     };
   }

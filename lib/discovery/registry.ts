@@ -69,9 +69,13 @@ export function nameOfSource(config: DiscoverySourceConfig): string {
   const [key, value] = Object.entries(discoverySource.write(config) ?? {})
     .find(([key]) => key !== "source") ?? [];
   const isUntold = section?.below[key ?? ""]?.about.isUntold === true;
-  // What is secret in a URL stands behind "?".
-  const said = Array.isArray(value) ? value.join(",") : String(value ?? "").split("?")[0];
-  return isUntold || said === undefined || said === "" ? name : `${name} ${oneLine(said, 60)}`;
+  // Secret are arguments of a program, not its path; in a URL what stands behind "?".
+  const said = Array.isArray(value)
+    ? isUntold ? String(value[0] ?? "") : value.join(",")
+    : isUntold
+    ? ""
+    : String(value ?? "").split("?")[0] ?? "";
+  return said === "" ? name : `${name} ${oneLine(said, 60)}`;
 }
 
 /** The files that a discovery source names, each with its key. */

@@ -2,7 +2,7 @@
 // declaration reads, checks, has its default and its documentation, and writes its value back.
 
 import * as z from "zod";
-import { didYouMean } from "../core/values/nearest.ts";
+import { nearest } from "../core/values/nearest.ts";
 import { quote } from "./quote.ts";
 import { entityName, jsonOf, type JsonSchema, oneOf, type Value, type Written } from "./values.ts";
 
@@ -355,13 +355,13 @@ export function chosen<const C extends Choice<string, unknown>>(
   what: string,
   choices: readonly C[],
 ): Declaration<Chosen<C>> {
-  const name = oneOf(choices.map(({ name }) => name), `a ${what}`);
+  const names = choices.map(({ name }) => name);
+  const name = oneOf(names, `a ${what}`);
   const chooser = needed(name, { required: "", doc: about.doc });
   const flat = new Map(choices.map((choice) => {
     const section = { ...choice.section, below: { [by]: chooser, ...choice.section.below } };
     return [choice.name, { ...choice, section }] as const;
   }));
-  const forms = choices.map(({ about }) => about.form).join(", ");
   const read = (given: unknown): ReadChoice => {
     if (typeof given === "string") {
       for (const { name, section, about } of choices) {
@@ -369,14 +369,21 @@ export function chosen<const C extends Choice<string, unknown>>(
         if (keys !== undefined) return { name, section, keys: textsOf(keys) };
       }
       const [scheme = ""] = given.split(":");
-      const hint = didYouMean(scheme, choices.map(({ name }) => name));
-      const message = `Cannot read ${quote(given)} as a ${what}: expected ${forms}, or a mapping ` +
-        `with ${by}${hint === "" ? "" : `; ${hint}`}`;
-      return { message, path: [] };
+      const meant = nearest(scheme, names);
+      const form = choices.find(({ name }) => name === meant)?.about.form;
+      const expected = form === undefined
+        ? `one of ${names.join(", ")}, or a mapping with ${by}`
+        : `${form}; did you mean "${meant}"?`;
+      return {
+        message: `Cannot read ${quote(given)} as a ${what}: expected ${expected}`,
+        path: [],
+      };
     }
     if (!isDraftMapping(given)) {
       return {
-        message: `Cannot read ${describeKind(given)} here: expected a ${what}, ${forms}`,
+        message: `Cannot read ${describeKind(given)} here: expected a ${what}, one of ${
+          names.join(", ")
+        }`,
         path: [],
       };
     }

@@ -1,6 +1,8 @@
 // The discovery sources file, exec and http with real files, programs and servers.
 
 import { assert, assertEquals } from "@std/assert";
+import { greetThenEcho, TcpPeer } from "../peers/tcp_peer.ts";
+import { runProgram } from "../support/balancer.ts";
 import { makeCertificates } from "../support/certificates.ts";
 import { endByFile, isAlive } from "../support/processes.ts";
 import { mustRun, TemporaryDirectory } from "../support/run_program.ts";
@@ -73,6 +75,24 @@ Deno.test("file: what is half written, or cannot be read, is no list", async () 
   await Deno.writeFile(path, crypto.getRandomValues(new Uint8Array(1000)));
   const { backends, skipped } = await watched.next();
   assert(backends.length === 0 && skipped.length > 0);
+});
+
+Deno.test("check --probe asks each source once, and the backends that it names", async () => {
+  await using folder = new TemporaryDirectory();
+  await using peer = new TcpPeer(greetThenEcho("a"));
+  const path = `${folder.path}/backends`;
+  await Deno.writeTextFile(path, `${peer.address}\nnot a backend\n`);
+  const flags = ["--listen", "127.0.0.1:0", "--load", "none", "--health", "tcp"];
+  const discover = ["--discover", `file:${path}`, "--discover", `file:${path}.2`];
+  const { code, stdout } = await runProgram(["check", "--probe", ...flags, ...discover]);
+  assertEquals(code, 1);
+  assertEquals(stdout.split("\n").filter((line) => /^ {2}(ok|FAIL)/.test(line)).slice(1), [
+    `  ok   file ${path}: names 1 backend`,
+    `  FAIL file ${path}: line 2: Cannot read "a" behind a backend: expected cores=N, weight=W or ` +
+    "max_connections=N",
+    `  FAIL file ${path}.2: Cannot read "${path}.2": there is no such file`,
+    `  ok   ${peer.address}: accepts connections`,
+  ]);
 });
 
 Deno.test("exec: runs again and again, and its list is whole or none", async () => {

@@ -159,6 +159,15 @@ Deno.test("discoveries: the first lists are there when a configuration takes eff
   assertEquals(site.taken, [["x:22", "a:22", "d:22", "c:22", "B:22"]]);
 });
 
+Deno.test("discoveries: sources that are configured alike are two, with names of their own", async () => {
+  await using site = new Site({
+    discovery: ["exec:/bin/a secret", "exec:/bin/a other", "static:s"],
+  });
+  await site.switchTo(site.config);
+  const names = site.report.discovery.map(({ name }) => name);
+  assertEquals(names, ["exec /bin/a", "exec /bin/a (2)", "static s"]);
+});
+
 Deno.test("discoveries: a source that is silent, or fails, hinders no start", async () => {
   await using site = new Site({ discovery: ["static:s1", "static:s2"] });
   assertEquals(await site.switchTo(site.config, () => site.source("s2").fails("nobody there")), []);
@@ -274,6 +283,7 @@ Deno.test("discoveries: a reload keeps the sources that are configured as before
   );
   assertEquals(ids, ["c:22", "a:22"]);
   assertEquals([one.watches, one.isDisposed, two.isDisposed], [1, false, true]);
+  assertEquals(site.report.discovery.map(({ name }) => name), ["static s3", "static s1"]);
   // One that is given up ends what it began, and nothing else.
   const preparing = site.discoveries.prepare(configOf({ discovery: ["static:s1", "static:s4"] }));
   await site.clock.advance(2000);

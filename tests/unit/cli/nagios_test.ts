@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { BackendReport, PoolReport, StatusReport } from "../../../lib/admin/report.ts";
 import { cannotTell, pluginResult } from "../../../lib/cli/nagios.ts";
 
@@ -47,6 +47,14 @@ Deno.test("pluginResult(): a plugin's words and exit status", () => {
       `b:22: it / is; gone | ${data(0, 1)}`,
   });
   assertEquals(pluginResult(reportOf("draining", GOOD)).exitCode, 2);
+  const [pool] = reportOf("running", GOOD).pools;
+  const discovery = [{ name: "redis r", failure: "no route" }];
+  const unasked = pluginResult({
+    ...reportOf("running", GOOD),
+    pools: [{ ...pool, discovery }] as unknown as PoolReport[],
+  });
+  assertEquals(unasked.exitCode, 1);
+  assert(unasked.line.includes("; redis r: no route |"), unasked.line);
   assertEquals(cannotTell("Cannot ask x:\npermission denied"), {
     exitCode: 3,
     line: "COMPUTE-LB UNKNOWN - Cannot ask x:; permission denied",

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { BackendReport, StatusReport } from "../../../lib/admin/report.ts";
+import type { BackendReport, DiscoveryReport, StatusReport } from "../../../lib/admin/report.ts";
 import { renderPool, renderStatus } from "../../../lib/cli/status_table.ts";
 import { formatDuration } from "../../../lib/core/values/duration.ts";
 import { BACKEND, POOL, REPORT } from "./reports.ts";
@@ -23,6 +23,35 @@ Deno.test("renderPool() puts remarks on lines of their own, below their backend"
   assert(lines[5]?.startsWith("kelvin"));
   assertEquals(lines.length, 6);
   assert(lines.every((line) => line.length <= 90), lines.join("\n"));
+});
+
+Deno.test("renderPool() says how discovery sources do", () => {
+  const source: DiscoveryReport = {
+    source: "redis",
+    name: "redis redis://r",
+    backends: 3,
+    listedAt: "2026-11-21T08:30:07Z",
+    failure: null,
+    failingSince: null,
+    emptySince: null,
+    skipped: [],
+  };
+  const failing = { failure: "no route", failingSince: "2026-11-21T08:25:12Z" };
+  const linesOf = (more: Partial<DiscoveryReport>, discoveryHeld: string | null = null) =>
+    renderPool({ ...POOL, discovery: [{ ...source, ...more }], discoveryHeld }, NOW, false)
+      .slice(1, -2);
+  assertEquals(linesOf({}), ["by redis redis://r: 3 backends, said 5.0s ago"]);
+  assertEquals(linesOf({ ...failing, skipped: ['item 3: Cannot read "x"'] }, "too many"), [
+    "by redis redis://r: fails since 5m: no route; its last list stays: 3 backends",
+    '    cannot use item 3: Cannot read "x"',
+    "keeps the backends of before: too many",
+  ]);
+  assertEquals(linesOf({ ...failing, backends: null, listedAt: null }), [
+    "by redis redis://r: fails since 5m: no route; no list yet",
+  ]);
+  assertEquals(linesOf({ emptySince: "2026-11-21T08:30:02Z" }), [
+    "by redis redis://r: names nobody since 10s; its last list stays: 3 backends (on_empty: keep)",
+  ]);
 });
 
 Deno.test("renderPool() says what holds a backend back, for how long, and what a panic is about", () => {

@@ -235,7 +235,7 @@ Deno.test("readConfig() lets flags go to the only pool and frontend, whatever th
 
 Deno.test("readConfig() says what a discovery source can be", () => {
   const cases: readonly (readonly [written: string, place: string, message: RegExp])[] = [
-    ["statik:gauss", "", /^Cannot read "statik:gauss" as a discovery source: .*"static"\?$/],
+    ["statik:gauss", "", /^Cannot read "statik:gauss" as .*: expected static:HOST.*"static"\?$/],
     ["{ source: statik, backends: [a] }", ".source", /^Cannot read "statik" .*"static"\?$/],
     ["{ backends: [a] }", "", /^Cannot tell which discovery source .* source: .*static/],
     ["", "", /^Cannot read nothing here: expected a discovery source, /],
