@@ -118,8 +118,8 @@ for (const engine of ["splice", "portable"]) {
     assertEquals([feed.waiting, feed.starved, feed.sources[0]?.connected], [0, 1, false]);
     const tally = { used: feed.used, discarded: feed.discarded, bad: feed.bad };
     assertEquals(tally, { used: 2 * MOST_TOKENS, discarded: 0, bad: 0 });
-    const why = balancer.log.find((line) => line.reason === "starved");
-    assert(String(why?.message).includes("no token"), balancer.describe());
+    const why = await balancer.logged("no token of the pool's feed");
+    assertEquals(why.reason, "starved");
     await using again = new TokenFeed(port);
     again.always = peer.address;
     await waitFor("the feed to be back", () => again.isPulled);
