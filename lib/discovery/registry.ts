@@ -14,6 +14,7 @@ import { redis } from "./redis.ts";
 import { ganglia } from "./gmond.ts";
 import { oioCluster, oioProxy } from "./oio.ts";
 import { staticList } from "./static.ts";
+import { zk } from "./zookeeper.ts";
 
 /** One line for each. */
 export const DISCOVERY_SOURCE_KINDS = [
@@ -24,6 +25,7 @@ export const DISCOVERY_SOURCE_KINDS = [
   dns,
   redis,
   etcd,
+  zk,
   ganglia,
   containers,
   oioProxy,

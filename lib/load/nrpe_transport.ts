@@ -8,7 +8,7 @@ import {
   type ByteChannel,
   HandshakeError,
 } from "../core/serving/byte_channel.ts";
-import { closeOnAbort } from "../core/serving/close_on_abort.ts";
+import { abandonable, closeOnAbort } from "../core/serving/close_on_abort.ts";
 import { classify, messageOf } from "../core/values/errors.ts";
 import { connectReason, oneLine } from "../asking/reason.ts";
 
@@ -163,22 +163,6 @@ function ownCertificateReason(error: unknown, files: CertificateFiles): string |
   return /KeyMismatch/.test(message)
     ? `Cannot use the key "${files.key}": it is not the one of "${files.certificate}" (${message})`
     : undefined;
-}
-
-/** Waits for a connection that cannot be cancelled; one that comes after the signal is closed. */
-async function abandonable(pending: Promise<Deno.TlsConn>, signal: AbortSignal) {
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  if (signal.aborted) abort();
-  try {
-    return await Promise.race([pending, aborted.promise]);
-  } catch (error) {
-    pending.then((connection) => connection.close(), () => {});
-    throw error;
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }
 
 async function readPem(path: string | undefined): Promise<string | undefined> {
