@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { DISCOVERY_SOURCE_KINDS } from "../../../lib/discovery/registry.ts";
 import { asCalled, LBTK_NAMES } from "../../../lib/cli/called_as.ts";
 
 /** Calls as lbtk's README and sources have them. */
@@ -32,4 +33,12 @@ Deno.test("by any other name, the program is itself", () => {
   for (const name of [undefined, "", "compute-lb", "toString", "__proto__", "refresh-"]) {
     assertEquals(asCalled(name, ["-rand", "x"]), ["-rand", "x"]);
   }
+});
+
+Deno.test("each of lbtk's refreshers is a kind of source", () => {
+  const kinds: readonly string[] = DISCOVERY_SOURCE_KINDS.map(({ name }) => name);
+  const refreshers = LBTK_NAMES.map((name) => asCalled(name, []))
+    .filter(([command]) => command === "refresh");
+  assertEquals(refreshers.length, 7);
+  assertEquals(refreshers.map(([, kind = ""]) => kind).filter((kind) => !kinds.includes(kind)), []);
 });
