@@ -244,8 +244,8 @@ export function* formatMetrics(report: MetricsReport): Generator<string> {
   );
   yield* counter(
     "pool_tokens_total",
-    "tokens by what became of them: used for a client, discarded because their backend could take " +
-      "none, bad because they named none",
+    "tokens by what became of them: used for a client; discarded because their backend could take " +
+      "none, or given back because few clients came; bad because they named none",
     perFeed(({ used, discarded, bad }) =>
       Object.entries({ used, discarded, bad }).map(([outcome, one]) => [{ outcome }, one])
     ),

@@ -187,7 +187,7 @@ export interface FeedReport {
   readonly received: number;
   /** Those that clients were sent by. */
   readonly used: number;
-  /** Those whose backends could not take a client. */
+  /** Those whose backends could not take a client, and those that were given back since few came. */
   readonly discarded: number;
   /** Those that named no backend. */
   readonly bad: number;

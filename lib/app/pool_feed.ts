@@ -42,6 +42,11 @@ export interface PoolFeedParts {
 /** A longer token is none: as much as the back-channel carries back. */
 const MAX_BYTES = 1024;
 const TICK_MS = 1000;
+/**
+ * So many tokens are pulled ahead at least; more, up to those that fit, while clients come: twice as many as
+ * came within a tick. A token that waits long is a choice of long ago.
+ */
+const LEAST_AHEAD = 2;
 /** The secondary feeds are asked once the primary ones have given nothing for so many ticks. */
 const STARVED_TICKS = 1;
 /** They are let go when the primary ones have gone well for so many ticks. */
@@ -108,6 +113,9 @@ export class PoolFeed implements AsyncDisposable {
   /** Ticks in a row in which the primary feeds starved, or did not. */
   #spell = 0;
   #hasGiven = false;
+  /** How many tokens are to wait, and how many clients have taken in this tick. */
+  #ahead = LEAST_AHEAD;
+  #taken = 0;
   #settling = false;
   readonly #discardedBefore: number;
   readonly #starvedBefore: number;
@@ -171,8 +179,8 @@ export class PoolFeed implements AsyncDisposable {
   }
 
   report(timeOf: (atMs: number) => string): FeedReport {
-    const { clock, pool: { table: { words } } } = this.#parts;
-    this.#account.look(clock.now());
+    const { words } = this.#parts.pool.table;
+    this.#look();
     const discarded = Atomics.load(words, TOKENS_DISCARDED) - this.#discardedBefore >>> 0;
     const waiting = this.#account.waiting.length + this.#joining.length;
     return {
@@ -250,9 +258,9 @@ export class PoolFeed implements AsyncDisposable {
 
   /** Has control over what threads take, without looking again and again. */
   async #watch(): Promise<void> {
-    const { clock, pool: { table: { words } } } = this.#parts;
+    const { words } = this.#parts.pool.table;
     while (!this.#stopped) {
-      this.#account.look(clock.now());
+      this.#look();
       this.#ask();
       const taken = Atomics.waitAsync(words, TOKEN_HEAD, this.#account.head);
       if (taken.async) await taken.value;
@@ -384,8 +392,7 @@ export class PoolFeed implements AsyncDisposable {
   }
 
   #settle(): void {
-    const nowMs = this.#parts.clock.now();
-    this.#account.look(nowMs);
+    const nowMs = this.#look();
     this.#end(this.#account.settle(nowMs, (id) => this.#activeOf(id)));
     if (!this.#stopped) this.#ask();
   }
@@ -400,13 +407,28 @@ export class PoolFeed implements AsyncDisposable {
     return this.#resting && queuedIn(this.#parts.pool.table) === 0;
   }
 
+  /** Sees which tokens clients have taken. @returns now. */
+  #look(): number {
+    const nowMs = this.#parts.clock.now();
+    this.#taken += this.#account.look(nowMs).length;
+    return nowMs;
+  }
+
+  /** Gives back what is not needed: the oldest. */
   #giveBack(): void {
-    if (this.#needsNone) this.#keepOnly(() => false);
+    if (queuedIn(this.#parts.pool.table) > 0) return;
+    const most = this.#needsNone ? 0 : Math.max(this.#ahead, this.#sources.length);
+    let surplus = this.#account.waiting.length - most;
+    if (surplus > 0) this.#keepOnly(() => surplus-- <= 0);
   }
 
   /** Asks for as many tokens as there may be. */
   #ask(): void {
     if (this.#needsNone) return;
+    const isAwaited = queuedIn(this.#parts.pool.table) > 0;
+    this.#ahead = isAwaited
+      ? MOST_TOKENS
+      : Math.min(MOST_TOKENS, Math.max(this.#ahead, 2 * this.#taken));
     const held = new Map<Source, number>();
     for (const { source } of [...this.#account.waiting, ...this.#joining]) {
       held.set(source, (held.get(source) ?? 0) + 1);
@@ -415,10 +437,10 @@ export class PoolFeed implements AsyncDisposable {
       const { tier, wanted, useless } = source;
       if (tier !== "primary" && this.#tier === "primary") continue;
       const equals = this.#sources.filter((one) => one.tier === tier);
-      const share = Math.floor(MOST_TOKENS / equals.length);
+      const share = Math.max(1, Math.floor(this.#ahead / equals.length));
       const room = tier === "primary"
         ? share
-        : MOST_TOKENS - sumOf(held.values()) - sumOf(equals.map((one) => one.wanted));
+        : this.#ahead - sumOf(held.values()) - sumOf(equals.map((one) => one.wanted));
       const count = Math.min(share - wanted - useless - (held.get(source) ?? 0), room);
       if (count <= 0) continue;
       source.wanted += count;
@@ -430,8 +452,11 @@ export class PoolFeed implements AsyncDisposable {
     if (this.#stopped) return;
     for (const source of this.#sources) source.useless = 0;
     this.#chooseTier();
+    this.#look();
+    this.#ahead = Math.max(LEAST_AHEAD, this.#ahead - 1);
     this.#giveBack();
     this.#settle();
+    this.#taken = 0;
     this.#forgetUnnamed();
   }
 

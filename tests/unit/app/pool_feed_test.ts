@@ -30,6 +30,7 @@ class FedPool implements AsyncDisposable {
     const rules = { rise: 2, fall: 3, loadMaxAgeMs: 60_000, rowRestMs: 0 };
     this.pool = new Pool("p", rules, PickTable.allocate(1024));
     setKernel(this.pool.table, "token");
+    this.areAwaited = true;
     const say = (text: string) => this.said.push(text);
     this.feed = new PoolFeed({
       clock: this.clock,
@@ -44,6 +45,11 @@ class FedPool implements AsyncDisposable {
       },
       join: () => this.turn.then(() => this.#join()),
     });
+  }
+
+  /** Whether clients wait for tokens: then as many as may be are asked for. */
+  set areAwaited(are: boolean) {
+    this.pool.table.words[QUEUED] = are ? 1 : 0;
   }
 
   get report() {
@@ -117,6 +123,29 @@ Deno.test("no more tokens are asked for than may wait, and each is used once", a
   assertEquals(fed.pool.members.length, 7);
   const { received, used, waiting, discarded, bad } = fed.report;
   assertEquals([received, used, waiting, discarded, bad], [100, 100, 0, 0, 0]);
+});
+
+Deno.test("the fewer clients come, the fewer tokens grow old", async () => {
+  await using feed = new TokenFeed();
+  await using fed = new FedPool();
+  fed.areAwaited = false;
+  feed.always = A;
+  await fed.follow([feed]);
+  await fed.waiting(2);
+  // Each that is taken is asked for anew, and more when many are.
+  for (let i = 0; i < 40; i++) {
+    await waitFor("a token", () => tokensIn(fed.pool.table) > 0);
+    assertEquals(fed.pick(), A);
+  }
+  await fed.clock.advance(1000);
+  await fed.waiting(MOST_TOKENS);
+  const ages: number[] = [];
+  for (let i = 0; i < 14; i++) {
+    await fed.clock.advance(1000);
+    ages.push(tokensIn(fed.pool.table));
+  }
+  assertEquals(ages, [15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2]);
+  await waitFor("their ends", () => feed.words.length >= MOST_TOKENS - 2);
 });
 
 Deno.test("a generator hears when sessions end, when tokens were of no use, and what stands", async () => {
@@ -241,6 +270,7 @@ Deno.test("who drains gives its tokens back, but for clients that wait", async (
   await fed.follow([feed]);
   await fed.waiting(MOST_TOKENS);
   assertEquals(fed.pick(), A);
+  fed.areAwaited = false;
   fed.feed.rest();
   assertEquals(tokensIn(fed.pool.table), 0);
   await waitFor("their ends", () => feed.words.length === MOST_TOKENS - 1);
@@ -248,9 +278,9 @@ Deno.test("who drains gives its tokens back, but for clients that wait", async (
   assertEquals(tokensIn(fed.pool.table), 0);
   // Somebody was accepted before.
   const { table } = fed.pool;
-  table.words[QUEUED] = 1;
+  fed.areAwaited = true;
   await fed.ticksUntil("tokens", () => tokensIn(table) === MOST_TOKENS);
-  table.words[QUEUED] = 0;
+  fed.areAwaited = false;
   await fed.clock.advance(1000);
   assertEquals(tokensIn(table), 0);
   // The session that stands is told of.
