@@ -2,13 +2,14 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Sshd } from "../peers/sshd.ts";
+import { ZooKeeper } from "../peers/zookeeper.ts";
 import { Balancer, programCommand } from "../support/balancer.ts";
 import { descendantsOf, freePort, signal } from "../support/processes.ts";
 import { requirePeer } from "../support/require_peer.ts";
-import { endNow, runProgram, TemporaryDirectory } from "../support/run_program.ts";
+import { endNow, runProgram } from "../support/run_program.ts";
 import { waitFor } from "../support/wait_for.ts";
 
-const peers = requirePeer("sshd", "ssh", "ssh-keygen");
+const peers = requirePeer("sshd", "ssh", "ssh-keygen", "java", "zookeeper");
 
 /** `refresh … | gen …`, with a pipe of the system's between them. */
 class Pipeline implements AsyncDisposable {
@@ -49,13 +50,19 @@ class Pipeline implements AsyncDisposable {
 Deno.test({
   ...peers,
   name:
-    "refresh | gen, proxy, ssh: each part is killed once, and nobody but its own sessions feels it",
+    "refresh zk | gen, proxy, ssh: each part is killed once, and nobody but its own sessions feels it",
   fn: async () => {
-    await using folder = new TemporaryDirectory();
+    await using zookeeper = new ZooKeeper();
+    const starting = zookeeper.start();
     await using one = await Sshd.start({ address: "127.11.0.1" });
     await using two = await Sshd.start({ address: "127.11.0.2", port: one.port, keysOf: one });
-    const list = `${folder.path}/servers`;
-    await Deno.writeTextFile(list, `${one.address}:${one.port}\n${two.address}:${two.port}\n`);
+    await starting;
+    await zookeeper.put({
+      "/servers": "",
+      "/servers/a": `${one.address}:${one.port}`,
+      "/servers/b": `${two.address}:${two.port}`,
+    });
+    const source = ["zk", zookeeper.address, "/servers"];
     const endpoint = `tcp://127.0.0.1:${freePort()}`;
     const front = `127.0.0.1:${freePort()}`;
     const port = front.slice(front.indexOf(":") + 1);
@@ -72,7 +79,7 @@ Deno.test({
     };
     const logins = async (count: number) =>
       [...new Set(await Array.fromAsync({ length: count }, login))].sort();
-    await using first = new Pipeline(["file", list], endpoint);
+    await using first = new Pipeline(source, endpoint);
     const proxy = () => Balancer.start({ command: ["proxy", front, endpoint] });
     const balancer = await proxy();
     await using stack = new AsyncDisposableStack();
@@ -97,6 +104,11 @@ Deno.test({
     };
     await waitFor("the session", () => heard.startsWith("up\n"));
 
+    // The refresher waits for ZooKeeper, and the list stays.
+    await zookeeper.kill();
+    assertEquals(await logins(2), [one.address, two.address]);
+    await zookeeper.start();
+
     // The generator keeps the last list.
     await first.kill("refresh");
     assertEquals(await logins(4), [one.address, two.address]);
@@ -107,7 +119,7 @@ Deno.test({
     await first.ended();
     await balancer.until("no feed", ({ pools }) => pools[0]?.feed?.sources[0]?.connected === false);
     assertEquals(await logins(4), [one.address, two.address]);
-    await using _second = new Pipeline(["file", list], endpoint);
+    await using _second = new Pipeline(source, endpoint);
     await balancer.until("a feed", ({ pools }) => pools[0]?.feed?.sources[0]?.connected === true);
     assertEquals(await logins(4), [one.address, two.address]);
     await answers("without gen");
