@@ -88,6 +88,8 @@ export class ZooKeeperSession implements AsyncDisposable {
         const session = new ZooKeeperSession(await connect(server, signal), server.address, clock);
         const giveUp = () => session.#break(signal.reason);
         signal.addEventListener("abort", giveUp, { once: true });
+        // The connection may have come just when it was given up.
+        if (signal.aborted) giveUp();
         try {
           await session.#begin(server.login);
           return session;

@@ -1,13 +1,16 @@
 // The discovery source zk against a real ZooKeeper, and against what answers in its place.
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { juteMessage } from "../../lib/discovery/jute.ts";
+import { ZooKeeperSession } from "../../lib/discovery/zookeeper_session.ts";
+import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { ZooKeeper } from "../peers/zookeeper.ts";
 import { needs } from "../support/needs.ts";
 import { freePort } from "../support/processes.ts";
 import { requirePeer } from "../support/require_peer.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
 import { SourceWatcher } from "../support/source_watcher.ts";
+import { within } from "../support/wait_for.ts";
 
 const ZOOKEEPER = requirePeer("java", "zookeeper");
 
@@ -153,6 +156,24 @@ Deno.test("zk: an answer that is none is a failure and never a list", async () =
     listener.close();
     await serving;
     for (const connection of connections) connection.close();
+  }
+});
+
+Deno.test("zk: a connection that comes just when it is given up is closed", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  for (let round = 0; round < 20; round++) {
+    const stop = new AbortController();
+    const accepted = listener.accept().then((connection) => {
+      stop.abort(new Error("given up"));
+      return connection;
+    });
+    const address = { transport: "tcp", host: "127.0.0.1", port } as const;
+    const opened = ZooKeeperSession.open({ address }, SYSTEM_CLOCK, stop.signal);
+    using connection = await accepted;
+    await within("a reason", assertRejects(() => opened, Error, "given up"));
+    // What came of it is over.
+    await within("its end", new Response(connection.readable).bytes());
   }
 });
 
