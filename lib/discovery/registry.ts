@@ -4,6 +4,7 @@ import { oneLine } from "../asking/reason.ts";
 import { chosen, type ValueOf } from "../schema/declarations.ts";
 import { absolutePath } from "../schema/values.ts";
 import type { DiscoverySource, DiscoverySurroundings } from "./discovery_source.ts";
+import { consul } from "./consul.ts";
 import { containers } from "./containers.ts";
 import { dns } from "./dns.ts";
 import { etcd } from "./etcd.ts";
@@ -26,6 +27,7 @@ export const DISCOVERY_SOURCE_KINDS = [
   redis,
   etcd,
   zk,
+  consul,
   ganglia,
   containers,
   oioProxy,
