@@ -78,16 +78,21 @@ export class Discoveries implements AsyncDisposable {
 
   /**
    * Begins to watch what a configuration adds, and waits a moment for first lists. What it has already goes on
-   * with the lists it has. Nothing changes for clients.
+   * with the lists it has; what stands in the place of a source that leaves goes by its list, until it has one
+   * of its own. Nothing changes for clients.
    */
   async prepare(config: Config, signal?: AbortSignal): Promise<PreparedSources> {
     const fresh: SourceWatch[] = [];
     const prepared = new Map(config.pools.map((pool) => {
-      const own = this.#followed(pool).map(({ source, key, known }): Followed => {
+      const { own: sources, left } = this.#followed(pool);
+      const own = sources.map(({ source, key, known }): Followed => {
         if (known !== undefined) return known;
         const clears = pool.onEmpty === "clear";
         const changed = () => this.#wake(pool.name);
-        const watch = new SourceWatch(pool.name, source, clears, this.#parts, changed);
+        const before = left.find(({ watch }) => watch.kind === source.name) ?? left[0];
+        if (before !== undefined) left.splice(left.indexOf(before), 1);
+        const last = before?.watch.last;
+        const watch = new SourceWatch(pool.name, source, clears, this.#parts, changed, last);
         fresh.push(watch);
         return { key, watch, inEffect: watch.backends, planned: watch.backends };
       });
@@ -106,7 +111,7 @@ export class Discoveries implements AsyncDisposable {
   /** A configuration with the backends that those of its sources name which are followed already. */
   preview(config: Config): Config {
     const pools = config.pools.map((pool) => {
-      const lists = this.#followed(pool).flatMap(({ known }) => known?.inEffect ?? []);
+      const lists = this.#followed(pool).own.flatMap(({ known }) => known?.inEffect ?? []);
       return lists.length === 0 ? pool : this.#merge(config, pool, [lists]);
     });
     return { ...config, pools };
@@ -185,15 +190,16 @@ export class Discoveries implements AsyncDisposable {
     await Promise.all(this.#ending);
   }
 
-  /** The sources of a pool, with those of them that are followed already. */
+  /** The sources of a pool, with those of them that are followed already, and those that it has no more. */
   #followed({ name, discovery }: PoolConfig) {
     const left = [...this.#sources.get(name) ?? []];
-    return discovery.map((source) => {
+    const own = discovery.map((source) => {
       const key = JSON.stringify(discoverySource.write(source));
       const at = left.findIndex((known) => known.key === key);
       const [known] = at < 0 ? [] : left.splice(at, 1);
       return { source, key, known };
     });
+    return { own, left };
   }
 
   #merge(

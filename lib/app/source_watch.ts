@@ -62,6 +62,7 @@ export class SourceWatch implements AsyncDisposable {
    * Begins to watch.
    * @param obeysEmpty whether a list that names nobody empties it.
    * @param changed told when it names others.
+   * @param last what counts until it names backends itself: the list of a source whose place it takes.
    */
   constructor(
     pool: string,
@@ -69,6 +70,7 @@ export class SourceWatch implements AsyncDisposable {
     obeysEmpty: boolean,
     parts: SourceWatchParts,
     changed: () => void,
+    last?: readonly DiscoveredBackend[],
   ) {
     this.#pool = pool;
     this.#config = config;
@@ -76,6 +78,7 @@ export class SourceWatch implements AsyncDisposable {
     this.#obeysEmpty = obeysEmpty;
     this.#parts = parts;
     this.#changed = changed;
+    this.#backends = last;
     const { clock, random } = parts;
     this.#source = parts.createDiscoverySource(config, {
       clock,
@@ -93,9 +96,18 @@ export class SourceWatch implements AsyncDisposable {
     });
   }
 
+  get kind(): DiscoverySourceConfig["name"] {
+    return this.#config.name;
+  }
+
   /** The backends that it named last; none before it has spoken. */
   get backends(): readonly DiscoveredBackend[] {
     return this.#backends ?? NOBODY;
+  }
+
+  /** The same; undefined: it has not spoken. */
+  get last(): readonly DiscoveredBackend[] | undefined {
+    return this.#backends;
   }
 
   /** Whether it wants to know how the backends do. */
@@ -149,6 +161,7 @@ export class SourceWatch implements AsyncDisposable {
     if (backends.length === 0 && skipped.length > 0) {
       return this.#fail(`nothing in its list can be used: ${oneLine(skipped[0] ?? "")}`);
     }
+    const isFirst = this.#listedAtMs === undefined;
     this.#listedAtMs = this.#parts.clock.now();
     this.#failure = undefined;
     if (this.#isTold) {
@@ -169,10 +182,8 @@ export class SourceWatch implements AsyncDisposable {
       const last = counted(had?.length ?? 0, "backend");
       this.#say("warning", `names nobody any more; its last list stays: ${last} (on_empty: keep)`);
     }
-    if (had === undefined) {
-      this.#say("info", `names ${counted(backends.length, "backend")}`);
-      this.#speak();
-    }
+    if (isFirst) this.#say("info", `names ${counted(backends.length, "backend")}`);
+    this.#speak();
     if (this.#backends !== had) this.#changed();
   }
 

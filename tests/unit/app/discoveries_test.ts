@@ -295,6 +295,24 @@ Deno.test("discoveries: a reload keeps the sources that are configured as before
   assertEquals(site.taken.at(-1), ["c:22", "a:22", "d:22"]);
 });
 
+Deno.test("discoveries: one that takes another's place goes by its list until it has one", async () => {
+  await using site = new Site({ discovery: ["static:s1", "file:/s2"] });
+  await site.switchTo(site.config, () => site.source("s1").names(["a", "b"]));
+  // The same one with another port in it cannot be asked, and then names nobody.
+  const other = configOf({ discovery: ["static:s3"] });
+  const ids = await site.switchTo(other, () => site.source("s3").fails("no answer"));
+  assertEquals(ids, ["a:22", "b:22"]);
+  await site.clock.advance(1000);
+  site.source("s3").names([]);
+  await site.clock.advance(1000);
+  assertEquals([site.taken, site.report.discovery[0]?.emptySince === null], [[], false]);
+  site.source("s3").names(["c"]);
+  await site.clock.advance(1000);
+  assertEquals(site.taken, [["c:22"]]);
+  // A list that nobody stands for any more has gone.
+  assertEquals(await site.switchTo(configOf({ backends: ["d"] })), ["d:22"]);
+});
+
 Deno.test("discoveries: lists that change all the time are taken some times a second", async () => {
   await using site = new Site({ discovery: ["static:s1"] });
   await site.switchTo(site.config, () => site.source("s1").names(["a"]));
