@@ -4,6 +4,7 @@ import { completeAddress, withDefaults } from "../config/build.ts";
 import type { BackendConfig, PoolConfig } from "../config/config.ts";
 import { describeLoop } from "../config/loops.ts";
 import { type Address, formatAddress } from "../core/values/address.ts";
+import { canonicalAddress } from "../core/values/ip.ts";
 import type { DiscoveredBackend } from "../discovery/discovery_source.ts";
 
 /** What a pool has with the lists of its sources, and what of them is left out. */
@@ -26,38 +27,36 @@ export function mergeDiscovered(
   frontendAt: (address: Address) => string | undefined,
 ): Merged {
   const merged = new Map<string, BackendConfig>();
-  for (const backend of backends) merged.set(keyOf(backend), backend);
+  for (const backend of backends) {
+    merged.set(formatAddress(canonicalAddress(backend.address)), backend);
+  }
   const seen = new Set<string>();
   const leftOut: string[] = [];
   for (const discovered of lists.flat()) {
-    const address = completeAddress(discovered.address, port);
-    if (address === undefined) {
+    const complete = completeAddress(discovered.address, port);
+    if (complete === undefined) {
       const name = formatAddress(discovered.address.address).replace(/:1$/, "");
       leftOut.push(`Cannot tell the port of "${name}": its frontends listen on different ports`);
       continue;
     }
+    // However a source spells it from list to list, it is the same to orders.
+    const address = canonicalAddress(complete);
     const id = formatAddress(address);
-    const key = keyOf({ id, address });
-    if (seen.has(key)) continue;
-    seen.add(key);
+    if (seen.has(id)) continue;
+    seen.add(id);
     const frontend = frontendAt(address);
     if (frontend !== undefined) {
       leftOut.push(describeLoop(id, frontend));
       continue;
     }
     const { address: _, ...figures } = discovered;
-    const configured = merged.get(key);
+    const configured = merged.get(id);
     merged.set(
-      key,
+      id,
       configured === undefined
         ? { id, address, ...withDefaults(figures, backendDefaults) }
         : { ...configured, ...figures },
     );
   }
   return { backends: [...merged.values()], leftOut };
-}
-
-/** Names of hosts are the same in any case, paths are not. */
-function keyOf({ id, address }: Pick<BackendConfig, "id" | "address">): string {
-  return address.transport === "unix" ? id : id.toLowerCase();
 }

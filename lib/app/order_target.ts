@@ -6,7 +6,13 @@ import { administered, NO_OVERRIDES, type Said } from "../core/administration/ov
 import { MAX_BACKENDS } from "../core/pool/backend.ts";
 import type { Clock } from "../core/timing/clock.ts";
 import { identityOf } from "../core/pick/source.ts";
-import { formatAddress, parseBackendAddress, sameAddress } from "../core/values/address.ts";
+import {
+  type Address,
+  formatAddress,
+  parseBackendAddress,
+  sameAddress,
+} from "../core/values/address.ts";
+import { canonicalAddress } from "../core/values/ip.ts";
 import { didYouMean } from "../core/values/nearest.ts";
 import { formatNetwork, parseNetwork } from "../core/values/network.ts";
 import { printable } from "../core/values/printable.ts";
@@ -57,10 +63,19 @@ export function findTarget(
   if (known.has(name)) return found(name);
   const address = parseBackendAddress(name, defaultPortOf(config, pool));
   if (!address.ok && mayBeNew) return refusal(400, address.message);
-  const id = address.ok ? formatAddress(address.value) : "";
-  if (known.has(id) || mayBeNew) return found(id);
+  const id = address.ok ? spelled(address.value) : "";
+  const other = [...known].find((other) => {
+    const read = parseBackendAddress(other);
+    return read.ok && spelled(read.value) === id;
+  });
+  if (other !== undefined || mayBeNew) return found(other ?? id);
   const hint = didYouMean(name, [...known]) || `expected one of ${someOf([...known])}`;
   return refusal(404, `Unknown backend ${quote(name)}: ${hint}`);
+}
+
+/** A backend's id in the one spelling that sources' backends have, too. */
+function spelled(address: Address): string {
+  return formatAddress(canonicalAddress(address));
 }
 
 /** A tag that changes with orders about the backend, and with its configuration. */

@@ -76,12 +76,15 @@ export function describeReturn(address: Address, frontend: string): string {
 function arrives(listen: Address, target: Address, own: ReadonlySet<string>): boolean {
   if (listen.transport === "unix" || target.transport === "unix") return false;
   if (listen.port === 0 || listen.port !== target.port) return false;
-  const host = canonicalHost(target.host);
+  const host = canonicalHost(LOOPBACKS.get(target.host) ?? target.host);
   if (canonicalHost(listen.host) === host) return true;
   // A socket on "::" alone may take IPv4, too, as the engine and the system have it.
   const covers = listen.host === "0.0.0.0" ? isIpv4(host) : isWildcard(listen.host);
-  return covers && (own.has(host) || isThisMachine(host) || isWildcard(host));
+  return covers && (own.has(host) || isThisMachine(host));
 }
+
+/** Where a connection to no address arrives. */
+const LOOPBACKS: ReadonlyMap<string, string> = new Map([["0.0.0.0", "127.0.0.1"], ["::", "::1"]]);
 
 function isWildcard(host: string): boolean {
   return host === "" || host === "0.0.0.0" || host === "::";

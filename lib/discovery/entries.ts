@@ -3,6 +3,7 @@
 import { MAX_CORES, MAX_WEIGHT, parseCores, parseWeight } from "../core/pool/backend.ts";
 import { isIpv6 } from "../core/values/address.ts";
 import { messageOf } from "../core/values/errors.ts";
+import { canonicalAddress } from "../core/values/ip.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import { shownJson } from "../core/values/shown_json.ts";
 import { oneLine } from "../asking/reason.ts";
@@ -144,7 +145,7 @@ export function listOf(
       continue;
     }
     const { address, hasPort } = backend.value.address;
-    const id = JSON.stringify([address, hasPort]).toLowerCase();
+    const id = JSON.stringify([canonicalAddress(address), hasPort]);
     if (!backends.has(id)) backends.set(id, backend.value);
   }
   const left = entries.length - MOST_ENTRIES;

@@ -4,6 +4,7 @@
 import { oneLine } from "../asking/reason.ts";
 import { formatAddress, formatHost } from "../core/values/address.ts";
 import { messageOf } from "../core/values/errors.ts";
+import { canonicalAddress } from "../core/values/ip.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import { shownJson } from "../core/values/shown_json.ts";
 import type { DiscoveredBackend, DiscoveredList, ReportedBackend } from "./discovery_source.ts";
@@ -45,7 +46,8 @@ export function parseServer(text: string): Result<Server> {
   }
   const read = parseEntry(text);
   if (!read.ok) return read;
-  const { address, hasPort } = read.value.address;
+  const { hasPort } = read.value.address;
+  const address = canonicalAddress(read.value.address.address);
   const place = address.transport === "tcp" && !hasPort
     ? formatHost(address.host)
     : formatAddress(address);

@@ -30,6 +30,8 @@ Deno.test("a literal of this machine behind a wildcard of the same port is the b
       [":22", "[fe80::1%eth0]:22"],
       [":22", "[::ffff:192.0.2.1]:22"],
       [":22", "0.0.0.0:22"],
+      ["127.0.0.1:22", "0.0.0.0:22"],
+      ["[::1]:22", "[::]:22"],
       ["[2001:db8:0::1]:22", "[2001:db8::1]:22"],
     ] as const
   ) assertEquals(faults(listen, backend).length, 1, `${listen} ${backend}`);
@@ -43,6 +45,7 @@ Deno.test("another server, port or address of this machine is not", () => {
       ["192.0.2.1:22", "127.0.0.1:22"],
       ["127.0.0.1:2222", "127.10.0.1:2222"],
       ["0.0.0.0:22", "[2001:db8::1]:22"],
+      ["192.0.2.1:22", "0.0.0.0:22"],
       ["127.0.0.1:0", "127.0.0.1:22"],
     ] as const
   ) assertEquals(faults(listen, backend), [], `${listen} ${backend}`);

@@ -1,6 +1,6 @@
 // IP literals as numbers and back: what sockaddrs, networks and the location table are made of.
 
-import { isIpv4, isIpv6 } from "./address.ts";
+import { type Address, isIpv4, isIpv6 } from "./address.ts";
 
 /** Words of 32 bits in an IPv4 address. */
 export const IPV4_WORDS = 1;
@@ -42,6 +42,12 @@ export function canonicalHost(host: string): string {
   if (count === 0) return host.toLowerCase();
   const isMapped = count === IPV6_WORDS && words[0] === 0 && words[1] === 0 && words[2] === 0xffff;
   return formatIp(isMapped ? words.subarray(3) : words.subarray(0, count));
+}
+
+/** An address in the one spelling of its host; a zone stays, which leads elsewhere. */
+export function canonicalAddress(address: Address): Address {
+  if (address.transport === "unix" || address.host.includes("%")) return address;
+  return { ...address, host: canonicalHost(address.host) };
 }
 
 /** The eight groups of 16 bits of an IPv6 literal without zone, IPv4 at its end included. */

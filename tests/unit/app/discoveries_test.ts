@@ -156,7 +156,7 @@ Deno.test("discoveries: the first lists are there when a configuration takes eff
   assertEquals(site.taken, []);
   site.source("s1").names(["a", "d"]);
   await site.clock.advance(200);
-  assertEquals(site.taken, [["x:22", "a:22", "d:22", "c:22", "B:22"]]);
+  assertEquals(site.taken, [["x:22", "a:22", "d:22", "c:22", "b:22"]]);
 });
 
 Deno.test("discoveries: sources that are configured alike are two, with names of their own", async () => {
@@ -311,6 +311,26 @@ Deno.test("discoveries: one that takes another's place goes by its list until it
   assertEquals(site.taken, [["c:22"]]);
   // A list that nobody stands for any more has gone.
   assertEquals(await site.switchTo(configOf({ backends: ["d"] })), ["d:22"]);
+});
+
+Deno.test("discoveries: a backend is the same however it is spelled", async () => {
+  await using site = new Site({ backends: ["Kelvin:22"], discovery: ["static:s1"] });
+  const before = await site.switchTo(
+    site.config,
+    () =>
+      site.source("s1").names(["Hoek:22", "[2001:DB8::0:1]:22", "kelvin:22", "unix:/A", "unix:/a"]),
+  );
+  assertEquals(before, ["Kelvin:22", "hoek:22", "[2001:db8::1]:22", "unix:/A", "unix:/a"]);
+  site.source("s1").names([
+    "KELVIN",
+    "hoek",
+    "HOEK:22",
+    "[2001:db8:0::1]:22",
+    "unix:/A",
+    "unix:/a",
+  ]);
+  await site.clock.advance(200);
+  assertEquals(site.taken, [before]);
 });
 
 Deno.test("discoveries: lists that change all the time are taken some times a second", async () => {
