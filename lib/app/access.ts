@@ -8,7 +8,7 @@ import type { NetworkSet } from "../core/location/network_set.ts";
 import { counted } from "../core/values/counted.ts";
 import { messageOf } from "../core/values/errors.ts";
 import type { Network } from "../core/values/network.ts";
-import { readRegularFile } from "../host/regular_file.ts";
+import { readRegularFile } from "../asking/regular_file.ts";
 
 /** Who may not come in, by frontend; none for one that lets everybody in. */
 export type Access = ReadonlyMap<string, NetworkSet>;

@@ -4,6 +4,7 @@
 import { messageOf } from "../core/values/errors.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import { oneLine } from "./reason.ts";
+import { readRegularFile } from "./regular_file.ts";
 
 /** Paths of files in PEM. */
 export interface TlsFiles {
@@ -16,6 +17,9 @@ export interface TlsFiles {
 
 /** What they hold, as Deno takes it. */
 type TlsIdentity = { cert: string; key: string; caCerts: string[] } | { caCerts: string[] };
+
+/** More than all authorities of the world. */
+const MOST_BYTES = 16_777_216;
 
 /** Where distributions keep the bundle: Debian, Red Hat, SUSE, Alpine. */
 const BUNDLES: readonly string[] = [
@@ -56,7 +60,7 @@ export async function readTlsFiles({ ca, cert, key }: TlsFiles): Promise<Result<
 
 async function readPem(path: string, as: string, kind: string): Promise<Result<string>> {
   try {
-    const text = await Deno.readTextFile(path);
+    const text = new TextDecoder().decode(await readRegularFile(path, MOST_BYTES, as));
     // Keys have words of their kind in front of "PRIVATE KEY".
     if (new RegExp(`-----BEGIN ([A-Z]+ )?${kind}-----`).test(text)) return success(text);
     return failure(`Cannot use "${path}" as ${as}: it holds no ${kind.toLowerCase()} in PEM`);

@@ -3,6 +3,10 @@
 import { messageOf } from "../core/values/errors.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import { oneLine } from "./reason.ts";
+import { readRegularFile } from "./regular_file.ts";
+
+/** More than a secret with what people write behind it. */
+const MOST_BYTES = 65_536;
 
 /**
  * Reads the secret in a file.
@@ -12,7 +16,7 @@ import { oneLine } from "./reason.ts";
 export async function readSecret(path: string, what: string): Promise<Result<string>> {
   let text: string;
   try {
-    text = await Deno.readTextFile(path);
+    text = new TextDecoder().decode(await readRegularFile(path, MOST_BYTES, `a ${what}`));
   } catch (error) {
     return failure(`Cannot read a ${what} in "${path}": ${oneLine(messageOf(error))}`);
   }

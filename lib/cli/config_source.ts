@@ -13,7 +13,7 @@ import { findInheritedObstacle } from "../engine/choose.ts";
 import { activatedDescriptors } from "../host/systemd.ts";
 import { ownAddresses } from "../host/own_addresses.ts";
 import { findUser } from "../host/privileges.ts";
-import { readRegularFile } from "../host/regular_file.ts";
+import { readRegularFile } from "../asking/regular_file.ts";
 
 /** Read when neither --config nor both --listen and --backends, --discover or --feed are given. */
 export const DEFAULT_FILE = "/etc/compute-lb/lb.conf";

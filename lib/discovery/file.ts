@@ -3,6 +3,7 @@
 // that is not there yet.
 
 import { oneLine } from "../asking/reason.ts";
+import { readRegularFile } from "../asking/regular_file.ts";
 import { formatSize } from "../core/values/size.ts";
 import { messageOf } from "../core/values/errors.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
@@ -74,7 +75,9 @@ class FileSource implements DiscoverySource {
   async #read(state: string): Promise<Result<DiscoveredList> | undefined> {
     let text: string;
     try {
-      text = await Deno.readTextFile(this.#path);
+      // What stands there now need not be what was looked at.
+      const bytes = await readRegularFile(this.#path, MOST_BYTES, "a list of backends");
+      text = new TextDecoder().decode(bytes);
     } catch (error) {
       return failure(oneLine(messageOf(error)));
     }
