@@ -144,6 +144,9 @@ export function fetchReason(error: unknown, place: string): string {
   if (/Connection reset|connection closed before/.test(message)) {
     return `connection closed without an answer (${place})`;
   }
+  if (/^error reading a body/.test(message)) {
+    return `connection closed in the middle of an answer (${place})`;
+  }
   const what = message.replace(/^error sending request .*?: client error \(\w+\): /, "");
   return `${oneLine(what)} (${place})`;
 }

@@ -38,16 +38,16 @@ const WATCH_MS = 10_000;
 const MOST_BYTES = 16 * 1_048_576;
 
 const etcdSection = section({ doc: "keys under a prefix, with source: etcd" }, {
-  servers: list({
-    required: "",
-    example: "[etcd1, etcd2, etcd3]",
-    doc: "host[:2379] or https://host[:2379]; asked in turn",
-  }, item(httpServer(ETCD_PORT, ETCD_PORT))),
   prefix: needed(line("a prefix", 1024), {
     required: "",
     example: "/compute/",
     doc: "each key that begins so is a backend: its value, else its last part",
   }),
+  servers: list({
+    required: "",
+    example: "[etcd1, etcd2, etcd3]",
+    doc: "host[:2379] or https://host[:2379]; asked in turn",
+  }, item(httpServer(ETCD_PORT, ETCD_PORT))),
   user: key(line("a user", 255), { unset: "none", example: "balancer", doc: "who asks" }),
   password_file: key(absolutePath, {
     unset: "none",

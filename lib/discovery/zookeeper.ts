@@ -49,16 +49,16 @@ const nodePath = text("the path of a node", "/path/of/node", (text) => {
 });
 
 const zookeeperSection = section({ doc: "children of a node, with source: zk" }, {
-  servers: list({
-    required: "",
-    example: "[zk1, zk2, zk3]",
-    doc: "host[:2181]; asked in turn",
-  }, item(tcpPlace(ZOOKEEPER_PORT))),
   path: needed(nodePath, {
     required: "",
     example: "/compute",
     doc: "the node; each of its children is a backend: what stands in it, else its name",
   }),
+  servers: list({
+    required: "",
+    example: "[zk1, zk2, zk3]",
+    doc: "host[:2181]; asked in turn",
+  }, item(tcpPlace(ZOOKEEPER_PORT))),
   user: key(line("a user", 255), {
     unset: "none",
     example: "balancer",

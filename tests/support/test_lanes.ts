@@ -21,6 +21,7 @@ export const WAITING: readonly string[] = [
   "tests/integration/etcd_source_test.ts",
   "tests/integration/zookeeper_source_test.ts",
   "tests/integration/consul_source_test.ts",
+  "tests/integration/discovery_directories_test.ts",
   // Sources come late and are lost, by their own intervals.
   "tests/integration/discovery_sources_test.ts",
   // Prometheus scrapes once a second.
