@@ -2,6 +2,7 @@
 // taken in turn with orders and reloads. What does not fit leaves the lists of before in effect.
 
 import { messageOf } from "../core/values/errors.ts";
+import { MAX_BACKENDS } from "../core/pool/backend.ts";
 import type { Pool } from "../core/pool/pool.ts";
 import { withDeadline } from "../core/timing/with_deadline.ts";
 import type { Config, PoolConfig } from "../config/config.ts";
@@ -12,7 +13,7 @@ import { discoverySource } from "../discovery/registry.ts";
 import type { PoolDiscoveryReport } from "../admin/report.ts";
 import { ownAddresses } from "../host/own_addresses.ts";
 import type { FoundNames } from "./backend_names.ts";
-import { mergeDiscovered } from "./discovered.ts";
+import { type Merged, mergeDiscovered } from "./discovered.ts";
 import type { Turn } from "./order_parts.ts";
 import { SourceWatch, type SourceWatchParts } from "./source_watch.ts";
 
@@ -47,6 +48,16 @@ interface Followed {
   inEffect: readonly DiscoveredBackend[];
   /** The one that a configuration is prepared with. */
   planned: readonly DiscoveredBackend[];
+}
+
+/** Of each source of a pool, one. */
+type Lists = readonly (readonly DiscoveredBackend[])[];
+
+interface Fitting {
+  readonly lists: Lists;
+  readonly merged: Merged;
+  /** Why these are not the latest lists of all sources. */
+  readonly why: string | undefined;
 }
 
 /** The sources of a configuration, by pool, before it takes effect. */
@@ -112,7 +123,7 @@ export class Discoveries implements AsyncDisposable {
   preview(config: Config): Config {
     const pools = config.pools.map((pool) => {
       const lists = this.#followed(pool).own.flatMap(({ known }) => known?.inEffect ?? []);
-      return lists.length === 0 ? pool : this.#merge(config, pool, [lists]);
+      return lists.length === 0 ? pool : this.#told(pool, this.#merge(config, pool, [lists]));
     });
     return { ...config, pools };
   }
@@ -127,11 +138,9 @@ export class Discoveries implements AsyncDisposable {
     const pools = config.pools.map((pool) => {
       const sources = prepared.get(pool.name) ?? [];
       if (sources.length === 0) return pool;
-      for (const one of sources) one.planned = one.watch.backends;
-      const latest = this.#merge(config, pool, sources.map(({ planned }) => planned));
-      if (this.#parts.whyFull(latest) === undefined) return latest;
-      for (const one of sources) one.planned = one.inEffect;
-      return this.#merge(config, pool, sources.map(({ planned }) => planned));
+      const { lists, merged } = this.#fitting(config, pool, sources);
+      sources.forEach((one, at) => one.planned = lists[at] ?? one.inEffect);
+      return this.#told(pool, merged);
     });
     return { ...config, pools };
   }
@@ -202,18 +211,47 @@ export class Discoveries implements AsyncDisposable {
     return { own, left };
   }
 
-  #merge(
-    config: Config,
-    pool: PoolConfig,
-    lists: readonly (readonly DiscoveredBackend[])[],
-  ): PoolConfig {
+  /**
+   * What a pool has room for of its sources' latest lists. One that does not fit holds up no other, and is no
+   * reason to have nobody.
+   */
+  #fitting(config: Config, pool: PoolConfig, sources: readonly Followed[]): Fitting {
+    const latest = sources.map(({ watch }) => watch.backends);
+    const tried = (lists: Lists): Fitting => {
+      const merged = this.#merge(config, pool, lists);
+      return { lists, merged, why: this.#parts.whyFull({ ...pool, backends: merged.backends }) };
+    };
+    const all = tried(latest);
+    const { why } = all;
+    if (why === undefined) return all;
+    let fitting = { ...tried(sources.map(({ inEffect }) => inEffect)), why };
+    for (const [at, list] of latest.entries()) {
+      if (list === fitting.lists[at]) continue;
+      const one = tried(fitting.lists.with(at, list));
+      if (one.why === undefined) fitting = { ...one, why };
+    }
+    if (fitting.merged.backends.length > 0) return fitting;
+    let room = MAX_BACKENDS;
+    const first = tried(latest.map((list) => {
+      const part = list.slice(0, room);
+      room -= part.length;
+      return part;
+    }));
+    return first.why === undefined ? { ...first, why } : fitting;
+  }
+
+  #merge(config: Config, pool: PoolConfig, lists: Lists): Merged {
     const own = ownAddresses();
-    const { backends, leftOut } = mergeDiscovered(
+    return mergeDiscovered(
       pool,
       lists,
       defaultPortOf(config, pool.name),
       (address) => frontendReached(config.frontends, pool.name, address, own),
     );
+  }
+
+  /** The pool with these backends; what is left out is said. */
+  #told(pool: PoolConfig, { backends, leftOut }: Merged): PoolConfig {
     this.#tellLeftOut(pool.name, leftOut);
     return { ...pool, backends };
   }
@@ -265,35 +303,34 @@ export class Discoveries implements AsyncDisposable {
     standing.taking = undefined;
   }
 
-  /** @returns why the lists that there are now are not taken. */
+  /** @returns why not all of the lists that there are now are taken. */
   async #takeLists(name: string): Promise<string | undefined> {
     const { config, find, inTurn, take, whyFull } = this.#parts;
     const sources = this.#sources.get(name) ?? [];
-    const lists = sources.map(({ watch }) => watch.backends);
-    const merged = () => {
-      const whole = config();
-      const pool = whole.pools.find((one) => one.name === name);
+    const configured = () => {
       // A reload has taken what its sources name already.
-      return pool === undefined || this.#sources.get(name) !== sources
-        ? undefined
-        : this.#merge(whole, pool, lists);
+      if (this.#sources.get(name) !== sources) return undefined;
+      return config().pools.find((one) => one.name === name);
     };
-    if (sources.every(({ inEffect }, index) => inEffect === lists[index])) return undefined;
-    const first = merged();
-    if (first === undefined) return undefined;
-    const why = whyFull(first);
-    if (why !== undefined) return why;
+    const pool = configured();
+    if (pool === undefined || sources.every(({ watch, inEffect }) => inEffect === watch.backends)) {
+      return undefined;
+    }
+    const { lists, merged, why } = this.#fitting(config(), pool, sources);
+    const first = this.#told(pool, merged);
+    if (sources.every(({ inEffect }, index) => inEffect === lists[index])) return why;
     // Who orders something does not wait for names. What is named meanwhile is looked up the next time:
     // without addresses it would stand in for those that it replaces.
     const found = await find(first);
     return await inTurn(() => {
-      const now = merged();
-      const why = now && whyFull(now);
-      if (now === undefined || why !== undefined || this.#stop.signal.aborted) {
-        return Promise.resolve({ value: why });
+      const pool = configured();
+      const now = pool && this.#told(pool, this.#merge(config(), pool, lists));
+      const full = now && whyFull(now);
+      if (now === undefined || full !== undefined || this.#stop.signal.aborted) {
+        return Promise.resolve({ value: full });
       }
       for (const [index, one] of sources.entries()) one.inEffect = lists[index] ?? one.inEffect;
-      return Promise.resolve({ value: undefined, rest: take(now, found) });
+      return Promise.resolve({ value: why, rest: take(now, found) });
     });
   }
 

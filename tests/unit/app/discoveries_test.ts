@@ -72,6 +72,7 @@ class Site implements AsyncDisposable {
   readonly lookedUp: string[][] = [];
   names = Promise.resolve();
   full: string | undefined;
+  room = Infinity;
   config: Config;
   whole: Config;
   readonly discoveries: Discoveries;
@@ -103,7 +104,8 @@ class Site implements AsyncDisposable {
         await this.names;
         return new Map();
       },
-      whyFull: () => this.full,
+      whyFull: ({ backends: { length } }) =>
+        length > this.room ? `${length} backends are too many` : this.full,
       take: (pool) => {
         this.taken.push(pool.backends.map(({ id }) => id));
         return Promise.resolve();
@@ -268,6 +270,35 @@ Deno.test("discoveries: lists that do not fit leave those of before in effect, u
   site.full = undefined;
   await site.clock.advance(1000);
   assertEquals([site.taken, site.report.discoveryHeld], [[["x:22", "b:22"]], null]);
+});
+
+Deno.test("discoveries: a list that does not fit holds up no other, and empties no pool", async () => {
+  await using site = new Site({ discovery: ["static:s1", "static:s2"] });
+  site.room = 512;
+  const many = Array.from({ length: 600 }, (_, at) => `many${at}`);
+  const ids = await site.switchTo(site.config, () => {
+    site.source("s1").names(many);
+    site.source("s2").names(["a", "b"]);
+  });
+  assertEquals(ids, ["a:22", "b:22"]);
+  site.source("s2").names(["b", "c"]);
+  await site.clock.advance(1000);
+  assertEquals(site.taken, [["b:22", "c:22"]]);
+  assertEquals(site.report.discoveryHeld, "602 backends are too many");
+  assertEquals(site.log.filter((line) => line.includes("too many")).length, 1);
+});
+
+Deno.test("discoveries: where nobody else is, the first of a list that does not fit serve", async () => {
+  await using site = new Site({ discovery: ["static:s1"] });
+  site.room = 512;
+  const many = Array.from({ length: 600 }, (_, at) => `many${at}`);
+  const ids = await site.switchTo(site.config, () => site.source("s1").names(many));
+  assertEquals([ids.length, ids[511]], [512, "many511:22"]);
+  await site.clock.advance(5000);
+  assertEquals([site.taken, site.report.discoveryHeld], [[], "600 backends are too many"]);
+  site.source("s1").names(["a"]);
+  await site.clock.advance(1000);
+  assertEquals([site.taken, site.report.discoveryHeld], [[["a:22"]], null]);
 });
 
 Deno.test("discoveries: a reload keeps the sources that are configured as before", async () => {
