@@ -2,7 +2,6 @@
 // (developer.hashicorp.com/consul/api-docs, "health" and "blocking queries"). A question waits at the server until
 // the answer is another than that of the index that it names.
 
-import { httpClient } from "../asking/authorities.ts";
 import type { Request } from "../asking/fetch_text.ts";
 import { oneLine } from "../asking/reason.ts";
 import { readSecret } from "../asking/secret_file.ts";
@@ -22,6 +21,7 @@ import { figuresWithin, listOf, parseEntry, parseJson } from "./entries.ts";
 import {
   ANSWER_MS,
   askServer,
+  clientOf,
   httpServer,
   ServersInTurn,
   SETTLE_MS,
@@ -96,7 +96,7 @@ class ConsulSource implements DiscoverySource {
     // Files are read anew with each beginning: whoever renews them need not restart us.
     const token = tokenFile === undefined ? success("") : await readSecret(tokenFile, "token");
     const headers = valueOrThrow(token) === "" ? {} : { "x-consul-token": valueOrThrow(token) };
-    const client = valueOrThrow(await httpClient(server.startsWith("https:"), this.options));
+    const client = await clientOf(server, this.options);
     const request = { client, headers, signal, mostBytes: MOST_BYTES };
     try {
       // Index 0 does not wait.

@@ -4,7 +4,6 @@
 // every ten seconds, which finds out servers that keep silent, and those that have lost the others.
 
 import { fetchLines, type Request } from "../asking/fetch_text.ts";
-import { httpClient } from "../asking/authorities.ts";
 import { oneLine } from "../asking/reason.ts";
 import { readSecret } from "../asking/secret_file.ts";
 import { type Clock, jittered } from "../core/timing/clock.ts";
@@ -23,6 +22,7 @@ import {
 import { listOf, MOST_ENTRIES, parseJson, parseNamed } from "./entries.ts";
 import {
   askServer,
+  clientOf,
   httpServer,
   ServersInTurn,
   SETTLE_MS,
@@ -80,7 +80,7 @@ class EtcdSource implements DiscoverySource {
     const { clock, random } = this.surroundings;
     const range = { key: toBase64(prefix), range_end: toBase64(endOf(prefix)) };
     // Files are read anew with each beginning: whoever renews them need not restart us.
-    const client = valueOrThrow(await httpClient(server.startsWith("https:"), this.options));
+    const client = await clientOf(server, this.options);
     const request = { url: new URL(server), client, headers: {}, signal, mostBytes: MOST_BYTES };
     try {
       const gateway = new Gateway(await this.#login(request), clock);

@@ -1,5 +1,6 @@
 // Servers that keep lists (etcd, ZooKeeper, Consul): how they are written, and that several are asked in turn.
 
+import { httpClient, type TlsFiles } from "../asking/authorities.ts";
 import { fetchAnswer, type Request } from "../asking/fetch_text.ts";
 import type { Clock } from "../core/timing/clock.ts";
 import { withDeadline } from "../core/timing/with_deadline.ts";
@@ -104,6 +105,16 @@ export class ServersInTurn<Server> {
     }
     throw new Error(reasons.join("; ") || "no server to ask: expected one at least");
   }
+}
+
+/** A client of HTTP for such a server, for whoever asks to close. @throws where the files are of no use. */
+export async function clientOf(server: string, files: TlsFiles): Promise<Deno.HttpClient> {
+  const isTls = server.startsWith("https:");
+  // Passwords go to whoever is there, unless certificates are looked at.
+  if (!isTls && (files.ca ?? files.cert ?? files.key) !== undefined) {
+    throw new Error(`Cannot use certificates with ${server}: expected https://`);
+  }
+  return valueOrThrow(await httpClient(isTls, files));
 }
 
 /** Asks a server by HTTP. @throws in an administrator's words when there is no answer 200 in so much time. */

@@ -69,7 +69,10 @@ const zookeeperSection = section({ doc: "children of a node, with source: zk" },
     example: "/etc/compute-lb/zookeeper-password",
     doc: "the file whose first line is the user's password",
   }),
-  tls: key(boolean, { default: "false", doc: "whether the servers' ports are secure ones" }),
+  tls: key(boolean, {
+    default: "false",
+    doc: "whether the servers' ports are secure ones; with ca or cert they are",
+  }),
   ...TLS_KEYS,
 });
 
@@ -141,8 +144,10 @@ class ZooKeeperSource implements DiscoverySource {
 
   /** Files are read anew with each session: whoever renews them need not restart us. */
   async #credentials(): Promise<Omit<ZooKeeperServer, "address">> {
-    const { tls, user, passwordFile } = this.options;
-    const identity = tls ? { tls: valueOrThrow(await readTlsFiles(this.options)) } : {};
+    const { tls, ca, cert, user, passwordFile } = this.options;
+    const identity = tls || (ca ?? cert) !== undefined
+      ? { tls: valueOrThrow(await readTlsFiles(this.options)) }
+      : {};
     if (user === undefined && passwordFile === undefined) return identity;
     if (user === undefined || passwordFile === undefined) {
       const given = user === undefined ? "password_file" : "user";

@@ -289,7 +289,10 @@ async function connect(
     );
     const connection = await abandonable(connecting, signal);
     using _interrupt = closeOnAbort(signal, connection);
-    await connection.handshake();
+    await connection.handshake().catch((error) => {
+      closeQuietly(connection);
+      throw error;
+    });
     return connection;
   } catch (error) {
     if (signal.aborted) throw signal.reason;

@@ -133,7 +133,10 @@ Deno.test({
     await nobody.fails(/certificate|connection closed/i);
     await using half = new SourceWatcher({ ...trusting, cert: own.cert });
     await half.fails(/^Cannot use cert alone: expected cert and key$/);
-    assertEquals([...stranger.lists, ...nobody.lists, ...half.lists], []);
+    await using open = new SourceWatcher({ ...trusting, servers: etcd.address });
+    await open.fails(/^Cannot use certificates with http:\/\/127.*: expected https:\/\/$/);
+    const all = [stranger, nobody, half, open];
+    assertEquals(all.flatMap(({ lists }) => lists), []);
   },
 });
 

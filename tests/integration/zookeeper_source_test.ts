@@ -5,6 +5,7 @@ import { juteMessage } from "../../lib/discovery/jute.ts";
 import { ZooKeeperSession } from "../../lib/discovery/zookeeper_session.ts";
 import { SYSTEM_CLOCK } from "../../lib/host/clock.ts";
 import { ZooKeeper } from "../peers/zookeeper.ts";
+import { makeCertificates } from "../support/certificates.ts";
 import { needs } from "../support/needs.ts";
 import { freePort } from "../support/processes.ts";
 import { requirePeer } from "../support/require_peer.ts";
@@ -107,6 +108,31 @@ Deno.test({
     await zookeeper.put({ "/compute/a": "mended:22" });
     await watcher.has("mended:22");
     assertEquals(stranger.lists, []);
+  },
+});
+
+Deno.test({
+  ignore: ZOOKEEPER.ignore || requirePeer("openssl").ignore,
+  name: "zk: by TLS, both sides have certificates",
+  fn: async () => {
+    await using folder = new TemporaryDirectory();
+    await makeCertificates(folder.path, "127.0.0.1");
+    await using zookeeper = new ZooKeeper(folder.path);
+    await zookeeper.start();
+    await zookeeper.put({ "/compute": "", "/compute/a": "a:22" });
+    const servers = `${zookeeper.host}:${zookeeper.securePort}`;
+    const anybody = { source: "zk", servers, path: "/compute" };
+    const trusting = { ...anybody, ca: `${folder.path}/ca.pem` };
+    const own = { cert: `${folder.path}/client.pem`, key: `${folder.path}/client.key` };
+    await using watcher = new SourceWatcher({ ...trusting, ...own });
+    await watcher.has("a:22");
+    await using nobody = new SourceWatcher(trusting);
+    await nobody.fails(/BadCertificate|CertificateRequired|connection closed/);
+    await using stranger = new SourceWatcher({ ...anybody, tls: "true" });
+    await stranger.fails(/UnknownIssuer/);
+    await using open = new SourceWatcher(anybody);
+    await open.fails(/^connection (closed|reset) \(127/);
+    assertEquals([nobody, stranger, open].flatMap(({ lists }) => lists), []);
   },
 });
 

@@ -1,6 +1,7 @@
 // The real ZooKeeper of this machine, one server alone with a small heap, and a session by which tests write to it.
 
 import { juteMessage, JuteReader, type Part } from "../../lib/discovery/jute.ts";
+import { freePort } from "../support/processes.ts";
 import { peerProgram } from "../support/require_peer.ts";
 import { KeptServer } from "./kept_server.ts";
 
@@ -14,7 +15,12 @@ const ANYBODY: readonly Part[] = [1, 31, "world", "anyone"];
 const NODE_EXISTS = -110;
 
 export class ZooKeeper extends KeptServer {
-  constructor() {
+  /** Where it speaks TLS, if it does. */
+  readonly securePort = freePort();
+
+  /** @param certificates a folder as makeCertificates makes it: it speaks TLS, too, and asks who we are. */
+  constructor(certificates?: string) {
+    const read = (name: string) => Deno.readTextFileSync(`${certificates}/${name}`);
     super({
       name: "ZooKeeper",
       command: (folder, host, port) => {
@@ -27,13 +33,25 @@ export class ZooKeeper extends KeptServer {
             "tickTime=500",
             "admin.enableServer=false",
             "4lw.commands.whitelist=srvr",
+            ...(certificates === undefined ? [] : [
+              `secureClientPort=${this.securePort}`,
+              `secureClientPortAddress=${host}`,
+              "serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory",
+              `ssl.keyStore.location=${folder}/both.pem`,
+              `ssl.trustStore.location=${certificates}/ca.pem`,
+              "ssl.hostnameVerification=false",
+            ]),
             "",
           ].join("\n"),
         );
+        if (certificates !== undefined) {
+          Deno.writeTextFileSync(`${folder}/both.pem`, read("server.pem") + read("server.key"));
+        }
         return [
           peerProgram("java"),
           ...["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx64m", "-Dzookeeper.forceSync=no"],
-          ...["-cp", peerProgram("zookeeper")],
+          // Debian leaves a part of netty out of ZooKeeper's class path.
+          ...["-cp", `${peerProgram("zookeeper")}:/usr/share/java/netty-codec.jar`],
           "org.apache.zookeeper.server.ZooKeeperServerMain",
           `${folder}/zoo.cfg`,
         ];
