@@ -59,6 +59,10 @@ const COLUMNS: readonly Column[] = [
   { heading: "TOTAL", isNumber: true, value: ({ backend }) => backend.total },
 ];
 
+/** What is left of a long name of a backend or a pool on a narrow screen, at least. */
+const LEAST_BACKEND = 12;
+const LEAST_POOL = 8;
+
 const KEYS = "left, right: column   r: reverse   up, down: scroll   q: quit";
 
 /** What keys have chosen. */
@@ -145,7 +149,35 @@ export function drawTop(
     code: column === choice.column ? BOLD : DIM,
   }));
   const cells = shown.map((row) => COLUMNS.map((column) => cellOf(column, row)));
-  return [...above, ...drawTable([headings, ...cells], colours).lines, ...below];
+  const table = fitted([headings, ...cells], size?.columns ?? Infinity);
+  return [...above, ...drawTable(table, colours).lines, ...below];
+}
+
+/** Shortens names, so that the figures behind them fit in: those of backends first, then those of pools. */
+function fitted(table: readonly Cell[][], columns: number): readonly Cell[][] {
+  const bounds = [LEAST_BACKEND, LEAST_POOL];
+  return bounds.reduce((rows, least, column) => {
+    const tooMany = drawTable(rows, false).columns - columns;
+    if (tooMany <= 0) return rows;
+    const widest = rows.reduce((most, row) => Math.max(most, row[column]?.text.length ?? 0), 0);
+    const width = Math.max(least, widest - tooMany);
+    return rows.map((row) =>
+      row.map((cell, at) => at === column ? { ...cell, text: shortened(cell.text, width) } : cell)
+    );
+  }, table);
+}
+
+/** A host without its domain, then without its middle; the port stays. */
+function shortened(name: string, width: number): string {
+  if (name.length <= width) return name;
+  const [, host = name, port = ""] = /^(.*?)(:\d+)?$/.exec(name) ?? [];
+  const isPath = host.includes("/");
+  const [label = host] = isPath || /^[\d.]+$|:/.test(host) ? [host] : host.split(".");
+  const room = Math.max(2, width - port.length);
+  if (label.length <= room) return label + port;
+  const kept = Math.max(0, room - 2);
+  const front = Math.ceil(kept / 2);
+  return `${label.slice(0, front)}..${label.slice(label.length - (kept - front))}${port}`;
 }
 
 function headOf(

@@ -67,3 +67,22 @@ Deno.test("drawTop() fits the screen, and scrolls no further than its last row",
   choice.pressed("\x1b[A");
   assertEquals(order(drawn()).filter((word) => word.startsWith("n")).at(-1), "n98");
 });
+
+Deno.test("drawTop() shortens long names, not the figures behind them, on a narrow screen", () => {
+  const long = "compute-server-with-a-long-name";
+  const ids = [`${long}-01.cluster.example.org:22`, `${long}-02.cluster.example.org:2222`, "a:22"];
+  const report = reportOf(0, ids.map((id) => ({ id })));
+  const drawn = (columns: number) =>
+    drawTop(report, undefined, new TopChoice(), false, { rows: 24, columns });
+  for (const columns of [80, 100, 120]) {
+    const lines = drawn(columns);
+    const at = lines.findIndex((line) => line.startsWith("BACKEND"));
+    const table = lines.slice(at, at + 4);
+    assert(table.every((line) => line.length <= columns), table.join("\n"));
+    assert(/TOTAL$/.test(table[0] ?? ""), table[0]);
+    const names = order(lines).slice(0, 3);
+    assertEquals(new Set(names).size, 3);
+    assert(/01.*:22$/.test(names[0] ?? "") && /02.*:2222$/.test(names[1] ?? ""), names.join());
+  }
+  assertEquals(order(drawn(200)).slice(0, 3), ids);
+});
