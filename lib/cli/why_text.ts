@@ -99,6 +99,8 @@ function headline({ pool }: DecisionReport, pick: PickReport): string {
   const text = HEADLINE_TEXTS.get(pick.why) ?? `{free}chosen by ${pick.strategy} {where}`;
   return text
     .replace("{free}", free === null ? "" : `${toDecimals(free, 1)} cores free, `)
+    // Weight and the load beside the free cores count as well.
+    .replace("{most}", (next?.free ?? 0) > (free ?? 0) ? "best" : "most")
     .replace("{sessions}", counted(winner?.active ?? 0, "session"))
     .replace("{where}", () => `in pool ${pool}`)
     .replace(

@@ -47,6 +47,19 @@ Deno.test("why says what the manual shows", () => {
   assertEquals(textOf(DECISION), shown.replace(/\n +/, " ").replaceAll(/^ {4}/gm, ""));
 });
 
+Deno.test("why calls no backend the one with most free cores when the next has more", () => {
+  const [winner, next] = PICK.backends;
+  assert(winner !== undefined && next !== undefined);
+  const heavy = { ...winner, free: 3, weight: 30 };
+  const backends = [heavy, { ...next, outcome: "lighter" as const }];
+  const [first = "", ...rows] = textOf({ ...DECISION, picks: [{ ...PICK, backends }] }).split("\n");
+  assertEquals(
+    first.replace(/.*kelvin:22: /, ""),
+    "3.0 cores free, best in pool compute (next: hoek:22 4.0)",
+  );
+  assertEquals(rows[2], "    hoek:22     4.0         1  more cores free, but less weight");
+});
+
 Deno.test("why tells attempts that failed, and clients that nobody took", () => {
   const failed: PickReport = { ...PICK, failure: "refused" };
   const nobody: PickReport = {

@@ -26,7 +26,8 @@ export interface SeenRow {
 export interface WhyWords {
   /**
    * Behind "-> BACKEND: ", with {free} for its free cores and a comma, {sessions} for how many it has,
-   * {where} for the pool, and {next} for the best of those that lost.
+   * {most} for "most" where the next has no more free cores and "best" where it has, {where} for the
+   * pool, and {next} for the best of those that lost.
    */
   readonly headline: string;
   /** Instead of "not chosen", where all others lost alike. */
@@ -90,7 +91,7 @@ export function holdsMore(row: SeenRow, winner: SeenRow): boolean {
 }
 
 // Words that several kernels use.
-export const MOST_FREE_WORDS: WhyWords = { headline: "{free}most {where}{next}" };
+export const MOST_FREE_WORDS: WhyWords = { headline: "{free}{most} {where}{next}" };
 export const FEWEST_WORDS: WhyWords = { headline: "{sessions}, fewest {where}{next}" };
 export const CHANCE_WORDS: WhyWords = { headline: "drawn by chance {where}" };
 /** As good as the winner; chance took the other. */

@@ -97,6 +97,8 @@ export const MOST_FREE = defineKernel({
       text: "more cores free, but under more load: less sure to stay free",
       isNext: true,
     },
+    /** More cores free, but less of them counts. */
+    lighter: { text: "more cores free, but less weight", isNext: true },
     /** More cores free, but of a burst of logins it has had its part already. */
     new_logins: {
       text: "more cores free, but it has had its part of those who log in now",
@@ -119,6 +121,7 @@ export const MOST_FREE = defineKernel({
     }
     if (row.isNearBest) return "near_equal";
     if (row.free <= winner.free) return "less_free";
+    if (row.weight < winner.weight) return "lighter";
     return row.isCharged ? "new_logins" : "busier";
   },
 });

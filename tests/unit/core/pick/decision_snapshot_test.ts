@@ -26,9 +26,13 @@ import {
   ORDER,
   PACE_LIMIT,
   PickTable,
+  SCALE_ABOVE,
+  SCALE_UNIT,
   STANDING,
   STICKY_SECONDS,
   UNKNOWN_FREE,
+  WEIGHT,
+  WEIGHT_UNIT,
 } from "../../../../lib/core/pick/pick_table.ts";
 import { KERNEL_NAMES } from "../../../../lib/core/pick/kernels/registry.ts";
 import { Source } from "../../../../lib/core/pick/source.ts";
@@ -165,6 +169,14 @@ Deno.test("a snapshot tells a backup from a backend that was full", () => {
     assertEquals(explain(table, 3), { why: "only_one", outcomes: ["memory", "chosen", "down"] });
     assertEquals(explain(table, 3), { why: "backup", outcomes: ["chosen", "full", "down"] });
   }
+});
+
+Deno.test("a snapshot tells less weight from more load", () => {
+  const table = tableOf("most_free", [9000, 1000, 5000]);
+  table.write(1, SCALE_ABOVE, 30 * SCALE_UNIT);
+  assertEquals(explain(table, 3).outcomes, ["busier", "chosen", "busier"]);
+  table.write(1, WEIGHT, 30 * WEIGHT_UNIT);
+  assertEquals(explain(table, 3).outcomes, ["lighter", "chosen", "lighter"]);
 });
 
 /** What a pick of a small table is said to be, and what became of each row. */
