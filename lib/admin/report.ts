@@ -159,7 +159,7 @@ export interface DiscoveryReport {
   readonly backends: number | null;
   /** When the last list came; null: none has. */
   readonly listedAt: string | null;
-  /** Why it cannot be asked; null: it can. */
+  /** Why it cannot be asked, or has no list to give yet; null: all is well. */
   readonly failure: string | null;
   readonly failingSince: string | null;
   /** Since when it names nobody, and its last list is kept all the same; null: it does not. */

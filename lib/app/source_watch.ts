@@ -84,6 +84,7 @@ export class SourceWatch implements AsyncDisposable {
       clock,
       random,
       say: (level, text) => this.#say(level, oneLine(text, 400)),
+      waits: (reason) => this.#wait(oneLine(reason, 400)),
     });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.spoken = promise;
@@ -164,7 +165,7 @@ export class SourceWatch implements AsyncDisposable {
     const isFirst = this.#listedAtMs === undefined;
     this.#listedAtMs = this.#parts.clock.now();
     this.#failure = undefined;
-    if (this.#isTold) {
+    if (this.#isTold && !isFirst) {
       this.#say("info", `answers again, with ${counted(backends.length, "backend")}`);
     }
     this.#isTold = false;
@@ -185,6 +186,12 @@ export class SourceWatch implements AsyncDisposable {
     if (isFirst) this.#say("info", `names ${counted(backends.length, "backend")}`);
     this.#speak();
     if (this.#backends !== had) this.#changed();
+  }
+
+  #wait(reason: string): void {
+    this.#failure = { reason, sinceMs: this.#parts.clock.now() };
+    this.#speak();
+    this.#say("info", reason);
   }
 
   #fail(reason: string): void {

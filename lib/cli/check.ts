@@ -161,6 +161,7 @@ async function askSource(config: DiscoverySourceConfig) {
     random: Math.random,
     isTrial: true,
     say: (_, text) => said.push(text),
+    waits: (reason) => said.unshift(reason),
   });
   const stop = new AbortController();
   const { promise, resolve } = Promise.withResolvers<{ list?: DiscoveredList; text?: string }>();

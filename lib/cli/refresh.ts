@@ -49,7 +49,7 @@ export async function refresh(command: RefreshCommand): Promise<number> {
   const clock = SYSTEM_CLOCK;
   const random = Math.random;
   const say = (text: string) => complain(`${command.kind}: ${text}`);
-  const opened = openSource(command, { clock, random, say: (_, text) => say(text) });
+  const opened = openSource(command, { clock, random, say: (_, text) => say(text), waits: say });
   if (!opened.ok) {
     complain(opened.message);
     return EXIT_USAGE;
@@ -119,6 +119,7 @@ export class Lists {
   readonly #say: (text: string) => void;
   #told = "";
   #isFailing = false;
+  #hasList = false;
   /** Whether the last list has backends, and none of them has a port. */
   lackPorts = false;
 
@@ -152,11 +153,13 @@ export class Lists {
         ? [`${kept}: its last list holds${isEmpty ? " (--on-empty clear obeys it)" : ""}`]
         : []),
     ]);
+    this.#hasList ||= !isKept;
     return isKept ? undefined : lines.map((line) => `${line}\n`).join("") + "\n";
   }
 
   failed(reason: string): void {
-    if (!this.#isFailing) this.#say(`cannot be asked, its last list holds: ${reason}`);
+    const kept = this.#hasList ? "its last list holds" : "there is no list yet";
+    if (!this.#isFailing) this.#say(`cannot be asked, ${kept}: ${reason}`);
     this.#isFailing = true;
   }
 

@@ -60,6 +60,8 @@ export interface DiscoverySurroundings {
   readonly isTrial?: true;
   /** Says something that people should know and that ends no watch. */
   readonly say: (level: "info" | "warning", text: string) => void;
+  /** Says why there is no list yet, though it can be asked: said once, and told until there is one. */
+  readonly waits: (reason: string) => void;
 }
 
 /** What one kind of discovery source is: all that other files know of it. */

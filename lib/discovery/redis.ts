@@ -246,8 +246,7 @@ export class RedisSource implements DiscoverySource {
     if (this.#isMissingSaid) return;
     this.#isMissingSaid = true;
     const { key, addChannel } = this.#own;
-    this.#surroundings.say(
-      "info",
+    this.#surroundings.waits(
       `has no key "${key}": waiting for it, or for a server on the channel "${addChannel}"`,
     );
   }

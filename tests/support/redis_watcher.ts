@@ -24,6 +24,7 @@ export class RedisWatcher implements AsyncDisposable {
       clock: SYSTEM_CLOCK,
       random: Math.random,
       say: (_, text) => this.said.push(text),
+      waits: (reason) => this.said.push(reason),
     });
     this.#reports = reports;
     // A pause after a failure as with a backend that is just back, so that tests need not wait.

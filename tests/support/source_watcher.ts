@@ -46,6 +46,7 @@ export class SourceWatcher implements AsyncDisposable {
       clock,
       random: Math.random,
       say: (_, text) => this.failures.push(text),
+      waits: (reason) => this.failures.push(reason),
     });
     this.#following = follow(this.#source, this.#stop.signal, {
       // A pause after a failure is nothing that tests are about.

@@ -18,7 +18,12 @@ class Scripted implements DiscoverySource {
   watches = 0;
   isDisposed = false;
   readonly reports: (readonly ReportedBackend[])[] = [];
+  readonly waits: (reason: string) => void;
   #next = Promise.withResolvers<DiscoveredList>();
+
+  constructor(waits: (reason: string) => void) {
+    this.waits = waits;
+  }
 
   names(texts: readonly string[], more: Partial<DiscoveredList> = {}): void {
     const backends: DiscoveredBackend[] = listOf(
@@ -88,8 +93,9 @@ class Site implements AsyncDisposable {
       log: { debug: note, info: note, warning: note, error: note },
       createDiscoverySource: (
         { own: { backends: [name = ""] = [] } }: { own: object & { backends?: readonly string[] } },
+        { waits },
       ) => {
-        const source = new Scripted();
+        const source = new Scripted(waits);
         this.sources.set(name, source);
         return source;
       },
@@ -178,6 +184,22 @@ Deno.test("discoveries: a source that is silent, or fails, hinders no start", as
   site.source("s1").names(["a"]);
   await site.clock.advance(200);
   assertEquals(site.taken, [["a:22"]]);
+});
+
+Deno.test("discoveries: a source without a list says what it waits for, not what failed before", async () => {
+  await using site = new Site({ discovery: ["static:s1"] });
+  const source = () => site.source("s1");
+  await site.switchTo(site.config, () => source().fails("connection refused"));
+  source().waits("has no key");
+  assertEquals(site.report.discovery.map(({ failure }) => failure), ["has no key"]);
+  source().names(["a"]);
+  await site.clock.advance(200);
+  assertEquals(site.report.discovery.map(({ failure }) => failure), [null]);
+  assertEquals(site.log.filter((line) => line.includes("static s1: ")), [
+    "p: static s1: connection refused; it is asked again and again",
+    "p: static s1: has no key",
+    "p: static s1: names 1 backend",
+  ]);
 });
 
 Deno.test("discoveries: a source that fails keeps its list, is asked again ever later, and is told once", async () => {

@@ -57,14 +57,19 @@ Deno.test("a trouble of the source is said once, and its end", () => {
   one.textOf(parseLines("a:1"));
   one.failed("refused");
   assertEquals(told, [
-    "cannot be asked, its last list holds: refused",
+    "cannot be asked, there is no list yet: refused",
     "answers again",
     "cannot be asked, its last list holds: refused",
   ]);
 });
 
 Deno.test("arguments are read by the section of the kind", () => {
-  const surroundings = { clock: new ManualClock(), random: () => 0, say: () => {} };
+  const surroundings = {
+    clock: new ManualClock(),
+    random: () => 0,
+    say: () => {},
+    waits: () => {},
+  };
   const open = (kind: string, ...args: string[]) => {
     const opened = openSource({ kind, args }, surroundings);
     return opened.ok ? "ok" : opened.message;
