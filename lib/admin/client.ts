@@ -24,8 +24,13 @@ export async function isTrustedSocket(socket: string, uid: number | null): Promi
 /** What a balancer answered. */
 export type AdminAnswer =
   | { readonly ok: true; readonly value: unknown }
-  /** `isAbsent`: no balancer listens there. */
-  | { readonly ok: false; readonly message: string; readonly isAbsent: boolean };
+  /** `isAbsent`: no balancer listens there. `isRefusal`: one does, and has said why it gives no answer. */
+  | {
+    readonly ok: false;
+    readonly message: string;
+    readonly isAbsent: boolean;
+    readonly isRefusal?: true;
+  };
 
 /** A request of another kind than to tell something. */
 export interface AdminOrder {
@@ -48,6 +53,10 @@ export async function askAdmin(socket: string, resource: string): Promise<AdminA
   const answer = await requestAdmin(socket, { method: "GET", resource });
   if (!answer.ok) return answer;
   const { status, body } = answer;
+  const error = typeof body === "object" && body !== null && "error" in body ? body.error : null;
+  if (status !== 200 && typeof error === "string") {
+    return { ...unclear(`${socket} answers: ${error}`), isRefusal: true };
+  }
   if (status !== 200) return unclear(`${socket} answered ${status}: ${JSON.stringify(body)}`);
   return { ok: true, value: body };
 }

@@ -100,6 +100,10 @@ async function ask(
     if (!answer.ok) {
       reasons.push(answer.message);
       isAbsent &&= answer.isAbsent;
+      if (answer.isRefusal) {
+        const { message } = answer;
+        return { ok: false, message, exitCode: EXIT_FAILURE, isAbsent };
+      }
       continue;
     }
     const isOther = named !== undefined && socket !== named;

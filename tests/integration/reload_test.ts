@@ -95,5 +95,8 @@ Deno.test("reload says that flags alone cannot be read again, and who orders", a
     ...["check", "--diff", "--config", other.configFile],
     ...["--admin-socket", balancer.adminSocket],
   ]);
-  assertEquals(wrong.code, 1);
+  assertEquals([wrong.code, wrong.stderr], [
+    1,
+    `${balancer.adminSocket} answers: nothing to reload: the configuration came from flags alone\n`,
+  ]);
 });
