@@ -89,6 +89,9 @@ interface Answer {
   readonly ttlSeconds: number | undefined;
 }
 
+/** The addresses of names, by families. */
+type Families = Map<string, Partial<Record<QuestionType, readonly string[]>>>;
+
 /** What asking costs and gives: one round's way to the name servers. */
 type Look = (name: string, type: QuestionType) => Promise<Result<Found>>;
 
@@ -97,6 +100,10 @@ class DnsSource implements DiscoverySource {
   readonly #surroundings: DiscoverySurroundings;
   /** The last addresses of each target, for when its look-up fails. */
   #addresses: ReadonlyMap<string, readonly string[]> = new Map();
+  /** What each name had of each family in the last round: of one that is not told now it goes on to count. */
+  #families: Families = new Map();
+  /** The same of the round under way. */
+  #found: Families = new Map();
 
   constructor(own: Own, surroundings: DiscoverySurroundings) {
     this.#own = own;
@@ -117,6 +124,7 @@ class DnsSource implements DiscoverySource {
     const servers = server.length > 0 ? server : conf.servers;
     const look: Look = (name, type) =>
       lookUp({ name, type }, servers, this.#surroundings.clock, signal);
+    this.#found = new Map();
     let answer: Answer = { list: { backends: [], skipped: [] }, ttlSeconds: undefined };
     for (const whole of candidates(name, conf)) {
       const asked = await (isService(name) ? this.#service(whole, look) : this.#host(whole, look));
@@ -124,6 +132,7 @@ class DnsSource implements DiscoverySource {
       answer = asked.value;
       if (answer.list.backends.length > 0 || answer.list.isMeant === true) break;
     }
+    this.#families = this.#found;
     const ttlMs = (answer.ttlSeconds ?? Infinity) * 1000;
     return success({ list: answer.list, againMs: Math.max(SECOND, Math.min(intervalMs, ttlMs)) });
   }
@@ -183,22 +192,28 @@ class DnsSource implements DiscoverySource {
         ? success({ records, additional: [], ttlSeconds })
         : look(name, type);
     }));
-    const addresses: string[] = [];
-    const ttls: (number | undefined)[] = [];
-    for (const each of found) {
-      if (!each.ok) return each;
-      ttls.push(each.value.ttlSeconds);
-      addresses.push(
-        ...each.value.records.flatMap((record) => "address" in record ? [record.address] : [])
-          .filter((address) => !NOBODY.has(address)).sort(),
-      );
+    const answered = found.map((each) => each.ok ? addressesIn(each.value.records) : undefined);
+    const failed = found.find((each) => !each.ok);
+    // Many a server refuses to tell of AAAA what it knows an A of; resolvers of hosts take the other family.
+    if (failed !== undefined && !answered.some((addresses) => (addresses?.length ?? 0) > 0)) {
+      return failed;
     }
-    return success({ addresses: [...new Set(addresses)], ttlSeconds: shortest(ttls) });
+    const last = this.#families.get(name) ?? {};
+    const families = types.map((type, at) => [type, answered[at] ?? last[type] ?? []] as const);
+    this.#found.set(name, Object.fromEntries(families));
+    const addresses = new Set(families.flatMap(([, addresses]) => addresses));
+    const ttlSeconds = shortest(found.map((each) => each.ok ? each.value.ttlSeconds : undefined));
+    return success({ addresses: [...addresses], ttlSeconds });
   }
 }
 
 /** What name servers answer for names that they block; to connect there is to connect to this host. */
 const NOBODY: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
+
+function addressesIn(records: readonly DnsRecord[]): string[] {
+  return records.flatMap((record) => "address" in record ? [record.address] : [])
+    .filter((address) => !NOBODY.has(address)).sort();
+}
 
 const FAMILY_TYPES = { both: ["A", "AAAA"], ipv4: ["A"], ipv6: ["AAAA"] } as const;
 

@@ -271,6 +271,36 @@ Deno.test("dns: addresses that are sent along need no look-up; a target that fai
   assert(server.queries.every(({ name }) => name !== "a.example"));
 });
 
+const AAAA_RECORD = {
+  name: "a.example",
+  type: TYPES.AAAA,
+  ttlSeconds: 1,
+  data: [0x20, 1, 0xd, 0xb8, ...Array(11).fill(0), 1],
+};
+
+Deno.test("dns: a server that tells of one family alone is enough, and the other keeps its addresses", async () => {
+  const refused = new Set([TYPES.AAAA]);
+  await using server = await NameServer.start((query) => [
+    refused.has(query.type)
+      ? answerTo(query, { flags: ANSWER | 5 })
+      : query.type === TYPES.A
+      ? answerTo(query, { answers: [aRecord("a.example", "192.0.2.1", 1)] })
+      : answerTo(query, { answers: [AAAA_RECORD] }),
+  ]);
+  await using watched = watch(server, "a.example", { port: "22" });
+  await watched.has("192.0.2.1:22");
+  refused.clear();
+  await watched.has("192.0.2.1:22", "[2001:db8::1]:22");
+  refused.add(TYPES.A);
+  // The one after the next was asked for behind the change.
+  await watched.next();
+  await watched.next();
+  await watched.has("192.0.2.1:22", "[2001:db8::1]:22");
+  refused.add(TYPES.AAAA);
+  await watched.fails(/REFUSED/);
+  assert(watched.lists.every(({ backends }) => backends.length > 0));
+});
+
 Deno.test("dns: that there is nothing holds as long as the zone says", async () => {
   await using server = await NameServer.start(always({
     flags: ANSWER | 3,
