@@ -20,7 +20,7 @@ import location from "./location.txt" with { type: "text" };
 import logs from "./logs.txt" with { type: "text" };
 import metrics from "./metrics.txt" with { type: "text" };
 import placement from "./placement.txt" with { type: "text" };
-import proxy from "./proxy.txt" with { type: "text" };
+import proxyProtocol from "./proxy-protocol.txt" with { type: "text" };
 import quickstart from "./quickstart.txt" with { type: "text" };
 import recording from "./recording.txt" with { type: "text" };
 import redis from "./redis.txt" with { type: "text" };
@@ -53,7 +53,7 @@ export const TOPICS: readonly Topic[] = [
   sshd,
   health,
   location,
-  proxy,
+  proxyProtocol,
   chain,
   status,
   administration,
@@ -67,6 +67,6 @@ export const TOPICS: readonly Topic[] = [
   engines,
   limits,
 ].map((text) => {
-  const [, name = "", summary = ""] = /^([a-z]+): (.*)\n/.exec(text) ?? [];
+  const [, name = "", summary = ""] = /^([a-z-]+): (.*)\n/.exec(text) ?? [];
   return { name, summary, text };
 });
