@@ -4,7 +4,7 @@
 import { messageOf } from "../core/values/errors.ts";
 import { MAX_BACKENDS } from "../core/pool/backend.ts";
 import type { Pool } from "../core/pool/pool.ts";
-import { withDeadline } from "../core/timing/with_deadline.ts";
+import { waitAtMost } from "../core/timing/with_deadline.ts";
 import type { Config, PoolConfig } from "../config/config.ts";
 import { frontendReached } from "../config/loops.ts";
 import { defaultPortOf } from "../config/references.ts";
@@ -109,13 +109,8 @@ export class Discoveries implements AsyncDisposable {
       });
       return [pool.name, own] as const;
     }));
-    const spoken = Promise.all(fresh.map(({ spoken }) => spoken)).then(() => {});
-    await withDeadline(
-      this.#parts.clock,
-      FIRST_LISTS_MS,
-      (late) => untilAborted(spoken, late),
-      signal,
-    );
+    const spoken = Promise.all(fresh.map(({ spoken }) => spoken));
+    await waitAtMost(this.#parts.clock, FIRST_LISTS_MS, spoken, signal);
     return prepared;
   }
 
@@ -364,13 +359,4 @@ export class Discoveries implements AsyncDisposable {
     }
     standing.reporting = undefined;
   }
-}
-
-/** Waits for something, or until the signal is aborted. */
-function untilAborted(done: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-    done.then(resolve);
-  });
 }

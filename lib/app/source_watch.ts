@@ -9,7 +9,7 @@ import type {
   DiscoverySurroundings,
   ReportedBackend,
 } from "../discovery/discovery_source.ts";
-import { endSource, follow } from "../discovery/followed.ts";
+import { endOf, follow } from "../discovery/followed.ts";
 import { type DiscoverySourceConfig, nameOfSource } from "../discovery/registry.ts";
 import type { DiscoveryReport } from "../admin/report.ts";
 import type { Clock, Random } from "../core/timing/clock.ts";
@@ -155,7 +155,7 @@ export class SourceWatch implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    await endSource(this.#source, this.#running, this.#parts.clock);
+    await endOf(this.#running, this.#parts.clock);
   }
 
   #take({ backends, skipped, isMeant }: DiscoveredList): void {

@@ -1,4 +1,4 @@
-// Runs a command of the administrator's to its end, within a bounded time and with bounded output.
+// Runs commands of the administrator's to their end, within a bounded time and with bounded output.
 
 import type { Clock } from "../core/timing/clock.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
@@ -30,19 +30,46 @@ export interface Told {
   readonly isErrand?: boolean;
 }
 
-/**
- * Runs a command to its end. One that goes on although it was killed (it has become another user by sudo,
- * or is stuck in the kernel) is not waited for.
- * @param goesOn told of such a process, with its end.
- * @param told what the program is told besides its arguments.
- * @returns what it printed, or why that is of no use.
- */
-export async function runCommand(
+/** Runs commands; none again while an earlier run of it goes on although it was killed. */
+export class CommandRunner {
+  readonly #clock: Clock;
+  /** The processes that go on, by what they were started for. */
+  readonly #unkillable = new Map<string, number>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * Runs a command to its end. One that goes on although it was killed (it has become another user by
+   * sudo, or is stuck in the kernel) is not waited for.
+   * @param told what the program is told besides its arguments.
+   * @param purpose each has one command, of which there is to be one process.
+   * @returns what it printed, or why that is of no use.
+   */
+  async run(
+    command: readonly string[],
+    signal: AbortSignal,
+    told: Told = {},
+    purpose = "",
+  ): Promise<Result<string>> {
+    const pid = this.#unkillable.get(purpose);
+    // Time by time, there would be one more of them.
+    if (pid !== undefined) return failure(describeUnkillable(pid));
+    const goesOn = (pid: number, ended: Promise<unknown>) => {
+      this.#unkillable.set(purpose, pid);
+      ended.finally(() => this.#unkillable.delete(purpose));
+    };
+    return await runCommand(command, signal, this.#clock, goesOn, told);
+  }
+}
+
+async function runCommand(
   [program = "", ...args]: readonly string[],
   signal: AbortSignal,
   clock: Clock,
-  goesOn: (pid: number, ended: Promise<unknown>) => void = () => {},
-  told: Told = {},
+  goesOn: (pid: number, ended: Promise<unknown>) => void,
+  told: Told,
 ): Promise<Result<string>> {
   if (signal.aborted) return failure(abortReason(signal));
   const { mostBytes = MOST_OUTPUT_BYTES } = told;
@@ -113,7 +140,7 @@ async function give(writer: WritableStreamDefaultWriter<Uint8Array>, text: strin
 }
 
 /** That a process goes on although it was killed. */
-export function describeUnkillable(pid: number): string {
+function describeUnkillable(pid: number): string {
   return `took too long, goes on and cannot be killed (pid ${pid}; does it run as another user?)`;
 }
 

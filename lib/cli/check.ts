@@ -22,7 +22,7 @@ import { printable } from "../core/values/printable.ts";
 import { describePercent } from "../core/watch/shortages.ts";
 import { describeSize } from "../core/values/size.ts";
 import { toDecimals } from "../core/values/thousandths.ts";
-import { endSource, follow } from "../discovery/followed.ts";
+import { endOf, follow } from "../discovery/followed.ts";
 import type { DiscoveredList } from "../discovery/discovery_source.ts";
 import {
   createDiscoverySource,
@@ -175,7 +175,7 @@ async function askSource(config: DiscoverySourceConfig) {
   const deadline = SYSTEM_CLOCK.sleep(LIST_MS, stop.signal).then(late, () => {});
   const { list, text } = await promise;
   stop.abort();
-  await Promise.all([deadline, endSource(source, following, SYSTEM_CLOCK)]);
+  await Promise.all([deadline, endOf(following, SYSTEM_CLOCK)]);
   return { what, list, text };
 }
 

@@ -13,7 +13,7 @@ import type {
   DiscoverySourceKind,
   DiscoverySurroundings,
 } from "../discovery/discovery_source.ts";
-import { endSource, follow } from "../discovery/followed.ts";
+import { endOf, follow } from "../discovery/followed.ts";
 import { DISCOVERY_SOURCE_KINDS } from "../discovery/registry.ts";
 import { SYSTEM_CLOCK } from "../host/clock.ts";
 import { onSignals } from "../host/signals.ts";
@@ -78,7 +78,7 @@ export async function refresh(command: RefreshCommand): Promise<number> {
   });
   const repeating = repeat(() => printer.again(), clock, stop.signal);
   await stopped.promise;
-  await Promise.all([repeating, endSource(opened.value, following, clock)]);
+  await Promise.all([repeating, endOf(following, clock)]);
   if (hopeless) return EXIT_USAGE;
   if (printer.trouble === undefined) return EXIT_OK;
   complain(`Cannot write to stdout: ${printer.trouble}`);

@@ -8,9 +8,11 @@ import { failure, type Result, success } from "../core/values/result.ts";
 import { item, key, list, section, type ValueOf } from "../schema/declarations.ts";
 import { absolutePath, boolean, duration, HOUR, line, port, SECOND } from "../schema/values.ts";
 import {
+  type DiscoveredList,
   type DiscoverySource,
   discoverySourceKind,
   type DiscoverySurroundings,
+  withoutFlag,
   wrongArguments,
 } from "./discovery_source.ts";
 import { parseContainers } from "./container_list.ts";
@@ -65,47 +67,41 @@ const MOST_EVENT_CHARACTERS = 262_144;
 class ContainersSource implements DiscoverySource {
   readonly #own: Own;
   readonly #surroundings: DiscoverySurroundings;
-  readonly #client: Deno.HttpClient;
   #hasSaid = false;
 
   constructor(own: Own, surroundings: DiscoverySurroundings) {
     this.#own = own;
     this.#surroundings = surroundings;
-    const proxy = { transport: "unix", path: own.socket } as const;
+  }
+
+  async *watch(signal: AbortSignal): AsyncGenerator<DiscoveredList> {
+    const proxy = { transport: "unix", path: this.#own.socket } as const;
     // A connection that was kept would be that of an engine that has left.
-    this.#client = Deno.createHttpClient({ proxy, poolMaxIdlePerHost: 0 });
+    using client = Deno.createHttpClient({ proxy, poolMaxIdlePerHost: 0 });
+    const ask = (signal: AbortSignal) => this.#ask(client, signal);
+    yield* polled(ask, this.#own, this.#surroundings, signal);
   }
 
-  watch(signal: AbortSignal) {
-    return polled((signal) => this.#ask(signal), this.#surroundings, signal);
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    this.#client.close();
-    return Promise.resolve();
-  }
-
-  async #ask(signal: AbortSignal): Promise<Result<Polled>> {
-    const { socket, labels, intervalMs } = this.#own;
+  async #ask(client: Deno.HttpClient, signal: AbortSignal): Promise<Result<Polled>> {
+    const { socket, labels } = this.#own;
     const askedMs = this.#surroundings.clock.wall();
     const url = engineUrl("/containers/json", { label: labels, status: ["running"] });
-    const answer = await fetchText({ url, client: this.#client, signal, mostBytes: MOST_BYTES });
+    const answer = await fetchText({ url, client, signal, mostBytes: MOST_BYTES });
     const list = answer.ok ? parseContainers(answer.value, this.#own) : answer;
     if (!list.ok) return failure(`${socket}: ${list.message}`);
     return success({
-      list: list.value,
-      againMs: intervalMs,
-      changed: (signal) => this.#changed(askedMs, signal),
+      ...list.value,
+      changed: (signal) => this.#changed(client, askedMs, signal),
     });
   }
 
   /** Waits until a container with our labels has started or ended since then. */
-  async #changed(sinceMs: number, signal: AbortSignal): Promise<void> {
+  async #changed(client: Deno.HttpClient, sinceMs: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#surroundings;
     const filters = { type: ["container"], label: this.#own.labels };
     const url = engineUrl("/events", filters, (sinceMs / 1000).toFixed(3));
     try {
-      const response = await fetch(url, { client: this.#client, signal });
+      const response = await fetch(url, { client, signal });
       if (response.status !== 200) {
         await response.body?.cancel();
         this.#sayOnce(`HTTP ${response.status} ${oneLine(response.statusText, 60)}`);
@@ -166,11 +162,9 @@ export const containers = discoverySourceKind("containers", containersSection, {
     text.startsWith("containers:") ? { labels: [text.slice("containers:".length)] } : undefined,
   usage: `[${SOCKET_FLAG} PATH] LABEL[=VALUE]...`,
   fromArguments: (args) => {
-    const [flag, socket = "", ...rest] = args;
-    const isFlag = flag === SOCKET_FLAG;
-    const labels = isFlag ? rest : args;
+    const { value: socket, rest: labels } = withoutFlag(args, SOCKET_FLAG);
     return labels.length > 0
-      ? success({ labels, ...(isFlag ? { socket } : {}) })
+      ? success({ labels, ...(socket === undefined ? {} : { socket }) })
       : wrongArguments(args, "labels, such as compute-lb.pool=compute");
   },
 }, (own, surroundings) => new ContainersSource(own, surroundings));

@@ -29,12 +29,13 @@ export interface DiscoveredList {
   readonly isMeant?: true;
 }
 
-export interface DiscoverySource extends AsyncDisposable {
+export interface DiscoverySource {
   /**
    * Yields the whole list each time: at first as soon as it is known, then whenever it changes (the same list
    * again does no harm). A throw says in its message why the source cannot be asked: the last list is kept,
    * and `watch` is called again after a while (back-off and jitter are the caller's). Ends or throws soon
-   * after the signal is aborted. Whatever waits for another has a deadline, so that a silent one is found out.
+   * after the signal is aborted, and has closed by then what it opened. Whatever waits for another has
+   * a deadline, so that a silent one is found out.
    */
   watch(signal: AbortSignal): AsyncIterable<DiscoveredList>;
   /**
@@ -107,4 +108,15 @@ export function wrongArguments<T>(given: readonly string[], expected: string): R
       : `Cannot use ${given.length === 1 ? "one argument" : `${given.length} arguments`} here: ` +
         `expected ${expected}`,
   );
+}
+
+/** Takes a flag of `refresh KIND` with its value out of its arguments. */
+export function withoutFlag(
+  args: readonly string[],
+  flag: string,
+): { readonly value: string | undefined; readonly rest: readonly string[] } {
+  const at = args.indexOf(flag);
+  return at < 0
+    ? { value: undefined, rest: args }
+    : { value: args[at + 1] ?? "", rest: args.toSpliced(at, 2) };
 }

@@ -13,6 +13,7 @@ import {
   type DiscoverySource,
   discoverySourceKind,
   type DiscoverySurroundings,
+  withoutFlag,
   wrongArguments,
 } from "./discovery_source.ts";
 import { backendAt, byPriority, weighted } from "./dns_service.ts";
@@ -111,11 +112,8 @@ class DnsSource implements DiscoverySource {
   }
 
   watch(signal: AbortSignal): AsyncIterable<DiscoveredList> {
-    return polled((signal) => this.#ask(signal), this.#surroundings, signal, ROUND_MS);
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return Promise.resolve();
+    const times = { intervalMs: this.#own.intervalMs, timeoutMs: ROUND_MS };
+    return polled((signal) => this.#ask(signal), times, this.#surroundings, signal);
   }
 
   async #ask(signal: AbortSignal): Promise<Result<Polled>> {
@@ -134,7 +132,7 @@ class DnsSource implements DiscoverySource {
     }
     this.#families = this.#found;
     const ttlMs = (answer.ttlSeconds ?? Infinity) * 1000;
-    return success({ list: answer.list, againMs: Math.max(SECOND, Math.min(intervalMs, ttlMs)) });
+    return success({ ...answer.list, againMs: Math.max(SECOND, Math.min(intervalMs, ttlMs)) });
   }
 
   async #host(name: string, look: Look): Promise<Result<Answer>> {
@@ -239,13 +237,11 @@ export const dns = discoverySourceKind("dns", dnsSection, {
   fromText: (text) => text.startsWith("dns:") ? draftOf(text.slice("dns:".length)) : undefined,
   usage: `[${SERVER_FLAG} IP[:PORT]] HOST[:PORT] | _SERVICE._tcp.DOMAIN`,
   fromArguments: (args) => {
-    const [flag, server = "", ...rest] = args;
-    const names = flag === SERVER_FLAG ? rest : args;
-    const [name] = names;
-    if (name === undefined || names.length > 1) {
+    const { value: server, rest: [name, ...more] } = withoutFlag(args, SERVER_FLAG);
+    if (name === undefined || more.length > 0) {
       return wrongArguments(args, "a name, such as hosts.example:22 or _ssh._tcp.example");
     }
-    return success({ ...draftOf(name), ...(flag === SERVER_FLAG ? { server } : {}) });
+    return success({ ...draftOf(name), ...(server === undefined ? {} : { server }) });
   },
 }, (own, surroundings) => new DnsSource(own, surroundings));
 

@@ -71,10 +71,6 @@ class EtcdSource implements DiscoverySource {
     return this.#servers.watch((server) => this.#watchOne(server, signal), signal);
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return Promise.resolve();
-  }
-
   async *#watchOne(server: string, signal: AbortSignal): AsyncGenerator<DiscoveredList> {
     const { prefix } = this.options;
     const { clock, random } = this.surroundings;

@@ -67,10 +67,6 @@ class FileSource implements DiscoverySource {
     }
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return Promise.resolve();
-  }
-
   /** Reads it; undefined: it has changed meanwhile. */
   async #read(state: string): Promise<Result<DiscoveredList> | undefined> {
     let text: string;

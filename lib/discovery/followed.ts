@@ -3,6 +3,7 @@
 
 import { oneLine } from "../asking/reason.ts";
 import type { Clock, Random } from "../core/timing/clock.ts";
+import { waitAtMost } from "../core/timing/with_deadline.ts";
 import { messageOf } from "../core/values/errors.ts";
 import type { DiscoveredList, DiscoverySource } from "./discovery_source.ts";
 
@@ -22,26 +23,17 @@ const LONGEST_PAUSE_MS = 30_000;
 const END_MS = 2000;
 
 /**
- * Ends a source whose signal is aborted; one that does not heed it holds nobody up.
+ * Waits for the end of a source whose signal is aborted; one that does not heed it holds nobody up.
  * @param following what {@linkcode follow} gave.
  */
-export async function endSource(
-  source: AsyncDisposable,
-  following: Promise<void>,
-  clock: Clock,
-): Promise<void> {
-  const over = new AbortController();
-  const late = clock.sleep(END_MS, over.signal).catch(() => {});
+export async function endOf(following: Promise<void>, clock: Clock): Promise<void> {
   // What it cannot let go of ends with the process.
-  const ended = following.then(() => source[Symbol.asyncDispose]()).catch(() => {});
-  await Promise.race([ended, late]);
-  over.abort();
-  await late;
+  await waitAtMost(clock, END_MS, following);
 }
 
 /** Watches a source until the signal is aborted. Never rejects. */
 export async function follow(
-  source: Pick<DiscoverySource, "watch">,
+  source: DiscoverySource,
   signal: AbortSignal,
   { clock, random, took, failed }: Follower,
 ): Promise<void> {

@@ -2,7 +2,6 @@
 
 import { askGmond, freshValue, GMOND_PORT, type GmondHost, STALE_AFTER } from "../asking/gmond.ts";
 import { oneLine } from "../asking/reason.ts";
-import type { Clock } from "../core/timing/clock.ts";
 import { formatHost } from "../core/values/address.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import { partialAddress, tcpPlace } from "../schema/balancer_values.ts";
@@ -10,13 +9,15 @@ import { key, needed, section, type ValueOf } from "../schema/declarations.ts";
 import { duration, HOUR, line, oneOf, port, SECOND } from "../schema/values.ts";
 import {
   type DiscoveredBackend,
+  type DiscoveredList,
   type DiscoverySource,
   discoverySourceKind,
   type DiscoverySurroundings,
+  withoutFlag,
   wrongArguments,
 } from "./discovery_source.ts";
 import { figuresWithin, listOf } from "./entries.ts";
-import { type Polled, polled } from "./polled.ts";
+import { polled } from "./polled.ts";
 
 const gmondSection = section({ doc: "hosts that Ganglia knows, with source: gmond" }, {
   address: needed(tcpPlace(GMOND_PORT), {
@@ -74,19 +75,14 @@ class GmondDiscovery implements DiscoverySource {
   }
 
   watch(signal: AbortSignal) {
-    return polled((signal) => this.#ask(signal), this.#surroundings, signal);
+    return polled((signal) => this.#ask(signal), this.#own, this.#surroundings, signal);
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return Promise.resolve();
-  }
-
-  async #ask(signal: AbortSignal): Promise<Result<Polled>> {
-    const { address, cluster, intervalMs } = this.#own;
+  async #ask(signal: AbortSignal): Promise<Result<DiscoveredList>> {
+    const { address, cluster } = this.#own;
     const told = await askGmond(address, signal);
     if (!told.ok) return told;
-    const clock: Clock = this.#surroundings.clock;
-    const hosts = this.#living.take(told.value, clock.now())
+    const hosts = this.#living.take(told.value, this.#surroundings.clock.now())
       .filter((host) => cluster === undefined || host.cluster === cluster)
       .toSorted((a, b) => a.name < b.name ? -1 : 1);
     if (hosts.length === 0 && told.value.length > 0) {
@@ -96,10 +92,9 @@ class GmondDiscovery implements DiscoverySource {
         `gmond knows no host${where} that is alive: its clusters are ${oneLine(known)}`,
       );
     }
-    const list = listOf(
+    return success(listOf(
       hosts.map((host) => ({ place: oneLine(host.name, 80), backend: backendOf(host, this.#own) })),
-    );
-    return success({ list, againMs: intervalMs });
+    ));
   }
 }
 
@@ -123,12 +118,10 @@ export const ganglia = discoverySourceKind("gmond", gmondSection, {
     text.startsWith("gmond:") ? { address: text.slice("gmond:".length) } : undefined,
   usage: `[${CLUSTER_FLAG} NAME] HOST[:PORT]`,
   fromArguments: (args) => {
-    const [flag, cluster = "", ...rest] = args;
-    const isFlag = flag === CLUSTER_FLAG;
-    const [address, ...more] = isFlag ? rest : args;
+    const { value: cluster, rest: [address, ...more] } = withoutFlag(args, CLUSTER_FLAG);
     if (address === undefined || more.length > 0) {
       return wrongArguments(args, "where a gmond or gmetad listens, such as ganglia:8649");
     }
-    return success({ address, ...(isFlag ? { cluster } : {}) });
+    return success({ address, ...(cluster === undefined ? {} : { cluster }) });
   },
 }, (own, surroundings) => new GmondDiscovery(own, surroundings));

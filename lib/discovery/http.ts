@@ -41,24 +41,14 @@ export const http = discoverySourceKind("http", httpSection, {
     const [url] = args;
     return url === undefined || args.length > 1 ? wrongArguments(args, "a URL") : success({ url });
   },
-}, (own, surroundings) => {
-  const access = new HttpAccess(own);
-  const place = new URL(own.url);
-  return {
-    watch: (signal) =>
-      polled(
-        async (signal) => {
-          const answer = await access.get(place, signal);
-          const list = answer.ok ? parseJsonList(answer.value) : answer;
-          return list.ok ? success({ list: list.value, againMs: own.intervalMs }) : list;
-        },
-        surroundings,
-        signal,
-        own.timeoutMs,
-      ),
-    [Symbol.asyncDispose]: () => {
-      access[Symbol.dispose]();
-      return Promise.resolve();
-    },
-  };
-});
+}, (own, surroundings) => ({
+  async *watch(signal) {
+    using access = new HttpAccess(own);
+    const url = new URL(own.url);
+    const ask = async (signal: AbortSignal) => {
+      const answer = await access.get(url, signal);
+      return answer.ok ? parseJsonList(answer.value) : answer;
+    };
+    yield* polled(ask, own, surroundings, signal);
+  },
+}));

@@ -2,19 +2,18 @@
 // by HTTP and as its command prints them. lbtk's refresh-oio-proxy.py and refresh-oio-cluster.sh asked so.
 
 import { fetchText } from "../asking/fetch_text.ts";
-import { runCommand } from "../asking/run_command.ts";
+import { CommandRunner } from "../asking/run_command.ts";
 import { formatAddress } from "../core/values/address.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import { shownJson } from "../core/values/shown_json.ts";
 import { tcpPlace } from "../schema/balancer_values.ts";
-import { key, needed, section } from "../schema/declarations.ts";
+import { type DraftMapping, key, needed, section } from "../schema/declarations.ts";
 import { quote } from "../schema/quote.ts";
 import { duration, HOUR, line, SECOND, text } from "../schema/values.ts";
 import {
   type DiscoveredList,
-  type DiscoverySource,
   discoverySourceKind,
-  type DiscoverySurroundings,
+  withoutFlag,
   wrongArguments,
 } from "./discovery_source.ts";
 import { listOf, listOfJson, parseEntry } from "./entries.ts";
@@ -80,23 +79,14 @@ export function parseClusterOutput(text: string, serviceType: string): Discovere
   }));
 }
 
-/** A source that is asked at intervals and keeps nothing. */
-function asked(
-  intervalMs: number,
-  surroundings: DiscoverySurroundings,
-  ask: (signal: AbortSignal) => Promise<Result<DiscoveredList>>,
-): DiscoverySource {
-  const askOnce = async (signal: AbortSignal) => {
-    const list = await ask(signal);
-    return list.ok ? success({ list: list.value, againMs: intervalMs }) : list;
-  };
-  return {
-    watch: (signal) => polled(askOnce, surroundings, signal),
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  };
+/** Which services arguments of `refresh` name. */
+function servicesOf(args: readonly string[]): Result<DraftMapping> {
+  const [namespace, service_type, ...more] = args;
+  return namespace === undefined || service_type === undefined || more.length > 0
+    ? wrongArguments(args, "a namespace and a type of services, such as OPENIO rawx")
+    : success({ namespace, service_type });
 }
 
-const EXPECTED = "a namespace and a type of services, such as OPENIO rawx";
 const PROXY_FLAG = "--proxy";
 
 export const oioProxy = discoverySourceKind("oio_proxy", proxySection, {
@@ -110,48 +100,40 @@ export const oioProxy = discoverySourceKind("oio_proxy", proxySection, {
   },
   usage: `[${PROXY_FLAG} HOST[:PORT]] NAMESPACE TYPE`,
   fromArguments: (args) => {
-    const at = args.indexOf(PROXY_FLAG);
-    const names = at < 0 ? args : args.toSpliced(at, 2);
-    const [namespace, service_type, ...more] = names;
-    if (namespace === undefined || service_type === undefined || more.length > 0) {
-      return wrongArguments(args, EXPECTED);
-    }
-    const proxy = at < 0 ? {} : { proxy: args[at + 1] ?? "" };
-    return success({ namespace, service_type, ...proxy });
+    const { value, rest } = withoutFlag(args, PROXY_FLAG);
+    const services = servicesOf(rest);
+    return services.ok && value !== undefined
+      ? success({ ...services.value, proxy: value })
+      : services;
   },
-}, ({ namespace, serviceType, proxy, intervalMs }, surroundings) => {
+}, (own, surroundings) => {
+  const { namespace, serviceType, proxy } = own;
   const url = new URL(`http://${formatAddress(proxy)}/v2.0/cs/${namespace}/${serviceType}`);
-  return asked(intervalMs, surroundings, async (signal) => {
+  const ask = async (signal: AbortSignal) => {
     const answer = await fetchText({ url, signal });
     return answer.ok ? parseProxyAnswer(answer.value) : answer;
-  });
+  };
+  return { watch: (signal) => polled(ask, own, surroundings, signal) };
 });
 
-export const oioCluster = discoverySourceKind(
-  "oio_cluster",
-  clusterSection,
-  {
-    doc: "OpenIO's command oio-cluster",
-    form: "oio-cluster:NAMESPACE/TYPE",
-    fromText: (text) => {
-      const [, namespace, service_type] = /^oio-cluster:([^/]*)\/?(.*)$/.exec(text) ?? [];
-      return namespace === undefined || service_type === undefined
-        ? undefined
-        : { namespace, service_type };
-    },
-    usage: "NAMESPACE TYPE",
-    fromArguments: (args) => {
-      const [namespace, service_type, ...more] = args;
-      return namespace === undefined || service_type === undefined || more.length > 0
-        ? wrongArguments(args, EXPECTED)
-        : success({ namespace, service_type });
-    },
+export const oioCluster = discoverySourceKind("oio_cluster", clusterSection, {
+  doc: "OpenIO's command oio-cluster",
+  form: "oio-cluster:NAMESPACE/TYPE",
+  fromText: (text) => {
+    const [, namespace, service_type] = /^oio-cluster:([^/]*)\/?(.*)$/.exec(text) ?? [];
+    return namespace === undefined || service_type === undefined
+      ? undefined
+      : { namespace, service_type };
   },
-  ({ namespace, serviceType, program, intervalMs }, surroundings) =>
-    asked(intervalMs, surroundings, async (signal) => {
-      const command = [program, "-r", namespace];
-      const told = { mostBytes: MOST_OUTPUT_BYTES };
-      const printed = await runCommand(command, signal, surroundings.clock, undefined, told);
-      return printed.ok ? success(parseClusterOutput(printed.value, serviceType)) : printed;
-    }),
-);
+  usage: "NAMESPACE TYPE",
+  fromArguments: servicesOf,
+}, (own, surroundings) => {
+  const { namespace, serviceType, program } = own;
+  const runner = new CommandRunner(surroundings.clock);
+  const ask = async (signal: AbortSignal) => {
+    const told = { mostBytes: MOST_OUTPUT_BYTES };
+    const printed = await runner.run([program, "-r", namespace], signal, told);
+    return printed.ok ? success(parseClusterOutput(printed.value, serviceType)) : printed;
+  };
+  return { watch: (signal) => polled(ask, own, surroundings, signal) };
+});

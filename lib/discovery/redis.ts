@@ -119,10 +119,6 @@ export class RedisSource implements DiscoverySource {
     this.#ring();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#link?.[Symbol.asyncDispose]();
-  }
-
   async #open(signal: AbortSignal): Promise<RedisLink> {
     const { timeoutMs, intervalMs } = this.#own;
     // Others have heard the same, and wrote it or will; what the holder had heard nobody else may have.

@@ -4,6 +4,7 @@
 import type { Redis } from "ioredis";
 import { connectReason, oneLine } from "../asking/reason.ts";
 import type { Clock } from "../core/timing/clock.ts";
+import { waitAtMost } from "../core/timing/with_deadline.ts";
 import { formatDuration } from "../core/values/duration.ts";
 import { classify, messageOf } from "../core/values/errors.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
@@ -228,18 +229,9 @@ export class RedisLink implements AsyncDisposable {
     const { names, clock } = this.#options;
     if (this.#lost === undefined && this.#renewedAtMs > 0) {
       const notice = JSON.stringify({ by: this.token, changes: [] });
-      const released = this.#commands.eval(
-        RELEASE,
-        1,
-        names.lease,
-        this.token,
-        names.written,
-        notice,
-      )
-        .catch(() => {});
-      const over = new AbortController();
-      await Promise.race([released, clock.sleep(GOODBYE_MS, over.signal).catch(() => {})]);
-      over.abort();
+      const texts = [names.lease, this.token, names.written, notice];
+      const released = this.#commands.eval(RELEASE, 1, ...texts).catch(() => {});
+      await waitAtMost(clock, GOODBYE_MS, released);
     }
     this.#disconnect();
     await this.#closed;

@@ -1,5 +1,6 @@
 // The discovery source "static": backends that are named where the source is.
 
+import { aborted } from "../core/timing/with_deadline.ts";
 import { failure, success } from "../core/values/result.ts";
 import { item, list, section } from "../schema/declarations.ts";
 import { line } from "../schema/values.ts";
@@ -38,10 +39,6 @@ export const staticList = discoverySourceKind("static", staticSection, {
     yield listOf(
       backends.map((text, at) => ({ place: `backend ${at + 1}`, backend: parseEntry(text) })),
     );
-    await new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    });
+    await aborted(signal);
   },
-  [Symbol.asyncDispose]: () => Promise.resolve(),
 }));

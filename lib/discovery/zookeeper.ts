@@ -89,10 +89,6 @@ class ZooKeeperSource implements DiscoverySource {
     return this.#servers.watch((server) => this.#watchOne(server, signal), signal);
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return Promise.resolve();
-  }
-
   async *#watchOne(address: TcpAddress, signal: AbortSignal): AsyncGenerator<DiscoveredList> {
     const { clock } = this.surroundings;
     const server = { address, ...await this.#credentials() };

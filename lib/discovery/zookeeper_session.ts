@@ -6,7 +6,7 @@ import { closeQuietly } from "../core/serving/accept_loop.ts";
 import { abandonable, closeOnAbort } from "../core/serving/close_on_abort.ts";
 import { writeAll } from "../core/serving/write_all.ts";
 import type { Clock } from "../core/timing/clock.ts";
-import { withDeadline } from "../core/timing/with_deadline.ts";
+import { waitAtMost, withDeadline } from "../core/timing/with_deadline.ts";
 import { formatAddress, type TcpAddress } from "../core/values/address.ts";
 import { juteMessage, JuteReader, type Part } from "./jute.ts";
 import { ANSWER_MS, noAnswer } from "./servers.ts";
@@ -133,11 +133,7 @@ export class ZooKeeperSession implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#over.signal.aborted) {
       this.#send(juteMessage([this.#number++, CLOSE_SESSION]));
-      const over = new AbortController();
-      const late = this.clock.sleep(FAREWELL_MS, over.signal).catch(() => {});
-      await Promise.race([this.#writing, late]);
-      over.abort();
-      await late;
+      await waitAtMost(this.clock, FAREWELL_MS, this.#writing);
     }
     this.#break(new Error("stopped"));
     await this.#running;

@@ -10,7 +10,7 @@ import { commandLine } from "../schema/command_line.ts";
 import { section, type ValueOf } from "../schema/declarations.ts";
 import { type LoadSource, loadSourceKind } from "./load_source.ts";
 import { oneLine } from "../asking/reason.ts";
-import { describeUnkillable, runCommand } from "../asking/run_command.ts";
+import { CommandRunner } from "../asking/run_command.ts";
 import { UnderWay } from "../asking/under_way.ts";
 
 const execSection = section({ doc: "how a backend is asked with source: exec" }, {
@@ -28,26 +28,19 @@ export interface ExecOptions extends ValueOf<typeof execSection> {
 export class ExecSource implements LoadSource {
   readonly #options: ExecOptions;
   readonly #underWay = new UnderWay();
-  /** Processes that go on although they were killed, by the backend that they were started for. */
-  readonly #unkillable = new Map<string, number>();
+  readonly #runner: CommandRunner;
 
   constructor(options: ExecOptions) {
     this.#options = options;
+    this.#runner = new CommandRunner(options.clock);
   }
 
   async sample(backend: Backend, signal: AbortSignal): Promise<LoadResult> {
     const { command, clock } = this.#options;
-    const pid = this.#unkillable.get(backend.id);
-    // Round by round, there would be one more of them.
-    if (pid !== undefined) return failed(describeUnkillable(pid));
     const words = expandCommand(command, backend);
-    const goesOn = (pid: number, ended: Promise<unknown>) => {
-      this.#unkillable.set(backend.id, pid);
-      ended.finally(() => this.#unkillable.delete(backend.id));
-    };
     const outcome = await this.#underWay.run(
       signal,
-      (signal) => runCommand(words, signal, clock, goesOn),
+      (signal) => this.#runner.run(words, signal, {}, backend.id),
     );
     return outcome.ok ? parseExecOutput(outcome.value, clock.now()) : failed(outcome.message);
   }

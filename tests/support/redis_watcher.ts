@@ -58,7 +58,6 @@ export class RedisWatcher implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#done;
-    await this.#source[Symbol.asyncDispose]();
   }
 
   #report(): void {

@@ -89,6 +89,5 @@ export class SourceWatcher implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#following;
-    await this.#source[Symbol.asyncDispose]();
   }
 }

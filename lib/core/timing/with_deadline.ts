@@ -1,4 +1,4 @@
-// A time limit, by the Clock, on something that takes an AbortSignal.
+// Time limits, by the Clock: on something that takes an AbortSignal, and on waiting for something that takes none.
 
 import type { Clock } from "./clock.ts";
 
@@ -26,4 +26,23 @@ export async function withDeadline<T>(
     other?.removeEventListener("abort", follow);
     await timer;
   }
+}
+
+/** Waits for something, but no longer than this, or than the other signal lets it; it goes on unseen then. */
+export async function waitAtMost(
+  clock: Clock,
+  ms: number,
+  pending: Promise<unknown>,
+  other?: AbortSignal,
+): Promise<void> {
+  const wait = (signal: AbortSignal) => Promise.race([pending, aborted(signal)]);
+  await withDeadline(clock, ms, wait, other);
+}
+
+/** Resolves when the signal is aborted, at once if it is already. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }

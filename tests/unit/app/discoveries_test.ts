@@ -16,7 +16,7 @@ import { ManualClock, settled } from "../../support/manual_clock.ts";
 /** Names what the test has it name. */
 class Scripted implements DiscoverySource {
   watches = 0;
-  isDisposed = false;
+  isEnded = false;
   readonly reports: (readonly ReportedBackend[])[] = [];
   readonly waits: (reason: string) => void;
   #next = Promise.withResolvers<DiscoveredList>();
@@ -45,6 +45,7 @@ class Scripted implements DiscoverySource {
       try {
         yield await Promise.race([this.#next.promise, aborted]);
       } finally {
+        this.isEnded = signal.aborted;
         this.#next = Promise.withResolvers<DiscoveredList>();
         this.#next.promise.catch(() => {});
       }
@@ -53,11 +54,6 @@ class Scripted implements DiscoverySource {
 
   report(backends: readonly ReportedBackend[]): void {
     this.reports.push(backends);
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    this.isDisposed = true;
-    return Promise.resolve();
   }
 }
 
@@ -335,14 +331,14 @@ Deno.test("discoveries: a reload keeps the sources that are configured as before
     () => site.source("s3").names(["c"]),
   );
   assertEquals(ids, ["c:22", "a:22"]);
-  assertEquals([one.watches, one.isDisposed, two.isDisposed], [1, false, true]);
+  assertEquals([one.watches, one.isEnded, two.isEnded], [1, false, true]);
   assertEquals(site.report.discovery.map(({ name }) => name), ["static s3", "static s1"]);
   // One that is given up ends what it began, and nothing else.
   const preparing = site.discoveries.prepare(configOf({ discovery: ["static:s1", "static:s4"] }));
   await site.clock.advance(2000);
   site.discoveries.giveUp(await preparing);
   await settled();
-  assertEquals([one.isDisposed, site.source("s4").isDisposed], [false, true]);
+  assertEquals([one.isEnded, site.source("s4").isEnded], [false, true]);
   one.names(["a", "d"]);
   await site.clock.advance(200);
   assertEquals(site.taken.at(-1), ["c:22", "a:22", "d:22"]);
