@@ -1,6 +1,8 @@
 // How ZooKeeper writes what it says (Jute, zookeeper.jute of its sources): big-endian integers, texts and bytes
 // behind their length, and each message behind its own.
 
+import { joinedBytes } from "../core/values/joined_bytes.ts";
+
 /** A number is an int of 32 bits, a bigint a long of 64; texts and bytes have their length before them. */
 export type Part = number | bigint | boolean | string | Uint8Array;
 
@@ -8,18 +10,10 @@ const TEXT = new TextEncoder();
 
 /** Writes one message with its length. */
 export function juteMessage(parts: readonly Part[]): Uint8Array<ArrayBuffer> {
-  const pieces = parts.map(written);
-  const bytes = new Uint8Array(4 + pieces.reduce((sum, { length }) => sum + length, 0));
-  new DataView(bytes.buffer).setInt32(0, bytes.length - 4);
-  let at = 4;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
+  return written(joinedBytes(parts.map(written)));
 }
 
-function written(part: Part): Uint8Array {
+function written(part: Part): Uint8Array<ArrayBuffer> {
   if (typeof part === "boolean") return new Uint8Array([part ? 1 : 0]);
   if (typeof part === "bigint" || typeof part === "number") {
     const view = new DataView(new ArrayBuffer(typeof part === "bigint" ? 8 : 4));
@@ -28,10 +22,7 @@ function written(part: Part): Uint8Array {
     return new Uint8Array(view.buffer);
   }
   const bytes = typeof part === "string" ? TEXT.encode(part) : part;
-  const piece = new Uint8Array(4 + bytes.length);
-  new DataView(piece.buffer).setInt32(0, bytes.length);
-  piece.set(bytes, 4);
-  return piece;
+  return joinedBytes([written(bytes.length), bytes]);
 }
 
 /** Reads one message from its start. Every read throws where the message ends too early. */

@@ -8,6 +8,7 @@ import { writeAll } from "../core/serving/write_all.ts";
 import type { Clock } from "../core/timing/clock.ts";
 import { waitAtMost, withDeadline } from "../core/timing/with_deadline.ts";
 import { formatAddress, type TcpAddress } from "../core/values/address.ts";
+import { joinedBytes } from "../core/values/joined_bytes.ts";
 import { juteMessage, JuteReader, type Part } from "./jute.ts";
 import { ANSWER_MS, noAnswer } from "./servers.ts";
 
@@ -161,7 +162,7 @@ export class ZooKeeperSession implements AsyncDisposable {
       else this.#waiting.set(number, reply);
       return reply.promise;
     });
-    this.#send(joined(messages));
+    this.#send(joinedBytes(messages));
     return replies;
   }
 
@@ -180,7 +181,7 @@ export class ZooKeeperSession implements AsyncDisposable {
       for (;;) {
         const count = await this.connection.read(buffer);
         if (count === null) throw new Error(`connection closed (${this.#place})`);
-        held = joined([held, buffer.subarray(0, count)]);
+        held = joinedBytes([held, buffer.subarray(0, count)]);
         while (held.length >= 4) {
           const length = new DataView(held.buffer, held.byteOffset).getInt32(0);
           if (length < 0 || length > MOST_BYTES) {
@@ -306,14 +307,4 @@ function handled<T>(): PromiseWithResolvers<T> {
   const resolvers = Promise.withResolvers<T>();
   resolvers.promise.catch(() => {});
   return resolvers;
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
 }

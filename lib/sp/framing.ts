@@ -2,6 +2,7 @@
 // then messages, each behind its length (RFCs sp-tcp-mapping-01 and sp-ipc-mapping-01 of nanomsg).
 
 import type { Address } from "../core/values/address.ts";
+import { joinedBytes } from "../core/values/joined_bytes.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 
 /** The type of a socket that hands messages out, each to one peer. */
@@ -63,10 +64,7 @@ export class SpReader {
 
   /** Takes a copy of the next bytes of the stream. */
   push(bytes: Uint8Array): void {
-    const all = new Uint8Array(this.#bytes.length + bytes.length);
-    all.set(this.#bytes);
-    all.set(bytes, this.#bytes.length);
-    this.#bytes = all;
+    this.#bytes = joinedBytes([this.#bytes, bytes]);
   }
 
   /**

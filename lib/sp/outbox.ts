@@ -1,5 +1,7 @@
 // What waits to be written to a connection: in order, of bounded size, one write at a time.
 
+import { joinedBytes } from "../core/values/joined_bytes.ts";
+
 /** More than the ends of all sessions of a large site take. */
 const MOST_BYTES = 1_048_576;
 
@@ -52,7 +54,7 @@ export class Outbox {
     await Promise.resolve();
     try {
       while (this.#waiting.length > 0) {
-        const all = joined(this.#waiting);
+        const all = joinedBytes(this.#waiting);
         this.#waiting = [];
         for (let at = 0; at < all.length;) at += await this.#conn.write(all.subarray(at));
         this.#bytes -= all.length;
@@ -66,16 +68,4 @@ export class Outbox {
     this.#writing = undefined;
     this.#told.drained(lost);
   }
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const [only] = pieces;
-  if (pieces.length === 1 && only !== undefined) return only;
-  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
 }

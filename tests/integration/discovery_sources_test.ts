@@ -24,7 +24,7 @@ Deno.test({
     await using four = greeter(4);
     await using five = greeter(5);
     const portOf = ({ address }: { address: string }) => address.replace(/^.*:/, "");
-    await using dnsmasq = Dnsmasq.onFreePort();
+    await using dnsmasq = new Dnsmasq();
     await using gmond = await Gmond.start({ host: { name: "kelvin", ip: "127.0.0.1" } });
     const proxyPort = freePort();
     const program = inside("oio-cluster");

@@ -17,7 +17,6 @@ import {
 import { needs } from "../support/needs.ts";
 import { requirePeer } from "../support/require_peer.ts";
 import { waitFor } from "../support/wait_for.ts";
-import { SeparateNetwork } from "../support/separate_network.ts";
 import { SourceWatcher } from "../support/source_watcher.ts";
 
 function watch(
@@ -34,7 +33,7 @@ Deno.test({
   name:
     "dns: addresses of a name are backends, as they change, and while nobody serves the last ones",
   async fn() {
-    await using dnsmasq = Dnsmasq.onFreePort();
+    await using dnsmasq = new Dnsmasq();
     await using watched = watch(dnsmasq, "hosts.example", { port: "2222" });
     await watched.fails(
       /^hosts\.example: name server 127\.0\.0\.1:\d+: no answer within 2(\.0)?s$/,
@@ -100,8 +99,8 @@ Deno.test({
   ignore: requirePeer("dnsmasq").ignore || needs("root", "ip", "unshare").ignore,
   name: "dns: the last list holds while the name server is cut off",
   async fn() {
-    await using network = await SeparateNetwork.make();
-    await using dnsmasq = Dnsmasq.in(network);
+    await using dnsmasq = new Dnsmasq();
+    const network = await dnsmasq.moveAway();
     await dnsmasq.serve("host-record=a.example,192.0.2.1");
     await using watched = watch(dnsmasq, "a.example");
     await watched.has("192.0.2.1:1?");

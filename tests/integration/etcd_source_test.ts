@@ -78,10 +78,10 @@ Deno.test({
       prefix: "/c/",
     });
     await watcher.has("a:22");
-    etcd.signal("SIGSTOP");
+    etcd.stop();
     await watcher.fails(/^no answer within 5s \(127/);
     assertEquals(watcher.pool, "a:22");
-    etcd.signal("SIGCONT");
+    etcd.go();
     await etcd.put({ "/c/a": "b:22" });
     await watcher.has("b:22");
   },

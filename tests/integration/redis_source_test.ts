@@ -263,13 +263,13 @@ Deno.test({
     await redis.restart(false);
     await holds(redis, "serverPool", `["${B}"]`);
     await holds(redis, "serverPool:retired", `["${A}"]`);
-    redis.signal("SIGSTOP");
+    redis.stop();
     await waitFor("a failure", () => watcher.failures.at(-1)?.startsWith("no answer within 300ms"));
-    redis.signal("SIGCONT");
+    redis.go();
     await published(redis, "addServer", C);
     await has(watcher, A, B, C);
     await holds(redis, "serverPool", `["${B}","${C}"]`);
-    redis.signal("SIGSTOP");
+    redis.stop();
     const began = performance.now();
     await watcher[Symbol.asyncDispose]();
     assertEquals(performance.now() - began < 2000, true);

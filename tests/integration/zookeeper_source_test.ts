@@ -8,6 +8,7 @@ import { ZooKeeper } from "../peers/zookeeper.ts";
 import { makeCertificates } from "../support/certificates.ts";
 import { needs } from "../support/needs.ts";
 import { freePort } from "../support/processes.ts";
+import { joinedBytes } from "../../lib/core/values/joined_bytes.ts";
 import { requirePeer } from "../support/require_peer.ts";
 import { TemporaryDirectory } from "../support/run_program.ts";
 import { SourceWatcher } from "../support/source_watcher.ts";
@@ -55,10 +56,10 @@ Deno.test({
     await zookeeper.delete(...Object.keys(nodes).slice(1));
     await watcher.has("10.1.0.0:22");
 
-    zookeeper.signal("SIGSTOP");
+    zookeeper.stop();
     await watcher.fails(/^no answer within 6s \(127/);
     assertEquals(watcher.pool, "10.1.0.0:22");
-    zookeeper.signal("SIGCONT");
+    zookeeper.go();
     await zookeeper.put({ "/compute/0": "on:22" });
     await watcher.has("on:22");
 
@@ -210,9 +211,8 @@ Deno.test("zk: bytes of any kind end in a reason, in bounded time", async () => 
     const answer = round % 4 === 0 ? noise : juteMessage([noise.length, ...[...noise].map(Number)]);
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const served = listener.accept().then(async (connection) => {
-      await connection.write(round % 2 === 0 ? answer : joinedWith(GREETING, answer)).catch(
-        () => {},
-      );
+      const bytes = round % 2 === 0 ? answer : joinedBytes([GREETING, answer]);
+      await connection.write(bytes).catch(() => {});
       return connection;
     });
     {
@@ -225,10 +225,3 @@ Deno.test("zk: bytes of any kind end in a reason, in bounded time", async () => 
     }
   }
 });
-
-function joinedWith(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
-  const both = new Uint8Array(first.length + second.length);
-  both.set(first);
-  both.set(second, first.length);
-  return both;
-}

@@ -20,12 +20,29 @@ export abstract class KeptServer implements AsyncDisposable {
   readonly #kept: Kept;
   #network: SeparateNetwork | undefined;
   #process: Deno.ChildProcess | undefined;
-  readonly port: number;
 
   /** @param port one that nothing listens on: it begins with `start`. */
-  protected constructor(kept: Kept, port = freePort()) {
+  protected constructor(kept: Kept, readonly port = freePort()) {
     this.#kept = kept;
-    this.port = port;
+  }
+
+  /** Starts one; on another port when somebody else has taken the port meanwhile. */
+  protected static async started<S extends KeptServer>(make: () => S): Promise<S> {
+    for (let attempt = 1;; attempt++) {
+      const server = make();
+      try {
+        await server.start();
+        return server;
+      } catch (error) {
+        await server[Symbol.asyncDispose]();
+        if (attempt === 5) throw error;
+      }
+    }
+  }
+
+  /** What it keeps, and what is written for it. */
+  get folder(): string {
+    return this.#folder.path;
   }
 
   get host(): string {
@@ -61,13 +78,17 @@ export abstract class KeptServer implements AsyncDisposable {
     if (ended) throw new Error(`${name} does not start`);
   }
 
-  /** Sends its process a signal: SIGSTOP, SIGCONT. */
-  signal(name: Deno.Signal): void {
-    if (this.#process !== undefined) signal(this.#process.pid, name);
+  /** It is there and says nothing more, until `go`. */
+  stop(): void {
+    this.#signal("SIGSTOP");
+  }
+
+  go(): void {
+    this.#signal("SIGCONT");
   }
 
   async kill(): Promise<void> {
-    this.signal("SIGKILL");
+    this.#signal("SIGKILL");
     await this.#process?.status;
     this.#process = undefined;
   }
@@ -78,9 +99,13 @@ export abstract class KeptServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.signal("SIGCONT");
+    this.go();
     if (this.#process !== undefined) await endTree(this.#process);
     await this.#network?.[Symbol.asyncDispose]();
     await this.#folder[Symbol.asyncDispose]();
+  }
+
+  #signal(name: Deno.Signal): void {
+    if (this.#process !== undefined) signal(this.#process.pid, name);
   }
 }

@@ -1,5 +1,6 @@
 // Reading, writing and comparing bytes over connections, for tests.
 
+import { joinedBytes } from "../../lib/core/values/joined_bytes.ts";
 import { within } from "./wait_for.ts";
 
 /** Reads until end of file. */
@@ -13,13 +14,7 @@ async function readAllNoDeadline(conn: Deno.Conn): Promise<Uint8Array<ArrayBuffe
   for (let n = await conn.read(buffer); n !== null; n = await conn.read(buffer)) {
     parts.push(buffer.slice(0, n));
   }
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+  return joinedBytes(parts);
 }
 
 /**

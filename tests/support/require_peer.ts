@@ -17,6 +17,11 @@ const PATHS = {
   mmdblookup: ["/usr/bin/mmdblookup"],
   "libmaxmind-db-writer-perl": ["/var/lib/dpkg/info/libmaxmind-db-writer-perl.list"],
   gmond: ["/usr/sbin/gmond"],
+  "gmond-modules": [
+    "/usr/lib/x86_64-linux-gnu/ganglia/modload.so",
+    "/usr/lib/aarch64-linux-gnu/ganglia/modload.so",
+    "/usr/lib/ganglia/modload.so",
+  ],
   gmetric: ["/usr/bin/gmetric"],
   dnsmasq: ["/usr/sbin/dnsmasq"],
   podman: ["/usr/bin/podman"],
