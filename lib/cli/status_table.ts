@@ -298,7 +298,9 @@ function remarksOf(pool: PoolReport, backend: BackendReport, nowMs: number): str
     BackendReport
   > = backend;
   const explained = holds.some(({ reason }) => reason === backend.reason);
-  const concerns = !backend.usable || backend.state !== "up";
+  // What nobody probes is never known to be up.
+  const isUnprobed = pool.healthProbe === "none" && backend.state === "unknown";
+  const concerns = !backend.usable || (backend.state !== "up" && !isUnprobed);
   const goesByLoad = pool.strategyInUse === "least_load";
   const { agent } = backend;
   // An agent's percentage is part of the weight, which the load says already where one goes by it.

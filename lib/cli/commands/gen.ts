@@ -38,8 +38,8 @@ Where stdin ends, the last list goes on. Ends at TERM.
 
 Without --strategy, lines are handed out as they are, one after the other. With
 it, a line is a backend: host:port, and behind it cores=N, weight=W,
-max_connections=N. Backends are probed and asked for their loads as in
-a pool, and each token names the one that is best then.
+max_connections=N. Backends are probed and asked for their loads as in a pool,
+and each token names the one that is best then.
 `,
   flags: [
     { name: "random", text: "draw each line by chance; -rand does the same" },

@@ -25,6 +25,14 @@ Deno.test("renderPool() puts remarks on lines of their own, below their backend"
   assert(lines.every((line) => line.length <= 90), lines.join("\n"));
 });
 
+Deno.test("renderPool() has no remark about a probe where nobody probes", () => {
+  const unknown: BackendReport = { ...BACKEND, state: "unknown", reason: "not probed yet" };
+  const linesOf = (healthProbe: string) =>
+    renderPool({ ...POOL, healthProbe, backends: [unknown] }, NOW, false).slice(3);
+  assertEquals(linesOf("none"), []);
+  assertEquals(linesOf("tcp"), ["    not probed yet"]);
+});
+
 Deno.test("renderPool() says how discovery sources do", () => {
   const source: DiscoveryReport = {
     source: "redis",
