@@ -92,6 +92,7 @@ export class RedisLink implements AsyncDisposable {
   static async open(options: RedisLinkOptions, signal: AbortSignal): Promise<RedisLink> {
     // Loaded when somebody has a pool in Redis.
     const { Redis } = await import("ioredis");
+    await tamePackage();
     const own = connectionOptions(options);
     const link = new RedisLink(options, new Redis(own), new Redis(own));
     const stop = () => link.#disconnect();
@@ -116,6 +117,14 @@ export class RedisLink implements AsyncDisposable {
     this.#closed = Promise.all([this.#commands, this.#channels].map((connection) => {
       const { promise, resolve } = Promise.withResolvers<void>();
       connection.on("error", (error) => this.#lose(error));
+      connection.on("connect", () => {
+        connection.stream.on("data", ({ length }: Uint8Array) => {
+          const bytes = (UNANSWERED_BYTES.get(connection) ?? 0) + length;
+          UNANSWERED_BYTES.set(connection, bytes);
+          // All keys come in one answer.
+          if (bytes > 4 * MOST_BYTES) this.#lose(new Error("it sends an answer without an end"));
+        });
+      });
       connection.on("end", () => {
         this.#lose(new Error("connection closed"));
         resolve();
@@ -249,6 +258,8 @@ export class RedisLink implements AsyncDisposable {
     if (this.#lost !== undefined) return;
     this.#lost = error;
     this.#disconnect();
+    // Who floods us would be read from until its end.
+    for (const { stream } of [this.#commands, this.#channels]) stream?.destroy();
     this.#options.ended();
   }
 
@@ -280,6 +291,40 @@ export class RedisLink implements AsyncDisposable {
     if (isReply(cause)) return new Refusal(`Redis says: ${oneLine(replyText(cause))} (${place})`);
     return new Error(reasonText(cause, place, timeoutMs));
   }
+}
+
+/** What the package knows of one connection's answers. */
+interface AnswerHandler {
+  readonly redis: object;
+  returnFatalError(error: unknown): void;
+}
+
+/** How many bytes have come on a connection since its last answer was whole. */
+const UNANSWERED_BYTES = new WeakMap<object, number>();
+
+const FAILED_HANDLERS = new WeakSet<AnswerHandler>();
+
+/**
+ * Has a connection end when its server answers what was not asked, or otherwise than Redis does. The package
+ * would throw that where nobody can catch it, and the process would end.
+ */
+async function tamePackage(): Promise<void> {
+  const { default: handler } = await import("ioredis/built/DataHandler.js");
+  // The types have the class itself here.
+  const { default: DataHandler = handler } = Object(handler);
+  Object.defineProperty(DataHandler.prototype, "dispatch", {
+    configurable: true,
+    value(this: AnswerHandler, run: () => void): void {
+      if (FAILED_HANDLERS.has(this)) return;
+      UNANSWERED_BYTES.set(this.redis, 0);
+      try {
+        run();
+      } catch (error) {
+        FAILED_HANDLERS.add(this);
+        this.returnFatalError(error);
+      }
+    },
+  });
 }
 
 function connectionOptions({ place, timeoutMs }: RedisLinkOptions) {
@@ -322,7 +367,7 @@ function reasonText(error: unknown, place: string, timeoutMs: number): string {
   if (message === "Command timed out" || classify(error) === "timeout") {
     return `no answer within ${formatDuration(timeoutMs)} (${place})`;
   }
-  if (message.startsWith("Unknown RESP type")) return `it does not speak as Redis does (${place})`;
+  if (/please report/i.test(message)) return `it does not speak as Redis does (${place})`;
   return message === "connection closed" ? `${message} (${place})` : connectReason(error, place);
 }
 

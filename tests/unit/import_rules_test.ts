@@ -75,6 +75,7 @@ const PACKAGE_HOME: Readonly<Record<string, string>> = {
   "@std/yaml": "lib/config/yaml.ts",
   "zod": "lib/schema/declarations.ts",
   "ioredis": "lib/discovery/redis_link.ts",
+  "ioredis/built/DataHandler.js": "lib/discovery/redis_link.ts",
   "mmdb-lib": "lib/location/country_database.ts",
 };
 
