@@ -150,7 +150,7 @@ export class Lists {
       ...faults.slice(0, MOST_FAULTS).map((fault) => `left out: ${fault}`),
       ...(more > 0 ? [`left out: ${more} more`] : []),
       ...(isKept && !this.lackPorts
-        ? [`${kept}: its last list holds${isEmpty ? " (--on-empty clear obeys it)" : ""}`]
+        ? [`${kept}: ${this.#held()}${isEmpty ? " (--on-empty clear obeys it)" : ""}`]
         : []),
     ]);
     this.#hasList ||= !isKept;
@@ -158,9 +158,12 @@ export class Lists {
   }
 
   failed(reason: string): void {
-    const kept = this.#hasList ? "its last list holds" : "there is no list yet";
-    if (!this.#isFailing) this.#say(`cannot be asked, ${kept}: ${reason}`);
+    if (!this.#isFailing) this.#say(`cannot be asked, ${this.#held()}: ${reason}`);
     this.#isFailing = true;
+  }
+
+  #held(): string {
+    return this.#hasList ? "its last list holds" : "there is no list yet";
   }
 
   /** Says what is not as it was said last. */

@@ -38,7 +38,12 @@ Deno.test("an address without a port takes that of --port, or is left out", () =
 Deno.test("an empty list counts where it is meant, or --on-empty clear obeys it", () => {
   const { lists: kept, told } = lists();
   assertEquals(kept.textOf(NOTHING), undefined);
-  assertEquals(told, ["names no backend: its last list holds (--on-empty clear obeys it)"]);
+  kept.textOf(parseLines("a:1"));
+  kept.textOf(NOTHING);
+  assertEquals(told, [
+    "names no backend: there is no list yet (--on-empty clear obeys it)",
+    "names no backend: its last list holds (--on-empty clear obeys it)",
+  ]);
   assertEquals(kept.textOf({ ...NOTHING, isMeant: true }), "\n");
   assertEquals(lists({ clears: true }).lists.textOf(NOTHING), "\n");
 });
@@ -47,7 +52,7 @@ Deno.test("a list of garbage clears nothing", () => {
   const { lists: clearing, told } = lists({ clears: true });
   assertEquals(clearing.textOf(parseLines("a:1=x\n")), undefined);
   assertEquals(told.length, 2);
-  assertEquals(told[1], "names no backend that can be used: its last list holds");
+  assertEquals(told[1], "names no backend that can be used: there is no list yet");
 });
 
 Deno.test("a trouble of the source is said once, and its end", () => {
