@@ -16,7 +16,7 @@ export interface Merged {
 
 /**
  * Merges lists into the backends that the file names, which come first; then those of each list. The same
- * address is one backend: the figures of the first list that names it count, over those of the file.
+ * address is one backend: each figure is that of the first list that says it, over the file's.
  * @param port of backends that name none; undefined: it cannot be told.
  * @param frontendAt the frontend of this balancer that is reached at an address; undefined: none.
  */
@@ -30,7 +30,7 @@ export function mergeDiscovered(
   for (const backend of backends) {
     merged.set(formatAddress(canonicalAddress(backend.address)), backend);
   }
-  const seen = new Set<string>();
+  const named = new Map<string, Omit<DiscoveredBackend, "address">>();
   const leftOut: string[] = [];
   for (const discovered of lists.flat()) {
     const complete = completeAddress(discovered.address, port);
@@ -42,14 +42,15 @@ export function mergeDiscovered(
     // However a source spells it from list to list, it is the same to orders.
     const address = canonicalAddress(complete);
     const id = formatAddress(address);
-    if (seen.has(id)) continue;
-    seen.add(id);
+    const before = named.get(id);
+    const { address: _, ...own } = discovered;
+    const figures = { ...own, ...before };
+    named.set(id, figures);
     const frontend = frontendAt(address);
     if (frontend !== undefined) {
-      leftOut.push(describeLoop(id, frontend));
+      if (before === undefined) leftOut.push(describeLoop(id, frontend));
       continue;
     }
-    const { address: _, ...figures } = discovered;
     const configured = merged.get(id);
     merged.set(
       id,

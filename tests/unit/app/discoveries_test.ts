@@ -150,13 +150,13 @@ class Site implements AsyncDisposable {
 Deno.test("discoveries: the first lists are there when a configuration takes effect", async () => {
   await using site = new Site({ backends: ["x"], discovery: ["static:s1", "static:s2"] });
   const ids = await site.switchTo(site.config, () => {
-    site.source("s2").names(["c", "B=4"]);
+    site.source("s2").names(["c", "B=4", "a=6"]);
     site.source("s1").names(["a", "b=2", "x=8"]);
   });
-  // The file's first, then the sources' in their order; of one address, the first.
+  // The file's first, then the sources' in their order; of one address, the first that says it.
   assertEquals(ids, ["x:22", "a:22", "b:22", "c:22"]);
   const cores = site.whole.pools[0]?.backends.map(({ cores }) => cores);
-  assertEquals(cores, [8, undefined, 2, undefined]);
+  assertEquals(cores, [8, 6, 2, undefined]);
   assertEquals(site.taken, []);
   site.source("s1").names(["a", "d"]);
   await site.clock.advance(200);
