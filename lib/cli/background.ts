@@ -13,7 +13,7 @@ import { complain, print } from "./output.ts";
 
 /** Tells the process in the background that it is the one. */
 const MARK = "COMPUTE_LB_BACKGROUND";
-/** Says on its stdout that it serves. */
+/** Says on its stdout and stderr that it serves. */
 const SERVES = 0;
 /** How long it may take until it serves. */
 const START_MS = 60_000;
@@ -69,7 +69,7 @@ export function tellServing(said = ""): void {
   // Sent at once, if at all.
   void systemLog().write(new TextEncoder().encode(said));
   try {
-    Deno.stdout.writeSync(new Uint8Array([SERVES]));
+    for (const stream of [Deno.stdout, Deno.stderr]) stream.writeSync(new Uint8Array([SERVES]));
   } catch {
     // Nobody waits for it any more.
   }
@@ -99,16 +99,20 @@ async function startAnother(): Promise<number> {
       env: { [MARK]: "yes", ...(name === undefined ? {} : { [CALLED_AS]: name }) },
       stdin: "null",
       stdout: "piped",
-      stderr: "inherit",
+      // Not ours: the runtime keeps copies for its workers, and whoever reads ours would wait for its end.
+      stderr: "piped",
       detached: true,
     }).spawn();
     const late = setTimeout(() => {
       complain(`Cannot start in the background: it does not serve within ${START_MS / 1000} s`);
       process.kill("SIGKILL");
     }, START_MS);
-    const serves = await untilServing(process.stdout);
+    const serves = await Promise.all([
+      untilServing(process.stdout, print),
+      untilServing(process.stderr, complain),
+    ]);
     clearTimeout(late);
-    if (serves) return EXIT_OK;
+    if (serves.every((isSaid) => isSaid)) return EXIT_OK;
     const { code } = await process.status;
     return code === EXIT_OK ? EXIT_FAILURE : code;
   } catch (error) {
@@ -118,13 +122,22 @@ async function startAnother(): Promise<number> {
 }
 
 /** Passes on what a process prints until it says that it serves; false: it has ended before. */
-async function untilServing(stdout: ReadableStream<Uint8Array>): Promise<boolean> {
-  for await (const bytes of stdout) {
+async function untilServing(
+  stream: ReadableStream<Uint8Array>,
+  show: (text: string) => void,
+): Promise<boolean> {
+  let said = "";
+  const decoder = new TextDecoder();
+  for await (const bytes of stream) {
     const at = bytes.indexOf(SERVES);
-    const text = at < 0 ? bytes : bytes.subarray(0, at);
-    print(new TextDecoder().decode(text));
+    said += decoder.decode(at < 0 ? bytes : bytes.subarray(0, at), { stream: true });
+    // Whole lines: complain() ends what it is given.
+    const end = at < 0 ? said.lastIndexOf("\n") + 1 : said.length;
+    if (end > 0) show(said.slice(0, end));
+    said = said.slice(end);
     if (at >= 0) return true;
   }
+  if (said !== "") show(said);
   return false;
 }
 
