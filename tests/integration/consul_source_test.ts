@@ -51,10 +51,10 @@ Deno.test("consul: instances are followed, and Consul may come late, stop, end a
   await consul.deregister(...many, "b");
   await watcher.has(hoek);
 
-  consul.signal("SIGSTOP");
+  consul.stop();
   await watcher.fails(/^no answer within 14s \(127/);
   assertEquals(watcher.pool, hoek);
-  consul.signal("SIGCONT");
+  consul.go();
   await consul.register({ ID: "on", Address: "on", Port: 22 });
   await watcher.has(hoek, "on:22 weight=1");
 
