@@ -24,9 +24,10 @@ Deno.test("consul: instances are followed, and Consul may come late, stop, end a
   await watcher.has(hoek);
   await consul.register(
     { ID: "b", Port: 2222, Tags: ["login", "x"], Weights: { Passing: 65535, Warning: 1 } },
-    { ID: "c", Address: "fe80::1", Meta: { cores: "many" } },
     { ID: "d", Address: "no address", Port: 22 },
     { ID: "e", Name: "http", Address: "other", Port: 80 },
+    // They come one by one: with the last of them all are there.
+    { ID: "c", Address: "fe80::1", Meta: { cores: "many" } },
   );
   const b = "10.9.9.9:2222 weight=256";
   await watcher.has(hoek, b, "[fe80::1]:1? weight=1");
