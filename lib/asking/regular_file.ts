@@ -1,6 +1,7 @@
 // Files that people name, read whole. They may name anything: a pipe that nobody writes to, a device, a log of
 // gigabytes.
 
+import { joinedBytes } from "../core/values/joined_bytes.ts";
 import { describeSize } from "../core/values/size.ts";
 
 /**
@@ -24,13 +25,7 @@ export async function readRegularFile(
     }
     pieces.push(piece);
   }
-  const whole = new Uint8Array(bytes);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
+  return joinedBytes(pieces);
 }
 
 /** To read a pipe or a device may take for ever, and a second reader misses what the first has used up. */

@@ -6,13 +6,13 @@ import type { Request } from "../asking/fetch_text.ts";
 import { oneLine } from "../asking/reason.ts";
 import { readSecret } from "../asking/secret_file.ts";
 import { formatHost } from "../core/values/address.ts";
+import { jsonObjectOf } from "../core/values/json_object.ts";
 import { success } from "../core/values/result.ts";
 import { shownJson } from "../core/values/shown_json.ts";
 import { item, key, list, needed, section, type ValueOf } from "../schema/declarations.ts";
 import { absolutePath, line } from "../schema/values.ts";
 import {
   type DiscoveredList,
-  type DiscoverySource,
   discoverySourceKind,
   type DiscoverySurroundings,
   wrongArguments,
@@ -52,9 +52,7 @@ const consulSection = section({ doc: "instances of a service, with source: consu
   }, item(httpServer(CONSUL_PORT, CONSUL_TLS_PORT))),
   tags: list(
     { unset: "any", doc: "tags that an instance must have, all of them" },
-    item(
-      line("a tag", 255),
-    ),
+    item(line("a tag", 255)),
   ),
   datacenter: key(line("a datacenter", 255), {
     unset: "the server's",
@@ -70,52 +68,38 @@ const consulSection = section({ doc: "instances of a service, with source: consu
 });
 
 type Options = ValueOf<typeof consulSection>;
-type Json = Readonly<Record<string, unknown>>;
 
-class ConsulSource implements DiscoverySource {
-  readonly #servers: ServersInTurn<string>;
-
+class ConsulSource extends ServersInTurn<string> {
   constructor(readonly options: Options, readonly surroundings: DiscoverySurroundings) {
     const { servers } = options;
-    this.#servers = new ServersInTurn(
-      servers.length > 0 ? servers : [`http://localhost:${CONSUL_PORT}`],
-    );
+    super(servers.length > 0 ? servers : [`http://localhost:${CONSUL_PORT}`]);
   }
 
-  watch(signal: AbortSignal): AsyncIterable<DiscoveredList> {
-    return this.#servers.watch((server) => this.#watchOne(server, signal), signal);
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return Promise.resolve();
-  }
-
-  async *#watchOne(server: string, signal: AbortSignal): AsyncGenerator<DiscoveredList> {
+  protected override async *watchOne(
+    server: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<DiscoveredList> {
     const { tokenFile } = this.options;
     const { clock, random } = this.surroundings;
     // Files are read anew with each beginning: whoever renews them need not restart us.
     const token = tokenFile === undefined ? success("") : await readSecret(tokenFile, "token");
     const headers = valueOrThrow(token) === "" ? {} : { "x-consul-token": valueOrThrow(token) };
-    const client = await clientOf(server, this.options);
+    using client = await clientOf(server, this.options);
     const request = { client, headers, signal, mostBytes: MOST_BYTES };
-    try {
-      // Index 0 does not wait.
-      for (let index = 0;;) {
-        const url = this.#urlAt(server, index);
-        const ms = index === 0 ? ANSWER_MS : WAITED_MS;
-        const answer = await askServer({ ...request, url } satisfies Request, clock, ms);
-        const list = readInstances(answer.text);
-        // Whoever may not read is told that there is nothing.
-        if (list.backends.length === 0 && isFiltered(answer.headers)) {
-          throw new Error(`the token may not read the service and its nodes (${url.host})`);
-        }
-        yield list;
-        index = nextIndex(index, answer.headers.get("x-consul-index"), url.host);
-        // Consul asks for a limit on how often; and not all balancers are to ask at the same instant.
-        await clock.sleep(SETTLE_MS * (0.5 + random()), signal);
+    // Index 0 does not wait.
+    for (let index = 0;;) {
+      const url = this.#urlAt(server, index);
+      const ms = index === 0 ? ANSWER_MS : WAITED_MS;
+      const answer = await askServer({ ...request, url } satisfies Request, clock, ms);
+      const list = readInstances(answer.text);
+      // Whoever may not read is told that there is nothing.
+      if (list.backends.length === 0 && isFiltered(answer.headers)) {
+        throw new Error(`the token may not read the service and its nodes (${url.host})`);
       }
-    } finally {
-      client.close();
+      yield list;
+      index = nextIndex(index, answer.headers.get("x-consul-index"), url.host);
+      // Consul asks for a limit on how often; and not all balancers are to ask at the same instant.
+      await clock.sleep(SETTLE_MS * (0.5 + random()), signal);
     }
   }
 
@@ -152,19 +136,19 @@ function readInstances(text: string): DiscoveredList {
     throw new Error(`Cannot use ${oneLine(shownJson(answer), 60)}: expected a list of instances`);
   }
   return listOf(answer.map((instance, at) => {
-    const { Service, Node } = objectOf(instance);
-    const service = objectOf(Service);
-    const host = [service.Address, objectOf(Node).Address]
+    const { Service, Node } = jsonObjectOf(instance);
+    const service = jsonObjectOf(Service);
+    const host = [service.Address, jsonObjectOf(Node).Address]
       .find((address) => typeof address === "string" && address !== "");
     const place = `instance ${oneLine(String(service.ID ?? at + 1), 80)}`;
     const port = typeof service.Port === "number" && service.Port > 0 ? `:${service.Port}` : "";
     // What is no address is told as such.
     const backend = parseEntry(`${formatHost(String(host ?? ""))}${port}`);
     if (!backend.ok) return { place, backend };
-    const { cores, max_connections } = objectOf(service.Meta);
+    const { cores, max_connections } = jsonObjectOf(service.Meta);
     const figures = figuresWithin({
       ...figure("cores", cores),
-      ...figure("weight", objectOf(service.Weights).Passing),
+      ...figure("weight", jsonObjectOf(service.Weights).Passing),
       ...figure("maxConnections", max_connections),
     });
     return { place, backend: success({ address: backend.value.address, ...figures }) };
@@ -177,10 +161,6 @@ function figure(name: string, value: unknown): Readonly<Record<string, number>> 
   const isNumber = typeof value === "number" ||
     typeof value === "string" && /^\d{1,9}(\.\d{1,3})?$/.test(value);
   return isNumber ? { [name]: Number(value) } : {};
-}
-
-function objectOf(value: unknown): Json {
-  return typeof value === "object" && value !== null ? { ...value } : {};
 }
 
 export const consul = discoverySourceKind("consul", consulSection, {

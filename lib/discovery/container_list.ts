@@ -3,6 +3,7 @@
 
 import { formatHost, isIpv4, isIpv6 } from "../core/values/address.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
+import { jsonObjectOf, parsedOrText } from "../core/values/json_object.ts";
 import { shownJson } from "../core/values/shown_json.ts";
 import { oneLine } from "../asking/reason.ts";
 import type { DiscoveredBackend, DiscoveredList } from "./discovery_source.ts";
@@ -24,12 +25,7 @@ export interface Reach {
 
 /** Reads the answer, in the order of the containers' names. */
 export function parseContainers(text: string, reach: Reach): Result<DiscoveredList> {
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch {
-    document = text;
-  }
+  const document = parsedOrText(text);
   if (!Array.isArray(document)) {
     return failure(`Cannot use ${oneLine(shownJson(document))}: expected a list of containers`);
   }
@@ -104,9 +100,7 @@ function publishedPlace(container: unknown, port: string): Result<string> {
 }
 
 function valueIn(object: unknown, name: string): unknown {
-  return typeof object === "object" && object !== null && Object.hasOwn(object, name)
-    ? Reflect.get(object, name)
-    : undefined;
+  return jsonObjectOf(object)[name];
 }
 
 function textIn(object: unknown, name: string): string {

@@ -133,10 +133,17 @@ function isFigure(name: string): boolean {
   return name === "cores" || name === "weight" || name === "max_connections";
 }
 
-/** Makes a list of what was read: what could not be is left out, and a backend that comes twice counts once. */
-export function listOf(
-  entries: readonly { readonly place: string; readonly backend: Result<DiscoveredBackend> }[],
-): DiscoveredList {
+/** What was read at one place of a list. */
+export interface Entry {
+  readonly place: string;
+  readonly backend: Result<DiscoveredBackend>;
+}
+
+/**
+ * Makes a list of what was read: what could not be is left out, and a backend that comes twice counts once.
+ * @param count how many entries there are, read or not.
+ */
+export function listOf(entries: readonly Entry[], count = entries.length): DiscoveredList {
   const backends = new Map<string, DiscoveredBackend>();
   const skipped: string[] = [];
   for (const { place, backend } of entries.slice(0, MOST_ENTRIES)) {
@@ -148,7 +155,7 @@ export function listOf(
     const id = JSON.stringify([canonicalAddress(address), hasPort]);
     if (!backends.has(id)) backends.set(id, backend.value);
   }
-  const left = entries.length - MOST_ENTRIES;
+  const left = count - MOST_ENTRIES;
   if (left > 0) skipped.push(`${left} more after the first ${MOST_ENTRIES}: too many`);
   return { backends: [...backends.values()], skipped };
 }

@@ -5,16 +5,15 @@
 
 import { fetchLines, type Request } from "../asking/fetch_text.ts";
 import { oneLine } from "../asking/reason.ts";
-import { readSecret } from "../asking/secret_file.ts";
 import { type Clock, jittered } from "../core/timing/clock.ts";
 import { withDeadline } from "../core/timing/with_deadline.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
+import { isJsonObject, type JsonObject, jsonObjectOf } from "../core/values/json_object.ts";
 import { shownJson } from "../core/values/shown_json.ts";
-import { item, key, list, needed, section, type ValueOf } from "../schema/declarations.ts";
-import { absolutePath, line } from "../schema/values.ts";
+import { item, list, needed, section, type ValueOf } from "../schema/declarations.ts";
+import { line } from "../schema/values.ts";
 import {
   type DiscoveredList,
-  type DiscoverySource,
   discoverySourceKind,
   type DiscoverySurroundings,
   wrongArguments,
@@ -24,6 +23,8 @@ import {
   askServer,
   clientOf,
   httpServer,
+  LOGIN_KEYS,
+  readLogin,
   ServersInTurn,
   SETTLE_MS,
   splitServers,
@@ -48,65 +49,48 @@ const etcdSection = section({ doc: "keys under a prefix, with source: etcd" }, {
     example: "[etcd1, etcd2, etcd3]",
     doc: "host[:2379] or https://host[:2379]; asked in turn",
   }, item(httpServer(ETCD_PORT, ETCD_PORT))),
-  user: key(line("a user", 255), { unset: "none", example: "balancer", doc: "who asks" }),
-  password_file: key(absolutePath, {
-    unset: "none",
-    example: "/etc/compute-lb/etcd-password",
-    doc: "the file whose first line is the user's password",
-  }),
+  ...LOGIN_KEYS,
   ...TLS_KEYS,
 });
 
 type Options = ValueOf<typeof etcdSection>;
-type Json = Readonly<Record<string, unknown>>;
 
-class EtcdSource implements DiscoverySource {
-  readonly #servers: ServersInTurn<string>;
-
+class EtcdSource extends ServersInTurn<string> {
   constructor(readonly options: Options, readonly surroundings: DiscoverySurroundings) {
-    this.#servers = new ServersInTurn(options.servers);
+    super(options.servers);
   }
 
-  watch(signal: AbortSignal): AsyncIterable<DiscoveredList> {
-    return this.#servers.watch((server) => this.#watchOne(server, signal), signal);
-  }
-
-  async *#watchOne(server: string, signal: AbortSignal): AsyncGenerator<DiscoveredList> {
+  protected override async *watchOne(
+    server: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<DiscoveredList> {
     const { prefix } = this.options;
     const { clock, random } = this.surroundings;
     const range = { key: toBase64(prefix), range_end: toBase64(endOf(prefix)) };
     // Files are read anew with each beginning: whoever renews them need not restart us.
-    const client = await clientOf(server, this.options);
+    using client = await clientOf(server, this.options);
     const request = { url: new URL(server), client, headers: {}, signal, mostBytes: MOST_BYTES };
-    try {
-      const gateway = new Gateway(await this.#login(request), clock);
-      for (;;) {
-        const { list, revision } = readRange(
-          await gateway.ask("kv/range", { ...range, limit: String(MOST_ENTRIES + 1) }),
-        );
-        yield list;
-        await gateway.change(
-          { ...range, start_revision: revision + 1n },
-          jittered(WATCH_MS, random),
-        );
-        await clock.sleep(SETTLE_MS, signal);
-      }
-    } finally {
-      client.close();
+    const gateway = new Gateway(await this.#login(request), clock);
+    for (;;) {
+      const { list, revision } = readRange(
+        await gateway.ask("kv/range", { ...range, limit: String(MOST_ENTRIES + 1) }),
+      );
+      yield list;
+      await gateway.change(
+        { ...range, start_revision: revision + 1n },
+        jittered(WATCH_MS, random),
+      );
+      await clock.sleep(SETTLE_MS, signal);
     }
   }
 
   /** The same request with the token of our user, if there is one. */
   async #login(request: Request): Promise<Request> {
-    const { user, passwordFile } = this.options;
-    if (user === undefined && passwordFile === undefined) return request;
-    if (user === undefined || passwordFile === undefined) {
-      const given = user === undefined ? "password_file" : "user";
-      throw new Error(`Cannot use ${given} alone: expected user and password_file`);
-    }
-    const password = valueOrThrow(await readSecret(passwordFile, "password"));
+    const login = await readLogin(this.options);
+    if (login === undefined) return request;
     const gateway = new Gateway(request, this.surroundings.clock);
-    const { token } = await gateway.ask("auth/authenticate", { name: user, password });
+    const { user: name, password } = login;
+    const { token } = await gateway.ask("auth/authenticate", { name, password });
     // It becomes a header, and a header's complaint would show it.
     if (typeof token === "string" && /^[!-~]+$/.test(token)) {
       return { ...request, headers: { authorization: token } };
@@ -119,15 +103,15 @@ class EtcdSource implements DiscoverySource {
 class Gateway {
   constructor(readonly request: Request, readonly clock: Clock) {}
 
-  async ask(path: string, question: Json): Promise<Json> {
+  async ask(path: string, question: JsonObject): Promise<JsonObject> {
     const { text } = await askServer(this.#to(path, question), this.clock);
     const answer = parseJson(text);
-    if (answer.ok && isObject(answer.value)) return answer.value;
+    if (answer.ok && isJsonObject(answer.value)) return answer.value;
     throw new Error(`Cannot read "${oneLine(text, 40)}" as an answer of etcd (${this.#host})`);
   }
 
   /** Waits for a change, or for the time. */
-  async change(range: Json & { readonly start_revision: bigint }, ms: number): Promise<void> {
+  async change(range: JsonObject & { readonly start_revision: bigint }, ms: number): Promise<void> {
     const { start_revision: revision } = range;
     const create_request = { ...range, start_revision: String(revision), fragment: true };
     let event: Result<boolean> = success(false);
@@ -155,7 +139,7 @@ class Gateway {
     return this.request.url.host;
   }
 
-  #to(path: string, body: Json): Request {
+  #to(path: string, body: JsonObject): Request {
     return {
       ...this.request,
       url: new URL(`/v3/${path}`, this.request.url),
@@ -168,9 +152,9 @@ class Gateway {
 function readEvent(line: string): Result<boolean> {
   const answer = parseJson(line);
   if (!answer.ok) return answer;
-  const { result, error } = objectOf(answer.value);
-  if (!isObject(result)) {
-    const { message } = objectOf(error);
+  const { result, error } = jsonObjectOf(answer.value);
+  if (!isJsonObject(result)) {
+    const { message } = jsonObjectOf(error);
     const words = typeof message === "string" ? message : shownJson(answer.value);
     return failure(`etcd cannot watch: ${oneLine(words)}`);
   }
@@ -182,14 +166,14 @@ function readEvent(line: string): Result<boolean> {
   return success(Array.isArray(result.events) && result.events.length > 0);
 }
 
-function readRange({ header, kvs = [] }: Json): { list: DiscoveredList; revision: bigint } {
-  const { revision } = objectOf(header);
+function readRange({ header, kvs = [] }: JsonObject): { list: DiscoveredList; revision: bigint } {
+  const { revision } = jsonObjectOf(header);
   // Without a revision it is no etcd, and what is missing is no empty list.
   if (typeof revision !== "string" || !/^\d{1,19}$/.test(revision) || !Array.isArray(kvs)) {
     throw new Error("Cannot read the answer as etcd's: expected keys and a revision");
   }
   const list = listOf(kvs.flatMap((pair) => {
-    const { key, value = "" } = objectOf(pair);
+    const { key, value = "" } = jsonObjectOf(pair);
     const path = fromBase64(key);
     const entry = fromBase64(value);
     const name = path.slice(path.lastIndexOf("/") + 1);
@@ -221,14 +205,6 @@ function fromBase64(text: unknown): string {
   } catch {
     throw new Error(`Cannot read ${oneLine(shownJson(text), 60)} as etcd writes keys and values`);
   }
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function objectOf(value: unknown): Json {
-  return isObject(value) ? value : {};
 }
 
 export const etcd = discoverySourceKind("etcd", etcdSection, {

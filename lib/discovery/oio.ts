@@ -5,6 +5,7 @@ import { fetchText } from "../asking/fetch_text.ts";
 import { CommandRunner } from "../asking/run_command.ts";
 import { formatAddress } from "../core/values/address.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
+import { isJsonObject, parsedOrText } from "../core/values/json_object.ts";
 import { shownJson } from "../core/values/shown_json.ts";
 import { tcpPlace } from "../schema/balancer_values.ts";
 import { type DraftMapping, key, needed, section } from "../schema/declarations.ts";
@@ -52,22 +53,14 @@ const MOST_OUTPUT_BYTES = 4 * 1_048_576;
 
 /** Reads the proxy's answer: an array of objects, each with its `addr`. */
 export function parseProxyAnswer(text: string): Result<DiscoveredList> {
-  const document = readJson(text);
+  const document = parsedOrText(text);
   if (!Array.isArray(document)) {
     return failure(`Cannot use ${shownJson(document)}: expected a list of services`);
   }
   const addresses = document.map((service: unknown) =>
-    typeof service === "object" && service !== null && "addr" in service ? service.addr : service
+    isJsonObject(service) && "addr" in service ? service.addr : service
   );
   return listOfJson(addresses);
-}
-
-function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }
 
 /** Reads what oio-cluster prints: the third field of every line that has the type between bars. */

@@ -7,6 +7,7 @@
 import { oneLine } from "../asking/reason.ts";
 import { jittered } from "../core/timing/clock.ts";
 import { counted } from "../core/values/counted.ts";
+import { jsonObjectOf, parsedOrText } from "../core/values/json_object.ts";
 import { failure, type Result, success } from "../core/values/result.ts";
 import {
   type DiscoveredList,
@@ -308,16 +309,10 @@ function textOf({ inUse, retired }: RedisPool): string {
 function readNotice(
   text: string,
 ): { readonly by: string; readonly changes: readonly string[] } | undefined {
-  let notice: unknown;
-  try {
-    notice = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (typeof notice !== "object" || notice === null) return undefined;
-  if (!("by" in notice) || typeof notice.by !== "string") return undefined;
-  if (!("changes" in notice) || !Array.isArray(notice.changes)) return undefined;
-  return { by: notice.by, changes: notice.changes.filter((it) => typeof it === "string") };
+  const { by, changes } = jsonObjectOf(parsedOrText(text));
+  return typeof by === "string" && Array.isArray(changes)
+    ? { by, changes: changes.filter((it) => typeof it === "string") }
+    : undefined;
 }
 
 export const redis = discoverySourceKind("redis", redisSection, {

@@ -2,6 +2,7 @@
 
 import { httpClient, type TlsFiles } from "../asking/authorities.ts";
 import { fetchAnswer, type Request } from "../asking/fetch_text.ts";
+import { readSecret } from "../asking/secret_file.ts";
 import type { Clock } from "../core/timing/clock.ts";
 import { withDeadline } from "../core/timing/with_deadline.ts";
 import { formatAddress } from "../core/values/address.ts";
@@ -11,8 +12,8 @@ import { failure, type Result, success } from "../core/values/result.ts";
 import { partialAddress } from "../schema/balancer_values.ts";
 import { key } from "../schema/declarations.ts";
 import { quote } from "../schema/quote.ts";
-import { absolutePath, text, type Value } from "../schema/values.ts";
-import type { DiscoveredList } from "./discovery_source.ts";
+import { absolutePath, line, text, type Value } from "../schema/values.ts";
+import type { DiscoveredList, DiscoverySource } from "./discovery_source.ts";
 
 /** How long a server may take to answer what it can answer at once. */
 export const ANSWER_MS = 5000;
@@ -38,6 +39,28 @@ export const TLS_KEYS = {
     doc: "PEM: its key",
   }),
 };
+
+/** Who asks. */
+export const LOGIN_KEYS = {
+  user: key(line("a user", 255), { unset: "none", example: "balancer", doc: "who asks" }),
+  password_file: key(absolutePath, {
+    unset: "none",
+    example: "/etc/compute-lb/discovery-password",
+    doc: "the file whose first line is the user's password",
+  }),
+};
+
+/** Who asks, by such keys; undefined: nobody in particular. @throws {Error} when the file is of no use. */
+export async function readLogin(
+  { user, passwordFile }: { readonly user?: string; readonly passwordFile?: string },
+): Promise<{ readonly user: string; readonly password: string } | undefined> {
+  if (user === undefined && passwordFile === undefined) return undefined;
+  if (user === undefined || passwordFile === undefined) {
+    const given = user === undefined ? "password_file" : "user";
+    throw new Error(`Cannot use ${given} alone: expected user and password_file`);
+  }
+  return { user, password: valueOrThrow(await readSecret(passwordFile, "password")) };
+}
 
 /** A server that is asked by HTTP or https: its URL without a path, made of `host[:port]` or of such a URL. */
 export function httpServer(port: number, tlsPort: number): Value<string> {
@@ -71,27 +94,26 @@ export function splitServers(
   return schemes.includes(scheme) ? { scheme, hosts: hosts.split(","), path } : undefined;
 }
 
-/** Several servers, of which one is watched; when it fails it is the turn of the next. */
-export class ServersInTurn<Server> {
+/** A source on several servers, of which one is watched; when it fails it is the turn of the next. */
+export abstract class ServersInTurn<Server> implements DiscoverySource {
   #next = 0;
 
   constructor(readonly servers: readonly Server[]) {}
+
+  protected abstract watchOne(server: Server, signal: AbortSignal): AsyncIterable<DiscoveredList>;
 
   /**
    * Watches the first that can be asked. Throws when none can, and when the one that could fails: the next
    * call begins with the one behind it.
    */
-  async *watch(
-    one: (server: Server) => AsyncIterable<DiscoveredList>,
-    signal: AbortSignal,
-  ): AsyncGenerator<DiscoveredList> {
+  async *watch(signal: AbortSignal): AsyncGenerator<DiscoveredList> {
     const reasons: string[] = [];
     while (reasons.length < this.servers.length) {
       const server = this.servers[this.#next % this.servers.length];
       if (server === undefined) break;
       let hasSpoken = false;
       try {
-        for await (const list of one(server)) {
+        for await (const list of this.watchOne(server, signal)) {
           hasSpoken = true;
           yield list;
         }

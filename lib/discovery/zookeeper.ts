@@ -2,7 +2,6 @@
 // in a child is a backend. After any change all of it is read again.
 
 import { readTlsFiles } from "../asking/authorities.ts";
-import { readSecret } from "../asking/secret_file.ts";
 import { oneLine } from "../asking/reason.ts";
 import { interruptible } from "../core/serving/close_on_abort.ts";
 import { withDeadline } from "../core/timing/with_deadline.ts";
@@ -11,17 +10,18 @@ import { failure, success } from "../core/values/result.ts";
 import { tcpPlace } from "../schema/balancer_values.ts";
 import { item, key, list, needed, section, type ValueOf } from "../schema/declarations.ts";
 import { quote } from "../schema/quote.ts";
-import { absolutePath, boolean, line, text } from "../schema/values.ts";
+import { boolean, line, text } from "../schema/values.ts";
 import {
   type DiscoveredList,
-  type DiscoverySource,
   discoverySourceKind,
   type DiscoverySurroundings,
   wrongArguments,
 } from "./discovery_source.ts";
-import { listOf, MOST_ENTRIES, parseNamed } from "./entries.ts";
+import { type Entry, listOf, MOST_ENTRIES, parseNamed } from "./entries.ts";
 import {
+  LOGIN_KEYS,
   noAnswer,
+  readLogin,
   ServersInTurn,
   SETTLE_MS,
   splitServers,
@@ -59,16 +59,7 @@ const zookeeperSection = section({ doc: "children of a node, with source: zk" },
     example: "[zk1, zk2, zk3]",
     doc: "host[:2181]; asked in turn",
   }, item(tcpPlace(ZOOKEEPER_PORT))),
-  user: key(line("a user", 255), {
-    unset: "none",
-    example: "balancer",
-    doc: "who asks (digest authentication)",
-  }),
-  password_file: key(absolutePath, {
-    unset: "none",
-    example: "/etc/compute-lb/zookeeper-password",
-    doc: "the file whose first line is the user's password",
-  }),
+  ...LOGIN_KEYS,
   tls: key(boolean, {
     default: "false",
     doc: "whether the servers' ports are secure ones; with ca or cert they are",
@@ -78,18 +69,15 @@ const zookeeperSection = section({ doc: "children of a node, with source: zk" },
 
 type Options = ValueOf<typeof zookeeperSection>;
 
-class ZooKeeperSource implements DiscoverySource {
-  readonly #servers: ServersInTurn<TcpAddress>;
-
+class ZooKeeperSource extends ServersInTurn<TcpAddress> {
   constructor(readonly options: Options, readonly surroundings: DiscoverySurroundings) {
-    this.#servers = new ServersInTurn(options.servers);
+    super(options.servers);
   }
 
-  watch(signal: AbortSignal): AsyncIterable<DiscoveredList> {
-    return this.#servers.watch((server) => this.#watchOne(server, signal), signal);
-  }
-
-  async *#watchOne(address: TcpAddress, signal: AbortSignal): AsyncGenerator<DiscoveredList> {
+  protected override async *watchOne(
+    address: TcpAddress,
+    signal: AbortSignal,
+  ): AsyncGenerator<DiscoveredList> {
     const { clock } = this.surroundings;
     const server = { address, ...await this.#credentials() };
     await using session = await ZooKeeperSession.open(server, clock, signal);
@@ -112,7 +100,7 @@ class ZooKeeperSource implements DiscoverySource {
   async #read(session: ZooKeeperSession, place: string): Promise<DiscoveredList> {
     const { path } = this.options;
     const names = await session.children(path);
-    const entries: Parameters<typeof listOf>[0][number][] = [];
+    const entries: Entry[] = [];
     let characters = 0;
     for (let at = 0; at < Math.min(names.length, MOST_ENTRIES); at += AT_ONCE) {
       const some = names.slice(at, at + AT_ONCE);
@@ -128,29 +116,19 @@ class ZooKeeperSource implements DiscoverySource {
         throw new Error(`more than ${MOST_CHARACTERS} characters stand below ${path} (${place})`);
       }
     }
-    const list = listOf(entries);
-    const left = names.length - MOST_ENTRIES;
-    return left > 0
-      ? {
-        ...list,
-        skipped: [...list.skipped, `${left} more after the first ${MOST_ENTRIES}: too many`],
-      }
-      : list;
+    return listOf(entries, names.length);
   }
 
   /** Files are read anew with each session: whoever renews them need not restart us. */
   async #credentials(): Promise<Omit<ZooKeeperServer, "address">> {
-    const { tls, ca, cert, user, passwordFile } = this.options;
+    const { tls, ca, cert } = this.options;
     const identity = tls || (ca ?? cert) !== undefined
       ? { tls: valueOrThrow(await readTlsFiles(this.options)) }
       : {};
-    if (user === undefined && passwordFile === undefined) return identity;
-    if (user === undefined || passwordFile === undefined) {
-      const given = user === undefined ? "password_file" : "user";
-      throw new Error(`Cannot use ${given} alone: expected user and password_file`);
-    }
-    const password = valueOrThrow(await readSecret(passwordFile, "password"));
-    return { ...identity, login: `${user}:${password}` };
+    const login = await readLogin(this.options);
+    return login === undefined
+      ? identity
+      : { ...identity, login: `${login.user}:${login.password}` };
   }
 }
 

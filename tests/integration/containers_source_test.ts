@@ -105,7 +105,7 @@ Deno.test("containers: without events the engine is asked at intervals", async (
   await watched.has("192.0.2.1:1?");
   await watched.has("192.0.2.2:1?");
   await watched.has("192.0.2.3:1?");
-  assertEquals(watched.failures, [
+  assertEquals(watched.said, [
     `${socket} tells of no events (HTTP 403 Forbidden): it is asked every 1.0s alone`,
   ]);
 });

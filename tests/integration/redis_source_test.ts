@@ -19,11 +19,6 @@ async function holds(redis: RedisServer, key: string, text: string): Promise<voi
   await waitFor(`${key} to be ${text}`, async () => await redis.cli("get", key) === text);
 }
 
-async function has(watcher: RedisWatcher, ...addresses: readonly string[]): Promise<void> {
-  const pool = [...addresses].sort().join(" ");
-  await waitFor(`the pool to be ${pool}`, () => watcher.pool === pool || undefined);
-}
-
 /** Publishes once somebody listens. */
 async function published(redis: RedisServer, channel: string, text: string): Promise<void> {
   await waitFor("a subscriber", async () => await redis.cli("publish", channel, text) !== "0");
@@ -36,10 +31,10 @@ Deno.test({
     await using redis = await RedisServer.start();
     await redis.cli("set", "serverPool", `["${A}","${B}"]`);
     await using watcher = new RedisWatcher(redis.url);
-    await has(watcher, A, B);
+    await watcher.has(A, B);
     assertEquals(await redis.cli("publish", "addServer", C), "1");
     await holds(redis, "serverPool", `["${A}","${B}","${C}"]`);
-    await has(watcher, A, B, C);
+    await watcher.has(A, B, C);
     await redis.cli("publish", "addServer", C);
     await redis.cli("publish", "addServer", "compute1.example.org:22");
     await holds(redis, "serverPool", `["${A}","${B}","${C}","compute1.example.org:22"]`);
@@ -47,7 +42,7 @@ Deno.test({
     await redis.cli("publish", "removeServer", A);
     await redis.cli("publish", "removeServer", "127.0.0.1:9");
     await holds(redis, "serverPool", `["${B}","${C}"]`);
-    await has(watcher, B, C);
+    await watcher.has(B, C);
     await redis.cli("publish", "addServer", "no server");
     await waitFor("a word about it", () => watcher.said.length > 0);
     assertEquals(watcher.said, [
@@ -57,7 +52,7 @@ Deno.test({
     await redis.cli("publish", "removeServer", B);
     await redis.cli("publish", "removeServer", C);
     await holds(redis, "serverPool", "[]");
-    await has(watcher);
+    await watcher.has();
     assertEquals(watcher.lists.at(-1)?.isMeant, true);
     assertEquals(watcher.failures, []);
   },
@@ -71,7 +66,7 @@ Deno.test({
     await redis.cli("set", "serverPool", `["${A}","${B}"]`);
     {
       await using watcher = new RedisWatcher(redis.url);
-      await has(watcher, A, B);
+      await watcher.has(A, B);
       watcher.setDown(A);
       await holds(redis, "serverPool", `["${B}"]`);
       await holds(redis, "serverPool:retired", `["${A}"]`);
@@ -79,19 +74,19 @@ Deno.test({
       await redis.cli("publish", "addServer", A);
       await redis.cli("publish", "addServer", C);
       await holds(redis, "serverPool", `["${B}","${C}"]`);
-      await has(watcher, A, B, C);
+      await watcher.has(A, B, C);
     }
     // The one that ends gives the lease back.
     assertEquals(await redis.cli("get", "serverPool:lease"), "");
     await using watcher = new RedisWatcher(redis.url);
     await holds(redis, "serverPool", `["${B}","${C}","${A}"]`);
-    await has(watcher, A, B, C);
+    await watcher.has(A, B, C);
     await holds(redis, "serverPool:retired", "");
     watcher.setDown(B);
     await holds(redis, "serverPool:retired", `["${B}"]`);
     await redis.cli("publish", "removeServer", B);
     await holds(redis, "serverPool:retired", "");
-    await has(watcher, A, C);
+    await watcher.has(A, C);
   },
 });
 
@@ -108,7 +103,7 @@ Deno.test({
     await redis.cli("publish", "addServer", A);
     await holds(redis, "serverPool", `["${A}"]`);
     await redis.cli("set", "serverPool", ` [ "${B}", "junk!", 7, "${C}", "${B}" ] `);
-    await has(watcher, B, C);
+    await watcher.has(B, C);
     assertEquals(watcher.lists.at(-1)?.skipped, [
       'item 2: Cannot read "junk!" as a host: expected a name, IPv4 or [IPv6]',
       'item 3: Cannot use 7: expected "host:port"',
@@ -121,11 +116,11 @@ Deno.test({
     await redis.cli("flushall");
     await holds(redis, "serverPool", `["${B}"]`);
     await holds(redis, "serverPool:retired", `["${C}"]`);
-    await has(watcher, B, C);
+    await watcher.has(B, C);
     await redis.cli("publish", "removeServer", C);
     await holds(redis, "serverPool:retired", "");
     await redis.cli("set", "serverPool", "[]");
-    await has(watcher);
+    await watcher.has();
     assertEquals(watcher.lists.at(-1)?.isMeant, true);
   },
 });
@@ -140,7 +135,7 @@ Deno.test({
     const failure = async (pattern: RegExp) => {
       await waitFor(`a failure like ${pattern}`, () => pattern.test(watcher.failures.at(-1) ?? ""));
     };
-    await has(watcher, A);
+    await watcher.has(A);
     await redis.cli("lpush", "list", A);
     await redis.cli("setrange", "long", "4194305", "x");
     await redis.cli("eval", "redis.call('set', 'binary', string.char(34, 255, 34))", "0");
@@ -167,7 +162,7 @@ Deno.test({
     await published(redis, "addServer", C);
     await redis.cli("set", "serverPool", `["${B}"]`);
     await holds(redis, "serverPool", `["${B}","${C}"]`);
-    await has(watcher, B, C);
+    await watcher.has(B, C);
   },
 });
 
@@ -182,7 +177,7 @@ Deno.test({
     for (let count = 0; count < 3; count++) {
       const watcher = _.use(new RedisWatcher(redis.url));
       watchers.push(watcher);
-      await has(watcher, A, B);
+      await watcher.has(A, B);
     }
     const seed = Math.floor(Math.random() * 2 ** 32);
     console.log(`seed ${seed}`);
@@ -203,7 +198,7 @@ Deno.test({
       // Whoever holds the lease then loses it to another.
       if (burst % 5 === 4) await redis.cli("del", "serverPool:lease");
     }
-    for (const watcher of watchers) await has(watcher, ...wanted);
+    for (const watcher of watchers) await watcher.has(...wanted);
     await waitFor("the keys to hold the same", async () => {
       const keys = [
         await redis.cli("get", "serverPool"),
@@ -227,15 +222,15 @@ Deno.test({
     await using first = new RedisWatcher(redis.url);
     await using second = new RedisWatcher(redis.url);
     await using reader = new RedisWatcher(redis.url, {}, false);
-    for (const watcher of [first, second, reader]) await has(watcher, A);
+    for (const watcher of [first, second, reader]) await watcher.has(A);
     await redis.cli("publish", "addServer", C);
     // It counts before it is written.
-    for (const watcher of [first, second, reader]) await has(watcher, A, C);
+    for (const watcher of [first, second, reader]) await watcher.has(A, C);
     await holds(redis, "serverPool", `["${A}","${C}"]`);
     // Connections that are cut are made again, and read what was missed.
     await redis.cli("client", "kill", "type", "pubsub");
     await redis.cli("set", "serverPool", `["${B}"]`);
-    for (const watcher of [first, second, reader]) await has(watcher, B);
+    for (const watcher of [first, second, reader]) await watcher.has(B);
     assertEquals(first.failures.map((text) => text.replace(/:\d+\)$/, ")")), [
       "connection closed (127.0.0.1)",
     ]);
@@ -249,12 +244,12 @@ Deno.test({
     await using redis = await RedisServer.start();
     await redis.cli("set", "serverPool", `["${A}","${B}"]`);
     await using watcher = new RedisWatcher(redis.url);
-    await has(watcher, A, B);
+    await watcher.has(A, B);
     watcher.setDown(B);
     await holds(redis, "serverPool:retired", `["${B}"]`);
     await redis.kill();
     await waitFor("a failure", () => watcher.failures.at(-1)?.startsWith("connection refused"));
-    assertEquals([watcher.pool, watcher.lists.length], [`${B} ${A}`, 1]);
+    assertEquals([watcher.pool, watcher.lists.length], [`${B}, ${A}`, 1]);
     // What the balancer finds out meanwhile is written later.
     watcher.setDown(A);
     await redis.restart(true);
@@ -267,7 +262,7 @@ Deno.test({
     await waitFor("a failure", () => watcher.failures.at(-1)?.startsWith("no answer within 300ms"));
     redis.go();
     await published(redis, "addServer", C);
-    await has(watcher, A, B, C);
+    await watcher.has(A, B, C);
     await holds(redis, "serverPool", `["${B}","${C}"]`);
     redis.stop();
     const began = performance.now();
@@ -318,7 +313,7 @@ Deno.test({
     await Deno.writeTextFile(`${folder.path}/password`, "\n");
     await failure(/^Cannot use the password in ".*": its first line is empty/);
     await Deno.writeTextFile(`${folder.path}/password`, "secret\n");
-    await has(watcher, A);
+    await watcher.has(A);
     watcher.setDown(A);
     const lb = ["--user", "lb", "--pass", "secret", "--no-auth-warning"];
     await waitFor(
@@ -354,15 +349,15 @@ Deno.test({
     await primary.cli("set", "serverPool", `["${A}"]`);
     await holds(replica, "serverPool", `["${A}"]`);
     await using watcher = new RedisWatcher(replica.url);
-    await has(watcher, A);
+    await watcher.has(A);
     await waitFor("a word about it", () => watcher.said.length > 0);
     assertMatch(watcher.said[0] ?? "", /^Cannot write the key "serverPool": Redis says: READONLY/);
     await primary.cli("publish", "addServer", C);
-    await has(watcher, A, C);
+    await watcher.has(A, C);
     await primary.cli("set", "serverPool", `["${A}","${C}"]`);
     watcher.setDown(A);
     await primary.cli("set", "serverPool", `["${B}"]`);
-    await has(watcher, B, C);
+    await watcher.has(B, C);
     assertEquals([watcher.said.length, watcher.failures], [1, []]);
   },
 });

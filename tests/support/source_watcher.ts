@@ -34,27 +34,33 @@ export function backendText({ address, ...figures }: DiscoveredBackend): string 
 export class SourceWatcher implements AsyncDisposable {
   readonly lists: DiscoveredList[] = [];
   readonly failures: string[] = [];
+  /** What people are told besides. */
+  readonly said: string[] = [];
   readonly #stop = new AbortController();
-  readonly #source: DiscoverySource;
+  protected readonly source: DiscoverySource;
   readonly #following: Promise<void>;
 
   constructor(written: Draft, speed = 10) {
     const clock = clockAt(speed);
     const read = readDeclared(discoverySource, written);
     if (!read.ok) throw new Error(read.issues.map(({ message }) => message).join("; "));
-    this.#source = createDiscoverySource(read.value, {
+    this.source = createDiscoverySource(read.value, {
       clock,
       random: Math.random,
-      say: (_, text) => this.failures.push(text),
-      waits: (reason) => this.failures.push(reason),
+      say: (_, text) => this.said.push(text),
+      waits: (reason) => this.said.push(reason),
     });
-    this.#following = follow(this.#source, this.#stop.signal, {
+    this.#following = follow(this.source, this.#stop.signal, {
       // A pause after a failure is nothing that tests are about.
       clock: clockAt(Math.max(10, speed)),
       random: Math.random,
-      took: (list) => this.lists.push(list),
+      took: (list) => this.took(list),
       failed: (reason) => this.failures.push(reason),
     });
+  }
+
+  protected took(list: DiscoveredList): void {
+    this.lists.push(list);
   }
 
   /** What the last list names, in order. */

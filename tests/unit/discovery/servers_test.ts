@@ -109,18 +109,20 @@ Deno.test("servers are asked in turn: the next when one cannot be, or has stoppe
   const asked: string[] = [];
   const empty: DiscoveredList = { backends: [], skipped: [] };
   const spoken = new Set<string>();
-  const servers = new ServersInTurn(["a", "b", "c"]);
+  class Scripted extends ServersInTurn<string> {
+    protected override async *watchOne(server: string) {
+      asked.push(server);
+      await Promise.resolve();
+      if (spoken.has(server)) yield empty;
+      throw new Error(`${server} fails`);
+    }
+  }
+  const servers = new Scripted(["a", "b", "c"]);
   const signal = new AbortController().signal;
   const round = async () => {
     const lists: DiscoveredList[] = [];
     try {
-      const watching = servers.watch(async function* (server) {
-        asked.push(server);
-        await Promise.resolve();
-        if (spoken.has(server)) yield empty;
-        throw new Error(`${server} fails`);
-      }, signal);
-      for await (const list of watching) lists.push(list);
+      for await (const list of servers.watch(signal)) lists.push(list);
       return "ended";
     } catch (error) {
       return `${lists.length} lists; ${error instanceof Error ? error.message : error}`;
@@ -132,8 +134,7 @@ Deno.test("servers are asked in turn: the next when one cannot be, or has stoppe
   assertEquals(await round(), "1 lists; b fails");
   assertEquals(asked.join(""), "abcabcab");
   assertEquals(
-    await new ServersInTurn([]).watch(() => (async function* () {})(), signal).next()
-      .catch(({ message }) => message),
+    await new Scripted([]).watch(signal).next().catch(({ message }) => message),
     "no server to ask: expected one at least",
   );
 });
