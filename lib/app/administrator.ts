@@ -11,7 +11,7 @@ import { OWN_WORDS } from "../core/pool/member.ts";
 import { ACTIVE } from "../core/pick/pick_table.ts";
 import { Ticker } from "../core/timing/polling.ts";
 import { messageOf } from "../core/values/errors.ts";
-import type { Config, PoolConfig } from "../config/config.ts";
+import { type Config, isFed, type PoolConfig } from "../config/config.ts";
 import type {
   BackendAddition,
   BackendAnswer,
@@ -198,7 +198,9 @@ export class Administrator implements Orders, Ordering, AsyncDisposable {
       pool,
       backend: id,
       said: saidBy(clock, caller, reason),
-      isConfigured: configured.backends.some((backend) => backend.id === id),
+      // Who is not named now may be with the next list, or the next token.
+      isConfigured: configured.discovery.length > 0 || isFed(configured) ||
+        configured.backends.some((backend) => backend.id === id),
     }));
   }
 

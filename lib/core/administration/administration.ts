@@ -42,7 +42,7 @@ export type Order =
   }
   | BackendOrder & {
     readonly kind: "remove";
-    /** Whether the configuration names it: of one that was only added, nothing is remembered. */
+    /** Whether the configuration names it, or a source may: of one that was only added, nothing is remembered. */
     readonly isConfigured: boolean;
   }
   | FrontendOrder & { readonly kind: "deny"; readonly untilMs?: number }
