@@ -26,7 +26,7 @@ export interface Told {
   readonly env?: Readonly<Record<string, string>>;
   /** Longer output is no answer; absent: more than a load needs is none. */
   readonly mostBytes?: number;
-  /** It is to do something: what it prints is no answer, and may be long. */
+  /** It is to do something: what it prints is no answer, and may be long; what it leaves running goes on. */
   readonly isErrand?: boolean;
 }
 
@@ -109,8 +109,9 @@ async function runCommand(
       await readers;
       return failure(describeUnkillable(process.pid));
     }
-    // What it has left running in its group would hold the pipes open, and nobody would ever end it.
-    kill();
+    // What it has left running in its group would hold the pipes open, and nobody would ever end it. What an
+    // errand has started is what it was sent for, such as a virtual machine.
+    if (told.isErrand !== true) kill();
     await finishReading(readers, enough, clock);
     const [stdout, stderr] = await readers;
     if (signal.aborted) return failure(abortReason(signal));

@@ -128,6 +128,19 @@ Deno.test("a command that takes too long is killed, and counts as failed", async
   assertEquals([failure, site.commands], ["it took more than 5s and was killed", ""]);
 });
 
+Deno.test("what a command has started in the background outlives it", async () => {
+  await using folder = new TemporaryDirectory();
+  const at = (name: string) => `${folder.path}/${name}`;
+  const machine =
+    `for i in $(seq 400); do if [ -e ${at("go")} ]; then break; fi; sleep 0.05; done; ` +
+    `echo went >${at("new")}; mv ${at("new")} ${at("went")}`;
+  await using site = new Site({ up_when: "sessions < 1" }, `(${machine}) >/dev/null 2>&1 &`);
+  await site.pass(11);
+  await site.logged("is done");
+  await Deno.writeTextFile(at("go"), "");
+  await waitFor("the machine", () => Deno.readTextFile(at("went")));
+});
+
 Deno.test("a balancer that drains runs no command, and its end kills the one that runs", async () => {
   const site = new Site({ up_when: "sessions < 1", cooldown: "1s" }, "sleep 1000;");
   try {
