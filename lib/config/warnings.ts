@@ -159,13 +159,16 @@ function oddFeed(pool: PoolConfig): string[] {
 }
 
 function oddPool(pool: PoolConfig): string[] {
-  const { name, backends, discovery, strategy, memory, pressure } = pool;
+  const { name, backends, discovery, onEmpty, strategy, memory, pressure } = pool;
   const at = `pools.${name}`;
   const odd: string[] = [];
   if (
     backends.length > 0 && discovery.length === 0 && backends.every(({ weight }) => weight === 0)
   ) {
     odd.push(`${at}: every backend has weight 0: clients are turned away`);
+  }
+  if (onEmpty !== "keep" && discovery.length === 0 && !isFed(pool)) {
+    odd.push(`${at}.on_empty: has no effect: expected discovery beside it`);
   }
   const url = sameUrl(pool);
   if (url !== undefined) {

@@ -413,7 +413,8 @@ export function chosen<const C extends Choice<string, unknown>>(
     );
     if (missing !== undefined) {
       const [key, { about }] = missing;
-      const message = `Cannot use ${by}: ${name} without ${key}: expected ${about.doc}`;
+      const such = about.example === undefined ? "" : `, such as ${about.example}`;
+      const message = `Cannot use ${by}: ${name} without ${key}${such} (${about.doc})`;
       context.addIssue({ code: "custom", message, path: [] });
       return z.NEVER;
     }

@@ -165,6 +165,13 @@ Deno.test("warningsOf() finds what a strategy would heed, in a pool that is fed"
   );
 });
 
+Deno.test("warningsOf() finds on_empty where nobody discovers", () => {
+  assertEquals(warnings({ on_empty: "clear", discovery: "file:/hosts" }), []);
+  assertEquals(warnings({ on_empty: "clear" }), [
+    "pools.p.on_empty: has no effect: expected discovery beside it",
+  ]);
+});
+
 Deno.test("warningsOf() finds a command that nothing sets off", () => {
   const exec = ["/bin/scale"];
   assertEquals(warnings({ scale: { exec, up_when: "queued > 0" } }), []);

@@ -48,12 +48,12 @@ Deno.test("a text says which servers, and what is asked of them", () => {
 
 Deno.test("a text that says too little, or what cannot be, is rejected", () => {
   assertEquals(read("etcd://a"), [
-    "Cannot use source: etcd without prefix: expected each key that begins so is a backend: its value, " +
-    "else its last part",
+    "Cannot use source: etcd without prefix, such as /compute/ (each key that begins so is a backend: " +
+    "its value, else its last part)",
   ]);
   assertEquals(read("consul://a/"), [
-    "Cannot use source: consul without service: expected instances whose checks pass are backends; meta: " +
-    "cores and max_connections",
+    "Cannot use source: consul without service, such as ssh (instances whose checks pass are backends; " +
+    "meta: cores and max_connections)",
   ]);
   assertEquals(read("zk://a,,b/x"), [
     'Cannot read "" as an address: host is empty, expected "host:port", "[IPv6]:port" or "unix:/path"',
