@@ -13,7 +13,7 @@ import { discoverySource } from "../discovery/registry.ts";
 import type { PoolDiscoveryReport } from "../admin/report.ts";
 import { ownAddresses } from "../host/own_addresses.ts";
 import type { FoundNames } from "./backend_names.ts";
-import { type Merged, mergeDiscovered } from "./discovered.ts";
+import { type Merged, mergeDiscovered } from "./merged_backends.ts";
 import type { Turn } from "./order_parts.ts";
 import { SourceWatch, type SourceWatchParts } from "./source_watch.ts";
 

@@ -11,7 +11,7 @@ import type { DiscoveredBackend } from "../discovery/discovery_source.ts";
 import { parseLines } from "../discovery/entries.ts";
 import type { Word } from "../sp/back_channel.ts";
 import type { Peer } from "../sp/pusher.ts";
-import { mergeDiscovered } from "./discovered.ts";
+import { mergeDiscovered } from "./merged_backends.ts";
 import { PoolController, type PoolControllerParts } from "./pool_controller.ts";
 import type { TokenSupply } from "./token_supply.ts";
 

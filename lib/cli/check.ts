@@ -4,7 +4,7 @@
 
 import { NAME_TIMEOUT_MS } from "../app/backend_names.ts";
 import { describeSources, LoadSources } from "../app/load_sources.ts";
-import { mergeDiscovered } from "../app/discovered.ts";
+import { mergeDiscovered } from "../app/merged_backends.ts";
 import { loadSourceMaker } from "../app/parts.ts";
 import type { Config, FrontendConfig, PoolConfig } from "../config/config.ts";
 import { formatConfigErrors } from "../config/config_error.ts";

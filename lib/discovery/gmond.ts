@@ -111,7 +111,7 @@ function backendOf(host: GmondHost, { reachedBy, port }: Own): Result<Discovered
 
 const CLUSTER_FLAG = "--cluster";
 
-export const ganglia = discoverySourceKind("gmond", gmondSection, {
+export const gmond = discoverySourceKind("gmond", gmondSection, {
   doc: "Ganglia: hosts that a gmond or gmetad has heard of",
   form: "gmond:HOST[:PORT]",
   fromText: (text) =>

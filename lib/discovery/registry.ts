@@ -12,7 +12,7 @@ import { exec } from "./exec.ts";
 import { file } from "./file.ts";
 import { http } from "./http.ts";
 import { redis } from "./redis.ts";
-import { ganglia } from "./gmond.ts";
+import { gmond } from "./gmond.ts";
 import { oioCluster, oioProxy } from "./oio.ts";
 import { staticList } from "./static.ts";
 import { zk } from "./zookeeper.ts";
@@ -28,7 +28,7 @@ export const DISCOVERY_SOURCE_KINDS = [
   etcd,
   zk,
   consul,
-  ganglia,
+  gmond,
   containers,
   oioProxy,
   oioCluster,

@@ -5,9 +5,9 @@ import { Sshd } from "../peers/sshd.ts";
 import { ZooKeeper } from "../peers/zookeeper.ts";
 import { Balancer, programCommand } from "../support/balancer.ts";
 import { descendantsOf, freePort, signal } from "../support/processes.ts";
+import { HeardProgram } from "../support/heard_program.ts";
 import { requirePeer } from "../support/require_peer.ts";
 import { endNow, runProgram } from "../support/run_program.ts";
-import { waitFor } from "../support/wait_for.ts";
 
 const peers = requirePeer("sshd", "ssh", "ssh-keygen", "java", "zookeeper");
 
@@ -86,23 +86,13 @@ Deno.test({
     stack.use(balancer);
 
     assertEquals(await logins(4), [one.address, two.address]);
-    const standing = new Deno.Command("/usr/bin/ssh", {
-      args: [...ssh, "echo up; while read line; do echo $line; done"],
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-    let heard = "";
-    const hearing = (async () => {
-      const texts = standing.stdout.pipeThrough(new TextDecoderStream());
-      for await (const text of texts) heard += text;
-    })();
-    const writer = standing.stdin.getWriter();
+    const shell = "echo up; while read line; do echo $line; done";
+    await using standing = new HeardProgram(["/usr/bin/ssh", ...ssh, shell]);
     const answers = async (text: string) => {
-      await writer.write(new TextEncoder().encode(`${text}\n`));
-      await waitFor(`"${text}" from the session`, () => heard.includes(`${text}\n`));
+      await standing.write(`${text}\n`);
+      await standing.said(`${text}\n`);
     };
-    await waitFor("the session", () => heard.startsWith("up\n"));
+    await standing.said("up\n");
 
     // The refresher waits for ZooKeeper, and the list stays.
     await zookeeper.kill();
@@ -134,10 +124,8 @@ Deno.test({
 
     // Sessions through the proxy are its own.
     await balancer[Symbol.asyncDispose]();
-    assert((await standing.status).code !== 0);
-    await hearing;
+    assert(await standing.ended() !== 0);
     stack.use(await proxy());
     assertEquals(await logins(2), [living.address]);
-    await writer.abort().catch(() => {});
   },
 });

@@ -10,7 +10,8 @@ import { readAll, receive } from "../support/bytes.ts";
 import { Generator } from "../support/generator.ts";
 import { freePort } from "../support/processes.ts";
 import { peerProgram, requirePeer } from "../support/require_peer.ts";
-import { endNow, TemporaryDirectory } from "../support/run_program.ts";
+import { HeardProgram } from "../support/heard_program.ts";
+import { TemporaryDirectory } from "../support/run_program.ts";
 import { TokenFeed } from "../support/token_feed.ts";
 import { waitFor } from "../support/wait_for.ts";
 
@@ -75,14 +76,10 @@ Deno.test({
     await using peer = new TcpPeer(greetThenEcho("a"));
     for (const endpoint of [`tcp://127.0.0.1:${freePort()}`, `ipc://${folder.path}/gen`]) {
       const args = ["--push", "--bind", endpoint, "--data", peer.address, "-i", "0.02"];
-      const nanocat = new Deno.Command(peerProgram("nanocat"), { args, stdin: "null" }).spawn();
-      try {
-        await using balancer = await proxy([endpoint]);
-        const port = await balancer.port("main");
-        for (let i = 0; i < 20; i++) assertEquals(await greeting(port), "a");
-      } finally {
-        await endNow(nanocat);
-      }
+      await using _nanocat = new HeardProgram([peerProgram("nanocat"), ...args]);
+      await using balancer = await proxy([endpoint]);
+      const port = await balancer.port("main");
+      for (let i = 0; i < 20; i++) assertEquals(await greeting(port), "a");
     }
   },
 });
@@ -147,7 +144,7 @@ Deno.test("of a list that has changed, no more than 16 tokens are left", async (
   const port = await balancer.port("main");
   await ready(balancer);
   await gen.list(fresh.address);
-  await waitFor("the new list", () => gen.log.match(/new list/g)?.length === 2);
+  await waitFor("the new list", () => gen.stderr.match(/new list/g)?.length === 2);
   let greeted = "";
   for (let i = 0; i < 60; i++) greeted += await greeting(port);
   assertEquals(greeted.replace(/^o{0,16}/, "").replace(/^n+$/, ""), "");

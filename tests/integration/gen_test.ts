@@ -3,39 +3,23 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { parseEndpoint } from "../../lib/sp/endpoint.ts";
 import { runProgram } from "../support/balancer.ts";
+import { HeardProgram } from "../support/heard_program.ts";
 import { Generator } from "../support/generator.ts";
 import { peerProgram, requirePeer } from "../support/require_peer.ts";
-import { endNow, TemporaryDirectory } from "../support/run_program.ts";
+import { TemporaryDirectory } from "../support/run_program.ts";
 import { TestProxy } from "../support/sp_peers.ts";
-import { waitFor, within } from "../support/wait_for.ts";
+import { waitFor } from "../support/wait_for.ts";
 import { freePort } from "../support/processes.ts";
 
-/** Starts nanocat. */
-function nanocat(...args: readonly string[]): Deno.ChildProcess {
-  return new Deno.Command(peerProgram("nanocat"), {
-    args: [...args],
-    stdin: "null",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
+function nanocat(...args: readonly string[]): HeardProgram {
+  return new HeardProgram([peerProgram("nanocat"), ...args]);
 }
 
 /** The first lines that nanocat prints of what it pulls. */
 async function pulled(endpoint: string, count: number): Promise<string[]> {
-  const child = nanocat("--pull", "--connect", endpoint, "--ascii");
-  let text = "";
-  const lines = () => text.split("\n").slice(0, -1);
-  const read = async () => {
-    for await (const piece of child.stdout.pipeThrough(new TextDecoderStream())) {
-      text += piece;
-      if (lines().length >= count) break;
-    }
-  };
-  try {
-    await within(`${count} lines of ${endpoint}`, read());
-  } finally {
-    await endNow(child);
-  }
+  await using puller = nanocat("--pull", "--connect", endpoint, "--ascii");
+  const lines = () => puller.stdout.split("\n").slice(0, -1);
+  await waitFor(`${count} lines of ${endpoint}`, () => lines().length >= count);
   return lines().slice(0, count);
 }
 
@@ -48,7 +32,7 @@ Deno.test({
     await using gen = await Generator.start([], ["tcp://127.0.0.1:0", ipc]);
     await gen.write("A\nB\n");
     await gen.endInput();
-    await gen.logged("the last list goes on");
+    await gen.said("the last list goes on");
     const [tcp = ""] = gen.endpoints;
     const first = await pulled(tcp, 6);
     assertEquals(first, ["B", "A", "B", "A", "B", "A"]);
@@ -70,18 +54,15 @@ Deno.test({
       await using proxy = new TestProxy(address.value);
       proxy.puller.want(3);
       await waitFor("a refusal", () => proxy.states.length === 1);
-      const child = nanocat("--push", "--bind", endpoint, "--data", "10.0.0.1:22", "-i", "0.05");
-      try {
-        await waitFor("three tokens", () => proxy.tokens.length === 3);
-        assertEquals(proxy.tokens, Array(3).fill("10.0.0.1:22"));
-        assertEquals(proxy.states.at(-1), "connected");
-        // What it says is nothing to nanomsg.
-        for (let i = 0; i < 100; i++) proxy.end("10.0.0.1:22");
-        await proxy.take(3);
-      } finally {
-        await child.stdout.cancel();
-        await endNow(child);
-      }
+      await using _pusher = nanocat(
+        ...["--push", "--bind", endpoint, "--data", "10.0.0.1:22", "-i", "0.05"],
+      );
+      await waitFor("three tokens", () => proxy.tokens.length === 3);
+      assertEquals(proxy.tokens, Array(3).fill("10.0.0.1:22"));
+      assertEquals(proxy.states.at(-1), "connected");
+      // What it says is nothing to nanomsg.
+      for (let i = 0; i < 100; i++) proxy.end("10.0.0.1:22");
+      await proxy.take(3);
     }
   },
 });
@@ -93,13 +74,13 @@ Deno.test("gen: after a new list, a proxy of ours gets at most 16 tokens of the 
   // As a proxy does: 16 are ahead, and each that is used is asked for anew.
   await proxy.take(16);
   await gen.list("new:1", "new:2", "new:3");
-  await gen.logged("new list: 3 items");
+  await gen.said("new list: 3 items");
   const later: string[] = [];
   for (let i = 0; i < 40; i++) later.push(...await proxy.take(1));
   assertEquals(later.filter((token) => token.startsWith("old")), []);
   // Of nothing, nothing is handed out; and then again.
   await gen.list();
-  await gen.logged("nothing is handed out");
+  await gen.said("nothing is handed out");
   proxy.puller.want(5);
   const before = proxy.tokens.length;
   await gen.list("last:1");

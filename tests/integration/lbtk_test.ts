@@ -5,14 +5,15 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { LBTK_NAMES } from "../../lib/cli/called_as.ts";
 import { receive, send } from "../support/bytes.ts";
 import { compiledBinary } from "../support/compiled_binary.ts";
+import { HeardProgram } from "../support/heard_program.ts";
 import { needs } from "../support/needs.ts";
 import { freePort } from "../support/processes.ts";
-import { endNow, TemporaryDirectory } from "../support/run_program.ts";
+import { TemporaryDirectory } from "../support/run_program.ts";
 import { SystemLog } from "../support/syslog.ts";
-import { waitFor } from "../support/wait_for.ts";
 
 /** Own processes, own /run, own /dev. Ends with all that it has started. */
 const PLACE = `
+exec 2>&1
 mount -t tmpfs tmpfs /run
 for name in null zero full random urandom tty; do
   touch "$DEVICES/$name"
@@ -22,41 +23,7 @@ mount --rbind "$DEVICES" /dev
 PATH=$BIN:$PATH
 `;
 
-class Place implements AsyncDisposable {
-  /** What was printed, stdout and stderr. */
-  text = "";
-  readonly #child: Deno.ChildProcess;
-  readonly #reading: Promise<unknown>;
-
-  constructor(env: Readonly<Record<string, string>>, script: string) {
-    this.#child = new Deno.Command("unshare", {
-      args: ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        .concat("sh", "-c", PLACE + script),
-      env,
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    this.#reading = Promise.all([this.#read(this.#child.stdout), this.#read(this.#child.stderr)]);
-  }
-
-  /** Waits for a text. */
-  async said(text: string): Promise<void> {
-    await waitFor(`"${text}"`, () => this.text.includes(text) || undefined)
-      .catch((error: unknown) => {
-        throw new Error(`${error}\n${this.text}`);
-      });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await endNow(this.#child);
-    await this.#reading;
-  }
-
-  async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) this.text += text;
-  }
-}
+const UNSHARE = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
 Deno.test({
   ...needs("root", "unshare"),
@@ -75,19 +42,17 @@ Deno.test({
       CLB_RUNTIME_DIR: `${folder.path}/runtime`,
       ...{ ONE: `${one}`, TWO: `${two}`, FEED: `${feed}`, FRONT: `${front}` },
     };
-    await using place = new Place(
-      env,
-      `
+    const script = `
 # Whoever does not read what it prints is no trouble.
 (echo-tcp-splice -d -f 127.0.0.1:$ONE 127.0.0.1:$TWO; echo "echo: $?" >&2) | true
 # Nor waits anybody for its end who does read.
 (proxy-tcp-splice -d -f 127.0.0.1:$FRONT tcp://127.0.0.1:$FEED; echo "proxy: $?") 2>&1 | cat
 proxy-tcp-splice -d -f 127.0.0.1:$FRONT tcp://127.0.0.1:$FEED; echo "again: $?"
 refresh-static 127.0.0.1:$ONE 127.0.0.1:$TWO | gen tcp://127.0.0.1:$FEED
-`,
-    );
+`;
+    await using place = new HeardProgram([...UNSHARE, "sh", "-c", PLACE + script], env);
     await place.said("again: 1");
-    const [before = "", after = ""] = place.text.split("proxy: 0");
+    const [before = "", after = ""] = place.stdout.split("proxy: 0");
     assertStringIncludes(before, "echo: 0");
     assertMatch(after, /Cannot listen on "?127\.0\.0\.1:\d+.*address already in use/);
     await place.said(`listens on tcp://127.0.0.1:${feed}`);

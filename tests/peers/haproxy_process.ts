@@ -2,19 +2,30 @@
 
 import { freePort } from "../support/processes.ts";
 import { peerProgram } from "../support/require_peer.ts";
-import { endNow, TemporaryDirectory } from "../support/run_program.ts";
-import { waitFor } from "../support/wait_for.ts";
+import { KeptServer } from "./kept_server.ts";
 
-/** How often it is started anew when a port that was free is taken. */
-const ATTEMPTS = 5;
-
-export class HaproxyProcess implements AsyncDisposable {
-  readonly #folder: TemporaryDirectory;
-  readonly #child: Deno.ChildProcess;
-
-  private constructor(folder: TemporaryDirectory, child: Deno.ChildProcess) {
-    this.#folder = folder;
-    this.#child = child;
+export class HaproxyProcess extends KeptServer {
+  private constructor(sections: string) {
+    super({
+      name: "HAProxy",
+      command: (folder) => {
+        const config = `${folder}/haproxy.cfg`;
+        Deno.writeTextFileSync(
+          config,
+          `global
+  stats socket ${folder}/stats level admin
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 5s
+  timeout server 5s
+${sections}
+`,
+        );
+        return [peerProgram("haproxy"), "-db", "-q", "-f", config];
+      },
+      isReady: async () => (await this.ask("show info")) !== "",
+    });
   }
 
   /**
@@ -22,50 +33,12 @@ export class HaproxyProcess implements AsyncDisposable {
    * @param sections of haproxy.cfg behind `global` and `defaults`, asked for with ports that are free.
    */
   static async start(sections: (port: () => number) => string): Promise<HaproxyProcess> {
-    for (let attempt = 1;; attempt++) {
-      const folder = new TemporaryDirectory();
-      const config = `${folder.path}/haproxy.cfg`;
-      await Deno.writeTextFile(
-        config,
-        `global
-  stats socket ${folder.path}/stats level admin
-defaults
-  mode tcp
-  timeout connect 5s
-  timeout client 5s
-  timeout server 5s
-${sections(() => freePort())}
-`,
-      );
-      const child = new Deno.Command(peerProgram("haproxy"), {
-        args: ["-db", "-q", "-f", config],
-        stdin: "null",
-        stdout: "null",
-        stderr: "null",
-      }).spawn();
-      let hasEnded = false;
-      child.status.then(() => hasEnded = true);
-      const haproxy = new HaproxyProcess(folder, child);
-      try {
-        const isUp = await waitFor("HAProxy to answer", async () => {
-          if (hasEnded) return "no";
-          return (await haproxy.ask("show info")) !== "" && "yes";
-        });
-        if (isUp === "yes") return haproxy;
-        if (attempt === ATTEMPTS) {
-          throw new Error(`HAProxy does not start: haproxy -c -f ${config}`);
-        }
-      } catch (error) {
-        await haproxy[Symbol.asyncDispose]();
-        throw error;
-      }
-      await haproxy[Symbol.asyncDispose]();
-    }
+    return await KeptServer.started(() => new HaproxyProcess(sections(() => freePort())));
   }
 
   /** What its stats socket answers. */
   async ask(command: string): Promise<string> {
-    using conn = await Deno.connect({ transport: "unix", path: `${this.#folder.path}/stats` });
+    using conn = await Deno.connect({ transport: "unix", path: `${this.folder}/stats` });
     await conn.write(new TextEncoder().encode(`${command}\n`));
     const decoder = new TextDecoder();
     const buffer = new Uint8Array(16_384);
@@ -85,10 +58,5 @@ ${sections(() => freePort())}
       row[0] === proxy && row[1] === server
     );
     return new Map(names.map((name, index) => [name, row?.[index] ?? ""]));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await endNow(this.#child);
-    await this.#folder[Symbol.asyncDispose]();
   }
 }

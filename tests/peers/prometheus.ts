@@ -1,10 +1,8 @@
 // A real Prometheus of this machine on a loopback port, with its data in a temporary folder. It scrapes one
 // address each second and goes by the alerting rules that it is given.
 
-import { freePort } from "../support/processes.ts";
 import { peerProgram } from "../support/require_peer.ts";
-import { endNow, TemporaryDirectory } from "../support/run_program.ts";
-import { waitFor } from "../support/wait_for.ts";
+import { KeptServer } from "./kept_server.ts";
 
 /** One series of an answer: its labels and its value. */
 export interface Series {
@@ -17,70 +15,41 @@ export interface AlertRule {
   readonly expr: string;
 }
 
-/** Another process may take a free port before Prometheus does. */
-const ATTEMPTS = 5;
-
-export class Prometheus implements AsyncDisposable {
-  readonly #folder: TemporaryDirectory;
-  readonly #child: Deno.ChildProcess;
-
-  private constructor(folder: TemporaryDirectory, child: Deno.ChildProcess, readonly port: number) {
-    this.#folder = folder;
-    this.#child = child;
+export class Prometheus extends KeptServer {
+  private constructor(target: string, rules: readonly AlertRule[]) {
+    super({
+      name: "Prometheus",
+      command: (folder, _, port) => {
+        // JSON is YAML.
+        const files = {
+          "rules.yml": { groups: [{ name: "test", interval: "1s", rules }] },
+          "prometheus.yml": {
+            global: { scrape_interval: "1s", scrape_timeout: "1s", evaluation_interval: "1s" },
+            rule_files: [`${folder}/rules.yml`],
+            scrape_configs: [{ job_name: "compute-lb", static_configs: [{ targets: [target] }] }],
+          },
+        };
+        for (const [name, content] of Object.entries(files)) {
+          Deno.writeTextFileSync(`${folder}/${name}`, JSON.stringify(content));
+        }
+        return [
+          peerProgram("prometheus"),
+          `--config.file=${folder}/prometheus.yml`,
+          `--storage.tsdb.path=${folder}/data`,
+          `--web.listen-address=127.0.0.1:${port}`,
+        ];
+      },
+      isReady: async (host, port) => {
+        const answer = await fetch(`http://${host}:${port}/-/ready`);
+        await answer.body?.cancel();
+        return answer.ok;
+      },
+    });
   }
 
   /** Starts it, and waits until it is ready. */
   static async start(target: string, rules: readonly AlertRule[]): Promise<Prometheus> {
-    for (let attempt = 1;; attempt++) {
-      try {
-        return await Prometheus.#tryToStart(target, rules);
-      } catch (error) {
-        if (attempt === ATTEMPTS) throw error;
-      }
-    }
-  }
-
-  static async #tryToStart(target: string, rules: readonly AlertRule[]): Promise<Prometheus> {
-    const folder = new TemporaryDirectory();
-    const port = freePort();
-    // JSON is YAML.
-    const files = {
-      "rules.yml": { groups: [{ name: "test", interval: "1s", rules }] },
-      "prometheus.yml": {
-        global: { scrape_interval: "1s", scrape_timeout: "1s", evaluation_interval: "1s" },
-        rule_files: [`${folder.path}/rules.yml`],
-        scrape_configs: [{ job_name: "compute-lb", static_configs: [{ targets: [target] }] }],
-      },
-    };
-    for (const [name, content] of Object.entries(files)) {
-      await Deno.writeTextFile(`${folder.path}/${name}`, JSON.stringify(content));
-    }
-    const child = new Deno.Command(peerProgram("prometheus"), {
-      args: [
-        `--config.file=${folder.path}/prometheus.yml`,
-        `--storage.tsdb.path=${folder.path}/data`,
-        `--web.listen-address=127.0.0.1:${port}`,
-      ],
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
-    let ended = false;
-    child.status.then(() => ended = true);
-    const prometheus = new Prometheus(folder, child, port);
-    try {
-      await waitFor("Prometheus to be ready", async () => {
-        if (ended) return "ended";
-        const answer = await fetch(`http://127.0.0.1:${port}/-/ready`);
-        await answer.body?.cancel();
-        return answer.ok || undefined;
-      });
-      if (ended) throw new Error("Prometheus has ended");
-      return prometheus;
-    } catch (error) {
-      await prometheus[Symbol.asyncDispose]();
-      throw error;
-    }
+    return await KeptServer.started(() => new Prometheus(target, rules));
   }
 
   /**
@@ -98,11 +67,6 @@ export class Prometheus implements AsyncDisposable {
     const { alerts } = await this.#ask("alerts");
     if (!Array.isArray(alerts)) throw new Error("Prometheus has answered without alerts");
     return alerts.flatMap(({ state, labels }) => state === "firing" ? [labels.alertname] : []);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await endNow(this.#child);
-    await this.#folder[Symbol.asyncDispose]();
   }
 
   async #ask(resource: string): Promise<Readonly<Record<string, unknown>>> {
