@@ -20,6 +20,9 @@ export interface Request {
 /** More than a load needs, or a list of backends. */
 const MOST_BYTES = 1_048_576;
 
+/** Shorter words are no secrets. */
+const SHORTEST_SECRET = 4;
+
 /** More than a message about an error. */
 const MOST_COMPLAINT_BYTES = 4096;
 
@@ -65,9 +68,10 @@ export async function fetchLines(
 }
 
 async function withAnswer<T>(
-  { url, client, headers, body, signal }: Request,
+  request: Request,
   read: (response: Response) => Promise<Result<T>>,
 ): Promise<Result<T>> {
+  const { url, client, headers, body, signal } = request;
   try {
     // A redirect may lead away from whoever is to be asked.
     const response = await fetch(url, {
@@ -78,21 +82,33 @@ async function withAnswer<T>(
       signal,
     });
     if (response.status === 200) return await read(response);
-    return failure(await statusReason(response, `${url.host}${url.pathname}`));
+    return failure(await statusReason(response, request));
   } catch (error) {
     return failure(signal.aborted ? abortReason(signal) : fetchReason(error, url.host));
   }
 }
 
-async function statusReason(response: Response, place: string): Promise<string> {
+async function statusReason(response: Response, request: Request): Promise<string> {
+  const place = `${request.url.host}${request.url.pathname}`;
   const location = response.headers.get("location");
   const status = `HTTP ${response.status} ${oneLine(response.statusText, 60)}`.trim();
   if (location !== null && response.status >= 300 && response.status < 400) {
     await response.body?.cancel();
-    return `${status} to ${oneLine(location, 120)}, which is not followed (${place})`;
+    // What is secret in a URL stands behind "?", and most redirects bring it along.
+    const target = oneLine(location.replace(/\?.*/s, "?..."), 120);
+    return `${status} to ${target}, which is not followed (${place})`;
   }
-  const complaint = oneLine(await readComplaint(response), 120);
+  const complaint = oneLine(untold(await readComplaint(response), request), 120);
   return complaint === "" ? `${status} (${place})` : `${status}: ${complaint} (${place})`;
+}
+
+/** A text without what we sent to be let in, which a server may say again. */
+function untold(text: string, { url, headers }: Request): string {
+  const sent = [...new Headers(headers).values(), ...url.searchParams.values()];
+  return sent.flatMap((value) => [value, ...value.split(" ")])
+    .filter((value) => value.length >= SHORTEST_SECRET)
+    .sort((one, other) => other.length - one.length)
+    .reduce((left, value) => left.replaceAll(value, "..."), text);
 }
 
 /** What a server of our kind says besides the status: a JSON object with a message, or a line of text. */
