@@ -42,7 +42,7 @@ Deno.test({
     assertMatch(watcher.lists.at(-1)?.skipped.join() ?? "", /^key "\/compute\/bad": Cannot read/);
     await etcd.delete("/compute/", "/compute0");
     await watcher.has();
-    const many = Array.from({ length: 4096 }, (_, at) => `10.1.${at >> 8}.${at & 255}:22`);
+    const many = Array.from({ length: 1000 }, (_, at) => `10.1.${at >> 8}.${at & 255}:22`);
     await etcd.put(Object.fromEntries(many.map((one, at) => [`/compute/${at}`, one])));
     await watcher.has(...many);
     await etcd.delete("/compute/1", "/compute0");

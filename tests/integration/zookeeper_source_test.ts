@@ -38,9 +38,9 @@ Deno.test({
     await watcher.has("hoek:23");
     await patient.has("hoek:23");
     await zookeeper.put({
+      "/compute/bad": "no backend at all",
       "/compute/kelvin:22": "",
       "/compute/json": '{"address": "10.0.0.1", "port": 2222, "cores": 8}',
-      "/compute/bad": "no backend at all",
     });
     await watcher.has("hoek:23", "kelvin:22", "10.0.0.1:2222 cores=8");
     assertEquals(watcher.lists.at(-1)?.skipped, [
@@ -49,7 +49,7 @@ Deno.test({
     ]);
     await zookeeper.delete("/compute/a", "/compute/kelvin:22", "/compute/json", "/compute/bad");
     await watcher.has();
-    const many = Array.from({ length: 1000 }, (_, at) => `10.1.${at >> 8}.${at & 255}:22`);
+    const many = Array.from({ length: 256 }, (_, at) => `10.1.${at >> 8}.${at & 255}:22`);
     const nodes = Object.fromEntries(many.map((one, at) => [`/compute/${at}`, one]));
     await zookeeper.put(nodes);
     await watcher.has(...many);
@@ -69,7 +69,7 @@ Deno.test({
     await zookeeper.start();
     await zookeeper.put({ "/compute/0": "again:22" });
     await watcher.has("again:22");
-    assertEquals(watcher.lists.some(({ backends }) => backends.length > 1000), false);
+    assertEquals(watcher.lists.some(({ backends }) => backends.length > 256), false);
   },
 });
 

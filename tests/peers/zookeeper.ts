@@ -1,6 +1,8 @@
 // The real ZooKeeper of this machine, one server alone with a small heap, and a session by which tests write to it.
 
+import { closeOnAbort } from "../../lib/core/serving/close_on_abort.ts";
 import { juteMessage, JuteReader, type Part } from "../../lib/discovery/jute.ts";
+import { Deadline } from "../support/deadline.ts";
 import { freePort } from "../support/processes.ts";
 import { peerProgram } from "../support/require_peer.ts";
 import { KeptServer } from "./kept_server.ts";
@@ -58,8 +60,12 @@ export class ZooKeeper extends KeptServer {
       },
       isReady: async (hostname, port) => {
         using connection = await Deno.connect({ hostname, port });
+        // One that asks while ZooKeeper begins may wait for its answer for ever.
+        using late = new Deadline(1000);
+        using _interrupt = closeOnAbort(late.signal, connection);
         await connection.write(new TextEncoder().encode("srvr"));
-        return (await new Response(connection.readable).text()).includes("Mode: standalone");
+        const answer = await new Response(connection.readable).text();
+        return answer.includes("Mode: standalone");
       },
     });
   }
