@@ -59,7 +59,7 @@ const REJOIN_MS = 10_000;
 const MOST_READ = 4096;
 
 /** Feeds of the first kind are asked always, those of the second while the first starve. */
-export type Tier = "primary" | "secondary";
+type Tier = "primary" | "secondary";
 
 /** A generator, and what has come of it. */
 interface Source {

@@ -150,7 +150,7 @@ async function readBody(response: Response, mostBytes: number): Promise<Result<s
 }
 
 /** Deno's words for why a request failed, in an administrator's. */
-export function fetchReason(error: unknown, place: string): string {
+function fetchReason(error: unknown, place: string): string {
   const message = messageOf(
     error instanceof Error && error.cause !== undefined ? error.cause : error,
   );

@@ -1,7 +1,7 @@
 // Reads lists as refreshers write them: one item on each line, and an empty line where the list is whole.
 
 /** lbtk's own proxies take 128 bytes. */
-export const MOST_ITEM_BYTES = 1024;
+const MOST_ITEM_BYTES = 1024;
 const MOST_ITEMS = 10_000;
 
 const NEWLINE = 10;

@@ -22,7 +22,7 @@ export function describeDiscovery(
 }
 
 /** Whether a source cannot be asked, or its last list is not obeyed. */
-export function hasTrouble({ failure, emptySince }: DiscoveryReport): boolean {
+function hasTrouble({ failure, emptySince }: DiscoveryReport): boolean {
   return failure !== null || emptySince !== null;
 }
 

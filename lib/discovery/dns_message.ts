@@ -46,7 +46,7 @@ export interface DnsAnswer {
 const TYPE_NUMBER = { A: 1, NS: 2, CNAME: 5, SOA: 6, AAAA: 28, SRV: 33, OPT: 41 } as const;
 const CLASS_IN = 1;
 /** What passes everywhere without fragments (DNS flag day 2020). */
-export const MOST_UDP_BYTES = 1232;
+const MOST_UDP_BYTES = 1232;
 const HEADER_BYTES = 12;
 const MOST_NAME_BYTES = 255;
 const MOST_LABEL_BYTES = 63;

@@ -52,7 +52,7 @@ const clusterSection = section({ doc: "what oio-cluster prints, with source: oio
 const MOST_OUTPUT_BYTES = 4 * 1_048_576;
 
 /** Reads the proxy's answer: an array of objects, each with its `addr`. */
-export function parseProxyAnswer(text: string): Result<DiscoveredList> {
+function parseProxyAnswer(text: string): Result<DiscoveredList> {
   const document = parsedOrText(text);
   if (!Array.isArray(document)) {
     return failure(`Cannot use ${shownJson(document)}: expected a list of services`);
@@ -64,7 +64,7 @@ export function parseProxyAnswer(text: string): Result<DiscoveredList> {
 }
 
 /** Reads what oio-cluster prints: the third field of every line that has the type between bars. */
-export function parseClusterOutput(text: string, serviceType: string): DiscoveredList {
+function parseClusterOutput(text: string, serviceType: string): DiscoveredList {
   const lines = text.split("\n").filter((line) => line.includes(`|${serviceType}|`));
   return listOf(lines.map((line) => {
     const address = line.split("|")[2] ?? "";

@@ -37,7 +37,7 @@ export const DISCOVERY_SOURCE_KINDS = [
 type Kind = typeof DISCOVERY_SOURCE_KINDS[number];
 
 /** As `source` names them, and `refresh`. */
-export type DiscoverySourceName = Kind["name"];
+type DiscoverySourceName = Kind["name"];
 
 /** One discovery source, as lb.conf has it: a text, or a mapping with `source`. */
 export const discoverySource = chosen(
@@ -51,7 +51,7 @@ export const discoverySource = chosen(
 export type DiscoverySourceConfig = ValueOf<typeof discoverySource>;
 
 /** The kind of that name. */
-export function discoverySourceKindOf(name: DiscoverySourceName): Kind | undefined {
+function discoverySourceKindOf(name: DiscoverySourceName): Kind | undefined {
   return DISCOVERY_SOURCE_KINDS.find((kind) => kind.name === name);
 }
 

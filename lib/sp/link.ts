@@ -17,9 +17,9 @@ import {
 import { Outbox } from "./outbox.ts";
 
 /** For the header of the other side. */
-export const HANDSHAKE_MS = 5000;
+const HANDSHAKE_MS = 5000;
 /** So often each side of ours says something, though it be nothing: `want 0`, or an empty token. */
-export const BEAT_MS = 10_000;
+const BEAT_MS = 10_000;
 /** One that has done so, and has been silent for so long, is gone. */
 const SILENCE_MS = 3 * BEAT_MS;
 /** What is read at once at most. */

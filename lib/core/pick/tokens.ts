@@ -29,7 +29,7 @@ import {
 /** With so few left, whoever feeds is woken. */
 const FEW = MOST_TOKENS / 2;
 /** Instead of a row: the backend that the token named has left. */
-export const LEFT_ROW = -2;
+const LEFT_ROW = -2;
 
 /** The number of the kernel that takes tokens (kernels/token.ts). */
 export const TOKEN_KERNEL = 7;
