@@ -141,6 +141,8 @@ export class SpLink implements AsyncDisposable {
     if (count === null) throw new SpError("has closed the connection");
     this.#heardMs = this.#parts.clock.now();
     this.#reader.push(this.#buffer.subarray(0, count));
+    // More is there already, and a read that need not wait leaves nobody else a turn of the event loop.
+    if (count === mostBytes) await new Promise((resolve) => setTimeout(resolve));
   }
 
   async #beat(body: Uint8Array): Promise<void> {

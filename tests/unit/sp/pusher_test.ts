@@ -7,6 +7,7 @@ import { openLibc } from "../../../lib/host/libc.ts";
 import { limitSendBuffers } from "../../../lib/host/send_buffers.ts";
 import { SYSTEM_CLOCK } from "../../../lib/host/clock.ts";
 import { framed, headerOf, PULL, PUSH } from "../../../lib/sp/framing.ts";
+import { SpLink } from "../../../lib/sp/link.ts";
 import { type Peer, Pusher, type PusherOptions } from "../../../lib/sp/pusher.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
 import { SilentProxy, TestProxy } from "../../support/sp_peers.ts";
@@ -198,4 +199,29 @@ Deno.test("lines take turns from the second on, and a new list goes on where the
   assertEquals([next(), next()], ["h", "h"]);
   await supply.take([]);
   assertEquals(supply.next(), undefined);
+});
+
+Deno.test("a link to one that never stops talking leaves others their turns", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const [conn, other] = await Promise.all([
+    Deno.connect({ port: listener.addr.port }),
+    listener.accept(),
+  ]);
+  using _other = other;
+  const MOST_READS = 100;
+  let reads = 0;
+  // Messages of nothing behind the header. A read that finds bytes at once is over before anybody else's turn.
+  conn.read = (buffer) => {
+    buffer.fill(0);
+    if (reads === 0) buffer.set(headerOf(PULL));
+    return Promise.resolve(reads++ < MOST_READS ? buffer.length : null);
+  };
+  const parts = { clock: SYSTEM_CLOCK, own: PUSH, mostBytes: 1, drained: () => {} } as const;
+  await using link = new SpLink(conn, parts);
+  await link.greeted();
+  let isTheirTurn = false;
+  const timer = setTimeout(() => isTheirTurn = true);
+  while (!isTheirTurn && reads < MOST_READS) await link.next(4096);
+  clearTimeout(timer);
+  assert(isTheirTurn, `nobody else had a turn in ${reads} reads`);
 });
