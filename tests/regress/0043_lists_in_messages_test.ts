@@ -31,7 +31,7 @@ Deno.test("backends with commas between, outside of brackets, are told from a ba
 Deno.test("a list with nothing in it is said to be empty", () => {
   for (const nothing of ["", "\n      # - hoek", " []"]) {
     assertEquals(messagesOf(nothing), [
-      "pools.p: Cannot use a pool without backends: expected at least one under backends",
+      "pools.p: Cannot use a pool without backends: expected at least one under backends, discovery or feed",
     ]);
   }
 });
