@@ -189,7 +189,7 @@ export interface FeedReport {
   readonly used: number;
   /** Those whose backends could not take a client, and those that were given back since few came. */
   readonly discarded: number;
-  /** Those that named no backend. */
+  /** Those that named no backend, or one that the pool had no room for. */
   readonly bad: number;
   /** Clients that were turned away because there was no token. */
   readonly starved: number;

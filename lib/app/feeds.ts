@@ -60,6 +60,7 @@ export class Feeds implements AsyncDisposable {
         log,
         pool,
         read: (text) => this.#read(name, text),
+        whyFull: (backends) => this.#whyFull(name, backends),
         join: () => join(name),
       });
       this.#feeds.set(name, feed);
@@ -84,6 +85,12 @@ export class Feeds implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#feeds.values().map((feed) => feed[Symbol.asyncDispose]()));
+  }
+
+  /** Why a pool has no room for these of its feed, and what is ordered besides; undefined: it has. */
+  #whyFull(name: string, backends: readonly BackendConfig[]): string | undefined {
+    const pools = this.#parts.config().pools.filter((pool) => pool.name === name);
+    return this.#parts.pools().whyNotTaken({ pools: pools.map((pool) => ({ ...pool, backends })) });
   }
 
   /** Reads what a token names: a backend as discovery sources write it, at an address of TCP. */

@@ -1,7 +1,6 @@
 // Feeds one pool: asks its generators for tokens, has backends join that tokens name for the first time, puts
 // tokens into the ring, and tells the generators which ones are over. Generators speak SP (sp/puller.ts).
 
-import { MAX_BACKENDS } from "../core/pool/backend.ts";
 import type { Pool } from "../core/pool/pool.ts";
 import { NO_ROW } from "../core/pick/choice.ts";
 import {
@@ -35,6 +34,8 @@ export interface PoolFeedParts {
   readonly pool: Pool;
   /** Reads what a token names, or says why it names no backend. */
   readonly read: (text: string) => Result<BackendConfig>;
+  /** Why the pool has no room for these backends; undefined: it has. */
+  readonly whyFull: (backends: readonly BackendConfig[]) => string | undefined;
   /** Makes the pool have what {@linkcode PoolFeed.backends} tells. */
   readonly join: () => Promise<void>;
 }
@@ -53,7 +54,7 @@ const STARVED_TICKS = 1;
 const CALM_TICKS = 3;
 /** How long a backend that no token names any more stays. */
 const FORGET_MS = 5 * 60_000;
-/** One that the pool does not have, by order or for lack of room, is offered again after so long. */
+/** One that the pool does not have by order is offered again after so long. */
 const REJOIN_MS = 10_000;
 /** So many texts of tokens are remembered with what they mean. */
 const MOST_READ = 4096;
@@ -269,7 +270,7 @@ export class PoolFeed implements AsyncDisposable {
 
   #take(source: Source, bytes: Uint8Array): void {
     if (source.closed) return;
-    const { clock, pool } = this.#parts;
+    const { clock } = this.#parts;
     source.wanted--;
     source.received++;
     this.#received++;
@@ -297,16 +298,14 @@ export class PoolFeed implements AsyncDisposable {
       this.#joining.push(token);
       return this.#joinNow();
     }
-    if (this.#known.size >= MAX_BACKENDS && !this.#forgetOldest()) {
-      const reason = `pool ${pool.name} has ${MAX_BACKENDS} backends already`;
-      return this.#refuse(source, text, reason);
-    }
+    const full = this.#makeRoomFor(backend);
+    if (full !== undefined) return this.#refuse(source, text, full);
     this.#known.set(id, { backend, namedMs: nowMs, joinedMs: nowMs });
     this.#joining.push(token);
     this.#joinNow();
   }
 
-  /** A token that names no backend. Its generator hears of it, and is asked for another in a while only. */
+  /** A token that names no backend, or one that there is no room for. Its generator hears of it, and is asked for another in a while only. */
   #refuse(source: Source, text: string, reason: string): void {
     const { clock, log, pool } = this.#parts;
     this.#bad++;
@@ -373,6 +372,8 @@ export class PoolFeed implements AsyncDisposable {
         const { clock, log, pool } = this.#parts;
         const isNew = isNews(this.#told, 0, clock.now());
         if (isNew) log.error(`${pool.name}: ${messageOf(error)}`);
+        // The pool takes all or none: what stayed would keep others out, too.
+        for (const id of ids) if (this.#rowOf(id) === NO_ROW) this.#known.delete(id);
       }
       const next = this.#joining.findIndex(({ id }) => !ids.has(id));
       const joined = this.#joining.splice(0, next < 0 ? this.#joining.length : next);
@@ -495,11 +496,20 @@ export class PoolFeed implements AsyncDisposable {
     this.#parts.join().catch((error: unknown) => this.#parts.log.error(messageOf(error)));
   }
 
-  /** Makes room for a backend. @returns whether there is some. */
-  #forgetOldest(): boolean {
-    const [oldest] = [...this.#known].filter(([id]) => !this.#hasTokens(id))
+  /** Forgets the oldest backend where that makes room for another. @returns why there is none. */
+  #makeRoomFor(backend: BackendConfig): string | undefined {
+    const { whyFull } = this.#parts;
+    const full = whyFull([...this.backends, backend]);
+    if (full === undefined) return undefined;
+    const [oldest] = [...this.#known]
+      .filter(([id]) => this.#rowOf(id) !== NO_ROW && !this.#hasTokens(id))
       .sort(([, one], [, other]) => one.namedMs - other.namedMs);
-    return oldest !== undefined && this.#known.delete(oldest[0]);
+    if (oldest === undefined) return full;
+    const [oldestId] = oldest;
+    const others = this.backends.filter(({ id }) => id !== oldestId);
+    const stillFull = whyFull([...others, backend]);
+    if (stillFull === undefined) this.#known.delete(oldestId);
+    return stillFull;
   }
 
   #isNeeded(id: string): boolean {

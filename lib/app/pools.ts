@@ -102,7 +102,7 @@ export class Pools implements AsyncDisposable {
   }
 
   /** Why a pool has no room for backends that come with a configuration; undefined when all have. */
-  whyNotTaken({ pools }: Config): string | undefined {
+  whyNotTaken({ pools }: Pick<Config, "pools">): string | undefined {
     return pools.map((pool) => this.whyFull(pool.name, this.#orders.applied(pool).backends))
       .find((why) => why !== undefined);
   }

@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { PoolFeed } from "../../../lib/app/pool_feed.ts";
 import { TokenAccount } from "../../../lib/app/token_account.ts";
 import type { FeedConfig } from "../../../lib/config/config.ts";
-import { parseBackendSpec } from "../../../lib/core/pool/backend.ts";
+import { type Backend, MAX_BACKENDS, parseBackendSpec } from "../../../lib/core/pool/backend.ts";
 import { Pool } from "../../../lib/core/pool/pool.ts";
 import { Choice, pick, release } from "../../../lib/core/pick/pick_kernels.ts";
 import { ELIGIBLE, MOST_TOKENS, PickTable, QUEUED } from "../../../lib/core/pick/pick_table.ts";
@@ -25,9 +25,11 @@ class FedPool implements AsyncDisposable {
   joins = 0;
   /** Held back until it resolves. */
   turn: Promise<void> = Promise.resolve();
+  /** An order has taken the last room. */
+  isFilled = false;
 
-  constructor() {
-    const rules = { rise: 2, fall: 3, loadMaxAgeMs: 60_000, rowRestMs: 0 };
+  constructor(rowRestMs = 0) {
+    const rules = { rise: 2, fall: 3, loadMaxAgeMs: 60_000, rowRestMs };
     this.pool = new Pool("p", rules, PickTable.allocate(1024));
     setKernel(this.pool.table, "token");
     this.areAwaited = true;
@@ -43,6 +45,7 @@ class FedPool implements AsyncDisposable {
         if (!read.ok) return read;
         return { ok: true, value: { ...read.value, weight: Number(weight ?? 1) } };
       },
+      whyFull: (backends) => this.#whyFull(backends),
       join: () => this.turn.then(() => this.#join()),
     });
   }
@@ -92,8 +95,15 @@ class FedPool implements AsyncDisposable {
     await this.feed[Symbol.asyncDispose]();
   }
 
+  #whyFull(backends: readonly Backend[]): string | undefined {
+    const hasRoom = backends.length <= MAX_BACKENDS && this.pool.hasRoomFor(backends);
+    return hasRoom && !this.isFilled ? undefined : "no room";
+  }
+
   #join(): void {
     this.joins++;
+    const full = this.#whyFull(this.feed.backends);
+    if (full !== undefined) throw new Error(full);
     this.pool.setBackends(this.feed.backends, this.clock.now());
     for (const { backend, row } of this.pool.members) {
       this.pool.observeName(backend.id, [backend.address]);
@@ -336,6 +346,59 @@ Deno.test("a pool that is full of backends makes room for those that tokens name
   }
   assertEquals(fed.pool.members.length, 512);
   await fed.clock.advance(10_000);
+});
+
+Deno.test("ever new backends join as rows free up, and those without a row push nobody out", async () => {
+  await using feed = new TokenFeed();
+  await using fed = new FedPool(2000);
+  await fed.follow([feed]);
+  let named = 0;
+  const name = (at: number) => `10.1.${at >> 8}.${at & 255}:22`;
+  const useless = () => fed.report.bad + fed.report.discarded;
+  const joinUntil = async (end: number) => {
+    while (named < end) {
+      const begin = named;
+      while (named < Math.min(end, begin + 4)) feed.send(name(named++));
+      await waitFor("the tokens", () => tokensIn(fed.pool.table) === named - begin);
+      for (let at = begin; at < named; at++) {
+        assertEquals(fed.pick(), name(at));
+        fed.end(name(at));
+      }
+    }
+  };
+  // Four leave a second before the others, so their rows alone are free two seconds later.
+  await joinUntil(MAX_BACKENDS + 4);
+  await fed.clock.advance(1000);
+  await joinUntil(fed.pool.table.capacity);
+  const members = fed.feed.backends;
+  assertEquals([members.length, fed.pool.leaving.length], [512, 512]);
+  for (let i = 0; i < 8; i++) feed.send(name(named++));
+  await waitFor("them to be of no use", () => useless() === 8);
+  assertEquals(fed.feed.backends, members);
+  await fed.clock.advance(1000);
+  fed.pool.tick(fed.clock.now());
+  assertEquals(fed.pool.leaving.length, 508);
+  await joinUntil(named + 4);
+  feed.send(name(named));
+  await waitFor("no row to be left", () => useless() === 9);
+});
+
+Deno.test("a backend that could not join for lack of room is forgotten, and joins when it is named again", async () => {
+  await using feed = new TokenFeed();
+  await using fed = new FedPool();
+  const turn = Promise.withResolvers<void>();
+  fed.turn = turn.promise;
+  await fed.follow([feed]);
+  feed.send(A);
+  await waitFor("the token", () => fed.report.waiting === 1);
+  fed.isFilled = true;
+  turn.resolve();
+  await waitFor("the token to be of no use", () => fed.report.discarded === 1);
+  assertEquals(fed.feed.backends, []);
+  fed.isFilled = false;
+  feed.send(A);
+  await fed.waiting(1);
+  assertEquals(fed.pick(), A);
 });
 
 Deno.test("an account tells which tokens are over only once a thread has had the time to say so", () => {
