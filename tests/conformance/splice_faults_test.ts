@@ -3,9 +3,10 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { firstInQueue, NOBODY, queuedIn } from "../../lib/core/dial/pool_queue.ts";
-import { ACTIVE, CLOCK, STICKY_SECONDS } from "../../lib/core/pick/pick_table.ts";
+import { ACTIVE, CLOCK, STICKY_SECONDS, TOKENS_DISCARDED } from "../../lib/core/pick/pick_table.ts";
 import { Source } from "../../lib/core/pick/source.ts";
 import { recall } from "../../lib/core/pick/sticky.ts";
+import { putToken, tokensIn } from "../../lib/core/pick/tokens.ts";
 import { formatAddress } from "../../lib/core/values/address.ts";
 import { openLibc } from "../../lib/engine/splice/libc.ts";
 import { SocketMaker } from "../../lib/engine/splice/sockets.ts";
@@ -28,6 +29,7 @@ import {
   greeted,
   openDescriptors,
   planOf,
+  startPool,
 } from "./engine_fixture.ts";
 
 const FAULT = "COMPUTE_LB_TEST_FAULT";
@@ -175,6 +177,65 @@ Deno.test("clients of a dead worker that wait in a queue block nobody there", as
   assertEquals(fixture.engine.counters().activeByFrontend.get("f"), 0);
   // A new one finds its place at once.
   assertEquals(await greetedBy(port), "x");
+});
+
+Deno.test("a worker that dies while clients take tokens leaks none, and its successor takes them, too", async () => {
+  const losses: WorkerLoss[] = [];
+  await using fixture = new EngineFixture(makeSpliceEngine({
+    workerUrl: FAULTY_WORKER_URL,
+    onWorkerLost: (loss) => losses.push(loss),
+  }));
+  await using pool = await startPool(fixture, { a: {}, b: {} }, {
+    kernel: "token",
+    queue: { timeoutMs: 60_000, max: 1000 },
+  });
+  const { port, plan: { table } } = pool;
+  const come = (count: number) =>
+    Array.from({ length: count }, () => new LoopbackClient("127.0.0.2", port));
+  const active = () => table.read(0, ACTIVE) + table.read(1, ACTIVE);
+  let put = 0;
+  const putOne = () => putToken(table, put % 2) && ++put;
+  const serveAll = (what: string) =>
+    waitFor(what, () => {
+      while (tokensIn(table) < queuedIn(table) && putOne());
+      return queuedIn(table) === 0 && fixture.engine.counters().active === active();
+    });
+
+  const clients = come(8);
+  await waitFor("them to wait", () => queuedIn(table) === 8);
+  await serveAll("the first to be served");
+  clients.push(...come(40));
+  // A token or two may be left of those before.
+  await waitFor(
+    "more to wait",
+    () => fixture.engine.counters().opened + queuedIn(table) === clients.length,
+  );
+  // Clients of both workers take these while one of them dies.
+  while (putOne());
+  Deno.env.set(FAULT, "die");
+  await waitFor("a worker's death", () => losses.length === 1);
+  await serveAll("those who are left to be served");
+  const before = fixture.engine.counters().opened;
+  // With two workers, every second client comes to the successor.
+  const next = come(20);
+  await waitFor(
+    "the next to wait, or to be served",
+    () => fixture.engine.counters().opened - before + queuedIn(table) >= 20,
+  );
+  await serveAll("the next to be served");
+  const heard = await Promise.all(next.map((client) => client.greeting()));
+  assert(heard.every((name) => name === "a" || name === "b"), heard.join());
+
+  const { opened } = fixture.engine.counters();
+  const lost = put - opened - tokensIn(table);
+  const died = clients.length - (opened - next.length);
+  assertEquals(table.words[TOKENS_DISCARDED], 0);
+  assert(lost >= 0 && lost <= died, `${lost} tokens are lost with ${died} clients`);
+  for (const client of [...clients, ...next]) client[Symbol.dispose]();
+  await fixture.quiet();
+  assertEquals([table.read(0, ACTIVE), table.read(1, ACTIVE), queuedIn(table)], [0, 0, 0]);
+  while (tokensIn(table) === 0) putOne();
+  assert("ab".includes(await greeted(port)));
 });
 
 Deno.test("a worker that hangs is reported as fatal", async () => {
