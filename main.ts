@@ -4,6 +4,9 @@
 if ("WorkerGlobalScope" in globalThis) {
   await import("./lib/engine/splice/worker.ts");
 } else {
+  // Before anything that takes time: until then, SIGUSR1 and SIGUSR2 do what they do by themselves.
+  const { ignoreUserSignals } = await import("./lib/host/signals.ts");
+  ignoreUserSignals();
   const { main } = await import("./lib/cli/main.ts");
   Deno.exit(await main(Deno.args));
 }

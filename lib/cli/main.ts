@@ -1,6 +1,6 @@
 // The command line: reads it, runs the command, gives the exit status.
 
-import { ignoreUserSignals, outliveHangups } from "../host/signals.ts";
+import { outliveHangups } from "../host/signals.ts";
 import { parseCommand } from "./arguments.ts";
 import { asCalled, calledAs } from "./called_as.ts";
 import { COMMANDS } from "./commands.ts";
@@ -25,7 +25,6 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   // Services are started by init systems; other commands end with their terminal.
   if (parsed.isService) outliveHangups();
-  ignoreUserSignals();
   completePath();
   const status = await parsed.task.run();
   const trouble = outputTrouble();

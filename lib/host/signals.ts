@@ -16,11 +16,13 @@ const doNothing = () => {};
  * of this machine, listener or not, and the other ends the process.
  */
 export function ignoreUserSignals(): void {
+  // Opened first: between the two lines below a signal does what it would if it were left alone.
+  const libc = openLibc();
   for (const [name, number] of USER_SIGNALS) {
     // The runtime sets a signal up for the first who asks for it, and asks for SIGUSR1 itself half a
     // second after the start. It leaves alone, therefore, what is set here behind the first listener.
     Deno.addSignalListener(name, doNothing);
-    openLibc()?.signal(number, SIG_IGN);
+    libc?.signal(number, SIG_IGN);
   }
 }
 

@@ -65,7 +65,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "lb.conf.example",
     "version",
   ],
-  main: ["cli", "engine"],
+  main: ["cli", "engine", "host"],
 };
 
 /** The one file that imports each package. */
