@@ -218,10 +218,11 @@ main() {
   DENO_NO_UPDATE_CHECK=1
   export COMPUTE_LB_SELF COMPUTE_LB_CALLED_AS DENO_DIR DENO_NO_PACKAGE_JSON DENO_NO_UPDATE_CHECK
   # The runtime dies of a HUP between the instant at which it asks for signals and the one at which it
-  # knows our listener. GNU's env keeps HUP waiting until the program lets it in.
+  # knows our listener, and for USR1 it opens its inspector. GNU's env keeps HUP waiting until the program lets
+  # it in, and the others for good: the program ignores them.
   block=
-  if [ "$service" = yes ] && env --block-signal=HUP true 2>/dev/null; then
-    block='env --block-signal=HUP'
+  if [ "$service" = yes ] && env --block-signal=HUP,USR1,USR2 true 2>/dev/null; then
+    block='env --block-signal=HUP,USR1,USR2'
   fi
   # shellcheck disable=SC2086 # words are meant
   exec $block "$runtime/compute-lb" run -A --no-config --no-lock --no-npm --no-remote --cached-only \

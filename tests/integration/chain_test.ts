@@ -79,13 +79,19 @@ Deno.test({
     };
     const logins = async (count: number) =>
       [...new Set(await Array.fromAsync({ length: count }, login))].sort();
+    /** Logs in until it has been to both; a proxy that has too many tokens gives some back, so they do not alternate. */
+    const both = async () => {
+      const seen = new Set<string>();
+      for (let i = 0; i < 20 && seen.size < 2; i++) seen.add(await login());
+      assertEquals([...seen].sort(), [one.address, two.address]);
+    };
     await using first = new Pipeline(source, endpoint);
     const proxy = () => Balancer.start({ command: ["proxy", front, endpoint] });
     const balancer = await proxy();
     await using stack = new AsyncDisposableStack();
     stack.use(balancer);
 
-    assertEquals(await logins(4), [one.address, two.address]);
+    await both();
     const shell = "echo up; while read line; do echo $line; done";
     await using standing = new HeardProgram(["/usr/bin/ssh", ...ssh, shell]);
     const answers = async (text: string) => {
@@ -96,12 +102,12 @@ Deno.test({
 
     // The refresher waits for ZooKeeper, and the list stays.
     await zookeeper.kill();
-    assertEquals(await logins(2), [one.address, two.address]);
+    await both();
     await zookeeper.start();
 
     // The generator keeps the last list.
     await first.kill("refresh");
-    assertEquals(await logins(4), [one.address, two.address]);
+    await both();
     await answers("without refresh");
 
     // The proxy goes on with a token that it has, and finds the next generator.
@@ -112,7 +118,7 @@ Deno.test({
     await login();
     await using _second = new Pipeline(source, endpoint);
     await balancer.until("a feed", ({ pools }) => pools[0]?.feed?.sources[0]?.connected === true);
-    assertEquals(await logins(4), [one.address, two.address]);
+    await both();
     await answers("without gen");
 
     // A server whose port is closed: its tokens are passed over.
