@@ -8,6 +8,7 @@ import { freePort } from "../support/processes.ts";
 import { requirePeer } from "../support/require_peer.ts";
 import { endNow, mustRun, runProgram } from "../support/run_program.ts";
 import { Site } from "../support/site.ts";
+import { isTurnedAway } from "../support/sessions.ts";
 import { waitFor } from "../support/wait_for.ts";
 
 const MIB = 1024 * 1024;
@@ -206,6 +207,8 @@ async function steps(
     balancer.signal("SIGTERM");
     await balancer.logged("draining");
     assertEquals(await session.say("while draining"), "while draining");
+    // Who comes until every worker has stopped accepting is still served.
+    await waitFor("nobody to be taken", () => isTurnedAway(port));
     const { code } = await site.ssh(port, "true");
     assertEquals(code, 255);
     await session.end();
