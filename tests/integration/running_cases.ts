@@ -121,9 +121,10 @@ pools:
     const first = await Deno.connect({ hostname: "127.0.0.1", port });
     assertEquals(await receive(first, 1), "a");
     using second = await Deno.connect({ hostname: "127.0.0.1", port });
+    // Two counters of another thread's, one after the other.
     const waits = await balancer.until(
       "it to wait",
-      ({ pools }) => pools[0]?.queue.waiting === 1,
+      ({ pools }) => pools[0]?.queue.waiting === 1 && pools[0].queue.waited === 1,
     );
     assertEquals(waits.pools[0]?.queue, { waiting: 1, waited: 1, timedOut: 0 });
     const table = await runProgram(["status", "--admin-socket", balancer.adminSocket]);
